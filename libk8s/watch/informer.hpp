@@ -1,0 +1,90 @@
+// Informer: a local copy of one resource type, kept current by list and watch.
+//
+// Picture: watcher (a named state machine: list, watch, WatchList, back-off) -> store (one writer,
+// swapped as a whole at the end of a relist) -> handlers (old, new).
+//
+// What a handler may rely on (reference: client-go's shared informer):
+//  1. It sees a subsequence of each object's states, in order. No order across objects.
+//  2. Duplicates happen. Handlers compare, and are quick.
+//  3. (nullptr, new) is an add, (old, new) an update, (old, nullptr) a delete. A delete that was
+//     only noticed by a relist carries the last known state and `stale` is set (a tombstone).
+//  4. An object that was deleted and made anew under its name (other uid) is always reported as a
+//     delete and then an add, also when both happened between two lists.
+// Threads: the loop's only. Errors never stop it: it backs off and goes on; `last_error` tells.
+//
+// `T` is any type with a `Codec<T>` (watch/codec.hpp): k8s::Pod, k8s::Node, custom resources, ...
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "libk8s/base/loop.hpp"
+#include "libk8s/base/status.hpp"
+#include "libk8s/http/message.hpp"
+#include "libk8s/request/request.hpp"
+
+namespace k8s {
+
+// How objects of type T are read. Specialise it beside the type:
+//
+//   template <> struct Codec<Pod> {
+//     static Resource resource();
+//     static constexpr bool kProtobuf = true;     // ask the server for protobuf
+//     static Result<Pod> from_json(const nlohmann::json&);
+//     static Result<Pod> from_protobuf(std::string_view bytes);  // when kProtobuf
+//     static const ObjectMeta& meta(const Pod&);
+//     using Packed = ...;                          // what the store keeps per object
+//     static Packed pack(const Pod&);
+//     static std::shared_ptr<const Pod> unpack(const Packed&);
+//   };
+template <class T>
+struct Codec;
+
+struct InformerOptions {
+  std::string ns;  // "" for all
+  std::string label_selector;
+  std::string field_selector;
+  // Start with WatchList (sendInitialEvents) where the server has it; falls back to LIST.
+  bool watch_list = true;
+};
+
+template <class T>
+class Informer {
+ public:
+  struct Event {
+    std::shared_ptr<const T> before;  // null: added
+    std::shared_ptr<const T> after;   // null: deleted
+    bool stale = false;               // a delete seen only by relist: `before` may be old
+  };
+  using EventHandler = std::function<void(const Event&)>;
+
+  Informer(Loop& loop, http::Transport& transport, InformerOptions options = {});
+  ~Informer();
+  Informer(const Informer&) = delete;
+  Informer& operator=(const Informer&) = delete;
+
+  // Handlers are added before `start`.
+  void on_event(EventHandler handler);
+  // Called once, when the first whole list has been delivered to every handler.
+  void on_synced(std::function<void()> done);
+  void start();
+  void stop();
+
+  bool synced() const;
+  // The object, or null. `key` is ObjectMeta::key().
+  std::shared_ptr<const T> get(std::string_view key) const;
+  // Every object, in no order that means anything.
+  void for_each(const std::function<void(const std::shared_ptr<const T>&)>& visit) const;
+  std::size_t size() const;
+  // The newest resourceVersion that the store is known to have passed.
+  std::string resource_version() const;
+  Status last_error() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace k8s
