@@ -21,7 +21,7 @@ spdlog::logger& logger() {
 }
 
 // Quotes `text` as JSON does, so that line ends and control characters stay inside their field.
-std::string quoted(std::string_view text) {
+std::string json_quoted(std::string_view text) {
   static constexpr char kHex[] = "0123456789abcdef";
   std::string out = "\"";
   for (const char c : text) {
@@ -56,14 +56,14 @@ std::string as_text(std::string_view message, Fields fields) {
     line += ' ';
     line += key;
     line += '=';
-    line += is_plain(value) ? value : quoted(value);
+    line += is_plain(value) ? value : json_quoted(value);
   }
   return line;
 }
 
 std::string as_json(std::string_view message, Fields fields) {
-  std::string line = "{\"msg\":" + quoted(message);
-  for (const auto& [key, value] : fields) line += "," + quoted(key) + ":" + quoted(value);
+  std::string line = "{\"msg\":" + json_quoted(message);
+  for (const auto& [key, value] : fields) line += "," + json_quoted(key) + ":" + json_quoted(value);
   return line + "}";
 }
 
