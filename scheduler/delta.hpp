@@ -1,0 +1,204 @@
+// Deltas: everything the engine ever learns, as plain values.
+//
+// The engine's state is the fold of the deltas given to it, in order, and of nothing else: a file
+// of deltas replays every decision bit for bit. Names are the identity of nodes and queues, uids
+// that of tasks and Pods. An upsert replaces the whole record.
+//
+// The engine books room in two ways that never count twice:
+//   - a Pod that is bound (PodUpsert) uses its node, whoever bound it, until PodRemove;
+//   - a decision (Assume) reserves room for each rank of a gang; the reservation of a rank ends
+//     when the bound Pod of that (task, attempt, rank) is seen, or with Reject / TaskEnd.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "scheduler/resources.hpp"
+
+namespace sched {
+
+// Wall time in nanoseconds since 1970 UTC, handed in by the caller; the engine reads no clock.
+struct Time {
+  std::int64_t ns = 0;
+  friend auto operator<=>(const Time&, const Time&) = default;
+};
+
+enum class Tier : std::uint8_t { kHigh = 0, kMedium = 1, kLow = 2 };
+
+enum class Strategy : std::uint8_t {
+  kFifo,
+  kDrf,
+  kBackfill,
+  kPriorityBased,
+  kFairSharing,
+  kTimeSlicing,
+  kResourcePooling,
+  kLoadBalancing,
+  kHybrid,
+};
+
+struct Taint {
+  std::string key, value, effect;  // NoSchedule, PreferNoSchedule, NoExecute
+  friend bool operator==(const Taint&, const Taint&) = default;
+};
+
+struct Toleration {
+  std::string key, op, value, effect;  // as in Kubernetes; op "" is Equal
+  friend auto operator<=>(const Toleration&, const Toleration&) = default;
+};
+
+// One expression of a node selector term: In, NotIn, Exists, DoesNotExist, Gt, Lt.
+struct Requirement {
+  std::string key, op;
+  std::vector<std::string> values;
+  friend auto operator<=>(const Requirement&, const Requirement&) = default;
+};
+
+struct Node {
+  std::string name;
+  std::string zone, region, pool, gpu_model;  // "" when not labelled
+  std::map<std::string, std::string> labels;
+  std::vector<Taint> taints;
+  bool unschedulable = false;  // cordoned
+  bool ready = true;
+  Resources allocatable;  // may fall below what is used
+};
+
+struct Queue {
+  std::string name;
+  Tier tier = Tier::kMedium;
+  Strategy strategy = Strategy::kBackfill;
+  std::int64_t weight = 1;
+  bool closed = false;           // accepts nothing new, starts nothing
+  std::int64_t max_running = 0;  // tasks; 0: no limit
+  Resources maximum;             // a resource that is not named is not limited
+  bool has_maximum = false;
+  std::vector<std::string> zones, pools, gpu_models;  // empty: all
+};
+
+// The Pods of one task that are alike: `count` Pods with these requests, all in `zone` when it is
+// not empty. Ranks are numbered group by group in this order.
+struct PodGroup {
+  std::string zone;
+  std::int64_t count = 0;
+  Resources requests;  // of one Pod, effective requests; pods is 1
+};
+
+enum class ZonePolicy : std::uint8_t {
+  kAny,         // the engine chooses; one zone if it fits there
+  kExact,       // each PodGroup names its zone
+  kSingle,      // one zone, any that fits
+  kSameRegion,  // as few zones as possible within a region
+  kSpread,      // even over zones
+};
+
+struct Task {
+  std::string uid;             // the task id; stable over attempts
+  std::string ns, name, kind;  // for reasons: "training/llm-7b"
+  std::string queue, tenant;
+  std::string group_uid;      // replicas of one service, members of one sweep; "" for none
+  Tier tier = Tier::kMedium;  // never above its queue's
+  std::int32_t priority_value = 0;
+  Time submitted;
+  std::int64_t expected_duration_ns = 0;  // 0: not stated
+  bool held = false;                      // suspended or waiting for another: keeps its place
+  std::string held_why;
+
+  std::vector<PodGroup> groups;  // the gang, all or nothing
+  ZonePolicy zone_policy = ZonePolicy::kAny;
+  std::int64_t max_zones = 0, min_per_zone = 0, max_skew = 0;  // 0: not asked for
+  std::int64_t max_latency_us = 0;                             // 0: not asked for
+  std::string pool, gpu_model;                                 // "" for any
+  std::map<std::string, std::string> node_selector;
+  std::vector<std::vector<Requirement>> affinity;  // any of these terms; empty: none
+  std::vector<Toleration> tolerations;
+  std::vector<std::string> allowed_zones;   // from bound volumes; empty: all
+  std::vector<std::string> excluded_nodes;  // bad nodes of earlier attempts
+  std::int64_t attempt = 0;
+  Time not_before;  // back-off: may not start earlier
+};
+
+// Where each rank of a gang goes: nodes[rank].
+struct Placement {
+  std::vector<std::string> nodes;
+  friend bool operator==(const Placement&, const Placement&) = default;
+};
+
+// --- the deltas
+
+struct NodeUpsert {
+  Node node;
+};
+struct NodeRemove {
+  std::string name;
+};
+struct QueueUpsert {
+  Queue queue;
+};
+struct QueueRemove {
+  std::string name;
+};  // its tasks wait with the reason "no such queue"
+struct TaskUpsert {
+  Task task;
+};  // new, or changed while it waits
+struct TaskRemove {
+  std::string uid;
+};  // gone: releases every reservation it holds
+
+// A Pod that occupies a node (bound, not in a terminal phase; terminating ones included). `task`
+// is "" for Pods that are not ours.
+struct PodUpsert {
+  std::string uid, node;
+  Resources requests;
+  std::string task;
+  std::int64_t attempt = 0, rank = 0;
+};
+struct PodRemove {
+  std::string uid;
+};
+
+// A decision was taken (by this plan, or read back from a status by a new leader): the task leaves
+// the waiting line and holds reservations.
+struct Assume {
+  std::string task;
+  std::int64_t attempt = 0;
+  Placement placement;
+};
+// The whole gang runs since `at`.
+struct Confirm {
+  std::string task;
+  Time at;
+};
+// The decision did not work out, or the task was preempted or failed with retry: reservations are
+// released and it waits again, at its old submit time, until `not_before` at least.
+struct Reject {
+  std::string task;
+  std::string why;
+  Time not_before;
+};
+// Ended for good; kept out of the line. Usage goes with its Pods.
+struct TaskEnd {
+  std::string task;
+};
+
+// Latency between zones in microseconds (symmetric; absent: unknown, taken as 0 within a region
+// and as far otherwise) and prices in millionths of a currency unit per hour.
+struct Price {
+  std::int64_t cpu_core = 0, memory_gib = 0;
+  std::map<std::string, std::int64_t> gpu_by_model;
+  std::int64_t gpu_default = 0;
+};
+struct ConfigUpdate {
+  std::map<std::pair<std::string, std::string>, std::int64_t> latency_us;
+  Price price;
+  std::map<std::string, Price> zone_price;
+};
+
+using Delta = std::variant<NodeUpsert, NodeRemove, QueueUpsert, QueueRemove, TaskUpsert, TaskRemove,
+                           PodUpsert, PodRemove, Assume, Confirm, Reject, TaskEnd, ConfigUpdate>;
+
+}  // namespace sched

@@ -1,0 +1,75 @@
+// Engine: the scheduler's pure heart. Deltas in, plan out.
+//
+// No I/O, no clock, no threads, no randomness: the same deltas and the same `now` give the same
+// plan on every machine. Not thread-safe; the caller's loop owns it. Copying an engine (for
+// predictions and what-if) copies its whole state.
+//
+//   engine.apply(NodeUpsert{...}); engine.apply(TaskUpsert{...});
+//   Plan plan = engine.plan(now);
+//   for (const Start& s : plan.starts) engine.apply(Assume{s.task, s.attempt, s.placement});
+//
+// `apply` never fails: a delta that names something unknown, or says nothing new, changes nothing
+// (returns false). Complexity: work follows what changed, never the size of cluster or queue.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "scheduler/delta.hpp"
+#include "scheduler/plan.hpp"
+
+namespace sched {
+
+enum class TaskState : std::uint8_t { kWaiting, kReserved, kRunning, kEnded };
+
+class Engine {
+ public:
+  Engine();
+  ~Engine();
+  Engine(const Engine&);
+  Engine& operator=(const Engine&);
+  Engine(Engine&&) noexcept;
+  Engine& operator=(Engine&&) noexcept;
+
+  bool apply(const Delta& delta);
+
+  // Decides which waiting tasks start now and where, in the total order of the specification, each
+  // beside all that was decided before it. Pure: changes nothing; applying its starts as Assume
+  // is the caller's step. Bounded: at most `max_starts` starts (the rest come with the next pass).
+  Plan plan(Time now, std::size_t max_starts = 1000) const;
+
+  // When `plan` could next differ without a new delta (a back-off that ends), if ever.
+  std::optional<Time> next_time(Time now) const;
+
+  // --- what people ask. All answers are as of the last delta.
+  std::optional<TaskState> state(std::string_view task) const;
+  // From 1 within its queue's waiting line; 0 when it does not wait.
+  std::int64_t position(std::string_view task) const;
+  // Waiting tasks ahead of it over all queues.
+  std::int64_t tasks_ahead(std::string_view task) const;
+  // Why it waits now; kNone when it does not wait, or would start with the next plan.
+  Reason explain(std::string_view task, Time now) const;
+  // The first `limit` waiting tasks of a queue, in order.
+  std::vector<std::string> head(std::string_view queue, std::size_t limit) const;
+
+  struct QueueFigures {
+    std::int64_t pending = 0, running = 0;
+    Resources used;
+  };
+  QueueFigures figures(std::string_view queue) const;
+  // What is used (Pods and reservations) on a node; nothing for an unknown node.
+  std::optional<Resources> used(std::string_view node) const;
+
+  // A digest of the whole state, equal for equal states however they came about; incremental
+  // state is checked with it against state built from scratch.
+  std::uint64_t digest() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sched

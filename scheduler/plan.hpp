@@ -1,0 +1,59 @@
+// Plan: what the engine decided, as a value; carrying it out is somebody else's work.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "scheduler/delta.hpp"
+
+namespace sched {
+
+// Start this task here. The caller writes it down, then feeds it back as Assume.
+struct Start {
+  std::string task;
+  std::int64_t attempt = 0;
+  Placement placement;
+  std::int64_t zones = 0;           // how many zones it uses
+  std::int64_t max_latency_us = 0;  // between the zones used
+};
+
+// Stable codes; documented in docs/reasons.md and tested.
+enum class ReasonCode : std::uint8_t {
+  kNone,           // not waiting
+  kCapacity,       // not enough free now
+  kFragmentation,  // enough in sum, no set of nodes that takes the gang
+  kConstraint,     // no node satisfies the filters
+  kNever,          // the cluster, even empty, cannot hold it
+  kTopology,       // zones asked for cannot be combined as asked
+  kQuota,          // the queue's maximum
+  kQueueLimit,     // the queue's maxRunning
+  kQueueClosed,
+  kNoQueue,
+  kBlockedHead,  // strict order: somebody ahead in the queue waits
+  kHeld,         // suspended, held, or waits for another task
+  kBackoff,      // waits until not_before
+};
+const char* name(ReasonCode code);  // "Capacity", ...
+
+// Why a task waits, as numbers; `sentence` (reason.hpp) makes one sentence of them.
+struct Reason {
+  ReasonCode code = ReasonCode::kNone;
+  std::string resource;  // the scarce one: "nvidia.com/gpu", "cpu", "nodes", ...
+  std::int64_t needed = 0, free = 0, total = 0;  // in the resource's unit, of eligible nodes
+  std::int64_t nodes_needed = 0, nodes_fitting = 0, nodes_eligible = 0;
+  std::string zone, pool, gpu_model;  // what narrows it down, "" when nothing does
+  std::string detail;                 // the held_why, the queue's name, the task ahead, ...
+  Time until;                         // kBackoff
+  friend bool operator==(const Reason&, const Reason&) = default;
+};
+
+struct Plan {
+  std::vector<Start> starts;  // in the order they were decided
+  // Counted work, for benchmarks: how much the pass looked at.
+  struct Work {
+    std::int64_t tasks = 0, shapes = 0, nodes = 0;
+  } work;
+};
+
+}  // namespace sched
