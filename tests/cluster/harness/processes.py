@@ -227,18 +227,12 @@ class Processes:
         Processes.all_popen.discard(process)
         return status
 
-    def stop_all(self, grace_s: float = 3.0) -> None:
-        """Everything at once: SIGTERM to each, then SIGKILL to all descendants."""
+    def stop_all(self) -> None:
+        """kill -9 of everything started: nothing in here has anything worth saving."""
         for process in self._running.values():
-            if process.poll() is None:
-                process.terminate()
-        until = time.monotonic() + grace_s
+            process.kill()
         for process in self._running.values():
-            try:
-                process.wait(max(0.01, until - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.wait()
             Processes.all_popen.discard(process)
         self._running.clear()
 
