@@ -1,0 +1,65 @@
+// Metrics: what the operator counts, as plain numbers. Rendering them is the HTTP server's work.
+//
+// Counters only grow; gauges are as of the last look. Durations are taken from the loop's monotonic
+// clock. Threads: the loop's.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+
+namespace fermi {
+
+// A histogram with fixed upper bounds in microseconds; the last bucket has none.
+struct Histogram {
+  static constexpr std::array<std::int64_t, 10> kBoundsUs = {
+      100, 250, 1'000, 2'500, 10'000, 25'000, 100'000, 250'000, 1'000'000, 5'000'000};
+  std::array<std::uint64_t, kBoundsUs.size() + 1> buckets{};  // not cumulative
+  std::uint64_t count = 0;
+  std::int64_t sum_us = 0;
+  void observe(std::int64_t us);
+};
+
+struct QueueGauges {
+  std::int64_t pending = 0, running = 0;
+};
+
+struct Metrics {
+  // Counters.
+  std::uint64_t plans = 0;            // passes of the engine
+  std::uint64_t decisions = 0;        // tasks given a place
+  std::uint64_t plan_rejections = 0;  // starts that the audit refused to carry out
+  std::uint64_t pods_created = 0;
+  std::uint64_t pods_deleted = 0;
+  std::uint64_t binds = 0;
+  std::uint64_t conflicts = 0;         // writes answered with 409
+  std::uint64_t unknown_outcomes = 0;  // writes whose answer was lost
+  std::uint64_t status_writes = 0;
+  std::uint64_t position_writes = 0;  // of these, those that only say where a task stands
+  std::uint64_t tasks_started = 0;    // gangs that ran as a whole
+  std::uint64_t tasks_completed = 0;
+  std::uint64_t tasks_failed = 0;
+  std::uint64_t gang_restarts = 0;
+  std::uint64_t taken_back = 0;   // gangs released because they could not be bound whole
+  std::uint64_t refused = 0;      // Pods that the API server would not have
+  std::uint64_t leaderships = 0;  // how often this process became leader
+  // By verb ("GET", "WATCH", "POST", ...) and HTTP status; 0 when no answer came.
+  std::map<std::pair<std::string, int>, std::uint64_t> api_requests;
+  // Watch requests sent, by resource ("pods"); the first of each is the start.
+  std::map<std::string, std::uint64_t> watches;
+
+  Histogram plan_duration;
+  Histogram wait_duration;  // submitted to wholly running, in microseconds
+
+  // Gauges.
+  std::map<std::string, QueueGauges> queues;
+  std::int64_t tasks = 0;            // known to the engine
+  std::int64_t nodes = 0, pods = 0;  // in the caches
+  std::int64_t work_pending = 0;     // objects waiting to be reconciled
+  std::int64_t requests_in_flight = 0;
+  bool leading = false, ready = false;
+};
+
+}  // namespace fermi
