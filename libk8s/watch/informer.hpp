@@ -10,13 +10,18 @@
 //     only noticed by a relist carries the last known state and `stale` is set (a tombstone).
 //  4. An object that was deleted and made anew under its name (other uid) is always reported as a
 //     delete and then an add, also when both happened between two lists.
-// Threads: the loop's only. Errors never stop it: it backs off and goes on; `last_error` tells.
+// The store is swapped as a whole at the end of a relist, before its events are delivered: a
+// handler that reads the store sees the newest state, which may be ahead of its event.
+//
+// Threads: the loop's only. A handler may call `stop`, but not destroy the informer. Errors never
+// stop it: it backs off and goes on; `last_error` tells.
 //
 // `T` is any type with a `Codec<T>` (watch/codec.hpp): k8s::Pod, k8s::Node, custom resources, ...
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,23 +29,9 @@
 #include "libk8s/base/status.hpp"
 #include "libk8s/http/message.hpp"
 #include "libk8s/request/request.hpp"
+#include "libk8s/watch/codec.hpp"
 
 namespace k8s {
-
-// How objects of type T are read. Specialise it beside the type:
-//
-//   template <> struct Codec<Pod> {
-//     static Resource resource();
-//     static constexpr bool kProtobuf = true;     // ask the server for protobuf
-//     static Result<Pod> from_json(const nlohmann::json&);
-//     static Result<Pod> from_protobuf(std::string_view bytes);  // when kProtobuf
-//     static const ObjectMeta& meta(const Pod&);
-//     using Packed = ...;                          // what the store keeps per object
-//     static Packed pack(const Pod&);
-//     static std::shared_ptr<const Pod> unpack(const Packed&);
-//   };
-template <class T>
-struct Codec;
 
 struct InformerOptions {
   std::string ns;  // "" for all
@@ -48,6 +39,13 @@ struct InformerOptions {
   std::string field_selector;
   // Start with WatchList (sendInitialEvents) where the server has it; falls back to LIST.
   bool watch_list = true;
+  // Let the first list come from a server's cache, however old. Cheaper on servers before 1.34, but
+  // after a restart it may show a state from before one's own last writes. Never for a scheduler.
+  bool may_start_stale = false;
+  // Objects per page of a list; 0: one whole answer, which is what servers' caches do best.
+  int page_size = 0;
+  // For types that stand for several resources; else Codec<T>::resource().
+  std::optional<Resource> resource;
 };
 
 template <class T>
@@ -73,7 +71,7 @@ class Informer {
   void stop();
 
   bool synced() const;
-  // The object, or null. `key` is ObjectMeta::key().
+  // The object as it is in the store, or null. `key` is ObjectMeta::key().
   std::shared_ptr<const T> get(std::string_view key) const;
   // Every object, in no order that means anything.
   void for_each(const std::function<void(const std::shared_ptr<const T>&)>& visit) const;
@@ -81,6 +79,8 @@ class Informer {
   // The newest resourceVersion that the store is known to have passed.
   std::string resource_version() const;
   Status last_error() const;
+  // Objects that could not be read, and are therefore missing here, so far.
+  std::uint64_t skipped() const;
 
  private:
   struct Impl;
@@ -88,3 +88,5 @@ class Informer {
 };
 
 }  // namespace k8s
+
+#include "libk8s/watch/informer_impl.hpp"
