@@ -1,0 +1,140 @@
+#include "operator/http/metrics_text.hpp"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <limits>
+#include <sstream>
+#include <vector>
+
+#include "operator/report/metrics.hpp"
+
+namespace fermi {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Labels = std::vector<std::pair<std::string, std::string>>;
+
+ClientMetric labelled(const Labels& labels) {
+  ClientMetric metric;
+  for (const auto& [name, value] : labels) metric.label.push_back({name, value});
+  return metric;
+}
+
+class Families {
+ public:
+  // Starts a family; the values that follow belong to it.
+  Families& family(const std::string& name, const std::string& help, MetricType type) {
+    all_.push_back(MetricFamily{name, help, type, {}});
+    return *this;
+  }
+  Families& counter(double value, const Labels& labels = {}) {
+    auto metric = labelled(labels);
+    metric.counter.value = value;
+    all_.back().metric.push_back(metric);
+    return *this;
+  }
+  Families& gauge(double value, const Labels& labels = {}) {
+    auto metric = labelled(labels);
+    metric.gauge.value = value;
+    all_.back().metric.push_back(metric);
+    return *this;
+  }
+  void histogram(const std::string& name, const std::string& help, const Histogram& from) {
+    family(name, help, MetricType::Histogram);
+    ClientMetric metric;
+    std::uint64_t below = 0;
+    for (std::size_t i = 0; i < from.buckets.size(); ++i) {
+      below += from.buckets[i];
+      const double bound = i < Histogram::kBoundsUs.size()
+                               ? static_cast<double>(Histogram::kBoundsUs[i]) / 1e6
+                               : std::numeric_limits<double>::infinity();
+      metric.histogram.bucket.push_back({below, bound});
+    }
+    metric.histogram.sample_count = from.count;
+    metric.histogram.sample_sum = static_cast<double>(from.sum_us) / 1e6;
+    all_.back().metric.push_back(metric);
+  }
+  const std::vector<MetricFamily>& all() const { return all_; }
+
+ private:
+  std::vector<MetricFamily> all_;
+};
+
+struct Plain {
+  const char* name;
+  const char* help;
+  std::uint64_t Metrics::*field;
+};
+
+constexpr Plain kCounters[] = {
+    {"fermi_plans_total", "Passes of the scheduling engine.", &Metrics::plans},
+    {"fermi_decisions_total", "Tasks given a place.", &Metrics::decisions},
+    {"fermi_plan_rejections_total", "Starts that the audit refused.", &Metrics::plan_rejections},
+    {"fermi_pods_created_total", "Pods created.", &Metrics::pods_created},
+    {"fermi_pods_deleted_total", "Pods deleted.", &Metrics::pods_deleted},
+    {"fermi_binds_total", "Pods bound to nodes.", &Metrics::binds},
+    {"fermi_conflicts_total", "Writes answered with 409.", &Metrics::conflicts},
+    {"fermi_unknown_outcomes_total", "Writes whose answer was lost.", &Metrics::unknown_outcomes},
+    {"fermi_status_writes_total", "Status writes.", &Metrics::status_writes},
+    {"fermi_position_writes_total", "Status writes that only tell a position.",
+     &Metrics::position_writes},
+    {"fermi_tasks_started_total", "Gangs that ran as a whole.", &Metrics::tasks_started},
+    {"fermi_tasks_completed_total", "Tasks completed.", &Metrics::tasks_completed},
+    {"fermi_tasks_failed_total", "Tasks failed for good.", &Metrics::tasks_failed},
+    {"fermi_gang_restarts_total", "Whole-gang restarts.", &Metrics::gang_restarts},
+    {"fermi_gangs_taken_back_total", "Gangs released because they could not be bound whole.",
+     &Metrics::taken_back},
+    {"fermi_pods_refused_total", "Pods that the API server would not have.", &Metrics::refused},
+    {"fermi_leaderships_total", "How often this process became leader.", &Metrics::leaderships},
+};
+
+void add_gauges(Families& families, const Metrics& m) {
+  families.family("fermi_queue_tasks", "Tasks of a queue by state.", MetricType::Gauge);
+  for (const auto& [queue, gauges] : m.queues) {
+    families.gauge(static_cast<double>(gauges.pending), {{"queue", queue}, {"state", "pending"}});
+    families.gauge(static_cast<double>(gauges.running), {{"queue", queue}, {"state", "running"}});
+  }
+  const std::pair<const char*, double> plain[] = {
+      {"fermi_tasks", static_cast<double>(m.tasks)},
+      {"fermi_nodes", static_cast<double>(m.nodes)},
+      {"fermi_pods", static_cast<double>(m.pods)},
+      {"fermi_work_pending", static_cast<double>(m.work_pending)},
+      {"fermi_requests_in_flight", static_cast<double>(m.requests_in_flight)},
+      {"fermi_leading", m.leading ? 1.0 : 0.0},
+      {"fermi_ready", m.ready ? 1.0 : 0.0},
+  };
+  for (const auto& [name, value] : plain) {
+    families.family(name, "As of now.", MetricType::Gauge).gauge(value);
+  }
+}
+
+}  // namespace
+
+std::string metrics_text(const Metrics& m) {
+  Families families;
+  for (const auto& [name, help, field] : kCounters) {
+    families.family(name, help, MetricType::Counter).counter(static_cast<double>(m.*field));
+  }
+  families.family("fermi_api_requests_total", "Requests to the API server by verb and status.",
+                  MetricType::Counter);
+  for (const auto& [key, count] : m.api_requests) {
+    families.counter(static_cast<double>(count),
+                     {{"verb", key.first}, {"code", std::to_string(key.second)}});
+  }
+  families.family("fermi_watches_total", "Watch requests sent, by resource.", MetricType::Counter);
+  for (const auto& [resource, count] : m.watches) {
+    families.counter(static_cast<double>(count), {{"resource", resource}});
+  }
+  families.histogram("fermi_plan_duration_seconds", "Time of one engine pass.", m.plan_duration);
+  families.histogram("fermi_wait_duration_seconds", "From submission to the whole gang running.",
+                     m.wait_duration);
+  add_gauges(families, m);
+  std::ostringstream out;
+  prometheus::TextSerializer().Serialize(out, families.all());
+  return out.str();
+}
+
+}  // namespace fermi
