@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-REGION = "region-1"
+REGION = "local"
 POOL = "default"
-GPU_MODEL = "NVIDIA-A100"
+GPU_MODEL = "simulated"
 CPUS, MEMORY, PODS = "64", "256Gi", "110"
 
 

@@ -1,0 +1,1 @@
+"""End-to-end scenarios: text files, run unchanged on two backends, through kubectl alone."""

@@ -1,0 +1,64 @@
+"""What the two backends have in common; embedded.py and cluster.py are the two."""
+
+from __future__ import annotations
+
+import abc
+import time
+from pathlib import Path
+from typing import Callable
+
+from harness.kubectl import Kubectl, KubectlError
+from harness.processes import Processes
+
+
+class BackendError(Exception):
+    """The backend did not start or did not come back."""
+
+
+class Backend(abc.ABC):
+    """One Fermi installation for one scenario. Not reused."""
+
+    name: str
+    real_processes: bool  # Pods are processes here: logs and leftovers can be checked
+
+    def __init__(self, fermi: Path, kubectl: str, processes: Processes, nodes: str) -> None:
+        self.fermi = fermi
+        self.processes = processes
+        self.nodes = nodes
+        self.kubectl = Kubectl(kubectl, processes.folder / "kubeconfig")
+
+    @abc.abstractmethod
+    def start(self) -> None:
+        """Returns when nodes are ready, the queues exist and Fermi leads."""
+
+    @abc.abstractmethod
+    def kill_leader(self) -> str:
+        """kill -9 of the process that decides now, and the restart that a supervisor would give it.
+        Returns what was killed."""
+
+    @abc.abstractmethod
+    def pod_processes(self) -> list[int]:
+        """Living processes that belong to Pods. Empty where Pods are only simulated."""
+
+    @abc.abstractmethod
+    def log_names(self) -> list[str]:
+        """Logs worth showing when a scenario fails."""
+
+    def check_alive(self) -> None:
+        """BackendError if a part of it ended by itself."""
+
+    def wait_until(self, what: str, ready: Callable[[], bool], timeout_s: float) -> None:
+        until = time.monotonic() + timeout_s
+        error = ""
+        while time.monotonic() < until:
+            self.check_alive()
+            try:
+                if ready():
+                    return
+            except KubectlError as e:
+                error = str(e)
+            time.sleep(0.1)
+        raise BackendError(f"{what}: not within {timeout_s} s. {error}")
+
+    def queues_exist(self) -> bool:
+        return self.kubectl.find("taskqueue", "default") is not None

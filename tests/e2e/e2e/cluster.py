@@ -1,0 +1,100 @@
+"""A real control plane with simulated nodes; the operator runs twice, in its in-cluster form.
+
+The administrator applies manifests/; then two replicas of `fermi operator --leader-elect` run as
+local processes with what a kubelet would give them: KUBERNETES_SERVICE_HOST and _PORT, and a folder
+with the token of the ServiceAccount, ca.crt and the namespace. So the rights are those of manifests/.
+The Deployment's own Pods stay unscheduled: there is no kube-scheduler here.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from harness.controlplane import ControlPlane, StartError
+from harness.processes import Processes
+
+from .backend import Backend, BackendError
+
+ROOT = Path(__file__).resolve().parents[3]
+NAMESPACE, ACCOUNT = "fermi-system", "fermi"
+REPLICAS = ("fermi-0", "fermi-1")
+LEAD_S = 60.0
+
+
+class Cluster(Backend):
+    name = "cluster"
+    real_processes = False
+
+    def __init__(self, fermi: Path, binaries: Path, processes: Processes, nodes: str) -> None:
+        super().__init__(fermi, str(binaries / "kubectl"), processes, nodes)
+        self.plane = ControlPlane(binaries, processes)
+        self.kubectl = self.plane.kubectl
+
+    def start(self) -> None:
+        try:
+            self.plane.start()
+            self.plane.add_nodes(self.nodes)
+        except StartError as error:
+            raise BackendError(str(error)) from error
+        self.kubectl("apply", "-k", str(ROOT / "manifests/overlays/default"))
+        self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s")
+        self.kubectl("apply", "-k", str(ROOT / "manifests/queues"))
+        self._credentials = self.plane.service_account_dir(NAMESPACE, ACCOUNT, self.plane.folder / "account")
+        for replica in REPLICAS:
+            self._run(replica)
+        self.wait_until("a leader", lambda: self.leader() is not None, LEAD_S)
+
+    def kill_leader(self) -> str:
+        """The killed replica comes back at once, as a Deployment would bring it. That the other one
+        leads is waited for: until then nothing is promised."""
+        leader = self.leader()
+        if leader is None:
+            self.wait_until("a leader", lambda: self.leader() is not None, LEAD_S)
+            leader = self.leader()
+        assert leader is not None
+        before = self._lease_holder()
+        self.processes.kill(leader)
+        self._run(leader)
+        self.wait_until("another leader", lambda: self._lease_holder() not in ("", before), LEAD_S)
+        return leader
+
+    def leader(self) -> str | None:
+        """The replica whose name the Lease's holder carries, if it still runs."""
+        holder = self._lease_holder()
+        for replica in REPLICAS:
+            if replica in holder and self.processes.running(replica):
+                return replica
+        return None
+
+    def pod_processes(self) -> list[int]:
+        return []
+
+    def log_names(self) -> list[str]:
+        return [*REPLICAS, "kwok"]
+
+    def check_alive(self) -> None:
+        for replica in REPLICAS:
+            if not self.processes.running(replica):
+                raise BackendError(f"{replica} ended by itself:\n{self.processes.log_tail(replica)}")
+
+    def _lease_holder(self) -> str:
+        for lease in self.kubectl.get("leases", "-n", NAMESPACE)["items"]:
+            if holder := lease["spec"].get("holderIdentity"):
+                return str(holder)
+        return ""
+
+    def _run(self, replica: str) -> None:
+        environment = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS")}
+        environment |= self.plane.in_cluster_environment()
+        environment |= {
+            "HOME": str(self.processes.folder),
+            "POD_NAME": replica,
+            "POD_NAMESPACE": NAMESPACE,
+            "HOSTNAME": replica,
+        }
+        self.processes.start(replica, [
+            str(self.fermi), "operator", "--leader-elect",
+            "--service-account-dir", str(self._credentials),
+            "--http-address", "127.0.0.1:0",
+        ], env=environment)  # fmt: skip

@@ -1,0 +1,49 @@
+"""`fermi up`: one process with its own API server; Pods are real processes of this machine."""
+
+from __future__ import annotations
+
+import os
+
+from harness.nodes import parse_nodes
+
+from .backend import Backend, BackendError
+
+START_S = 30.0
+
+
+class Embedded(Backend):
+    name = "embedded"
+    real_processes = True
+
+    def start(self) -> None:
+        self._run()
+        wanted = sum(count for _, count, _ in parse_nodes(self.nodes))
+        self.wait_until("fermi up: nodes", lambda: len(self.kubectl.get("nodes")["items"]) == wanted, START_S)
+        self.wait_until("fermi up: queues", self.queues_exist, START_S)
+
+    def kill_leader(self) -> str:
+        self.processes.kill("fermi")
+        self._run()
+        self.wait_until("fermi up after kill -9", self.queues_exist, START_S)
+        return "fermi up"
+
+    def pod_processes(self) -> list[int]:
+        return self.processes.leftovers()
+
+    def log_names(self) -> list[str]:
+        return ["fermi"]
+
+    def check_alive(self) -> None:
+        if not self.processes.running("fermi"):
+            raise BackendError(f"fermi up ended by itself:\n{self.processes.log_tail('fermi')}")
+
+    def _run(self) -> None:
+        environment = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS")}
+        environment["HOME"] = str(self.processes.folder)
+        self.processes.start("fermi", [
+            str(self.fermi), "up",
+            "--data-dir", str(self.processes.folder / "data"),
+            "--nodes", self.nodes,
+            "--port", "0",
+            "--kubeconfig", str(self.kubectl.kubeconfig),
+        ], env=environment)  # fmt: skip
