@@ -34,9 +34,9 @@
 namespace k8s {
 
 struct InformerOptions {
-  std::string ns;  // "" for all
-  std::string label_selector;
-  std::string field_selector;
+  std::string ns{};  // "" for all
+  std::string label_selector{};
+  std::string field_selector{};
   // Start with WatchList (sendInitialEvents) where the server has it; falls back to LIST.
   bool watch_list = true;
   // Let the first list come from a server's cache, however old. Cheaper on servers before 1.34, but
@@ -45,7 +45,7 @@ struct InformerOptions {
   // Objects per page of a list; 0: one whole answer, which is what servers' caches do best.
   int page_size = 0;
   // For types that stand for several resources; else Codec<T>::resource().
-  std::optional<Resource> resource;
+  std::optional<Resource> resource{};
 };
 
 template <class T>
