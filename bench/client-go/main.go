@@ -30,6 +30,7 @@ type options struct {
 	json              bool
 	dropManagedFields bool
 	timeout           time.Duration
+	fill              int
 }
 
 // report is what is printed. Bytes and seconds; "bytesPerPod" is the live heap that the sync added,
@@ -46,23 +47,38 @@ type report struct {
 }
 
 func main() {
+	o := parseFlags()
+	if err := run(o); err != nil {
+		fmt.Fprintln(os.Stderr, "informer:", err)
+		os.Exit(1)
+	}
+}
+
+func run(o options) error {
+	if o.fill > 0 {
+		client, _, err := connect(o)
+		if err != nil {
+			return err
+		}
+		return fill(client, o.namespace, o.fill)
+	}
+	r, err := measure(o)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(r)
+}
+
+func parseFlags() options {
 	o := options{}
 	flag.StringVar(&o.kubeconfig, "kubeconfig", os.Getenv("KUBECONFIG"), "kubeconfig of the cluster")
 	flag.StringVar(&o.namespace, "namespace", "", "only this namespace (default: all)")
 	flag.BoolVar(&o.json, "json", false, "ask for JSON instead of protobuf")
 	flag.BoolVar(&o.dropManagedFields, "drop-managed-fields", false, "drop managedFields before storing")
 	flag.DurationVar(&o.timeout, "timeout", 5*time.Minute, "give up after this long")
+	flag.IntVar(&o.fill, "fill", 0, "create this many Pods instead of measuring")
 	flag.Parse()
-
-	r, err := measure(o)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "informer:", err)
-		os.Exit(1)
-	}
-	if err := json.NewEncoder(os.Stdout).Encode(r); err != nil {
-		fmt.Fprintln(os.Stderr, "informer:", err)
-		os.Exit(1)
-	}
+	return o
 }
 
 func measure(o options) (report, error) {
