@@ -46,22 +46,20 @@ class Cluster(Backend):
         self.wait_until("a leader", lambda: self.leader() is not None, LEAD_S)
 
     def kill_leader(self) -> str:
-        """The killed replica comes back at once, as a Deployment would bring it. That the other one
-        leads is waited for: until then nothing is promised."""
+        """The killed replica comes back at once, as a Deployment would bring it. Until somebody has
+        renewed the Lease nothing is promised, so that is waited for."""
+        self.wait_until("a leader", lambda: self.leader() is not None, LEAD_S)
         leader = self.leader()
-        if leader is None:
-            self.wait_until("a leader", lambda: self.leader() is not None, LEAD_S)
-            leader = self.leader()
         assert leader is not None
-        before = self._lease_holder()
         self.processes.kill(leader)
+        left_behind = self._lease()
         self._run(leader)
-        self.wait_until("another leader", lambda: self._lease_holder() not in ("", before), LEAD_S)
+        self.wait_until("the next leader", lambda: self._lease() != left_behind, LEAD_S)
         return leader
 
     def leader(self) -> str | None:
         """The replica whose name the Lease's holder carries, if it still runs."""
-        holder = self._lease_holder()
+        holder, _ = self._lease()
         for replica in REPLICAS:
             if replica in holder and self.processes.running(replica):
                 return replica
@@ -71,18 +69,19 @@ class Cluster(Backend):
         return []
 
     def log_names(self) -> list[str]:
-        return [*REPLICAS, "kwok"]
+        return [*REPLICAS]
 
     def check_alive(self) -> None:
         for replica in REPLICAS:
             if not self.processes.running(replica):
                 raise BackendError(f"{replica} ended by itself:\n{self.processes.log_tail(replica)}")
 
-    def _lease_holder(self) -> str:
+    def _lease(self) -> tuple[str, str]:
+        """(who holds it, when it was renewed last), empty before the first."""
         for lease in self.kubectl.get("leases", "-n", NAMESPACE)["items"]:
             if holder := lease["spec"].get("holderIdentity"):
-                return str(holder)
-        return ""
+                return str(holder), str(lease["spec"].get("renewTime"))
+        return "", ""
 
     def _run(self, replica: str) -> None:
         environment = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS")}
