@@ -24,11 +24,16 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/cluster"))
-from harness.controlplane import BUILD, ControlPlane, Options, build_binaries  # noqa: E402
-from harness.processes import Processes  # noqa: E402
+from harness.controlplane import BUILD, ControlPlane, Options, build_binaries
+from harness.processes import Processes
 
 LIST = "/api/v1/pods?resourceVersion=0"
-MARKS = {"syncOverCurl": 1.15, "cpuOverClientGo": 0.25, "liveBytesPerPod": 600, "peakBytesPerPod": 1500}
+MARKS = {
+    "syncOverCurl": 1.15,
+    "cpuOverClientGo": 0.25,
+    "liveBytesPerPod": 600,
+    "peakBytesPerPod": 1500,
+}
 
 
 def run(argv: list[str]) -> str:
@@ -41,8 +46,14 @@ def curl(plane: ControlPlane) -> dict[str, Any]:
     token = config["users"][0]["user"]["token"]
     settings = f'header = "Authorization: Bearer {token}"\nheader = "Accept: application/vnd.kubernetes.protobuf"\n'
     argv = ["curl", "-sS", "--fail", "-K", "-", "--cacert", str(plane.ca_file), "-o", "/dev/null"]
-    argv += ["-w", '{"seconds":%{time_total},"firstByte":%{time_starttransfer},"bytes":%{size_download}}', plane.url + LIST]
-    done = subprocess.run(argv, input=settings, check=True, stdout=subprocess.PIPE, text=True, timeout=900)
+    argv += [
+        "-w",
+        '{"seconds":%{time_total},"firstByte":%{time_starttransfer},"bytes":%{size_download}}',
+        plane.url + LIST,
+    ]
+    done = subprocess.run(
+        argv, input=settings, check=True, stdout=subprocess.PIPE, text=True, timeout=900
+    )
     return dict(json.loads(done.stdout))
 
 
@@ -53,7 +64,9 @@ def last_json(output: str) -> dict[str, Any]:
 def medians(samples: list[dict[str, Any]]) -> dict[str, Any]:
     """Of each number on its own; what is no number is the first run's."""
     return {
-        key: statistics.median(s[key] for s in samples) if isinstance(value, (int, float)) else value
+        key: statistics.median(s[key] for s in samples)
+        if isinstance(value, (int, float))
+        else value
         for key, value in samples[0].items()
     }
 
@@ -81,11 +94,16 @@ def judge(result: dict[str, Any]) -> dict[str, Any]:
         "liveBytesPerPod": ours["liveHeapBytes"] / ours["pods"],
         "peakBytesPerPod": ours["peakRssBytes"] / ours["pods"],
     }
-    return {key: {"seen": round(seen[key], 3), "mark": MARKS[key], "met": seen[key] <= MARKS[key]} for key in MARKS}
+    return {
+        key: {"seen": round(seen[key], 3), "mark": MARKS[key], "met": seen[key] <= MARKS[key]}
+        for key in MARKS
+    }
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--pods", type=int, default=100_000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--informer", default="", help="our program with its arguments")
@@ -96,7 +114,11 @@ def main() -> int:
         plane = ControlPlane(binaries, processes, Options(controllers=False, kwok=False))
         plane.start()
         began = time.monotonic()
-        print(run([go, "--kubeconfig", str(plane.admin_kubeconfig), "-fill", str(arguments.pods)]), end="", file=sys.stderr)
+        print(
+            run([go, "--kubeconfig", str(plane.admin_kubeconfig), "-fill", str(arguments.pods)]),
+            end="",
+            file=sys.stderr,
+        )
         print(f"filled in {time.monotonic() - began:.0f} s", file=sys.stderr)
         result = measure(plane, go, shlex.split(arguments.informer), arguments.runs)
     result["machine"] = {"cpus": os.cpu_count(), "load": os.getloadavg()[0]}

@@ -18,7 +18,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE))
-from harness.controlplane import BUILD  # noqa: E402
+from harness.controlplane import BUILD
 
 READ = {"get", "list", "watch"}
 # (API group, resource) -> verbs, cluster-wide.
@@ -58,7 +58,10 @@ def rendered() -> list[dict[str, Any]]:
     """kubectl prints YAML; a dry run on the client turns it into JSON, but asks a server for new
     kinds. So the YAML is cut into documents and each is turned by `kubectl patch --local`."""
     text = subprocess.run(
-        [kubectl(), "kustomize", str(ROOT / "manifests/overlays/default")], capture_output=True, text=True, check=True
+        [kubectl(), "kustomize", str(ROOT / "manifests/overlays/default")],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     documents = []
     for part in text.split("\n---\n"):
@@ -125,7 +128,9 @@ class Rights(unittest.TestCase):
         self.assertTrue(pod["securityContext"]["runAsNonRoot"])
         self.assertEqual(pod["securityContext"]["seccompProfile"], {"type": "RuntimeDefault"})
         context = container["securityContext"]
-        self.assertEqual((context["allowPrivilegeEscalation"], context["readOnlyRootFilesystem"]), (False, True))
+        self.assertEqual(
+            (context["allowPrivilegeEscalation"], context["readOnlyRootFilesystem"]), (False, True)
+        )
         self.assertEqual(context["capabilities"], {"drop": ["ALL"]})
         self.assertEqual(container["livenessProbe"]["httpGet"]["path"], "/healthz")
         self.assertEqual(container["readinessProbe"]["httpGet"]["path"], "/readyz")

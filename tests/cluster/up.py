@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Starts a control plane with simulated nodes and serves until Ctrl-C, or runs a command on it.
 
-  up.py --nodes zone-a=2x8,zone-b=3x8              prints the kubeconfig's path, serves until Ctrl-C
-  up.py --no-kwok --no-controllers -- COMMAND ...  runs COMMAND with KUBECONFIG set, then stops
+up.py --nodes zone-a=2x8,zone-b=3x8              prints the kubeconfig's path, serves until Ctrl-C
+up.py --no-kwok --no-controllers -- COMMAND ...  runs COMMAND with KUBECONFIG set, then stops
 """
 
 from __future__ import annotations
@@ -15,17 +15,23 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from harness.controlplane import ControlPlane, Options, StartError, build_binaries  # noqa: E402
-from harness.processes import Processes  # noqa: E402
+from harness.controlplane import ControlPlane, Options, StartError, build_binaries
+from harness.processes import Processes
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--nodes", default="", help="e.g. zone-a=2x8,zone-b=3x8")
-    parser.add_argument("--no-kwok", action="store_true", help="no simulated nodes: bound Pods never run")
+    parser.add_argument(
+        "--no-kwok", action="store_true", help="no simulated nodes: bound Pods never run"
+    )
     parser.add_argument("--no-controllers", action="store_true", help="no kube-controller-manager")
     parser.add_argument("--keep", action="store_true", help="keep the folder with logs and data")
-    parser.add_argument("command", nargs="*", help="run this with KUBECONFIG set instead of serving")
+    parser.add_argument(
+        "command", nargs="*", help="run this with KUBECONFIG set instead of serving"
+    )
     arguments = parser.parse_args()
     binaries = build_binaries()
     began = time.monotonic()

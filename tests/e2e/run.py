@@ -24,15 +24,16 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "cluster")]
 
-from e2e.backend import Backend, BackendError  # noqa: E402
-from e2e.cluster import Cluster  # noqa: E402
-from e2e.embedded import Embedded  # noqa: E402
-from e2e.monitor import Monitor  # noqa: E402
-from e2e.scenario import Scenario, ScenarioError, load  # noqa: E402
-from e2e.steps import Runner, StepFailed  # noqa: E402
-from harness.controlplane import BUILD, build_binaries  # noqa: E402
-from harness.kubectl import KubectlError  # noqa: E402
-from harness.processes import Processes  # noqa: E402
+from harness.controlplane import BUILD, build_binaries
+from harness.kubectl import KubectlError
+from harness.processes import Processes
+
+from e2e.backend import Backend, BackendError
+from e2e.cluster import Cluster
+from e2e.embedded import Embedded
+from e2e.monitor import Monitor
+from e2e.scenario import Scenario, ScenarioError, load
+from e2e.steps import Runner, StepFailed
 
 
 def main() -> int:
@@ -51,14 +52,20 @@ def main() -> int:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("scenario", nargs="*", help="names or parts of names (default: all)")
     parser.add_argument("--backend", choices=["embedded", "cluster"], default="embedded")
     parser.add_argument("--fermi", type=Path, help="the fermi program")
     parser.add_argument("--seed", type=int, help="for random moments (default: a new one, printed)")
-    parser.add_argument("--factor", type=float, default=1.0, help="stretch all waiting (slow builds)")
+    parser.add_argument(
+        "--factor", type=float, default=1.0, help="stretch all waiting (slow builds)"
+    )
     parser.add_argument("--keep", action="store_true", help="keep the folders of the scenarios")
-    parser.add_argument("--list", action="store_true", help="print the scenarios and their promises")
+    parser.add_argument(
+        "--list", action="store_true", help="print the scenarios and their promises"
+    )
     parser.add_argument("--self-check", action="store_true")
     return parser.parse_args()
 
@@ -78,17 +85,27 @@ def run_all(arguments: argparse.Namespace, scenarios: list[Scenario]) -> int:
     for scenario in scenarios:
         began = time.monotonic()
         error = run_one(arguments, scenario, binaries, kubectl, seed)
-        print(f"{'FAILED' if error else 'ok    '} {scenario.name} ({time.monotonic() - began:.1f} s)", flush=True)
+        print(
+            f"{'FAILED' if error else 'ok    '} {scenario.name} ({time.monotonic() - began:.1f} s)",
+            flush=True,
+        )
         if error:
             print(f"  promise: {scenario.promise}\n  {error}\n  again: --backend {arguments.backend} "
                   f"--seed {seed} {scenario.name}", flush=True)  # fmt: skip
             failed.append(scenario.name)
-    print(f"{len(scenarios) - len(failed)} of {len(scenarios)} hold" + (f"; not: {', '.join(failed)}" if failed else ""))
+    print(
+        f"{len(scenarios) - len(failed)} of {len(scenarios)} hold"
+        + (f"; not: {', '.join(failed)}" if failed else "")
+    )
     return 1 if failed else 0
 
 
 def run_one(
-    arguments: argparse.Namespace, scenario: Scenario, binaries: Path | None, kubectl: str, seed: int
+    arguments: argparse.Namespace,
+    scenario: Scenario,
+    binaries: Path | None,
+    kubectl: str,
+    seed: int,
 ) -> str:
     """Returns what went wrong, or nothing."""
     fermi = arguments.fermi.resolve()

@@ -22,6 +22,10 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../../.." && pwd)
 cache=${XDG_CACHE_HOME:-${HOME:?neither XDG_CACHE_HOME nor HOME is set}/.cache}/fermi
 
+if [[ -d ${KUBEBUILDER_ASSETS:-} ]]; then
+  KUBEBUILDER_ASSETS=$(cd "$KUBEBUILDER_ASSETS" && pwd)
+fi
+
 # Name of the binary and the package it comes from. The versions stand in go.mod alone.
 readonly programs=(
   "etcd go.etcd.io/etcd/server/v3"

@@ -15,9 +15,9 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Sequence
 
 from .kubectl import Kubectl, KubectlError
 from .nodes import node_objects
@@ -98,7 +98,10 @@ class ControlPlane:
         if self.options.kwok:
             self._start_kwok()
         if self.options.controllers:
-            self._wait("serviceaccount default", lambda: bool(self.kubectl.find("serviceaccount", "default")))
+            self._wait(
+                "serviceaccount default",
+                lambda: bool(self.kubectl.find("serviceaccount", "default")),
+            )
 
     def add_nodes(self, text: str, timeout_s: float = 30.0) -> None:
         """Makes the Nodes of e.g. "zone-a=2x8,zone-b=3x8"; waits until they are Ready and untainted."""
@@ -113,7 +116,12 @@ class ControlPlane:
         config = {
             "apiVersion": "v1",
             "kind": "Config",
-            "clusters": [{"name": "test", "cluster": {"server": self.url, "certificate-authority": str(self.ca_file)}}],
+            "clusters": [
+                {
+                    "name": "test",
+                    "cluster": {"server": self.url, "certificate-authority": str(self.ca_file)},
+                }
+            ],
             "users": [{"name": "user", "user": {"token": token}}],
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "user"}}],
             "current-context": "test",
@@ -145,7 +153,9 @@ class ControlPlane:
         self.certificates.mkdir(parents=True)
         (self.folder / "tokens.csv").write_text(f'{self._token},admin,admin,"system:masters"\n')
         key = self.folder / "service-account.key"
-        subprocess.run(["openssl", "genrsa", "-out", str(key), "2048"], check=True, capture_output=True)
+        subprocess.run(
+            ["openssl", "genrsa", "-out", str(key), "2048"], check=True, capture_output=True
+        )
         subprocess.run(
             ["openssl", "rsa", "-in", str(key), "-pubout", "-out", str(key.with_suffix(".pub"))],
             check=True,
@@ -223,7 +233,13 @@ class ControlPlane:
                 return False
         return True
 
-    def _wait(self, what: str, ready: Callable[[], bool], timeout_s: float = 30.0, process: str | None = None) -> None:
+    def _wait(
+        self,
+        what: str,
+        ready: Callable[[], bool],
+        timeout_s: float = 30.0,
+        process: str | None = None,
+    ) -> None:
         until = time.monotonic() + timeout_s
         error = ""
         while time.monotonic() < until:
@@ -242,9 +258,11 @@ class ControlPlane:
 def _answers(url: str, token: str | None = None) -> bool:
     """Whether GET answers 200. The certificate is not checked: this only asks for life."""
     context = ssl._create_unverified_context() if url.startswith("https") else None
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
+    request = urllib.request.Request(
+        url, headers={"Authorization": f"Bearer {token}"} if token else {}
+    )
     try:
         with urllib.request.urlopen(request, timeout=2, context=context) as answer:
-            return answer.status == 200
+            return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False

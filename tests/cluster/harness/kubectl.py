@@ -26,15 +26,16 @@ class Kubectl:
         try:
             done = subprocess.run(
                 self.argv(*arguments),
-                input=stdin,
+                input=stdin or "",
                 capture_output=True,
                 text=True,
                 timeout=self.timeout_s,
                 check=False,
-                **({"stdin": subprocess.DEVNULL} if stdin is None else {}),
             )
         except subprocess.TimeoutExpired as late:
-            raise KubectlError(f"kubectl {' '.join(arguments)}: no end in {self.timeout_s} s") from late
+            raise KubectlError(
+                f"kubectl {' '.join(arguments)}: no end in {self.timeout_s} s"
+            ) from late
         if done.returncode != 0:
             raise KubectlError((done.stderr or done.stdout).strip())
         return done.stdout
@@ -48,4 +49,9 @@ class Kubectl:
         return json.loads(text) if text.strip() else None
 
     def apply(self, *objects: Any) -> None:
-        self("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}))
+        self(
+            "apply",
+            "-f",
+            "-",
+            stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}),
+        )

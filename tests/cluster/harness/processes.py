@@ -15,6 +15,7 @@ Threads: start children from the main thread. PDEATHSIG is sent when the *thread
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import shutil
@@ -23,9 +24,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Mapping, Sequence
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -91,7 +92,13 @@ def carries(pid: int, mark: str) -> bool:
 
 def command_line(pid: int) -> str:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        return (
+            Path(f"/proc/{pid}/cmdline")
+            .read_bytes()
+            .replace(b"\0", b" ")
+            .decode(errors="replace")
+            .strip()
+        )
     except OSError:
         return ""
 
@@ -112,10 +119,8 @@ def kill_marked(mark: str, patience_s: float = 5.0) -> list[int]:
 
 
 def _signal(pid: int, number: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass
 
 
 def reap() -> None:
@@ -123,10 +128,8 @@ def reap() -> None:
     popen = {p.pid for p in Processes.all_popen}
     for pid, parent in _zombies():
         if parent == os.getpid() and pid not in popen:
-            try:
+            with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)
-            except ChildProcessError:
-                pass
 
 
 def _zombies() -> list[tuple[int, int]]:
@@ -134,7 +137,12 @@ def _zombies() -> list[tuple[int, int]]:
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             try:
-                fields = Path("/proc", entry, "stat").read_text(errors="replace").rpartition(")")[2].split()
+                fields = (
+                    Path("/proc", entry, "stat")
+                    .read_text(errors="replace")
+                    .rpartition(")")[2]
+                    .split()
+                )
             except OSError:
                 continue
             if fields[0] == "Z":
@@ -157,7 +165,7 @@ class Processes:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, _exit_on_signal)
 
-    def __enter__(self) -> "Processes":
+    def __enter__(self) -> Processes:
         return self
 
     def __exit__(self, *_unused: object) -> None:
@@ -215,14 +223,10 @@ class Processes:
         process = self._running.pop(name)
         if process.poll() is None:
             process.terminate()
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(grace_s)
-            except subprocess.TimeoutExpired:
-                pass
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
         status = process.wait()
         Processes.all_popen.discard(process)
         return status

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from harness.processes import kill_marked  # noqa: E402  (needs the path above)
+from harness.processes import kill_marked
 
 
 def main() -> None:

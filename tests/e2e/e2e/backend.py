@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import abc
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 from harness.kubectl import Kubectl, KubectlError
 from harness.processes import Processes
@@ -44,6 +44,7 @@ class Backend(abc.ABC):
     def log_names(self) -> list[str]:
         """Logs worth showing when a scenario fails."""
 
+    @abc.abstractmethod
     def check_alive(self) -> None:
         """BackendError if a part of it ended by itself."""
 

@@ -40,7 +40,9 @@ class Cluster(Backend):
         self.kubectl("apply", "-k", str(ROOT / "manifests/overlays/default"))
         self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s")
         self.kubectl("apply", "-k", str(ROOT / "manifests/queues"))
-        self._credentials = self.plane.service_account_dir(NAMESPACE, ACCOUNT, self.plane.folder / "account")
+        self._credentials = self.plane.service_account_dir(
+            NAMESPACE, ACCOUNT, self.plane.folder / "account"
+        )
         for replica in REPLICAS:
             self._run(replica)
         self.wait_until("a leader", lambda: self.leader() is not None, LEAD_S)
@@ -74,7 +76,9 @@ class Cluster(Backend):
     def check_alive(self) -> None:
         for replica in REPLICAS:
             if not self.processes.running(replica):
-                raise BackendError(f"{replica} ended by itself:\n{self.processes.log_tail(replica)}")
+                raise BackendError(
+                    f"{replica} ended by itself:\n{self.processes.log_tail(replica)}"
+                )
 
     def _lease(self) -> tuple[str, str]:
         """(who holds it, when it was renewed last), empty before the first."""
@@ -84,7 +88,11 @@ class Cluster(Backend):
         return "", ""
 
     def _run(self, replica: str) -> None:
-        environment = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS")}
+        environment = {
+            k: v
+            for k, v in os.environ.items()
+            if k in ("PATH", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS")
+        }
         environment |= self.plane.in_cluster_environment()
         environment |= {
             "HOME": str(self.processes.folder),

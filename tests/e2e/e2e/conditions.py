@@ -1,8 +1,8 @@
-"""Conditions on one object: PATH OPERATOR VALUE, e.g. phase=Running or condition.Accepted.message~"no such".
+"""Conditions on one object: PATH OPERATOR VALUE, e.g. phase=Running or .spec.nodes>=2.
 
 PATH is a word (a field of the status), a dotted path from the root (".spec.nodeName", list items as
-".a[0]", awkward keys as ".metadata.labels[fermi-cluster.com/queue]"), or condition.TYPE[.FIELD] (FIELD
-is status unless named). Operators: = != (text), ~ !~ (contains, without regard to case), >= <=
+".a[0]", awkward keys as ".metadata.labels[fermi-cluster.com/queue]"), or condition.TYPE[.FIELD]
+(FIELD is status unless named). Operators: = != (text), ~ !~ (contains, without regard to case), >= <=
 (numbers).
 """
 
@@ -14,7 +14,10 @@ from typing import Any
 
 from .scenario import ScenarioError
 
-_FORM = re.compile(r"(?P<path>[A-Za-z.](?:[\w.-]|\[[^\]]*\])*?)(?P<operator>!=|>=|<=|!~|=|~)(?P<value>.*)", re.DOTALL)
+_FORM = re.compile(
+    r"(?P<path>[A-Za-z.](?:[\w.-]|\[[^\]]*\])*?)(?P<operator>!=|>=|<=|!~|=|~)(?P<value>.*)",
+    re.DOTALL,
+)
 _STEP = re.compile(r"\.?([\w-]+)|\[([^\]]*)\]")
 
 
@@ -43,7 +46,9 @@ class Condition:
 def parse_condition(text: str) -> Condition:
     match = _FORM.fullmatch(text)
     if not match:
-        raise ScenarioError(f"'{text}' is no condition; wanted is one like phase=Running or .spec.nodes>=2")
+        raise ScenarioError(
+            f"'{text}' is no condition; wanted is one like phase=Running or .spec.nodes>=2"
+        )
     return Condition(match["path"], match["operator"], match["value"])
 
 
@@ -60,7 +65,7 @@ def lookup(item: Any, path: str) -> Any:
     if path.startswith("condition."):
         _, kind, *rest = path.split(".")
         conditions = lookup(item, ".status.conditions") or []
-        found = next((c for c in conditions if c.get("type") == kind), {})
+        found: dict[str, Any] = next((c for c in conditions if c.get("type") == kind), {})
         return found.get(rest[0] if rest else "status")
     full = path if path.startswith(".") else f".status.{path}"
     for match in _STEP.finditer(full):

@@ -18,7 +18,9 @@ class Embedded(Backend):
     def start(self) -> None:
         self._run()
         wanted = sum(count for _, count, _ in parse_nodes(self.nodes))
-        self.wait_until("fermi up: nodes", lambda: len(self.kubectl.get("nodes")["items"]) == wanted, START_S)
+        self.wait_until(
+            "fermi up: nodes", lambda: len(self.kubectl.get("nodes")["items"]) == wanted, START_S
+        )
         self.wait_until("fermi up: queues", self.queues_exist, START_S)
 
     def kill_leader(self) -> str:
@@ -38,7 +40,11 @@ class Embedded(Backend):
             raise BackendError(f"fermi up ended by itself:\n{self.processes.log_tail('fermi')}")
 
     def _run(self) -> None:
-        environment = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS")}
+        environment = {
+            k: v
+            for k, v in os.environ.items()
+            if k in ("PATH", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS")
+        }
         environment["HOME"] = str(self.processes.folder)
         self.processes.start("fermi", [
             str(self.fermi), "up",

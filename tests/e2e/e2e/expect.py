@@ -16,7 +16,8 @@ selector such as app=web.
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from harness.processes import command_line
 
@@ -49,7 +50,9 @@ def make_check(statement: Statement, words: list[str], backend: Backend) -> Chec
         case ["logs", "of", name, "rank", rank, text]:
             return lambda: _logs_check(backend, name, rank, text)
         case ["processes", "none"]:
-            return lambda: "; ".join(f"{pid}: {command_line(pid)[:120]}" for pid in backend.pod_processes())
+            return lambda: "; ".join(
+                f"{pid}: {command_line(pid)[:120]}" for pid in backend.pod_processes()
+            )
         case [reference, *conditions] if "/" in reference and conditions:
             return _object_check(backend, reference, conditions)
     raise ScenarioError(f"{statement}: no known form of expect")
@@ -72,7 +75,10 @@ def zones_by_rank(backend: Backend, name: str) -> list[str]:
 
 def _zones(backend: Backend) -> dict[str, str]:
     nodes = backend.kubectl.get("nodes")["items"]
-    return {n["metadata"]["name"]: n["metadata"]["labels"].get("topology.kubernetes.io/zone", "") for n in nodes}
+    return {
+        n["metadata"]["name"]: n["metadata"]["labels"].get("topology.kubernetes.io/zone", "")
+        for n in nodes
+    }
 
 
 def _same(seen: str, wanted: str) -> str:
@@ -101,9 +107,15 @@ def _object_check(backend: Backend, reference: str, conditions: list[str]) -> Ch
 
 def _brief(item: dict[str, Any]) -> str:
     status = item.get("status", {})
-    words = [f"{key}={status[key]}" for key in ("phase", "reason", "message", "queuePosition") if status.get(key) is not None]
+    words = [
+        f"{key}={status[key]}"
+        for key in ("phase", "reason", "message", "queuePosition")
+        if status.get(key) is not None
+    ]
     for c in status.get("conditions", []):
-        words.append(f"{c.get('type')}={c.get('status')}({c.get('reason', '')}: {c.get('message', '')})")
+        words.append(
+            f"{c.get('type')}={c.get('status')}({c.get('reason', '')}: {c.get('message', '')})"
+        )
     return "; ".join(words) or "(empty)"
 
 
@@ -129,7 +141,9 @@ def _pods_check(backend: Backend, name: str, count: int, rest: list[str]) -> Che
     if rest:
         if len(rest) != 2 or rest[0] != "on":
             raise ScenarioError(f"expect pods: '{' '.join(rest)}' is not 'on ZONE=COUNT,...'")
-        wanted_zones = {zone: int(n) for zone, n in (part.split("=") for part in rest[1].split(","))}
+        wanted_zones = {
+            zone: int(n) for zone, n in (part.split("=") for part in rest[1].split(","))
+        }
 
     def check() -> str:
         pods = [p for p in pods_of(backend, name) if _in_state(p, state)]
@@ -161,7 +175,9 @@ def _events_check(backend: Backend, reference: str, text: str) -> str:
     for event in backend.kubectl.get("events")["items"]:
         about = event.get("involvedObject") or event.get("regarding") or {}
         if about.get("name") == name:
-            said.append(f"{event.get('reason', '')}: {event.get('message') or event.get('note') or ''}")
+            said.append(
+                f"{event.get('reason', '')}: {event.get('message') or event.get('note') or ''}"
+            )
     if any(text.lower() in line.lower() for line in said):
         return ""
     return "Events: " + ("; ".join(said) or "(none)")
@@ -170,7 +186,9 @@ def _events_check(backend: Backend, reference: str, text: str) -> str:
 def _logs_check(backend: Backend, name: str, rank: str, text: str) -> str:
     if not backend.real_processes:
         return ""
-    pods = [p for p in pods_of(backend, name) if p["metadata"]["labels"].get(PREFIX + "rank") == rank]
+    pods = [
+        p for p in pods_of(backend, name) if p["metadata"]["labels"].get(PREFIX + "rank") == rank
+    ]
     if not pods:
         return f"there is no Pod of rank {rank}"
     newest = max(pods, key=lambda p: p["metadata"]["creationTimestamp"])

@@ -19,7 +19,8 @@ import subprocess
 import threading
 import time
 from collections import defaultdict
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 from harness.kubectl import Kubectl
 
@@ -102,7 +103,9 @@ class Rules:
             and p["metadata"]["labels"].get(PREFIX + "role") == own.get(PREFIX + "role")
         ]
         if rank and len(same) > 1:
-            self._violation(f"task {task}, rank {rank}: {len(same)} Pods alive at once: {', '.join(sorted(same))}")
+            self._violation(
+                f"task {task}, rank {rank}: {len(same)} Pods alive at once: {', '.join(sorted(same))}"
+            )
 
     def _check_node(self, node: str) -> None:
         if node not in self._gpus:
@@ -111,7 +114,9 @@ class Rules:
         used = sum(gpus_of(p) for p in here)
         if used > self._gpus[node]:
             names = ", ".join(sorted(p["metadata"]["name"] for p in here))
-            self._violation(f"node {node} has {self._gpus[node]} GPUs, and {used} are given away: {names}")
+            self._violation(
+                f"node {node} has {self._gpus[node]} GPUs, and {used} are given away: {names}"
+            )
 
     def _violation(self, text: str) -> None:
         if text not in self.violations:
@@ -125,7 +130,9 @@ class Monitor:
         self._rules = Rules()
         self._stopping = False
         self._watches: dict[str, subprocess.Popen[str]] = {}
-        self._threads = [threading.Thread(target=self._follow, args=(kind,), daemon=True) for kind in KINDS]
+        self._threads = [
+            threading.Thread(target=self._follow, args=(kind,), daemon=True) for kind in KINDS
+        ]
         self.events: dict[str, int] = defaultdict(int)
 
     def start(self) -> None:
@@ -150,8 +157,16 @@ class Monitor:
     def _follow(self, kind: str) -> None:
         while not self._stopping:
             scope = ["-A"] if kind in ("pods", "trainingjobs") else []
-            argv = self._kubectl.argv("get", kind, *scope, "--watch", "--output-watch-events", "-o", "json")
-            watch = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            argv = self._kubectl.argv(
+                "get", kind, *scope, "--watch", "--output-watch-events", "-o", "json"
+            )
+            watch = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+            )
             self._watches[kind] = watch
             with self._lock:
                 self._rules.restart(kind)
@@ -177,5 +192,7 @@ def _events(watch: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
             except ValueError:
                 event = {}
             lines = []
-            if isinstance(event.get("object"), dict) and "name" in event["object"].get("metadata", {}):
+            if isinstance(event.get("object"), dict) and "name" in event["object"].get(
+                "metadata", {}
+            ):
                 yield event

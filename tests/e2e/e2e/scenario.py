@@ -32,7 +32,7 @@ class Statement:
     verb: str
     words: tuple[str, ...]
     text: str = ""
-    children: tuple["Statement", ...] = ()
+    children: tuple[Statement, ...] = ()
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.verb} {' '.join(self.words)}"
@@ -115,10 +115,14 @@ def _statement(name: str, number: int, line: str, body: list[tuple[int, str]]) -
     except ValueError as error:
         raise ScenarioError(f"{name}:{number}: {error}") from error
     if verb not in VERBS:
-        raise ScenarioError(f"{name}:{number}: unknown verb '{verb}'; known are {', '.join(sorted(VERBS))}")
+        raise ScenarioError(
+            f"{name}:{number}: unknown verb '{verb}'; known are {', '.join(sorted(VERBS))}"
+        )
     has_body = any(text.strip() for _, text in body)
     if has_body != (verb in NESTED or verb in WITH_TEXT):
-        raise ScenarioError(f"{name}:{number}: '{verb}' {'takes no' if has_body else 'needs an'} indented block")
+        raise ScenarioError(
+            f"{name}:{number}: '{verb}' {'takes no' if has_body else 'needs an'} indented block"
+        )
     if verb in NESTED:
         return Statement(number, verb, tuple(words), children=tuple(_statements(name, body)))
     text = textwrap.dedent("\n".join(t for _, t in body)).strip("\n") + "\n" if has_body else ""

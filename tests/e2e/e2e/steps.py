@@ -1,28 +1,28 @@
 """Carries out the statements of one scenario, one after the other. {root} is the repository.
 
-    apply | create            kubectl apply / create of the indented YAML
-    refused TEXT ...          apply must fail, and the message must hold each TEXT
-    table KIND NAME           one object after the other, and its verdict: see table.py
-    delete KIND/NAME          does not wait; `delete pods of NAME` by label
-    patch KIND/NAME JSON      a merge patch
-    annotate | label KIND/NAME KEY=VALUE | KEY-
-    cordon | uncordon NODE, taint NODE KEY=VALUE:EFFECT | KEY-
-    kubectl WORDS ... [prints TEXT]
-    expect ...                see expect.py
-    never KIND/NAME CONDITION must not be seen from here to the end of the scenario
-    remember KIND/NAME PATH as WORD   later statements may say {WORD}
-    wait DURATION
-    kill leader [after LOW..HIGH]     kill -9 at a random moment; it is restarted
-    repeat COUNT              the indented statements, with {i} counting from 1
-    on BACKEND STATEMENT      only on that backend: for what the other cannot have
+apply | create            kubectl apply / create of the indented YAML
+refused TEXT ...          apply must fail, and the message must hold each TEXT
+table KIND NAME           one object after the other, and its verdict: see table.py
+delete KIND/NAME          does not wait; `delete pods of NAME` by label
+patch KIND/NAME JSON      a merge patch
+annotate | label KIND/NAME KEY=VALUE | KEY-
+cordon | uncordon NODE, taint NODE KEY=VALUE:EFFECT | KEY-
+kubectl WORDS ... [prints TEXT]
+expect ...                see expect.py
+never KIND/NAME CONDITION must not be seen from here to the end of the scenario
+remember KIND/NAME PATH as WORD   later statements may say {WORD}
+wait DURATION
+kill leader [after LOW..HIGH]     kill -9 at a random moment; it is restarted
+repeat COUNT              the indented statements, with {i} counting from 1
+on BACKEND STATEMENT      only on that backend: for what the other cannot have
 """
 
 from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 from harness.kubectl import KubectlError
 
@@ -44,7 +44,9 @@ class StepFailed(Exception):
 
 
 class Runner:
-    def __init__(self, scenario: Scenario, backend: Backend, monitor: Monitor, seed: int, factor: float) -> None:
+    def __init__(
+        self, scenario: Scenario, backend: Backend, monitor: Monitor, seed: int, factor: float
+    ) -> None:
         self.scenario = scenario
         self.backend = backend
         self.monitor = monitor
@@ -59,9 +61,15 @@ class Runner:
             "refused": self._refused,
             "table": self._table,
             "delete": self._delete,
-            "patch": lambda s: self._quiet("patch", *_split(s.words[0]), "--type=merge", "-p", s.words[1]),
-            "annotate": lambda s: self._quiet("annotate", "--overwrite", *_split(s.words[0]), *s.words[1:]),
-            "label": lambda s: self._quiet("label", "--overwrite", *_split(s.words[0]), *s.words[1:]),
+            "patch": lambda s: self._quiet(
+                "patch", *_split(s.words[0]), "--type=merge", "-p", s.words[1]
+            ),
+            "annotate": lambda s: self._quiet(
+                "annotate", "--overwrite", *_split(s.words[0]), *s.words[1:]
+            ),
+            "label": lambda s: self._quiet(
+                "label", "--overwrite", *_split(s.words[0]), *s.words[1:]
+            ),
             "cordon": lambda s: self._quiet("cordon", *s.words),
             "uncordon": lambda s: self._quiet("uncordon", *s.words),
             "taint": lambda s: self._quiet("taint", "node", *s.words),
@@ -94,7 +102,9 @@ class Runner:
             where = f"at {statement}" if statement else "at the end"
             raise StepFailed(f"broken {where}:\n    " + "\n    ".join(violations))
         if time.monotonic() > self.until:
-            raise StepFailed(f"the scenario took longer than its limit of {self.scenario.limit_s:.0f} s")
+            raise StepFailed(
+                f"the scenario took longer than its limit of {self.scenario.limit_s:.0f} s"
+            )
 
     def _quiet(self, *arguments: str, stdin: str | None = None) -> None:
         self.kubectl(*arguments, stdin=stdin)
@@ -105,7 +115,9 @@ class Runner:
         except KubectlError as error:
             missing = [text for text in statement.words if text.lower() not in str(error).lower()]
             if missing:
-                raise StepFailed(f"{statement}\n    refused, but {missing} is not in: {error}") from error
+                raise StepFailed(
+                    f"{statement}\n    refused, but {missing} is not in: {error}"
+                ) from error
             return
         raise StepFailed(f"{statement}\n    was accepted: {answer.strip()}")
 
@@ -151,7 +163,9 @@ class Runner:
             if not seen:
                 return
             if time.monotonic() - began > patience_s * self.factor:
-                raise StepFailed(f"{statement}\n    not within {patience_s * self.factor:.1f} s: {seen}")
+                raise StepFailed(
+                    f"{statement}\n    not within {patience_s * self.factor:.1f} s: {seen}"
+                )
             time.sleep(POLL_S)
 
     def _never(self, statement: Statement) -> None:

@@ -58,13 +58,22 @@ class Row:
 
     def run(self, kubectl: Kubectl, kind: str, name: str, patience_s: float) -> str:
         """Returns what is wrong, or nothing."""
-        item = {"apiVersion": API_VERSION, "kind": KINDS[kind], "metadata": {"name": name}, "spec": self.spec}
+        item = {
+            "apiVersion": API_VERSION,
+            "kind": KINDS[kind],
+            "metadata": {"name": name},
+            "spec": self.spec,
+        }
         try:
             kubectl("create", "-f", "-", stdin=json.dumps(item))
         except KubectlError as error:
             return self._judge_refusal(str(error))
         try:
-            return "was accepted at apply" if self.verdict == "refused" else self._judge(kubectl, kind, name, patience_s)
+            return (
+                "was accepted at apply"
+                if self.verdict == "refused"
+                else self._judge(kubectl, kind, name, patience_s)
+            )
         finally:
             kubectl("delete", kind, name, "--timeout=20s")
 
@@ -106,5 +115,7 @@ def parse_table(statement: Statement) -> list[Row]:
             spec = json.loads(expand(json.dumps(merge(good, patch))))
             rows.append(Row(verdict, tuple(texts), (brace + change).strip(), spec))
         else:
-            raise ScenarioError(f"{statement}: '{verdict}' is no verdict; known are {', '.join(VERDICTS)}")
+            raise ScenarioError(
+                f"{statement}: '{verdict}' is no verdict; known are {', '.join(VERDICTS)}"
+            )
     return rows

@@ -11,7 +11,14 @@ JOB = {
     "status": {
         "phase": "Pending",
         "queuePosition": 2,
-        "conditions": [{"type": "Accepted", "status": "False", "reason": "UnknownQueue", "message": "no queue 'x'"}],
+        "conditions": [
+            {
+                "type": "Accepted",
+                "status": "False",
+                "reason": "UnknownQueue",
+                "message": "no queue 'x'",
+            }
+        ],
     },
 }
 

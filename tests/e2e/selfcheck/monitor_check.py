@@ -7,7 +7,9 @@ from e2e.conditions import parse_condition
 from e2e.monitor import Rules
 
 
-def pod(name: str, uid: str, rank: str = "0", node: str = "n", gpus: int = 1, **status: Any) -> dict[str, Any]:
+def pod(
+    name: str, uid: str, rank: str = "0", node: str = "n", gpus: int = 1, **status: Any
+) -> dict[str, Any]:
     metadata = {
         "name": name,
         "namespace": "default",
@@ -17,7 +19,11 @@ def pod(name: str, uid: str, rank: str = "0", node: str = "n", gpus: int = 1, **
     if status.pop("going", False):
         metadata["deletionTimestamp"] = "2030-01-01T00:00:00Z"
     spec = {"containers": [{"resources": {"limits": {"nvidia.com/gpu": str(gpus)}}}]}
-    return {"metadata": metadata, "spec": {**spec, **({"nodeName": node} if node else {})}, "status": status}
+    return {
+        "metadata": metadata,
+        "spec": {**spec, **({"nodeName": node} if node else {})},
+        "status": status,
+    }
 
 
 def node(gpus: int) -> dict[str, Any]:
@@ -35,7 +41,12 @@ class Invariants(unittest.TestCase):
         return self.rules.violations
 
     def test_an_ordinary_life_breaks_nothing(self) -> None:
-        life = [pod("j-1-0", "u1", node=""), pod("j-1-0", "u1"), pod("j-1-0", "u1", phase="Failed"), pod("j-2-0", "u2")]
+        life = [
+            pod("j-1-0", "u1", node=""),
+            pod("j-1-0", "u1"),
+            pod("j-1-0", "u1", phase="Failed"),
+            pod("j-2-0", "u2"),
+        ]
         self.assertEqual(self.see(*life), [])
 
     def test_one_name_with_two_uids_is_a_pod_made_twice(self) -> None:
@@ -53,14 +64,22 @@ class Invariants(unittest.TestCase):
         self.assertEqual(self.see(pod("j-1-0", "u1", going=True), pod("j-2-0", "u2")), [])
 
     def test_a_node_gives_no_gpu_twice(self) -> None:
-        self.assertIn("8 GPUs, and 9", self.see(pod("j-1-0", "u1", gpus=5), pod("j-1-1", "u2", rank="1", gpus=4))[0])
+        self.assertIn(
+            "8 GPUs, and 9",
+            self.see(pod("j-1-0", "u1", gpus=5), pod("j-1-1", "u2", rank="1", gpus=4))[0],
+        )
 
     def test_a_terminating_pod_still_holds_its_gpus(self) -> None:
-        self.assertIn("8 GPUs, and 9", self.see(pod("a", "u1", gpus=5, going=True), pod("b", "u2", "1", gpus=4))[0])
+        self.assertIn(
+            "8 GPUs, and 9",
+            self.see(pod("a", "u1", gpus=5, going=True), pod("b", "u2", "1", gpus=4))[0],
+        )
 
     def test_never_is_never(self) -> None:
         self.rules.forbidden.append(("trainingjobs", "x", parse_condition("phase=Failed")))
-        self.rules.event("trainingjobs", "MODIFIED", {"metadata": {"name": "x"}, "status": {"phase": "Failed"}})
+        self.rules.event(
+            "trainingjobs", "MODIFIED", {"metadata": {"name": "x"}, "status": {"phase": "Failed"}}
+        )
         self.assertEqual(self.rules.violations, ["never trainingjobs/x phase=Failed: seen"])
 
 

@@ -10,7 +10,9 @@ class Tables(unittest.TestCase):
     def test_a_row_changes_the_good_spec(self) -> None:
         text = 'good {"a": 1, "b": {"c": 2}}\nrefused "x y" z {"a": null, "b": {"d": 3}}\n'
         (row,) = parse_table(Statement(1, "table", ("trainingjob", "bad"), text))
-        self.assertEqual((row.verdict, row.texts, row.spec), ("refused", ("x y", "z"), {"b": {"c": 2, "d": 3}}))
+        self.assertEqual(
+            (row.verdict, row.texts, row.spec), ("refused", ("x y", "z"), {"b": {"c": 2, "d": 3}})
+        )
 
     def test_merge_is_rfc_7386(self) -> None:
         self.assertEqual(merge({"a": [1, 2]}, {"a": [3]}), {"a": [3]})
