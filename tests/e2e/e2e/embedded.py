@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from harness.nodes import parse_nodes
+from harness.processes import command_line
 
 from .backend import Backend, BackendError
 
@@ -30,7 +31,10 @@ class Embedded(Backend):
         return "fermi up"
 
     def pod_processes(self) -> list[int]:
-        return self.processes.leftovers()
+        own = f"{self.kubectl.program} --kubeconfig {self.kubectl.kubeconfig}"  # our watches
+        return [
+            pid for pid in self.processes.leftovers() if not command_line(pid).startswith(own)
+        ]
 
     def log_names(self) -> list[str]:
         return ["fermi"]
