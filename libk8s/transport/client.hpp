@@ -3,13 +3,11 @@
 //   Client client(loop, transport);
 //   client.call(request::get(resources::pods(), "ns", "a"), [](Result<nlohmann::json> pod) {...});
 //
-// What it retries by itself, and nothing else:
-//   - 429 and 5xx that carry Retry-After, after that time, at most ten times in all;
-//   - requests that were certainly not sent (kUnavailable without an HTTP status): not retried
-//   here,
-//     the caller's back-off knows better.
-// An outcome that is not known (kUnknownOutcome) is never retried: the caller has to look first.
-// Every try, retries included, waits for a place in the rate limiter, if one is set.
+// It retries answers of 429 and 5xx that carry Retry-After, after that time, at most ten times in
+// all, and nothing else. In particular a request that was certainly not sent (kUnavailable without
+// an HTTP status) is the caller's to back off from, and an outcome that is not known
+// (kUnknownOutcome) is never sent again: the caller has to look first.
+// Every try, retries included, waits for its turn in the rate limiter, if one is set.
 //
 // Threads: the loop's. The callback is called exactly once, never from inside `call`, unless the
 // Client is destroyed first: then it is not called and the exchange is cancelled.
