@@ -66,6 +66,7 @@ struct Node {
   bool unschedulable = false;  // cordoned
   bool ready = true;
   Resources allocatable;  // may fall below what is used
+  friend bool operator==(const Node&, const Node&) = default;
 };
 
 struct Queue {
@@ -78,6 +79,7 @@ struct Queue {
   Resources maximum;             // a resource that is not named is not limited
   bool has_maximum = false;
   std::vector<std::string> zones, pools, gpu_models;  // empty: all
+  friend bool operator==(const Queue&, const Queue&) = default;
 };
 
 // The Pods of one task that are alike: `count` Pods with these requests, all in `zone` when it is
@@ -86,6 +88,7 @@ struct PodGroup {
   std::string zone;
   std::int64_t count = 0;
   Resources requests;  // of one Pod, effective requests; pods is 1
+  friend bool operator==(const PodGroup&, const PodGroup&) = default;
 };
 
 enum class ZonePolicy : std::uint8_t {
@@ -120,6 +123,7 @@ struct Task {
   std::vector<std::string> excluded_nodes;  // bad nodes of earlier attempts
   std::int64_t attempt = 0;
   Time not_before;  // back-off: may not start earlier
+  friend bool operator==(const Task&, const Task&) = default;
 };
 
 // Where each rank of a gang goes: nodes[rank].
@@ -132,21 +136,27 @@ struct Placement {
 
 struct NodeUpsert {
   Node node;
+  friend bool operator==(const NodeUpsert&, const NodeUpsert&) = default;
 };
 struct NodeRemove {
   std::string name;
+  friend bool operator==(const NodeRemove&, const NodeRemove&) = default;
 };
 struct QueueUpsert {
   Queue queue;
+  friend bool operator==(const QueueUpsert&, const QueueUpsert&) = default;
 };
 struct QueueRemove {
   std::string name;
+  friend bool operator==(const QueueRemove&, const QueueRemove&) = default;
 };  // its tasks wait with the reason "no such queue"
 struct TaskUpsert {
   Task task;
+  friend bool operator==(const TaskUpsert&, const TaskUpsert&) = default;
 };  // new, or changed while it waits
 struct TaskRemove {
   std::string uid;
+  friend bool operator==(const TaskRemove&, const TaskRemove&) = default;
 };  // gone: releases every reservation it holds
 
 // A Pod that occupies a node (bound, not in a terminal phase; terminating ones included). `task`
@@ -156,9 +166,11 @@ struct PodUpsert {
   Resources requests;
   std::string task;
   std::int64_t attempt = 0, rank = 0;
+  friend bool operator==(const PodUpsert&, const PodUpsert&) = default;
 };
 struct PodRemove {
   std::string uid;
+  friend bool operator==(const PodRemove&, const PodRemove&) = default;
 };
 
 // A decision was taken (by this plan, or read back from a status by a new leader): the task leaves
@@ -167,11 +179,13 @@ struct Assume {
   std::string task;
   std::int64_t attempt = 0;
   Placement placement;
+  friend bool operator==(const Assume&, const Assume&) = default;
 };
 // The whole gang runs since `at`.
 struct Confirm {
   std::string task;
   Time at;
+  friend bool operator==(const Confirm&, const Confirm&) = default;
 };
 // The decision did not work out, or the task was preempted or failed with retry: reservations are
 // released and it waits again, at its old submit time, until `not_before` at least.
@@ -179,10 +193,12 @@ struct Reject {
   std::string task;
   std::string why;
   Time not_before;
+  friend bool operator==(const Reject&, const Reject&) = default;
 };
 // Ended for good; kept out of the line. Usage goes with its Pods.
 struct TaskEnd {
   std::string task;
+  friend bool operator==(const TaskEnd&, const TaskEnd&) = default;
 };
 
 // Latency between zones in microseconds (symmetric; absent: unknown, taken as 0 within a region
@@ -191,11 +207,13 @@ struct Price {
   std::int64_t cpu_core = 0, memory_gib = 0;
   std::map<std::string, std::int64_t> gpu_by_model;
   std::int64_t gpu_default = 0;
+  friend bool operator==(const Price&, const Price&) = default;
 };
 struct ConfigUpdate {
   std::map<std::pair<std::string, std::string>, std::int64_t> latency_us;
   Price price;
   std::map<std::string, Price> zone_price;
+  friend bool operator==(const ConfigUpdate&, const ConfigUpdate&) = default;
 };
 
 using Delta = std::variant<NodeUpsert, NodeRemove, QueueUpsert, QueueRemove, TaskUpsert, TaskRemove,

@@ -16,6 +16,7 @@ struct Start {
   Placement placement;
   std::int64_t zones = 0;           // how many zones it uses
   std::int64_t max_latency_us = 0;  // between the zones used
+  friend bool operator==(const Start&, const Start&) = default;
 };
 
 // Stable codes; documented in docs/reasons.md and tested.

@@ -1,0 +1,128 @@
+#include "scheduler/engine.hpp"
+
+#include "scheduler/order/pass.hpp"
+#include "scheduler/order/why.hpp"
+#include "scheduler/state/digest.hpp"
+
+namespace sched {
+
+// `plan` and `explain` are const to the caller: the state they book in is given back before they
+// return, and what stays (which shapes are parked, caches) never changes an answer.
+struct Engine::Impl {
+  State state;
+
+  // Waiting tasks of the tiers above `tier` in this queue.
+  static std::int64_t above(const QueueRecord& queue, int tier) {
+    std::int64_t sum = 0;
+    for (int t = 0; t < tier; ++t) sum += queue.waiting[t];
+    return sum;
+  }
+  // The first waiting task of a queue's tier; there is one.
+  const Place& first_of(const QueueRecord& queue, int tier) const {
+    const std::int64_t rank = static_cast<std::int64_t>(tier) << 40;
+    return queue.line.get(
+        queue.line.lower_bound([&](const Place& place) { return place.rank < rank; }));
+  }
+  bool queue_ahead(QueueId other, QueueId own, int tier) const {
+    if (const int share = state.compare_share(other, own); share != 0) return share < 0;
+    const Place &a = first_of(state.queues[other], tier), &b = first_of(state.queues[own], tier);
+    if (a.submitted_ns != b.submitted_ns) return a.submitted_ns < b.submitted_ns;
+    return state.tasks[a.task].task.uid < state.tasks[b.task].task.uid;
+  }
+};
+
+Engine::Engine() : impl_(std::make_unique<Impl>()) {}
+Engine::~Engine() = default;
+Engine::Engine(const Engine& other) : impl_(std::make_unique<Impl>(*other.impl_)) {}
+Engine& Engine::operator=(const Engine& other) {
+  if (this != &other) *impl_ = *other.impl_;
+  return *this;
+}
+Engine::Engine(Engine&&) noexcept = default;
+Engine& Engine::operator=(Engine&&) noexcept = default;
+
+bool Engine::apply(const Delta& delta) { return impl_->state.apply(delta); }
+
+Plan Engine::plan(Time now, std::size_t max_starts) const {
+  return Pass(impl_->state, now, max_starts).plan();
+}
+
+std::optional<Time> Engine::next_time(Time now) const {
+  impl_->state.advance(now);
+  if (impl_->state.cooling.empty()) return std::nullopt;
+  return Time{impl_->state.cooling.begin()->first};
+}
+
+std::optional<TaskState> Engine::state(std::string_view task) const {
+  const TaskId id = impl_->state.find(task);
+  if (id == kNoId) return std::nullopt;
+  return impl_->state.tasks[id].state;
+}
+
+std::int64_t Engine::position(std::string_view task) const {
+  const State& s = impl_->state;
+  const TaskId id = s.find(task);
+  if (id == kNoId || s.tasks[id].state != TaskState::kWaiting) return 0;
+  const TaskRecord& record = s.tasks[id];
+  const auto& line = s.queues[record.queue].line;
+  const auto at = line.lower_bound([&](const Place& p) { return s.less(p, record.place); });
+  return static_cast<std::int64_t>(line.rank(at)) + 1;
+}
+
+std::int64_t Engine::tasks_ahead(std::string_view task) const {
+  const State& s = impl_->state;
+  const std::int64_t own = position(task);
+  if (own == 0) return 0;
+  const TaskRecord& record = s.tasks[s.find(task)];
+  const int tier = static_cast<int>(tier_of(record.task, s.queues[record.queue]));
+  std::int64_t ahead = own - 1;
+  for (const auto& [name, id] : s.queue_ids) {
+    const QueueRecord& queue = s.queues[id];
+    if (id == record.queue) continue;
+    ahead += Impl::above(queue, tier);
+    if (queue.waiting[tier] > 0 && impl_->queue_ahead(id, record.queue, tier)) {
+      ahead += queue.waiting[tier];
+    }
+  }
+  return ahead;
+}
+
+Reason Engine::explain(std::string_view task, Time now) const {
+  State& s = impl_->state;
+  const TaskId id = s.find(task);
+  if (id == kNoId) return {};
+  const Pass pass(s, now, 1000);
+  return why(s, pass, id, now);
+}
+
+std::vector<std::string> Engine::head(std::string_view queue, std::size_t limit) const {
+  const State& s = impl_->state;
+  std::vector<std::string> uids;
+  auto known = s.queue_ids.find(std::string(queue));
+  if (known == s.queue_ids.end()) return uids;
+  const auto& line = s.queues[known->second].line;
+  for (auto at = line.begin(); !line.at_end(at) && uids.size() < limit; at = line.next(at)) {
+    uids.push_back(s.tasks[line.get(at).task].task.uid);
+  }
+  return uids;
+}
+
+Engine::QueueFigures Engine::figures(std::string_view queue) const {
+  const State& s = impl_->state;
+  auto known = s.queue_ids.find(std::string(queue));
+  if (known == s.queue_ids.end()) return {};
+  const QueueRecord& record = s.queues[known->second];
+  return {static_cast<std::int64_t>(record.line.size()), record.running,
+          s.names.resources(record.used)};
+}
+
+std::optional<Resources> Engine::used(std::string_view node) const {
+  const State& s = impl_->state;
+  const NodeId id = s.cluster.find(node);
+  if (id == kNoId) return std::nullopt;
+  return s.names.resources(s.cluster.node(id).used);
+}
+
+std::uint64_t Engine::digest() const { return sched::digest(impl_->state); }
+
+}  // namespace sched

@@ -1,0 +1,27 @@
+// Limits: every bound of the engine in one place, with its reason.
+//
+// Input comes from users. What is larger than a bound is cut to it on entry, so that no sum
+// overflows and nothing grows without end.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace sched {
+
+// One amount of one resource: 2^48 is 256 TiB of memory. 2^15 of them still add up in 63 bits.
+inline constexpr std::int64_t kAmountMax = std::int64_t{1} << 48;
+// Pods of one gang. Larger gangs wait with the reason Never.
+inline constexpr std::int64_t kGangMax = 100'000;
+// Pods of one kind counted on one node; a Pod that asks for nothing has this many slots.
+inline constexpr std::int64_t kSlotsMax = 1'000'000;
+// Weight of a queue; smaller than 1 counts as 1.
+inline constexpr std::int64_t kWeightMax = 1'000'000;
+// Different resource names kept; later ones share one name that no node offers.
+inline constexpr std::size_t kResourceNamesMax = 4096;
+// Slot tables of shapes that nobody waits with are kept for the next task of that shape.
+inline constexpr std::size_t kIdleProfilesMax = 64;
+// Sets of zones looked at in one search; beyond it the best set found so far is taken.
+inline constexpr int kZoneSearchSteps = 20'000;
+
+}  // namespace sched

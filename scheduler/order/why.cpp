@@ -1,0 +1,267 @@
+#include "scheduler/order/why.hpp"
+
+#include <algorithm>
+
+namespace sched {
+namespace {
+
+// What the nodes that match a profile have, in one zone or in all.
+struct Scope {
+  std::int64_t nodes = 0;    // that match
+  std::int64_t open = 0;     // and are ready and not cordoned
+  std::int64_t fitting = 0;  // and take one Pod now
+  std::int64_t slots = 0, empty = 0;
+  Amounts free, total;  // of the open ones; of all that match
+};
+
+void add_class(const Cluster& cluster, const Profile& p, ClassId id, Scope& scope) {
+  const NodeClass& c = cluster.cls(id);
+  const Profile::Cell& cell = p.cells[id];
+  scope.slots += cell.slots;
+  scope.empty += cell.empty;
+  scope.fitting += cell.fitting;
+  if (!p.node_level) {
+    scope.nodes += c.nodes;
+    scope.total.plus(c.total);
+    if (c.open) scope.open += c.nodes;
+    if (c.open) scope.free.plus(c.free);
+    return;
+  }
+  for (const auto& [devices, nodes] : c.by_free_devices) {
+    for (auto at = nodes.begin(); !nodes.at_end(at); at = nodes.next(at)) {
+      const NodeRecord& record = cluster.node(nodes.get(at).node);
+      if (!match_node(p.filter, record.node)) continue;
+      ++scope.nodes;
+      scope.total.plus(record.total);
+      if (c.open) ++scope.open;
+      if (c.open) scope.free.plus(record.free);
+    }
+  }
+}
+
+Scope scope_of(const Cluster& cluster, const Profile& p, ZoneId zone) {
+  Scope scope;
+  for (const auto& [name, id] : cluster.zones()) {
+    if (zone != kNoId && zone != id) continue;
+    for (const ClassId c : cluster.zone(id).classes) {
+      if (p.cells[c].match != Match::kNo) add_class(cluster, p, c, scope);
+    }
+  }
+  return scope;
+}
+
+// Writes the numbers of one resource; GPUs stand for a request where nothing is scarcer.
+void tell(const State& state, const Shape::Group& g, const Scope& scope, ResourceId id, Reason& r) {
+  r.resource = state.names.name(id);
+  r.needed = g.request.at(id) * g.count;
+  r.free = scope.free.at(id);
+  r.total = scope.total.at(id);
+  r.nodes_needed = g.count;
+  r.nodes_fitting = scope.fitting;
+  r.nodes_eligible = scope.nodes;
+}
+
+std::vector<ResourceId> asked(const State& state, const Amounts& request) {
+  std::vector<ResourceId> ids;
+  for (const auto& [id, amount] : request.extended) ids.push_back(id);
+  std::sort(ids.begin(), ids.end(), [&](ResourceId a, ResourceId b) {
+    const std::string &x = state.names.name(a), &y = state.names.name(b);
+    return std::pair{!is_gpu(x), x} < std::pair{!is_gpu(y), y};
+  });
+  for (ResourceId id = 0; id < kFirstExtended; ++id) {
+    if (request.base[id] > 0) ids.push_back(id);
+  }
+  return ids;
+}
+
+// The resource that is missing most, by free / needed; the first asked for when none is missing.
+ResourceId scarcest(const State& state, const Shape::Group& g, const Amounts& has, bool& missing) {
+  ResourceId worst = kNoResource;
+  missing = false;
+  for (const ResourceId id : asked(state, g.request)) {
+    if (worst == kNoResource) worst = id;
+    const auto need = static_cast<__int128>(g.request.at(id)) * g.count;
+    if (has.at(id) >= need) continue;
+    const auto worst_need = static_cast<__int128>(g.request.at(worst)) * g.count;
+    if (!missing || has.at(id) * worst_need < has.at(worst) * need) worst = id;
+    missing = true;
+  }
+  return worst == kNoResource ? kPods : worst;
+}
+
+class Teller {
+ public:
+  Teller(State& state, const Shape& shape, Reason base)
+      : state_(state), shape_(shape), base_(std::move(base)) {}
+
+  // No node satisfies the filters, or the empty cluster is too small.
+  Reason hopeless() const;
+  // It could run here, but not now.
+  Reason no_room() const;
+
+ private:
+  ZoneId zone_of(const Shape::Group& g) const {
+    return g.zone.empty() ? kNoId : state_.cluster.find_zone(g.zone);
+  }
+  bool no_such_zone(const Shape::Group& g) const { return !g.zone.empty() && zone_of(g) == kNoId; }
+  Scope scope(const Shape::Group& g, ZoneId zone) const {
+    return scope_of(state_.cluster, state_.cluster.profile(g.profile), zone);
+  }
+  std::string combination() const;
+  Reason topology(Room room) const;
+
+  State& state_;
+  const Shape& shape_;
+  const Reason base_;
+};
+
+// The wish about zones, in words that a sentence can end with.
+std::string Teller::combination() const {
+  const auto limit = shape_.max_latency_us;
+  if (shape_.policy == ZonePolicy::kSingle) return "in one zone";
+  if (limit > 0) return "in zones at most " + std::to_string(limit) + " us apart";
+  if (shape_.policy == ZonePolicy::kSameRegion) return "in the zones of one region";
+  if (shape_.policy == ZonePolicy::kSpread) return "spread evenly over the zones";
+  if (shape_.max_zones > 0) return "in at most " + std::to_string(shape_.max_zones) + " zones";
+  return "";
+}
+
+// Each group would fit, the zones together do not: numbers of the zone with most room.
+Reason Teller::topology(Room room) const {
+  Reason r = base_;
+  r.code = room == Room::kEmpty ? ReasonCode::kNever : ReasonCode::kTopology;
+  r.detail = combination();
+  const Shape::Group& g = shape_.groups.front();
+  ZoneId best = zone_of(g);
+  std::int64_t most = -1;
+  const auto& sums = state_.cluster.profile(g.profile).zones;
+  for (const auto& [name, id] : state_.cluster.zones()) {
+    const std::int64_t slots = room == Room::kNow ? sums[id].slots : sums[id].empty;
+    if (!g.zone.empty() || slots <= most) continue;
+    most = slots;
+    best = id;
+  }
+  const Scope s = scope(g, best);
+  bool missing = false;
+  tell(state_, g, s, scarcest(state_, g, room == Room::kNow ? s.free : s.total, missing), r);
+  if (best != kNoId) r.zone = state_.cluster.zone(best).name;
+  return r;
+}
+
+Reason Teller::hopeless() const {
+  Reason r = base_;
+  r.code = ReasonCode::kNever;
+  if (shape_.groups.empty() || shape_.too_large) {
+    r.detail = shape_.too_large ? "the gang is larger than any allowed" : "it asks for no Pods";
+    r.nodes_needed = shape_.pods;
+    return r;
+  }
+  for (const Shape::Group& g : shape_.groups) {
+    const Scope s = no_such_zone(g) ? Scope{} : scope(g, zone_of(g));
+    if (s.nodes > 0 && s.empty >= g.count) continue;
+    bool missing = false;
+    tell(state_, g, s, scarcest(state_, g, s.total, missing), r);
+    r.zone = g.zone;
+    if (s.nodes == 0) r.code = ReasonCode::kConstraint;
+    if (no_such_zone(g)) r.detail = "no zone of that name has nodes";
+    return r;
+  }
+  return topology(Room::kEmpty);
+}
+
+Reason Teller::no_room() const {
+  Reason r = base_;
+  for (const Shape::Group& g : shape_.groups) {
+    const Scope s = scope(g, zone_of(g));
+    if (s.slots >= g.count) continue;
+    bool missing = false;
+    const ResourceId id = scarcest(state_, g, s.free, missing);
+    tell(state_, g, s, id, r);
+    r.code = missing ? ReasonCode::kCapacity : ReasonCode::kFragmentation;
+    r.zone = g.zone;
+    if (s.open < s.nodes) {
+      r.detail =
+          std::to_string(s.nodes - s.open) + " of the eligible nodes are not ready or cordoned";
+    }
+    return r;
+  }
+  if (!combination().empty() && divide(state_, shape_, Room::kNow).splits.empty()) {
+    return topology(Room::kNow);
+  }
+  // Every group would fit alone: together they do not.
+  const Shape::Group& g = shape_.groups.front();
+  const Scope s = scope(g, zone_of(g));
+  bool missing = false;
+  tell(state_, g, s, scarcest(state_, g, s.free, missing), r);
+  r.code = ReasonCode::kFragmentation;
+  r.detail = "its groups compete for the same nodes";
+  return r;
+}
+
+Reason quota(const State& state, const QueueRecord& queue, const Shape& shape, Reason r) {
+  r.code = ReasonCode::kQuota;
+  r.detail = queue.queue.name;
+  const auto over = [&](ResourceId id, std::int64_t maximum) {
+    const std::int64_t asks = shape.total.at(id);
+    if (asks == 0 || asks + queue.used.at(id) <= maximum) return false;
+    r.resource = state.names.name(id);
+    r.needed = asks;
+    r.total = maximum;
+    r.free = std::max<std::int64_t>(0, maximum - queue.used.at(id));
+    return true;
+  };
+  for (const auto& [id, maximum] : queue.maximum.extended) {
+    if (over(id, maximum)) return r;
+  }
+  for (ResourceId id = 0; id < kFirstExtended; ++id) {
+    if (queue.maximum.base[id] > 0 && over(id, queue.maximum.base[id])) return r;
+  }
+  return r;
+}
+
+std::string label(const Task& task) {
+  return task.ns.empty() && task.name.empty() ? task.uid : task.ns + "/" + task.name;
+}
+
+}  // namespace
+
+Reason why(State& state, const Pass& pass, TaskId id, Time now) {
+  const TaskRecord& task = state.tasks[id];
+  if (task.state != TaskState::kWaiting || pass.starts(id)) return {};
+  const QueueRecord& queue = state.queues[task.queue];
+  const Shape& shape = state.shapes[task.shape];
+  Reason r;
+  r.pool = task.task.pool;
+  r.gpu_model = task.task.gpu_model;
+  const auto simple = [&](ReasonCode code, std::string detail) {
+    r.code = code;
+    r.detail = std::move(detail);
+    return r;
+  };
+  if (!queue.known) return simple(ReasonCode::kNoQueue, task.task.queue);
+  if (task.task.held) return simple(ReasonCode::kHeld, task.task.held_why);
+  if (never(state, task.shape)) return Teller(state, shape, r).hopeless();
+  if (queue.queue.closed) return simple(ReasonCode::kQueueClosed, queue.queue.name);
+  if (task.ready_at > now) {
+    r.until = task.ready_at;
+    return simple(ReasonCode::kBackoff, task.rejected_why);
+  }
+  if (!fits_maximum(queue, shape.total, true)) return quota(state, queue, shape, r);
+  if (queue.queue.max_running > 0 && queue.running >= queue.queue.max_running) {
+    r.needed = 1;
+    r.total = queue.queue.max_running;
+    return simple(ReasonCode::kQueueLimit, queue.queue.name);
+  }
+  const TaskId blocker = strict(queue.queue) ? pass.blocker(task.queue) : kNoId;
+  if (blocker != kNoId && blocker != id) {
+    return simple(ReasonCode::kBlockedHead, label(state.tasks[blocker].task));
+  }
+  if (!fits_maximum(queue, shape.total, false)) return quota(state, queue, shape, r);
+  Overlay look(state);
+  std::int64_t looked = 0;
+  if (!shape.parked && place_gang(state, shape, look, looked).gang) return {};
+  look.undo(0);
+  return Teller(state, shape, r).no_room();
+}
+
+}  // namespace sched

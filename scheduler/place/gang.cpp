@@ -1,0 +1,100 @@
+#include "scheduler/place/gang.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace sched {
+namespace {
+
+// Devices first, then CPU: what is hardest to place goes first.
+std::vector<std::size_t> hardest_first(const Shape& shape) {
+  std::vector<std::size_t> order(shape.groups.size());
+  std::iota(order.begin(), order.end(), 0);
+  const auto weight = [&](std::size_t g) {
+    std::int64_t devices = 0;
+    for (const auto& [id, amount] : shape.groups[g].request.extended) devices += amount;
+    return std::pair{devices, shape.groups[g].request.base[kCpu]};
+  };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return weight(a) > weight(b); });
+  return order;
+}
+
+// One group in its zones. Ranks go zone by zone, node by node.
+bool place_group(State& state, const Shape::Group& group, const std::vector<ZonePart>& parts,
+                 Overlay& overlay, std::vector<NodeId>& ranks, std::int64_t& looked) {
+  for (const ZonePart& part : parts) {
+    const auto first = static_cast<std::ptrdiff_t>(ranks.size());
+    for (std::int64_t i = 0; i < part.count; ++i) {
+      const NodeId node = state.cluster.pick(group.profile, part.zone, looked);
+      if (node == kNoId) return false;
+      overlay.book(node, group.request);
+      ranks.push_back(node);
+    }
+    std::sort(ranks.begin() + first, ranks.end(), [&](NodeId a, NodeId b) {
+      return a != b && state.cluster.node(a).node.name < state.cluster.node(b).node.name;
+    });
+  }
+  return true;
+}
+
+std::optional<Gang> place_split(State& state, const Shape& shape, const Split& split,
+                                const std::vector<std::size_t>& order, Overlay& overlay,
+                                std::int64_t& looked) {
+  const std::size_t mark = overlay.mark();
+  std::vector<std::vector<NodeId>> ranks(shape.groups.size());
+  for (const std::size_t g : order) {
+    if (place_group(state, shape.groups[g], split.groups[g], overlay, ranks[g], looked)) continue;
+    overlay.undo(mark);
+    return std::nullopt;
+  }
+  Gang gang{{}, split.zones, split.latency_us};
+  for (const auto& of_group : ranks) {
+    gang.ranks.insert(gang.ranks.end(), of_group.begin(), of_group.end());
+  }
+  return gang;
+}
+
+bool groups_share_zones(const Shape& shape) {
+  if (shape.groups.size() < 2) return false;
+  std::vector<std::string> zones;
+  for (const Shape::Group& g : shape.groups) {
+    if (g.zone.empty()) return true;
+    zones.push_back(g.zone);
+  }
+  std::sort(zones.begin(), zones.end());
+  return std::adjacent_find(zones.begin(), zones.end()) != zones.end();
+}
+
+}  // namespace
+
+void Overlay::book(NodeId node, const Amounts& request) {
+  state_.cluster.adjust(node, &request, nullptr);
+  booked_.emplace_back(node, &request);
+}
+
+void Overlay::undo(std::size_t mark) {
+  while (booked_.size() > mark) {
+    state_.cluster.adjust(booked_.back().first, nullptr, booked_.back().second);
+    booked_.pop_back();
+  }
+}
+
+GangAnswer place_gang(State& state, const Shape& shape, Overlay& overlay, std::int64_t& looked) {
+  const ZoneAnswer zones = divide(state, shape, Room::kNow);
+  if (zones.splits.empty()) return {std::nullopt, zones.exhaustive};
+  std::vector<std::size_t> hardest = hardest_first(shape);
+  std::vector<std::size_t> written(hardest.size());
+  std::iota(written.begin(), written.end(), 0);
+  for (const Split& split : zones.splits) {
+    for (const auto* order : {&hardest, &written}) {
+      if (order == &written && written == hardest) continue;
+      if (auto gang = place_split(state, shape, split, *order, overlay, looked)) {
+        return {std::move(gang), true};
+      }
+    }
+  }
+  return {std::nullopt, !groups_share_zones(shape)};
+}
+
+}  // namespace sched

@@ -1,0 +1,46 @@
+// Gang: puts a whole gang on nodes, or leaves everything as it was.
+//
+// Picks Pod by Pod with the packing rule of Cluster::pick and books each in the live state, so
+// that everything placed later is placed beside it. The overlay remembers what was booked and
+// gives it back. Exact for groups that do not share a zone; groups that do are placed in two
+// orders (hardest first, then as written) over the best splits: a heuristic, and `exact` says so.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "scheduler/place/zones.hpp"
+
+namespace sched {
+
+// Room booked for looking on; undone in reverse. The state must outlive it.
+class Overlay {
+ public:
+  explicit Overlay(State& state) : state_(state) {}
+  ~Overlay() { undo(0); }
+  Overlay(const Overlay&) = delete;
+  Overlay& operator=(const Overlay&) = delete;
+
+  void book(NodeId node, const Amounts& request);  // request must stay where it is
+  std::size_t mark() const { return booked_.size(); }
+  void undo(std::size_t mark);
+
+ private:
+  State& state_;
+  std::vector<std::pair<NodeId, const Amounts*>> booked_;
+};
+
+struct Gang {
+  std::vector<NodeId> ranks;
+  std::int64_t zones = 0, latency_us = 0;
+};
+
+struct GangAnswer {
+  std::optional<Gang> gang;  // booked in the overlay when there is one
+  bool exact = true;         // no gang: proved that there is none
+};
+
+GangAnswer place_gang(State& state, const Shape& shape, Overlay& overlay, std::int64_t& looked);
+
+}  // namespace sched

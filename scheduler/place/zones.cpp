@@ -1,0 +1,336 @@
+#include "scheduler/place/zones.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <tuple>
+
+#include "scheduler/limits.hpp"
+
+namespace sched {
+namespace {
+
+constexpr std::size_t kCandidatesMax = 32;
+
+struct Candidate {
+  std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t>
+      cost;
+  std::vector<std::string> names;
+  Split split;
+  bool operator<(const Candidate& o) const {
+    return std::tie(cost, names) < std::tie(o.cost, o.names);
+  }
+};
+
+class Search {
+ public:
+  Search(const State& state, const Shape& shape, Room room)
+      : state_(state), shape_(shape), room_(room) {}
+
+  ZoneAnswer run();
+
+ private:
+  std::int64_t slots(const Shape::Group& g, ZoneId z) const {
+    const Profile::Sum& sum = state_.cluster.profile(g.profile).zones[z];
+    return room_ == Room::kNow ? sum.slots : sum.empty;
+  }
+  const std::string& name(ZoneId z) const { return state_.cluster.zone(z).name; }
+  bool fixed_groups_fit();
+  void list_candidates();
+  std::pair<std::size_t, std::size_t> sizes() const;
+  void extend(std::size_t start, std::size_t size);
+  bool joins(ZoneId zone) const;
+  bool may_suffice(std::size_t start, std::size_t size) const;
+  void consider();
+  std::optional<Split> split() const;
+  bool spread_group(const Shape::Group& g, std::vector<ZonePart>& parts) const;
+  bool fill_group(const Shape::Group& g, std::vector<ZonePart>& parts) const;
+  Candidate rate(Split split) const;
+  std::int64_t price(const Shape::Group& g, ZoneId z) const;
+  std::int64_t worst_latency() const;
+  bool settled() const;
+
+  const State& state_;
+  const Shape& shape_;
+  const Room room_;
+  std::vector<const Shape::Group*> free_;  // groups that name no zone
+  const Shape::Group* lead_ = nullptr;     // the largest of them: bounds the search
+  std::vector<ZoneId> candidates_;         // most room for the lead first
+  std::vector<ZoneId> set_;                // the zones in hand; fixed ones first
+  std::size_t fixed_ = 0;
+  std::vector<Candidate> found_;
+  bool latency_allows_ = false;  // some set of the size in hand keeps the latency
+  int steps_ = 0;
+};
+
+bool Search::fixed_groups_fit() {
+  for (const Shape::Group& g : shape_.groups) {
+    if (g.zone.empty()) {
+      free_.push_back(&g);
+      if (lead_ == nullptr || g.count > lead_->count) lead_ = &g;
+      continue;
+    }
+    const ZoneId zone = state_.cluster.find_zone(g.zone);
+    if (zone == kNoId || slots(g, zone) < g.count) return false;
+    if (std::find(set_.begin(), set_.end(), zone) != set_.end()) continue;
+    if (!joins(zone)) return false;
+    set_.push_back(zone);
+  }
+  fixed_ = set_.size();
+  return true;
+}
+
+// Whether a zone may stand beside those in hand.
+bool Search::joins(ZoneId zone) const {
+  for (const ZoneId other : set_) {
+    if (shape_.max_latency_us > 0 && state_.latency_us(zone, other) > shape_.max_latency_us) {
+      return false;
+    }
+    if (shape_.policy == ZonePolicy::kSameRegion &&
+        state_.cluster.region(zone) != state_.cluster.region(other)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+void Search::list_candidates() {
+  const bool spread = shape_.policy == ZonePolicy::kSpread;
+  for (const auto& [zone_name, zone] : state_.cluster.zones()) {
+    if (std::find(set_.begin(), set_.end(), zone) != set_.end()) continue;
+    // An even spread counts every zone that has nodes for it, full ones too.
+    const bool counts = std::any_of(free_.begin(), free_.end(), [&, z = zone](const auto* g) {
+      return slots(*g, z) > 0 || (spread && state_.cluster.profile(g->profile).zones[z].empty > 0);
+    });
+    if (counts) candidates_.push_back(zone);
+  }
+  std::stable_sort(candidates_.begin(), candidates_.end(),
+                   [&](ZoneId a, ZoneId b) { return slots(*lead_, a) > slots(*lead_, b); });
+}
+
+// The smallest and the largest number of zones to try.
+std::pair<std::size_t, std::size_t> Search::sizes() const {
+  std::size_t most = fixed_ + candidates_.size();
+  if (shape_.policy == ZonePolicy::kSingle) most = std::min<std::size_t>(most, 1);
+  if (shape_.max_zones > 0) most = std::min(most, static_cast<std::size_t>(shape_.max_zones));
+  return {std::max<std::size_t>(fixed_, 1), most};
+}
+
+ZoneAnswer Search::run() {
+  if (shape_.groups.empty() || shape_.too_large || !fixed_groups_fit()) return {};
+  if (free_.empty()) {
+    const bool one = shape_.policy != ZonePolicy::kSingle || set_.size() <= 1;
+    const bool few =
+        shape_.max_zones <= 0 || set_.size() <= static_cast<std::size_t>(shape_.max_zones);
+    if (one && few) consider();
+  } else {
+    list_candidates();
+    const auto [least, most] = sizes();
+    if (shape_.policy == ZonePolicy::kSpread) {
+      for (std::size_t size = most; size >= least && size > 0 && !latency_allows_; --size) {
+        extend(0, size);
+      }
+    } else {
+      for (std::size_t size = least; size <= most && !settled(); ++size) extend(0, size);
+    }
+  }
+  ZoneAnswer answer;
+  answer.exhaustive = steps_ <= kZoneSearchSteps;
+  for (Candidate& c : found_) answer.splits.push_back(std::move(c.split));
+  return answer;
+}
+
+// Whether no larger set can be better than the best in hand.
+bool Search::settled() const {
+  if (found_.empty()) return steps_ > kZoneSearchSteps;
+  const auto& [degraded, first, second, last, left, price] = found_.front().cost;
+  if (steps_ > kZoneSearchSteps) return true;
+  return degraded == 0 && (shape_.policy == ZonePolicy::kSameRegion || first == 0);
+}
+
+// The zones left, best first, can at most add this much for the lead group.
+bool Search::may_suffice(std::size_t start, std::size_t size) const {
+  if (shape_.policy == ZonePolicy::kSpread) return true;
+  std::int64_t room = 0;
+  for (const ZoneId z : set_) room += slots(*lead_, z);
+  for (std::size_t i = start; i < candidates_.size() && i - start < size - set_.size(); ++i) {
+    room += slots(*lead_, candidates_[i]);
+  }
+  return room >= lead_->count;
+}
+
+void Search::extend(std::size_t start, std::size_t size) {
+  if (++steps_ > kZoneSearchSteps) return;
+  if (set_.size() == size) {
+    latency_allows_ = true;
+    consider();
+    return;
+  }
+  for (std::size_t i = start; i < candidates_.size(); ++i) {
+    if (candidates_.size() - i < size - set_.size() || !may_suffice(i, size)) return;
+    if (!joins(candidates_[i])) continue;
+    set_.push_back(candidates_[i]);
+    extend(i + 1, size);
+    set_.pop_back();
+  }
+}
+
+void Search::consider() {
+  std::optional<Split> split = this->split();
+  if (!split) return;
+  Candidate candidate = rate(std::move(*split));
+  const bool several = shape_.groups.size() > 1;
+  if (!several && !found_.empty() && !(candidate < found_.front())) return;
+  found_.insert(std::upper_bound(found_.begin(), found_.end(), candidate), std::move(candidate));
+  if (found_.size() > (several ? kCandidatesMax : 1)) found_.pop_back();
+}
+
+// Divides the groups over the zones in hand; nothing when they do not fit there, or when one of
+// the zones would stay unused (a smaller set then does).
+std::optional<Split> Search::split() const {
+  Split split;
+  std::map<ZoneId, std::int64_t> per_zone;
+  for (const Shape::Group& g : shape_.groups) {
+    std::vector<ZonePart> parts;
+    if (!g.zone.empty()) {
+      parts.push_back({state_.cluster.find_zone(g.zone), g.count});
+    } else if (!(shape_.policy == ZonePolicy::kSpread ? spread_group(g, parts)
+                                                      : fill_group(g, parts))) {
+      return std::nullopt;
+    }
+    std::sort(parts.begin(), parts.end(),
+              [&](const ZonePart& a, const ZonePart& b) { return name(a.zone) < name(b.zone); });
+    for (const ZonePart& part : parts) per_zone[part.zone] += part.count;
+    split.groups.push_back(std::move(parts));
+  }
+  if (shape_.policy != ZonePolicy::kSpread && per_zone.size() < set_.size()) return std::nullopt;
+  for (const auto& [zone, count] : per_zone) {
+    if (count < shape_.min_per_zone) return std::nullopt;
+  }
+  split.zones = static_cast<std::int64_t>(per_zone.size());
+  return split;
+}
+
+// As much as possible where most room is, each zone at least min_per_zone.
+bool Search::fill_group(const Shape::Group& g, std::vector<ZonePart>& parts) const {
+  std::vector<ZoneId> zones = set_;
+  std::sort(zones.begin(), zones.end(), [&](ZoneId a, ZoneId b) {
+    const std::int64_t x = slots(g, a), y = slots(g, b);
+    return x != y ? x > y : name(a) < name(b);
+  });
+  // With several groups a zone's minimum is reached by their sum, which `split` checks.
+  const bool alone = shape_.groups.size() == 1;
+  const std::int64_t least = alone ? std::max<std::int64_t>(shape_.min_per_zone, 1) : 0;
+  std::int64_t rest = g.count;
+  for (const ZoneId z : zones) {
+    if (slots(g, z) < least || rest < least) return false;
+    rest -= least;
+  }
+  for (const ZoneId z : zones) {
+    const std::int64_t more = std::min(rest, slots(g, z) - least);
+    rest -= more;
+    if (least + more > 0) parts.push_back({z, least + more});
+  }
+  return rest == 0;
+}
+
+// Each zone gets m .. m + skew Pods, with the largest m that works: exact, since a zone with less
+// room than m rules m out and more room never hurts.
+bool Search::spread_group(const Shape::Group& g, std::vector<ZonePart>& parts) const {
+  std::vector<ZoneId> zones = set_;
+  std::sort(zones.begin(), zones.end(), [&](ZoneId a, ZoneId b) { return name(a) < name(b); });
+  const auto n = static_cast<std::int64_t>(zones.size());
+  const std::int64_t skew = std::clamp<std::int64_t>(shape_.max_skew, 1, g.count);
+  std::int64_t least = g.count / n;
+  for (const ZoneId z : zones) least = std::min(least, slots(g, z));
+  const auto room = [&](std::int64_t m) {
+    std::int64_t sum = 0;
+    for (const ZoneId z : zones) sum += std::min(m + skew, slots(g, z));
+    return sum;
+  };
+  if (room(least) < g.count) return false;  // a smaller m only lowers the ceiling
+  std::int64_t rest = g.count - least * n;
+  for (const ZoneId z : zones) parts.push_back({z, least});
+  for (std::int64_t level = 1; level <= skew && rest > 0; ++level) {
+    for (ZonePart& part : parts) {
+      if (rest == 0) break;
+      if (slots(g, part.zone) < least + level) continue;
+      ++part.count;
+      --rest;
+    }
+  }
+  std::erase_if(parts, [](const ZonePart& part) { return part.count == 0; });
+  return true;
+}
+
+// --- preference
+
+std::int64_t Search::worst_latency() const {
+  std::int64_t worst = 0;
+  for (std::size_t i = 0; i < set_.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      worst = std::max(worst, state_.latency_us(set_[i], set_[j]));
+    }
+  }
+  return worst;
+}
+
+// Millionths per hour for one Pod of the group in this zone.
+std::int64_t Search::price(const Shape::Group& g, ZoneId z) const {
+  const auto& zones = state_.config.zone_price;
+  auto own = zones.find(name(z));
+  const Price& p = own == zones.end() ? state_.config.price : own->second;
+  const auto bounded = [](std::int64_t amount) { return static_cast<__int128>(amount); };
+  __int128 sum = bounded(g.request.base[kCpu]) * p.cpu_core / 1000 +
+                 (bounded(g.request.base[kMemory]) >> 20) * p.memory_gib / 1024;
+  auto model = p.gpu_by_model.find(shape_.gpu_model);
+  const std::int64_t gpu = model == p.gpu_by_model.end() ? p.gpu_default : model->second;
+  for (const auto& [id, amount] : g.request.extended) {
+    if (is_gpu(state_.names.name(id))) sum += bounded(amount) * gpu;
+  }
+  return static_cast<std::int64_t>(std::clamp<__int128>(sum, -kAmountMax, kAmountMax));
+}
+
+Candidate Search::rate(Split split) const {
+  std::int64_t degraded = 0, last = 0, left = 0, cost = 0;
+  for (const ZoneId z : set_) degraded += state_.cluster.degraded(z);
+  for (std::size_t i = 0; i < shape_.groups.size(); ++i) {
+    const Shape::Group& g = shape_.groups[i];
+    for (const ZonePart& part : split.groups[i]) {
+      const Profile::Sum& sum = state_.cluster.profile(g.profile).zones[part.zone];
+      last += std::max<std::int64_t>(0, part.count - (sum.slots - sum.last));
+      left += slots(g, part.zone) - part.count;
+      cost += part.count * (price(g, part.zone) / kGangMax);
+    }
+  }
+  Candidate candidate;
+  split.latency_us = worst_latency();
+  const bool few_first = shape_.policy == ZonePolicy::kSameRegion;
+  candidate.cost = {degraded,
+                    few_first ? split.zones : split.latency_us,
+                    few_first ? split.latency_us : split.zones,
+                    last,
+                    left,
+                    cost};
+  for (const ZoneId z : set_) candidate.names.push_back(name(z));
+  std::sort(candidate.names.begin(), candidate.names.end());
+  candidate.split = std::move(split);
+  return candidate;
+}
+
+}  // namespace
+
+ZoneAnswer divide(const State& state, const Shape& shape, Room room) {
+  return Search(state, shape, room).run();
+}
+
+bool never(State& state, ShapeId id) {
+  Shape& shape = state.shapes[id];
+  if (shape.never_epoch != state.cluster.epoch() + 1) {
+    const ZoneAnswer answer = divide(state, shape, Room::kEmpty);
+    shape.never = answer.splits.empty() && answer.exhaustive;
+    shape.never_epoch = state.cluster.epoch() + 1;
+  }
+  return shape.never;
+}
+
+}  // namespace sched

@@ -1,0 +1,45 @@
+// Zones: how a gang is divided over zones, from slot counts alone.
+//
+// The answer is a number of Pods per (group, zone); which nodes they get is `gang.hpp`. Exact for
+// gangs whose groups do not compete for one zone's room: the counts then prove both "fits" and
+// "does not fit". Groups that share a zone are counted one by one, so a candidate may fail on the
+// nodes; the caller then tries the next.
+//
+// Order of preference: fewest degraded zones; lower latency between the zones used; fewer zones
+// (SameRegion: fewer zones first, Spread: as many as are asked for); nodes to be used last; least
+// room of this shape left behind; lower price; names.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "scheduler/state/state.hpp"
+
+namespace sched {
+
+enum class Room : std::uint8_t {
+  kNow,    // what is free
+  kEmpty,  // if nothing ran and every node were ready
+};
+
+struct ZonePart {
+  ZoneId zone = kNoId;
+  std::int64_t count = 0;
+};
+
+struct Split {
+  std::vector<std::vector<ZonePart>> groups;  // by zone name within a group
+  std::int64_t zones = 0, latency_us = 0;
+};
+
+struct ZoneAnswer {
+  std::vector<Split> splits;  // best first; one is enough unless groups share zones
+  bool exhaustive = true;     // false: the search was cut short
+};
+
+ZoneAnswer divide(const State& state, const Shape& shape, Room room);
+
+// Whether the cluster cannot hold the shape even when empty. Kept until the nodes change.
+bool never(State& state, ShapeId shape);
+
+}  // namespace sched

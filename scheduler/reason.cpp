@@ -1,0 +1,175 @@
+#include "scheduler/reason.hpp"
+
+#include "scheduler/state/amounts.hpp"
+
+namespace sched {
+namespace {
+
+std::string count(std::int64_t value) { return std::to_string(value); }
+
+// Thousandths as a decimal without trailing zeros.
+std::string thousandths(std::int64_t milli) {
+  std::string text = count(milli / 1000);
+  if (milli % 1000 == 0) return text;
+  std::string rest = count(milli % 1000);
+  rest.insert(0, 3 - rest.size(), '0');
+  while (rest.back() == '0') rest.pop_back();
+  return text + "." + rest;
+}
+
+std::string bytes(std::int64_t value) {
+  const char* const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  std::size_t unit = 0;
+  while (unit + 1 < std::size(units) && value >= 1024 && value % 1024 == 0) {
+    value /= 1024;
+    ++unit;
+  }
+  // What is no whole number of a unit is said in MiB or GiB, rounded down to a thousandth.
+  while (unit + 1 < std::size(units) && value >= 1024 * 1024) {
+    value /= 1024;
+    ++unit;
+  }
+  if (value >= 1024 && unit + 1 < std::size(units)) {
+    return thousandths(value / 1024 * 1000 + value % 1024 * 1000 / 1024) + " " + units[unit + 1];
+  }
+  return count(value) + " " + units[unit];
+}
+
+// The bare number, in the unit that `amount` names.
+std::string number(const std::string& resource, std::int64_t value) {
+  if (resource == "cpu") return thousandths(value);
+  if (resource == "memory" || resource == "ephemeral-storage") return bytes(value);
+  return count(value);
+}
+
+std::string where(const Reason& r) {
+  std::string text;
+  if (!r.zone.empty()) text += " in " + r.zone;
+  if (!r.pool.empty()) text += (text.empty() ? " in pool " : ", pool ") + r.pool;
+  return text;
+}
+
+std::string nodes_of(const Reason& r) {
+  return count(r.nodes_fitting) + " of " + count(r.nodes_eligible) + " eligible nodes fit";
+}
+
+std::string needs(const Reason& r) {
+  return "needs " + amount(r.resource, r.gpu_model, r.needed) + where(r);
+}
+
+std::string free_of(const Reason& r) {
+  return number(r.resource, r.free) + " free of " + number(r.resource, r.total);
+}
+
+std::string in_brackets(const std::string& detail) {
+  return detail.empty() ? "" : " (" + detail + ")";
+}
+
+std::string never(const Reason& r) {
+  if (r.resource.empty()) return "can never start: " + r.detail;
+  std::string text = "can never start: " + needs(r);
+  if (!r.detail.empty()) text += " " + r.detail;
+  return text + ", the eligible nodes have " + number(r.resource, r.total) +
+         " in all and would hold too few of its " + count(r.nodes_needed) + " Pods even when empty";
+}
+
+std::string constraint(const Reason& r) {
+  std::string text = "no node satisfies what it asks for";
+  std::string asked;
+  if (!r.gpu_model.empty()) asked += ", GPU model " + r.gpu_model;
+  if (!r.pool.empty()) asked += ", pool " + r.pool;
+  if (!r.zone.empty()) asked += ", zone " + r.zone;
+  if (!asked.empty()) text += ":" + asked.substr(1);
+  return text + in_brackets(r.detail);
+}
+
+// Minutes and seconds since 1970 mean nothing to a reader; the API has the full time.
+std::string clock(Time at) {
+  const std::int64_t seconds = at.ns / 1'000'000'000 % 86'400;
+  const auto two = [](std::int64_t value) { return (value < 10 ? "0" : "") + count(value); };
+  return two(seconds / 3600) + ":" + two(seconds / 60 % 60) + ":" + two(seconds % 60) + " UTC";
+}
+
+}  // namespace
+
+const char* name(ReasonCode code) {
+  switch (code) {
+    case ReasonCode::kNone:
+      return "None";
+    case ReasonCode::kCapacity:
+      return "Capacity";
+    case ReasonCode::kFragmentation:
+      return "Fragmentation";
+    case ReasonCode::kConstraint:
+      return "Constraint";
+    case ReasonCode::kNever:
+      return "Never";
+    case ReasonCode::kTopology:
+      return "Topology";
+    case ReasonCode::kQuota:
+      return "Quota";
+    case ReasonCode::kQueueLimit:
+      return "QueueLimit";
+    case ReasonCode::kQueueClosed:
+      return "QueueClosed";
+    case ReasonCode::kNoQueue:
+      return "NoQueue";
+    case ReasonCode::kBlockedHead:
+      return "BlockedHead";
+    case ReasonCode::kHeld:
+      return "Held";
+    case ReasonCode::kBackoff:
+      return "Backoff";
+  }
+  return "None";
+}
+
+std::string amount(const std::string& resource, const std::string& gpu_model, std::int64_t value) {
+  if (resource == "cpu") return thousandths(value) + (value == 1000 ? " core" : " cores");
+  if (resource == "memory") return bytes(value) + " of memory";
+  if (resource == "ephemeral-storage") return bytes(value) + " of local storage";
+  if (resource == "pods") return count(value) + (value == 1 ? " Pod" : " Pods");
+  if (is_gpu(resource) && !gpu_model.empty()) return count(value) + " x " + gpu_model;
+  return count(value) + " x " + resource;
+}
+
+std::string sentence(const Reason& r) {
+  switch (r.code) {
+    case ReasonCode::kNone:
+      return "";
+    case ReasonCode::kCapacity:
+      return needs(r) + ": " + free_of(r) + "; " + nodes_of(r) + in_brackets(r.detail);
+    case ReasonCode::kFragmentation:
+      return needs(r) + " as " + count(r.nodes_needed) + " Pods: " + free_of(r) +
+             ", but in pieces; " + nodes_of(r) + in_brackets(r.detail);
+    case ReasonCode::kConstraint:
+      return constraint(r);
+    case ReasonCode::kNever:
+      return never(r);
+    case ReasonCode::kTopology: {
+      Reason plain = r;
+      plain.zone.clear();
+      return needs(plain) + " " + r.detail + ": the best, " + (r.zone.empty() ? "-" : r.zone) +
+             ", has " + free_of(r);
+    }
+    case ReasonCode::kQuota:
+      return "queue " + r.detail + " allows " + amount(r.resource, r.gpu_model, r.total) + ": " +
+             number(r.resource, r.free) + " left, needs " + number(r.resource, r.needed);
+    case ReasonCode::kQueueLimit:
+      return "queue " + r.detail + " runs its maximum of " + count(r.total) +
+             (r.total == 1 ? " task" : " tasks");
+    case ReasonCode::kQueueClosed:
+      return "queue " + r.detail + " is closed";
+    case ReasonCode::kNoQueue:
+      return "there is no queue " + r.detail;
+    case ReasonCode::kBlockedHead:
+      return "waits behind " + r.detail + ": nobody passes the head of a strict queue";
+    case ReasonCode::kHeld:
+      return "held" + (r.detail.empty() ? "" : ": " + r.detail);
+    case ReasonCode::kBackoff:
+      return "tries again at " + clock(r.until) + (r.detail.empty() ? "" : ": " + r.detail);
+  }
+  return "";
+}
+
+}  // namespace sched

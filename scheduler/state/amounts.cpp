@@ -1,0 +1,90 @@
+#include "scheduler/state/amounts.hpp"
+
+#include <algorithm>
+
+#include "scheduler/limits.hpp"
+
+namespace sched {
+namespace {
+
+std::int64_t cut(std::int64_t amount) { return std::clamp<std::int64_t>(amount, 0, kAmountMax); }
+
+}  // namespace
+
+std::int64_t Amounts::at(ResourceId id) const {
+  if (id < kFirstExtended) return base[id];
+  for (const auto& [other, amount] : extended) {
+    if (other == id) return amount;
+  }
+  return 0;
+}
+
+void Amounts::add(ResourceId id, std::int64_t amount) {
+  if (id < kFirstExtended) {
+    base[id] += amount;
+    return;
+  }
+  auto place = std::lower_bound(extended.begin(), extended.end(), id,
+                                [](const auto& entry, ResourceId i) { return entry.first < i; });
+  if (place == extended.end() || place->first != id) {
+    if (amount != 0) extended.insert(place, {id, amount});
+    return;
+  }
+  place->second += amount;
+  if (place->second == 0) extended.erase(place);
+}
+
+void Amounts::plus(const Amounts& other, std::int64_t times) {
+  for (ResourceId id = 0; id < kFirstExtended; ++id) base[id] += other.base[id] * times;
+  for (const auto& [id, amount] : other.extended) add(id, amount * times);
+}
+
+bool Amounts::zero() const {
+  return extended.empty() && std::all_of(base.begin(), base.end(), [](auto a) { return a == 0; });
+}
+
+std::int64_t slots(const Amounts& free, const Amounts& request) {
+  std::int64_t least = kSlotsMax;
+  for (const auto& [id, amount] : request.extended) {
+    least = std::min(least, free.at(id) / amount);
+    if (least == 0) return 0;
+  }
+  for (ResourceId id = 0; id < kFirstExtended; ++id) {
+    if (request.base[id] > 0) least = std::min(least, free.base[id] / request.base[id]);
+  }
+  return least;
+}
+
+ResourceNames::ResourceNames() : names_{"cpu", "memory", "ephemeral-storage", "pods", "(other)"} {}
+
+ResourceId ResourceNames::id(const std::string& name) {
+  if (auto known = ids_.find(name); known != ids_.end()) return known->second;
+  if (names_.size() >= kResourceNamesMax) return kFirstExtended;
+  const auto id = static_cast<ResourceId>(names_.size());
+  names_.push_back(name);
+  ids_.emplace(name, id);
+  return id;
+}
+
+Amounts ResourceNames::amounts(const Resources& from) {
+  Amounts to;
+  to.base = {cut(from.cpu_milli), cut(from.memory_bytes), cut(from.ephemeral_bytes),
+             cut(from.pods)};
+  for (const auto& [name, amount] : from.extended) {
+    if (const std::int64_t whole = cut(amount); whole > 0) to.add(id(name), whole);
+  }
+  return to;
+}
+
+Resources ResourceNames::resources(const Amounts& from) const {
+  Resources to{from.base[kCpu], from.base[kMemory], from.base[kEphemeral], from.base[kPods], {}};
+  for (const auto& [id, amount] : from.extended) to.set_extended(names_[id], amount);
+  return to;
+}
+
+bool is_gpu(const std::string& name) {
+  return name.ends_with("/gpu") || name.find("/gpu.") != std::string::npos ||
+         name.find("/mig-") != std::string::npos;
+}
+
+}  // namespace sched

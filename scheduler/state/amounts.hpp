@@ -1,0 +1,56 @@
+// Amounts: Resources in the form the engine computes with.
+//
+// The four basic resources have fixed places; extended ones go by a small id, so that no string is
+// compared on a hot path. Amounts of one ResourceNames table only are compared with each other.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "scheduler/resources.hpp"
+
+namespace sched {
+
+using ResourceId = std::uint32_t;
+inline constexpr ResourceId kCpu = 0, kMemory = 1, kEphemeral = 2, kPods = 3, kFirstExtended = 4;
+inline constexpr ResourceId kNoResource = ~ResourceId{0};
+
+struct Amounts {
+  std::array<std::int64_t, 4> base{};
+  // Sorted by id. An entry may be zero in what a node has free, never elsewhere.
+  std::vector<std::pair<ResourceId, std::int64_t>> extended;
+
+  std::int64_t at(ResourceId id) const;
+  void add(ResourceId id, std::int64_t amount);  // drops an entry that becomes zero
+  void plus(const Amounts& other, std::int64_t times = 1);
+  void minus(const Amounts& other) { plus(other, -1); }
+  bool zero() const;
+  friend bool operator==(const Amounts&, const Amounts&) = default;
+};
+
+// How many Pods with this request fit into `free`: at least 0, at most kSlotsMax.
+std::int64_t slots(const Amounts& free, const Amounts& request);
+
+// The names behind the ids. Ids are given in order of arrival: never use them to order anything.
+class ResourceNames {
+ public:
+  ResourceNames();
+  ResourceId id(const std::string& name);
+  const std::string& name(ResourceId id) const { return names_[id]; }
+  // Cuts each amount to 0 .. kAmountMax.
+  Amounts amounts(const Resources& from);
+  Resources resources(const Amounts& from) const;
+
+ private:
+  std::vector<std::string> names_;
+  std::unordered_map<std::string, ResourceId> ids_;
+};
+
+// Whether an extended resource counts GPUs, by its name ("nvidia.com/gpu", "amd.com/gpu").
+bool is_gpu(const std::string& name);
+
+}  // namespace sched

@@ -1,0 +1,263 @@
+#include "scheduler/state/cluster.hpp"
+
+#include <algorithm>
+
+#include "scheduler/limits.hpp"
+
+namespace sched {
+namespace {
+
+// What is left of one resource in 2^-20 of what the node has; rounded down.
+std::int64_t left(std::int64_t free, std::int64_t total) {
+  if (total <= 0) return 0;
+  return static_cast<std::int64_t>((static_cast<unsigned __int128>(free) << 20) /
+                                   static_cast<unsigned __int128>(total));
+}
+
+}  // namespace
+
+// --- nodes
+
+NodeId Cluster::find(std::string_view name) const {
+  auto known = node_ids_.find(std::string(name));
+  return known == node_ids_.end() ? kNoId : known->second;
+}
+
+NodeId Cluster::intern(const std::string& name) {
+  if (const NodeId id = find(name); id != kNoId) return id;
+  NodeId id = static_cast<NodeId>(nodes_.size());
+  if (free_nodes_.empty()) {
+    nodes_.emplace_back();
+  } else {
+    id = free_nodes_.back();
+    free_nodes_.pop_back();
+  }
+  nodes_[id] = {};
+  nodes_[id].node.name = name;
+  node_ids_.emplace(name, id);
+  return id;
+}
+
+void Cluster::release(NodeId id) {
+  NodeRecord& record = nodes_[id];
+  if (record.present || record.bookings > 0) return;
+  node_ids_.erase(record.node.name);
+  record = {};
+  free_nodes_.push_back(id);
+}
+
+bool Cluster::upsert(const Node& node, ResourceNames& names) {
+  const NodeId id = intern(node.name);
+  const Amounts total = names.amounts(node.allocatable);
+  NodeRecord& record = nodes_[id];
+  if (record.present && record.node == node) return false;
+  if (record.present) {
+    detach(id);
+    total_.minus(record.total);
+  }
+  ++epoch_;
+  record.node = node;
+  record.present = true;
+  record.total = total;
+  total_.plus(total);
+  attach(id, names);
+  return true;
+}
+
+bool Cluster::remove(const std::string& name) {
+  const NodeId id = find(name);
+  if (id == kNoId || !nodes_[id].present) return false;
+  ++epoch_;
+  detach(id);
+  NodeRecord& record = nodes_[id];
+  total_.minus(record.total);
+  record.present = false;
+  Node bare;
+  bare.name = record.node.name;
+  record.node = std::move(bare);
+  record.total = {};
+  record.free = {};
+  release(id);
+  return true;
+}
+
+void Cluster::adjust(NodeId id, const Amounts* add, const Amounts* sub) {
+  NodeRecord& record = nodes_[id];
+  record.bookings += (add != nullptr) - (sub != nullptr);
+  const bool adds = add != nullptr && !add->zero(), subs = sub != nullptr && !sub->zero();
+  if (!adds && !subs) return;
+  if (adds && subs && *add == *sub) return;
+  if (record.present) index(id, false);
+  if (add != nullptr) record.used.plus(*add);
+  if (sub != nullptr) record.used.minus(*sub);
+  if (!record.present) return;
+  NodeClass& c = classes_[record.cls];
+  c.free.minus(record.free);
+  measure(id);
+  c.free.plus(record.free);
+  index(id, true);
+  reslot(id);
+}
+
+// --- a node in its class
+
+void Cluster::measure(NodeId id) {
+  NodeRecord& r = nodes_[id];
+  r.free = r.total;
+  for (ResourceId i = 0; i < kFirstExtended; ++i) {
+    r.free.base[i] = std::max<std::int64_t>(0, r.total.base[i] - r.used.base[i]);
+  }
+  for (auto& [resource, amount] : r.free.extended) {
+    amount = std::max<std::int64_t>(0, amount - r.used.at(resource));
+  }
+  const NodeClass& c = classes_[r.cls];
+  r.free_devices = c.device == kNoResource ? 0 : r.free.at(c.device);
+  r.rest = std::min(left(r.free.base[kCpu], r.total.base[kCpu]),
+                    left(r.free.base[kMemory], r.total.base[kMemory]));
+}
+
+void Cluster::index(NodeId id, bool insert) {
+  const NodeRecord& r = nodes_[id];
+  NodeClass& c = classes_[r.cls];
+  const auto less = [this](const NodeClass::Entry& a, const NodeClass::Entry& b) {
+    if (a.rest != b.rest) return a.rest < b.rest;
+    return a.node != b.node && nodes_[a.node].node.name < nodes_[b.node].node.name;
+  };
+  const NodeClass::Entry entry{r.rest, id};
+  if (insert) {
+    c.by_free_devices[r.free_devices].insert(entry, less);
+    return;
+  }
+  auto bucket = c.by_free_devices.find(r.free_devices);
+  bucket->second.erase(entry, less);
+  if (bucket->second.empty()) c.by_free_devices.erase(bucket);
+}
+
+void Cluster::attach(NodeId id, const ResourceNames& names) {
+  const ClassId cls = class_of(nodes_[id], names);
+  NodeRecord& r = nodes_[id];
+  r.cls = cls;
+  NodeClass& c = classes_[cls];
+  ++c.nodes;
+  c.cpu_max = std::max(c.cpu_max, r.total.base[kCpu]);
+  c.memory_max = std::max(c.memory_max, r.total.base[kMemory]);
+  measure(id);
+  c.total.plus(r.total);
+  c.free.plus(r.free);
+  zone_count(r.node, c.zone, 1);
+  index(id, true);
+  count_empty(id, 1);
+  reslot(id);
+}
+
+void Cluster::detach(NodeId id) {
+  NodeRecord& r = nodes_[id];
+  const ClassId cls = r.cls;
+  NodeClass& c = classes_[cls];
+  for (const ProfileId p : c.profiles) set_slots(p, r, id, 0);
+  count_empty(id, -1);
+  index(id, false);
+  c.total.minus(r.total);
+  c.free.minus(r.free);
+  zone_count(r.node, c.zone, -1);
+  r.cls = kNoId;
+  if (--c.nodes == 0) drop_class(cls);
+}
+
+void Cluster::count_empty(NodeId id, int sign) {
+  const NodeRecord& r = nodes_[id];
+  for (const ProfileId p : classes_[r.cls].profiles) {
+    Profile& profile = profiles_[p];
+    if (profile.node_level && !match_node(profile.filter, r.node)) continue;
+    const std::int64_t empty = sign * slots(r.total, profile.request);
+    profile.cells[r.cls].empty += empty;
+    profile.zones[classes_[r.cls].zone].empty += empty;
+    profile.all.empty += empty;
+  }
+}
+
+void Cluster::reslot(NodeId id) {
+  NodeRecord& r = nodes_[id];
+  const NodeClass& c = classes_[r.cls];
+  for (const ProfileId p : c.profiles) {
+    const Profile& profile = profiles_[p];
+    const bool takes = c.open && (!profile.node_level || match_node(profile.filter, r.node));
+    set_slots(p, r, id, takes ? slots(r.free, profile.request) : 0);
+    if (profile.watch_any > 0) note(p, false);
+  }
+}
+
+void Cluster::set_slots(ProfileId p, NodeRecord& node, NodeId id, std::int64_t now) {
+  Profile& profile = profiles_[p];
+  if (profile.node_slots.size() <= id) profile.node_slots.resize(nodes_.size(), 0);
+  const std::int64_t before = profile.node_slots[id];
+  if (before == now) return;
+  profile.node_slots[id] = static_cast<std::uint32_t>(now);
+  Profile::Cell& cell = profile.cells[node.cls];
+  Profile::Sum& zone = profile.zones[classes_[node.cls].zone];
+  cell.slots += now - before;
+  cell.fitting += (now > 0) - (before > 0);
+  zone.slots += now - before;
+  profile.all.slots += now - before;
+  if (cell.match == Match::kLast) {
+    zone.last += now - before;
+    profile.all.last += now - before;
+  }
+  if (now > before && profile.watch_growth > 0) note(p, true);
+}
+
+void Cluster::note(ProfileId p, bool grew) {
+  if (!grew && profiles_[p].reported) return;
+  profiles_[p].reported = true;
+  changes_.push_back({p, grew});
+}
+
+std::vector<Cluster::Change> Cluster::take_changes() {
+  for (const Change& change : changes_) profiles_[change.profile].reported = false;
+  return std::exchange(changes_, {});
+}
+
+// --- picking
+
+bool Cluster::precedes(const Spot& a, const Spot& b) const {
+  if (b.node == kNoId) return a.node != kNoId;
+  if (a.node == kNoId) return false;
+  if (a.last != b.last) return !a.last;
+  if (a.devices != b.devices) return a.devices < b.devices;
+  if (a.rest != b.rest) return a.rest < b.rest;
+  return nodes_[a.node].node.name < nodes_[b.node].node.name;
+}
+
+Cluster::Spot Cluster::best_in_class(const Profile& p, ClassId id, std::int64_t& looked) const {
+  const NodeClass& c = classes_[id];
+  // A node with less left than this cannot have the CPU and the memory: the bound skips the full
+  // ones without looking at them.
+  const std::int64_t rest =
+      std::min(left(p.request.base[kCpu], c.cpu_max), left(p.request.base[kMemory], c.memory_max));
+  const std::int64_t devices = c.device == kNoResource ? 0 : p.request.at(c.device);
+  for (auto bucket = c.by_free_devices.lower_bound(devices); bucket != c.by_free_devices.end();
+       ++bucket) {
+    const auto& nodes = bucket->second;
+    for (auto at = nodes.lower_bound([&](const auto& e) { return e.rest < rest; });
+         !nodes.at_end(at); at = nodes.next(at)) {
+      ++looked;
+      const NodeClass::Entry& entry = nodes.get(at);
+      if (p.node_slots.size() <= entry.node || p.node_slots[entry.node] == 0) continue;
+      return {p.cells[id].match == Match::kLast, bucket->first, entry.rest, entry.node};
+    }
+  }
+  return {};
+}
+
+NodeId Cluster::pick(ProfileId profile, ZoneId zone, std::int64_t& looked) const {
+  const Profile& p = profiles_[profile];
+  Spot best;
+  for (const ClassId c : zones_[zone].classes) {
+    if (p.cells[c].slots == 0) continue;
+    const Spot spot = best_in_class(p, c, looked);
+    if (precedes(spot, best)) best = spot;
+  }
+  return best.node;
+}
+
+}  // namespace sched

@@ -1,0 +1,188 @@
+// Cluster: nodes, what is used on them, and how many Pods of each profile still fit.
+//
+// Words
+//   class    nodes that every filter answers alike: same zone, pool, model, taints, readiness and
+//            the labels that somebody asks for. A filter is matched once per class.
+//   profile  one Pod's filter and request, interned. Tasks of 100,000 share a few hundred.
+//   slots    how many Pods of a profile fit now; kept per (profile, node), summed per class and
+//            zone, and changed by the node that changed: reading a sum never scans nodes.
+//
+// Invariants
+//   1. used(node) is the sum of what was booked with `adjust`, whether the node is there or not.
+//   2. slots of a profile in a zone = sum over open nodes there of min over resources of
+//      free / request. Free is never below 0, even where allocatable fell below use.
+//   3. Every answer depends on content only, never on the order in which it came about.
+//
+// A plain value: copying copies the whole cluster. Ids are positions in tables and are reused.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "scheduler/place/filter.hpp"
+#include "scheduler/state/amounts.hpp"
+#include "scheduler/state/ordered.hpp"
+
+namespace sched {
+
+using NodeId = std::uint32_t;
+using ClassId = std::uint32_t;
+using ZoneId = std::uint32_t;
+using ProfileId = std::uint32_t;
+inline constexpr std::uint32_t kNoId = ~std::uint32_t{0};
+
+struct NodeRecord {
+  Node node;             // as last seen; only the name counts while `present` is false
+  bool present = false;  // a node can be used (by Pods) before it is seen
+  Amounts total, used, free;
+  ClassId cls = kNoId;
+  // The place in the packing order of its class: free devices, then what is left of the scarcer
+  // of CPU and memory (in 2^-20 of the node), then the name.
+  std::int64_t free_devices = 0, rest = 0;
+  std::int64_t bookings = 0;
+};
+
+struct NodeClass {
+  std::string key;
+  Node example;
+  bool open = false;  // ready and not cordoned
+  ZoneId zone = kNoId;
+  ResourceId device = kNoResource;  // the extended resource that packing looks at
+  std::int64_t nodes = 0;
+  std::int64_t cpu_max = 0, memory_max = 0;  // of any node it ever had: a bound, not a sum
+  Amounts total, free;                       // sums over its nodes
+  struct Entry {
+    std::int64_t rest = 0;
+    NodeId node = kNoId;
+  };
+  std::map<std::int64_t, Ordered<Entry>> by_free_devices;
+  std::vector<ProfileId> profiles;  // those that match
+};
+
+struct Zone {
+  std::string name;
+  std::map<std::string, std::int64_t> regions;  // what its nodes say
+  std::int64_t nodes = 0, closed = 0;
+  std::vector<ClassId> classes;
+};
+
+struct Profile {
+  std::string key;
+  Filter filter;
+  Amounts request;
+  bool node_level = false;
+  std::int64_t refs = 0;
+  std::uint64_t last_used = 0;
+  struct Cell {  // per class
+    Match match = Match::kNo;
+    std::int64_t slots = 0, fitting = 0;  // Pods that fit; nodes that take at least one
+    std::int64_t empty = 0;               // Pods that would fit if nothing ran, closed nodes too
+  };
+  std::vector<Cell> cells;
+  std::vector<std::uint32_t> node_slots;
+  struct Sum {                                    // per zone
+    std::int64_t slots = 0, last = 0, empty = 0;  // last: those on nodes to be used last
+  };
+  std::vector<Sum> zones;
+  Sum all;
+  // How many parked shapes wait for room to grow, and how many for any change at all.
+  std::int64_t watch_growth = 0, watch_any = 0;
+  bool reported = false;
+};
+
+class Cluster {
+ public:
+  // --- changes
+  bool upsert(const Node& node, ResourceNames& names);  // false: nothing new
+  bool remove(const std::string& name);
+  NodeId intern(const std::string& name);  // known or not
+  void release(NodeId id);                 // forgets an absent node that nothing uses
+  // Books `add` and gives `sub` back in one step (either may be null). `bookings` changes by
+  // one for each.
+  void adjust(NodeId node, const Amounts* add, const Amounts* sub);
+
+  ProfileId acquire(const Filter& filter, const Amounts& request, const std::string& key,
+                    const ResourceNames& names);
+  void release_profile(ProfileId id);
+
+  // --- reading
+  const NodeRecord& node(NodeId id) const { return nodes_[id]; }
+  std::size_t node_count() const { return nodes_.size(); }
+  NodeId find(std::string_view name) const;
+  const NodeClass& cls(ClassId id) const { return classes_[id]; }
+  const Zone& zone(ZoneId id) const { return zones_[id]; }
+  ZoneId find_zone(const std::string& name) const;
+  // The zones that have nodes, by name.
+  const std::map<std::string, ZoneId>& zones() const { return zone_ids_; }
+  std::string region(ZoneId id) const;
+  bool degraded(ZoneId id) const;
+  Profile& profile(ProfileId id) { return profiles_[id]; }
+  const Profile& profile(ProfileId id) const { return profiles_[id]; }
+  const Amounts& total() const { return total_; }
+  // Grows with each change of the nodes themselves (not of what runs on them).
+  std::uint64_t epoch() const { return epoch_; }
+
+  // The node that takes the next Pod of a profile in a zone: tightest by free devices, then by
+  // what is left of the scarcer rest, then by name; nodes to be used last come last. kNoId when
+  // there is none. Adds the nodes it looked at to `looked`.
+  NodeId pick(ProfileId profile, ZoneId zone, std::int64_t& looked) const;
+
+  // Profiles with a watcher whose slots grew or whose nodes changed, since the last call.
+  struct Change {
+    ProfileId profile;
+    bool grew;
+  };
+  std::vector<Change> take_changes();
+
+ private:
+  struct Spot {  // a node's place in the order of `pick`
+    bool last = false;
+    std::int64_t devices = 0, rest = 0;
+    NodeId node = kNoId;
+  };
+  void attach(NodeId id, const ResourceNames& names);
+  void detach(NodeId id);
+  void index(NodeId id, bool insert);
+  void measure(NodeId id);
+  void reslot(NodeId id);
+  void set_slots(ProfileId p, NodeRecord& node, NodeId id, std::int64_t slots);
+  void count_empty(NodeId id, int sign);
+  ClassId class_of(const NodeRecord& node, const ResourceNames& names);
+  std::string class_key(const NodeRecord& node, ResourceId device) const;
+  void drop_class(ClassId id);
+  void match_profile(ProfileId p, ClassId c);
+  ZoneId zone_of(const std::string& name);
+  void zone_count(const Node& node, ZoneId zone, int sign);
+  void learn_labels(const Filter& filter, const ResourceNames& names);
+  void evict_idle();
+  void drop_profile(ProfileId id);
+  void note(ProfileId p, bool grew);
+  Spot best_in_class(const Profile& p, ClassId c, std::int64_t& looked) const;
+  bool precedes(const Spot& a, const Spot& b) const;
+
+  std::vector<NodeRecord> nodes_;
+  std::vector<NodeId> free_nodes_;
+  std::unordered_map<std::string, NodeId> node_ids_;
+  std::vector<NodeClass> classes_;
+  std::vector<ClassId> free_classes_;
+  std::unordered_map<std::string, ClassId> class_ids_;
+  std::vector<Zone> zones_;
+  std::vector<ZoneId> free_zones_;
+  std::map<std::string, ZoneId> zone_ids_;
+  std::vector<Profile> profiles_;
+  std::vector<ProfileId> free_profiles_;
+  std::unordered_map<std::string, ProfileId> profile_ids_;
+  std::int64_t idle_profiles_ = 0;
+  std::uint64_t uses_ = 0;
+  std::set<std::string> asked_labels_;
+  std::vector<Change> changes_;
+  Amounts total_;
+  std::uint64_t epoch_ = 0;
+};
+
+}  // namespace sched

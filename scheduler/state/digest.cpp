@@ -1,0 +1,139 @@
+#include "scheduler/state/digest.hpp"
+
+#include <algorithm>
+
+namespace sched {
+namespace {
+
+// FNV-1a over bytes in a fixed order, numbers low byte first.
+class Hash {
+ public:
+  void number(std::int64_t value) {
+    auto bits = static_cast<std::uint64_t>(value);
+    for (int i = 0; i < 8; ++i, bits >>= 8) byte(static_cast<unsigned char>(bits & 0xff));
+  }
+  void text(const std::string& value) {
+    number(static_cast<std::int64_t>(value.size()));
+    for (const char c : value) byte(static_cast<unsigned char>(c));
+  }
+  std::uint64_t value() const { return hash_; }
+
+ private:
+  void byte(unsigned char b) { hash_ = (hash_ ^ b) * 1099511628211ull; }
+  std::uint64_t hash_ = 14695981039346656037ull;
+};
+
+void put(Hash& h, const ResourceNames& names, const Amounts& amounts) {
+  const Resources r = names.resources(amounts);  // sorted by name: ids depend on history
+  for (const std::int64_t part : {r.cpu_milli, r.memory_bytes, r.ephemeral_bytes, r.pods}) {
+    h.number(part);
+  }
+  h.number(static_cast<std::int64_t>(r.extended.size()));
+  for (const auto& [name, amount] : r.extended) {
+    h.text(name);
+    h.number(amount);
+  }
+}
+
+template <class Map>
+std::vector<std::string> sorted_keys(const Map& map) {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : map) keys.push_back(key);
+  std::sort(keys.begin(), keys.end());
+  return keys;
+}
+
+void put_nodes(Hash& h, const State& s) {
+  std::vector<const NodeRecord*> nodes;
+  for (NodeId id = 0; id < s.cluster.node_count(); ++id) {
+    const NodeRecord& record = s.cluster.node(id);
+    if (record.present || record.bookings > 0) nodes.push_back(&record);
+  }
+  std::sort(nodes.begin(), nodes.end(),
+            [](const auto* a, const auto* b) { return a->node.name < b->node.name; });
+  for (const NodeRecord* record : nodes) {
+    const Node& n = record->node;
+    for (const std::string* part : {&n.name, &n.zone, &n.region, &n.pool, &n.gpu_model}) {
+      h.text(*part);
+    }
+    for (const auto& [key, value] : n.labels) {
+      h.text(key);
+      h.text(value);
+    }
+    for (const Taint& t : n.taints) h.text(t.key + "=" + t.value + ":" + t.effect);
+    h.number(record->present | n.unschedulable << 1 | n.ready << 2);
+    put(h, s.names, record->total);
+    put(h, s.names, record->used);
+    put(h, s.names, record->free);
+  }
+}
+
+void put_task(Hash& h, const State& s, const TaskRecord& t) {
+  for (const std::string* part : {&t.task.uid, &t.task.queue, &t.task.tenant, &t.rejected_why}) {
+    h.text(*part);
+  }
+  for (const std::int64_t part :
+       {static_cast<std::int64_t>(t.state), static_cast<std::int64_t>(t.task.tier),
+        std::int64_t{t.task.priority_value}, t.task.submitted.ns, t.task.attempt,
+        t.task.not_before.ns, t.rejected_until.ns, t.attempt, t.since.ns,
+        std::int64_t{t.task.held}}) {
+    h.number(part);
+  }
+  for (const TaskRecord::Rank& rank : t.ranks) {
+    h.text(s.cluster.node(rank.node).node.name);
+    h.number(rank.reserved);
+  }
+  put(h, s.names, t.booked);
+  if (t.shape == kNoId) return;
+  for (const Shape::Group& g : s.shapes[t.shape].groups) {
+    const Profile& profile = s.cluster.profile(g.profile);
+    for (const auto& [name, zone] : s.cluster.zones()) {
+      h.number(profile.zones[zone].slots);
+      h.number(profile.zones[zone].last);
+      h.number(profile.zones[zone].empty);
+    }
+  }
+}
+
+void put_queue(Hash& h, const State& s, const QueueRecord& q) {
+  h.text(q.queue.name);
+  h.number(q.known);
+  h.number(q.running);
+  put(h, s.names, q.used);
+  put(h, s.names, q.maximum);
+  for (const std::int64_t part :
+       {static_cast<std::int64_t>(q.queue.tier), static_cast<std::int64_t>(q.queue.strategy),
+        q.queue.weight, std::int64_t{q.queue.closed}, q.queue.max_running, q.waiting[0],
+        q.waiting[1], q.waiting[2]}) {
+    h.number(part);
+  }
+  for (auto at = q.line.begin(); !q.line.at_end(at); at = q.line.next(at)) {
+    h.text(s.tasks[q.line.get(at).task].task.uid);
+  }
+}
+
+}  // namespace
+
+std::uint64_t digest(const State& s) {
+  Hash h;
+  put_nodes(h, s);
+  for (const std::string& uid : sorted_keys(s.task_ids)) {
+    put_task(h, s, s.tasks[s.task_ids.at(uid)]);
+  }
+  for (const auto& [name, id] : s.queue_ids) put_queue(h, s, s.queues[id]);
+  for (const std::string& uid : sorted_keys(s.pods)) {
+    const PodRecord& pod = s.pods.at(uid);
+    for (const std::string* part : {&pod.pod.uid, &pod.pod.node, &pod.pod.task}) h.text(*part);
+    h.number(pod.pod.attempt);
+    h.number(pod.pod.rank);
+    put(h, s.names, pod.amounts);
+  }
+  for (const auto& [pair, latency] : s.config.latency_us) {
+    h.text(pair.first);
+    h.text(pair.second);
+    h.number(latency);
+  }
+  return h.value();
+}
+
+}  // namespace sched

@@ -1,0 +1,231 @@
+// State: shapes, and who wakes when there is room.
+#include <algorithm>
+
+#include "scheduler/limits.hpp"
+#include "scheduler/state/state.hpp"
+
+namespace sched {
+namespace {
+
+// Keys say the length of each text, so that two different wishes never give one key.
+void append(std::string& key, const std::string& text) {
+  key += std::to_string(text.size());
+  key += ':';
+  key += text;
+}
+
+void append(std::string& key, std::int64_t number) {
+  key += std::to_string(number);
+  key += ',';
+}
+
+void append(std::string& key, const std::vector<std::string>& list) {
+  append(key, static_cast<std::int64_t>(list.size()));
+  for (const std::string& text : list) append(key, text);
+}
+
+std::string filter_key(const Filter& f) {
+  std::string key;
+  append(key, f.pool);
+  append(key, f.gpu_model);
+  append(key, static_cast<std::int64_t>(f.node_selector.size()));
+  for (const auto& [label, value] : f.node_selector) {
+    append(key, label);
+    append(key, value);
+  }
+  append(key, static_cast<std::int64_t>(f.affinity.size()));
+  for (const auto& term : f.affinity) {
+    append(key, static_cast<std::int64_t>(term.size()));
+    for (const Requirement& r : term) {
+      append(key, r.key);
+      append(key, r.op);
+      append(key, r.values);
+    }
+  }
+  append(key, static_cast<std::int64_t>(f.tolerations.size()));
+  for (const Toleration& t : f.tolerations) {
+    for (const std::string* part : {&t.key, &t.op, &t.value, &t.effect}) append(key, *part);
+  }
+  for (const auto* list :
+       {&f.allowed_zones, &f.zones, &f.pools, &f.gpu_models, &f.excluded_nodes}) {
+    append(key, *list);
+  }
+  return key;
+}
+
+std::string request_key(const Amounts& a) {
+  std::string key;
+  for (const std::int64_t amount : a.base) append(key, amount);
+  for (const auto& [id, amount] : a.extended) {
+    append(key, static_cast<std::int64_t>(id));
+    append(key, amount);
+  }
+  return key;
+}
+
+}  // namespace
+
+ShapeId State::acquire_shape(const Task& task, const QueueRecord& queue) {
+  const Filter filter = filter_of(task, queue.known ? &queue.queue : nullptr);
+  const std::string filtered = filter_key(filter);
+  std::string key = filtered;
+  for (const std::int64_t part : {static_cast<std::int64_t>(task.zone_policy), task.max_zones,
+                                  task.min_per_zone, task.max_skew, task.max_latency_us}) {
+    append(key, part);
+  }
+  std::vector<Amounts> requests;
+  for (const PodGroup& group : task.groups) {
+    requests.push_back(names.amounts(group.requests));
+    append(key, group.zone);
+    append(key, group.count);
+    append(key, request_key(requests.back()));
+  }
+  if (auto known = shape_ids_.find(key); known != shape_ids_.end()) {
+    ++shapes[known->second].refs;
+    return known->second;
+  }
+  ShapeId id = static_cast<ShapeId>(shapes.size());
+  if (free_shapes_.empty()) {
+    shapes.emplace_back();
+  } else {
+    id = free_shapes_.back();
+    free_shapes_.pop_back();
+  }
+  Shape& shape = shapes[id];
+  shape = {};
+  shape.key = key;
+  shape.policy = task.zone_policy;
+  shape.max_zones = task.max_zones;
+  shape.min_per_zone = task.min_per_zone;
+  shape.max_skew = task.max_skew;
+  shape.max_latency_us = task.max_latency_us;
+  shape.gpu_model = task.gpu_model;
+  shape.refs = 1;
+  for (std::size_t g = 0; g < task.groups.size(); ++g) {
+    const std::int64_t count = std::clamp<std::int64_t>(task.groups[g].count, 0, kGangMax + 1);
+    if (count == 0) continue;
+    shape.pods = std::min(shape.pods + count, kGangMax + 1);
+    shape.total.plus(requests[g], count);
+    std::string profile_key = filtered;
+    append(profile_key, request_key(requests[g]));
+    const ProfileId profile = cluster.acquire(filter, requests[g], profile_key, names);
+    shape.groups.push_back({profile, task.groups[g].zone, count, requests[g]});
+    if (shapes_by_profile_.size() <= profile) shapes_by_profile_.resize(profile + 1);
+    shapes_by_profile_[profile].push_back(id);
+  }
+  shape.too_large = shape.pods > kGangMax;
+  shape_ids_.emplace(std::move(key), id);
+  return id;
+}
+
+void State::release_shape(ShapeId id) {
+  Shape& shape = shapes[id];
+  if (--shape.refs > 0) return;
+  if (shape.parked) watch(shape, -1);
+  for (const Shape::Group& group : shape.groups) {
+    auto& users = shapes_by_profile_[group.profile];
+    users.erase(std::find(users.begin(), users.end(), id));
+    cluster.release_profile(group.profile);
+  }
+  shape_ids_.erase(shape.key);
+  shape = {};
+  free_shapes_.push_back(id);
+}
+
+// --- parking
+
+// What must hold before a shape can fit at all: enough slots in sum for each group. Cheap enough
+// to ask at each change.
+bool State::plausible(const Shape& shape) const {
+  return std::all_of(shape.groups.begin(), shape.groups.end(), [&](const Shape::Group& g) {
+    const Profile& profile = cluster.profile(g.profile);
+    if (g.zone.empty()) return profile.all.slots >= g.count;
+    const ZoneId zone = cluster.find_zone(g.zone);
+    return zone != kNoId && profile.zones[zone].slots >= g.count;
+  });
+}
+
+void State::watch(const Shape& shape, int sign) {
+  for (const Shape::Group& group : shape.groups) {
+    Profile& profile = cluster.profile(group.profile);
+    (shape.fragile ? profile.watch_any : profile.watch_growth) += sign;
+  }
+}
+
+void State::park(ShapeId id, bool fragile) {
+  Shape& shape = shapes[id];
+  if (shape.parked) return;
+  shape.parked = true;
+  shape.fragile = fragile;
+  watch(shape, 1);
+  for (const BucketId bucket : shape.buckets) refresh(bucket);
+}
+
+void State::unpark(ShapeId id) {
+  Shape& shape = shapes[id];
+  if (!shape.parked) return;
+  watch(shape, -1);
+  shape.parked = false;
+  shape.fragile = false;
+  for (const BucketId bucket : shape.buckets) refresh(bucket);
+}
+
+void State::wake_changed() {
+  for (const Cluster::Change& change : cluster.take_changes()) {
+    if (change.profile >= shapes_by_profile_.size()) continue;
+    for (const ShapeId id : shapes_by_profile_[change.profile]) {
+      const Shape& shape = shapes[id];
+      if (shape.parked && (shape.fragile || (change.grew && plausible(shape)))) unpark(id);
+    }
+  }
+}
+
+void State::wake_all() {
+  for (ShapeId id = 0; id < shapes.size(); ++id) unpark(id);
+}
+
+// Nodes came, went or changed. For most shapes only more slots can help, and those are noticed;
+// an even spread, a search that was cut short and a region can also profit from a loss.
+void State::wake_zone_sensitive() {
+  for (ShapeId id = 0; id < shapes.size(); ++id) {
+    const Shape& shape = shapes[id];
+    if (!shape.parked) continue;
+    if (shape.fragile || shape.policy != ZonePolicy::kAny || shape.max_latency_us > 0) unpark(id);
+  }
+}
+
+// --- what nodes and the configuration change
+
+bool State::on(const NodeUpsert& d) {
+  if (d.node.name.empty() || !cluster.upsert(d.node, names)) return false;
+  wake_zone_sensitive();
+  return true;
+}
+
+bool State::on(const NodeRemove& d) {
+  if (!cluster.remove(d.name)) return false;
+  wake_zone_sensitive();
+  return true;
+}
+
+bool State::on(const ConfigUpdate& d) {
+  if (config == d) return false;
+  config = d;
+  for (Shape& shape : shapes) shape.never_epoch = 0;
+  wake_all();
+  return true;
+}
+
+std::int64_t State::latency_us(ZoneId a, ZoneId b) const {
+  if (a == b) return 0;
+  const std::string& x = cluster.zone(a).name;
+  const std::string& y = cluster.zone(b).name;
+  for (const auto& key : {std::pair{x, y}, std::pair{y, x}}) {
+    if (auto known = config.latency_us.find(key); known != config.latency_us.end()) {
+      return std::clamp<std::int64_t>(known->second, 0, kFar);
+    }
+  }
+  return cluster.region(a) == cluster.region(b) ? 0 : kFar;
+}
+
+}  // namespace sched

@@ -1,0 +1,255 @@
+// State: tasks, decisions and Pods.
+#include <algorithm>
+
+#include "scheduler/limits.hpp"
+#include "scheduler/state/state.hpp"
+
+namespace sched {
+
+bool State::apply(const Delta& delta) {
+  const bool changed = std::visit([this](const auto& d) { return on(d); }, delta);
+  if (changed) wake_changed();
+  return changed;
+}
+
+TaskId State::find(std::string_view uid) const {
+  auto known = task_ids.find(std::string(uid));
+  return known == task_ids.end() ? kNoId : known->second;
+}
+
+// --- the record
+
+bool State::on(const TaskUpsert& d) {
+  if (d.task.uid.empty()) return false;
+  TaskId id = find(d.task.uid);
+  if (id != kNoId && tasks[id].task == d.task) return false;
+  const QueueId queue = queue_of(d.task.queue);
+  ++queues[queue].members;
+  if (id == kNoId) {
+    id = static_cast<TaskId>(tasks.size());
+    if (free_tasks_.empty()) {
+      tasks.emplace_back();
+    } else {
+      id = free_tasks_.back();
+      free_tasks_.pop_back();
+      tasks[id] = {};
+    }
+    tasks[id].live = true;
+    task_ids.emplace(d.task.uid, id);
+    tasks[id].queue = queue;
+    tasks[id].task = d.task;
+    enlist(id);
+    return true;
+  }
+  TaskRecord& record = tasks[id];
+  const QueueId before = record.queue;
+  if (record.state == TaskState::kWaiting) delist(id);
+  if (decided(record)) charge(before, record.booked, -1);
+  record.task = d.task;
+  record.queue = queue;
+  if (decided(record)) charge(queue, record.booked, 1);
+  if (record.state == TaskState::kWaiting) enlist(id);
+  --queues[before].members;
+  forget_queue(before);
+  return true;
+}
+
+bool State::on(const TaskRemove& d) {
+  const TaskId id = find(d.uid);
+  if (id == kNoId) return false;
+  withdraw(id);
+  const QueueId queue = tasks[id].queue;
+  task_ids.erase(d.uid);
+  tasks[id] = {};
+  free_tasks_.push_back(id);
+  --queues[queue].members;
+  forget_queue(queue);
+  return true;
+}
+
+// --- the cycle: assume, confirm, reject, end
+
+bool State::on(const Assume& d) {
+  const TaskId id = find(d.task);
+  if (id == kNoId || tasks[id].state == TaskState::kEnded) return false;
+  TaskRecord& task = tasks[id];
+  std::int64_t pods = 0;
+  for (const PodGroup& group : task.task.groups) {
+    pods += std::clamp<std::int64_t>(group.count, 0, kGangMax + 1);
+    if (pods > kGangMax) return false;
+  }
+  if (pods == 0 || d.placement.nodes.size() != static_cast<std::size_t>(pods)) return false;
+  if (decided(task)) {
+    bool same = task.attempt == d.attempt;
+    for (std::size_t r = 0; same && r < task.ranks.size(); ++r) {
+      same = r < d.placement.nodes.size() &&
+             cluster.node(task.ranks[r].node).node.name == d.placement.nodes[r];
+    }
+    if (same) return false;
+    release(task);
+    task.state = TaskState::kReserved;
+  } else {
+    delist(id);
+    task.state = TaskState::kReserved;
+  }
+  task.rejected_until = {};
+  task.rejected_why.clear();
+  task.since = {};
+  reserve(task, d);
+  return true;
+}
+
+const Amounts& State::request_of(const TaskRecord& task, std::size_t rank) const {
+  auto part = task.parts.begin();
+  while (static_cast<std::int64_t>(rank) >= part->first) ++part;
+  return part->second;
+}
+
+void State::reserve(TaskRecord& task, const Assume& d) {
+  task.attempt = d.attempt;
+  task.parts.clear();
+  task.booked = {};
+  std::int64_t end = 0;
+  for (const PodGroup& group : task.task.groups) {
+    if (group.count <= 0) continue;
+    end += group.count;
+    task.parts.emplace_back(end, names.amounts(group.requests));
+    task.booked.plus(task.parts.back().second, group.count);
+  }
+  task.ranks.assign(d.placement.nodes.size(), {});
+  for (std::size_t r = 0; r < task.ranks.size(); ++r) {
+    task.ranks[r] = {cluster.intern(d.placement.nodes[r]), true};
+  }
+  if (auto seen = pods_of_task.find(task.task.uid); seen != pods_of_task.end()) {
+    for (const std::string& uid : seen->second) {
+      const PodUpsert& pod = pods.at(uid).pod;
+      if (pod.attempt != d.attempt || pod.rank < 0) continue;
+      if (const auto r = static_cast<std::size_t>(pod.rank); r < task.ranks.size()) {
+        task.ranks[r].reserved = false;
+      }
+    }
+  }
+  for (std::size_t r = 0; r < task.ranks.size(); ++r) {
+    // A rank keeps its node's record alive even when its Pod already books it.
+    static const Amounts kNothing;
+    cluster.adjust(task.ranks[r].node, task.ranks[r].reserved ? &request_of(task, r) : &kNothing,
+                   nullptr);
+  }
+  charge(task.queue, task.booked, 1);
+}
+
+void State::release(TaskRecord& task) {
+  static const Amounts kNothing;
+  for (std::size_t r = 0; r < task.ranks.size(); ++r) {
+    const NodeId node = task.ranks[r].node;
+    cluster.adjust(node, nullptr, task.ranks[r].reserved ? &request_of(task, r) : &kNothing);
+    cluster.release(node);
+  }
+  charge(task.queue, task.booked, -1);
+  task.ranks.clear();
+  task.parts.clear();
+  task.booked = {};
+  task.attempt = 0;
+  task.since = {};
+}
+
+// Takes a task out of the line, or its decision back.
+void State::withdraw(TaskId id) {
+  if (tasks[id].state == TaskState::kWaiting) delist(id);
+  if (decided(tasks[id])) release(tasks[id]);
+}
+
+bool State::on(const Confirm& d) {
+  const TaskId id = find(d.task);
+  if (id == kNoId || !decided(tasks[id])) return false;
+  TaskRecord& task = tasks[id];
+  if (task.state == TaskState::kRunning && task.since == d.at) return false;
+  task.state = TaskState::kRunning;
+  task.since = d.at;
+  return true;
+}
+
+bool State::on(const Reject& d) {
+  const TaskId id = find(d.task);
+  if (id == kNoId || tasks[id].state == TaskState::kEnded) return false;
+  TaskRecord& task = tasks[id];
+  if (task.state == TaskState::kWaiting && task.rejected_until == d.not_before &&
+      task.rejected_why == d.why) {
+    return false;
+  }
+  withdraw(id);
+  task.state = TaskState::kWaiting;
+  task.rejected_until = d.not_before;
+  task.rejected_why = d.why;
+  enlist(id);
+  return true;
+}
+
+bool State::on(const TaskEnd& d) {
+  const TaskId id = find(d.task);
+  if (id == kNoId || tasks[id].state == TaskState::kEnded) return false;
+  withdraw(id);
+  tasks[id].state = TaskState::kEnded;
+  return true;
+}
+
+// --- Pods
+
+void State::book_pod(PodRecord& record) {
+  record.node = cluster.intern(record.pod.node);
+  const TaskId id = record.pod.task.empty() ? kNoId : find(record.pod.task);
+  if (!record.pod.task.empty()) pods_of_task[record.pod.task].insert(record.pod.uid);
+  const auto rank = static_cast<std::size_t>(record.pod.rank);
+  if (id != kNoId && decided(tasks[id]) && tasks[id].attempt == record.pod.attempt &&
+      record.pod.rank >= 0 && rank < tasks[id].ranks.size() && tasks[id].ranks[rank].reserved) {
+    release_rank(tasks[id], rank, record.node, &record.amounts);
+    return;
+  }
+  cluster.adjust(record.node, &record.amounts, nullptr);
+}
+
+// The reservation of a rank becomes its Pod's use; on one node that is one step.
+void State::release_rank(TaskRecord& task, std::size_t rank, NodeId node, const Amounts* pod) {
+  static const Amounts kNothing;
+  const Amounts& reserved = request_of(task, rank);
+  task.ranks[rank].reserved = false;
+  const NodeId held = task.ranks[rank].node;
+  if (held == node) {
+    cluster.adjust(node, pod, &reserved);
+  } else {
+    cluster.adjust(held, nullptr, &reserved);
+    cluster.adjust(node, pod, nullptr);
+  }
+  cluster.adjust(held, &kNothing, nullptr);
+}
+
+void State::unbook_pod(PodRecord& record) {
+  cluster.adjust(record.node, nullptr, &record.amounts);
+  cluster.release(record.node);
+  if (record.pod.task.empty()) return;
+  auto of_task = pods_of_task.find(record.pod.task);
+  of_task->second.erase(record.pod.uid);
+  if (of_task->second.empty()) pods_of_task.erase(of_task);
+}
+
+bool State::on(const PodUpsert& d) {
+  if (d.uid.empty() || d.node.empty()) return false;
+  auto known = pods.find(d.uid);
+  if (known != pods.end() && known->second.pod == d) return false;
+  if (known != pods.end()) unbook_pod(known->second);
+  PodRecord& record = pods[d.uid];
+  record.pod = d;
+  record.amounts = names.amounts(d.requests);
+  book_pod(record);
+  return true;
+}
+
+bool State::on(const PodRemove& d) {
+  auto known = pods.find(d.uid);
+  if (known == pods.end()) return false;
+  unbook_pod(known->second);
+  pods.erase(known);
+  return true;
+}
+
+}  // namespace sched

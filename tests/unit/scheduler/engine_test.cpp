@@ -1,0 +1,98 @@
+#include "scheduler/engine.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "scheduler/reason.hpp"
+#include "tests/unit/scheduler/worlds.hpp"
+
+namespace sched::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class EngineTest : public ::testing::Test {
+ protected:
+  void nodes(std::initializer_list<Node> list) {
+    for (const Node& n : list) engine.apply(NodeUpsert{n});
+  }
+  void queues(std::initializer_list<Queue> list) {
+    for (const Queue& q : list) engine.apply(QueueUpsert{q});
+  }
+  void tasks(std::initializer_list<Task> list) {
+    for (const Task& t : list) engine.apply(TaskUpsert{t});
+  }
+  Engine engine;
+};
+
+TEST_F(EngineTest, A_task_starts_where_there_is_room_and_a_decision_is_booked_once) {
+  nodes({node("n1")});
+  queues({queue("q")});
+  tasks({task("t", "q", 1, 8)});
+  ASSERT_THAT(placed(engine, "t"), ElementsAre("n1"));
+  EXPECT_THAT(placed(engine, "t"), ElementsAre("n1")) << "planning twice gives the same";
+  EXPECT_EQ(engine.used("n1")->extended_amount("nvidia.com/gpu"), 0);
+  step(engine);
+  EXPECT_EQ(engine.state("t"), TaskState::kReserved);
+  EXPECT_EQ(engine.used("n1")->extended_amount("nvidia.com/gpu"), 8);
+  engine.apply(PodUpsert{"pod", "n1", amounts(8, 1, 1, 1), "t", 0, 0});
+  EXPECT_EQ(engine.used("n1")->extended_amount("nvidia.com/gpu"), 8) << "the Pod is the rank";
+  engine.apply(Confirm{"t", Time{5}});
+  EXPECT_EQ(engine.state("t"), TaskState::kRunning);
+  engine.apply(TaskEnd{"t"});
+  EXPECT_EQ(engine.used("n1")->extended_amount("nvidia.com/gpu"), 8) << "the Pod still runs";
+  engine.apply(PodRemove{"pod"});
+  EXPECT_EQ(engine.used("n1")->extended_amount("nvidia.com/gpu"), 0);
+}
+
+TEST_F(EngineTest, A_gang_starts_whole_or_not_at_all) {
+  nodes({node("n1"), node("n2")});
+  queues({queue("q")});
+  tasks({task("three", "q", 3, 8), task("two", "q", 2, 8, 1)});
+  EXPECT_THAT(step(engine), ElementsAre("two"));
+  EXPECT_EQ(engine.explain("three", {}).code, ReasonCode::kNever);
+  nodes({node("n3")});
+  EXPECT_EQ(engine.explain("three", {}).code, ReasonCode::kCapacity);
+  EXPECT_EQ(sentence(engine.explain("three", {})),
+            "needs 24 x nvidia.com/gpu: 8 free of 24; 1 of 3 eligible nodes fit");
+  engine.apply(TaskEnd{"two"});
+  EXPECT_THAT(step(engine), ElementsAre("three"));
+}
+
+TEST_F(EngineTest, The_exact_split_of_the_worked_example) {
+  nodes({node("a1", "A"), node("a2", "A"), node("b1", "B"), node("b2", "B"), node("b3", "B")});
+  queues({queue("q")});
+  Task t = task("t", "q", 2, 8);
+  t.groups = {{"A", 2, amounts(8, 64, 256, 1)}, {"B", 3, amounts(8, 64, 256, 1)}};
+  t.zone_policy = ZonePolicy::kExact;
+  tasks({t});
+  EXPECT_THAT(placed(engine, "t"), ElementsAre("a1", "a2", "b1", "b2", "b3"));
+  engine.apply(PodUpsert{"x", "b2", amounts(1, 1, 1, 1), "", 0, 0});
+  EXPECT_THAT(step(engine), IsEmpty());
+  const Reason why = engine.explain("t", {});
+  EXPECT_EQ(why.code, ReasonCode::kCapacity);
+  EXPECT_EQ(why.zone, "B");
+  EXPECT_EQ(why.needed, 24);
+  EXPECT_EQ(why.free, 23);
+  EXPECT_EQ(why.nodes_fitting, 2);
+  engine.apply(PodRemove{"x"});
+  EXPECT_THAT(step(engine), ElementsAre("t"));
+}
+
+TEST_F(EngineTest, A_strict_queue_is_blocked_by_its_head_and_says_so) {
+  nodes({node("n1"), node("n2")});
+  queues({queue("q", Tier::kMedium, Strategy::kFifo)});
+  tasks({task("runs", "q", 1, 8, 0)});
+  step(engine);
+  tasks({task("head", "q", 2, 8, 1), task("small", "q", 1, 1, 2)});
+  EXPECT_THAT(step(engine), IsEmpty());
+  EXPECT_EQ(engine.explain("small", {}).code, ReasonCode::kBlockedHead);
+  EXPECT_EQ(engine.explain("small", {}).detail, "team/head");
+  EXPECT_EQ(engine.position("small"), 2);
+  queues({queue("q", Tier::kMedium, Strategy::kBackfill)});
+  EXPECT_THAT(step(engine), ElementsAre("small"));
+}
+
+}  // namespace
+}  // namespace sched::test
