@@ -1,0 +1,255 @@
+#include "libk8s/leader/elector.hpp"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "libk8s/transport/client.hpp"
+#include "tests/support/scripted_transport.hpp"
+#include "tests/support/sim_loop.hpp"
+
+namespace k8s {
+namespace {
+
+using nlohmann::json;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using testing::Answer;
+
+// One Lease, with the optimistic concurrency that a server has.
+class LeaseServer {
+ public:
+  Answer handle(const http::Request& request) {
+    if (request.method == "GET") return exists ? answer() : not_found();
+    if (request.method == "POST") {
+      if (exists) return testing::refuse(409, "AlreadyExists", "exists");
+      return store(json::parse(request.body));
+    }
+    const json body = json::parse(request.body);
+    if (!exists) return not_found();
+    if (body["metadata"]["resourceVersion"] != lease["metadata"]["resourceVersion"])
+      return testing::refuse(409, "Conflict", "modified");
+    return store(body);
+  }
+
+  Answer store(json body) {
+    exists = true;
+    lease = std::move(body);
+    lease["metadata"]["resourceVersion"] = std::to_string(++version);
+    return answer();
+  }
+
+  std::string holder() const { return exists ? lease["spec"].value("holderIdentity", "") : ""; }
+
+  bool exists = false;
+  json lease;
+  int version = 0;
+
+ private:
+  Answer answer() const { return testing::reply(200, lease.dump()); }
+  static Answer not_found() { return testing::refuse(404, "NotFound", "not found"); }
+};
+
+class ElectorTest : public ::testing::Test {
+ protected:
+  // One process: its own connection, which may be cut, to the common server.
+  struct Process {
+    Process(ElectorTest& test, const std::string& identity)
+        : transport(test.loop), client(test.loop, transport) {
+      transport.always("leases", [this, &test](const http::Request& request) {
+        if (cut) return testing::fail(Status(Code::kUnavailable, "no route"));
+        const Answer answer = test.server.handle(request);
+        return lose_answers ? testing::fail(Status(Code::kUnknownOutcome, "lost")) : answer;
+      });
+      ElectionConfig config;
+      config.ns = "system";
+      config.name = "lock";
+      config.identity = identity;
+      elector = std::make_unique<Elector>(
+          test.loop, client, config,
+          Elector::Callbacks{.on_elected = [this] { ++elected; }, .on_lost = [this] { ++lost; }});
+    }
+    testing::ScriptedTransport transport;
+    Client client;
+    std::unique_ptr<Elector> elector;
+    bool cut = false, lose_answers = false;
+    int elected = 0, lost = 0;
+  };
+
+  testing::SimLoop loop{7};
+  LeaseServer server;
+};
+
+TEST_F(ElectorTest, The_only_candidate_leads_at_once_and_stays_leader) {
+  Process a(*this, "a");
+  a.elector->start();
+  loop.run_for(seconds(1));
+  EXPECT_TRUE(a.elector->may_write());
+  loop.run_for(minutes(10));
+  EXPECT_TRUE(a.elector->may_write());
+  EXPECT_EQ(a.elected, 1);
+  EXPECT_EQ(a.lost, 0);
+}
+
+TEST_F(ElectorTest, A_leader_renews_with_one_request_per_retry_period) {
+  Process a(*this, "a");
+  a.elector->start();
+  loop.run_for(seconds(1));
+  const std::size_t before = a.transport.log().size();
+  loop.run_for(seconds(100));
+  EXPECT_EQ(a.transport.log().size() - before, 50u);
+}
+
+TEST_F(ElectorTest, A_cut_leader_may_not_write_from_the_renew_deadline_on) {
+  Process a(*this, "a");
+  a.elector->start();
+  loop.run_for(seconds(1));
+  const TimePoint end = a.elector->term_end();
+  a.cut = true;
+  loop.run_until([&] { return loop.now() >= end - milliseconds(1); });
+  loop.run_for(end - loop.now() - milliseconds(1));
+  EXPECT_TRUE(a.elector->may_write());
+  EXPECT_EQ(a.lost, 0);
+  loop.run_for(milliseconds(1));
+  EXPECT_FALSE(a.elector->may_write());
+  EXPECT_EQ(a.lost, 1);
+}
+
+TEST_F(ElectorTest, Lost_answers_do_not_count_as_renewals) {
+  Process a(*this, "a");
+  a.elector->start();
+  loop.run_for(seconds(1));
+  a.lose_answers = true;
+  loop.run_for(seconds(12));
+  EXPECT_FALSE(a.elector->may_write());
+  EXPECT_EQ(a.lost, 1);
+}
+
+TEST_F(ElectorTest, A_follower_takes_over_within_25_s_of_a_crash) {
+  auto a = std::make_unique<Process>(*this, "a");
+  Process b(*this, "b");
+  a->elector->start();
+  loop.run_for(seconds(1));
+  b.elector->start();
+  loop.run_for(minutes(1));
+  EXPECT_EQ(b.elected, 0);
+  const std::int64_t epoch = a->elector->epoch();
+  a.reset();
+  loop.run_for(seconds(25));
+  EXPECT_TRUE(b.elector->may_write());
+  EXPECT_GT(b.elector->epoch(), epoch);
+}
+
+TEST_F(ElectorTest, A_clean_stop_hands_over_within_5_s) {
+  Process a(*this, "a"), b(*this, "b");
+  a.elector->start();
+  loop.run_for(seconds(1));
+  b.elector->start();
+  loop.run_for(seconds(30));
+  bool stopped = false;
+  a.elector->stop([&] { stopped = true; });
+  EXPECT_FALSE(a.elector->may_write());
+  loop.run_for(seconds(5));
+  EXPECT_TRUE(stopped);
+  EXPECT_TRUE(b.elector->may_write());
+}
+
+TEST_F(ElectorTest, A_stop_during_a_renewal_gives_back_what_that_renewal_wrote) {
+  Process a(*this, "a");
+  a.elector->start();
+  loop.run_for(seconds(1));
+  // Stops in the very moment at which a renewal is under way.
+  const std::size_t sent = a.transport.log().size();
+  loop.run_until([&] { return a.transport.log().size() > sent; });
+  a.elector->stop({});
+  loop.run_for(seconds(5));
+  EXPECT_TRUE(server.exists);
+  EXPECT_EQ(server.holder(), "");
+}
+
+TEST_F(ElectorTest, A_stop_of_a_follower_leaves_the_lease_alone) {
+  Process a(*this, "a"), b(*this, "b");
+  a.elector->start();
+  loop.run_for(seconds(1));
+  b.elector->start();
+  loop.run_for(seconds(5));
+  bool stopped = false;
+  b.elector->stop([&] { stopped = true; });
+  loop.run_for(seconds(5));
+  EXPECT_TRUE(stopped);
+  EXPECT_EQ(server.holder(), "a");
+  EXPECT_TRUE(a.elector->may_write());
+}
+
+TEST_F(ElectorTest, A_leader_whose_lease_is_deleted_stops_leading) {
+  Process a(*this, "a");
+  a.elector->start();
+  loop.run_for(seconds(1));
+  server.exists = false;
+  loop.run_for(seconds(3));
+  EXPECT_EQ(a.lost, 1);
+  loop.run_for(seconds(10));
+  EXPECT_EQ(a.elected, 2);  // it campaigned again
+}
+
+TEST_F(ElectorTest, A_leader_whose_lease_was_taken_stops_at_its_next_renewal) {
+  Process a(*this, "a");
+  a.elector->start();
+  loop.run_for(seconds(1));
+  json taken = server.lease;
+  taken["spec"]["holderIdentity"] = "thief";
+  server.store(taken);
+  loop.run_for(seconds(3));
+  EXPECT_FALSE(a.elector->leading());
+  EXPECT_EQ(a.elector->holder(), "thief");
+}
+
+TEST_F(ElectorTest, A_lost_answer_to_the_first_write_is_settled_by_reading) {
+  Process a(*this, "a");
+  a.lose_answers = true;
+  a.elector->start();
+  loop.run_for(seconds(10));
+  EXPECT_FALSE(a.elector->leading());
+  a.lose_answers = false;
+  loop.run_for(seconds(5));
+  EXPECT_TRUE(a.elector->may_write());
+  EXPECT_EQ(a.elector->epoch(), server.lease["spec"]["leaseTransitions"].get<int>());
+}
+
+// Three processes, connections that are cut, answers that are lost, lives that end: nobody may
+// ever write while another may.
+TEST_F(ElectorTest, No_two_may_write_at_once_and_epochs_never_repeat) {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    testing::Random random(seed);
+    server = LeaseServer{};
+    std::vector<std::unique_ptr<Process>> processes(3);
+    std::map<std::int64_t, std::string> leader_of;  // epoch -> identity
+    int born = 0;
+    for (int step = 0; step < 300; ++step) {
+      auto& one = processes[random.below(3)];
+      if (!one || random.chance(30)) {
+        one = std::make_unique<Process>(*this, "p" + std::to_string(born++));
+        one->elector->start();
+      }
+      one->cut = random.chance(250);
+      one->lose_answers = random.chance(200);
+      loop.run_for(milliseconds(random.between(1, 3000)));
+      int writers = 0;
+      for (const auto& process : processes) {
+        if (!process || !process->elector->may_write()) continue;
+        ++writers;
+        const auto [known, fresh] =
+            leader_of.emplace(process->elector->epoch(), process->elector->identity());
+        ASSERT_EQ(known->second, process->elector->identity());
+      }
+      ASSERT_LE(writers, 1);
+    }
+    EXPECT_GT(leader_of.size(), 3u);
+  }
+}
+
+}  // namespace
+}  // namespace k8s
