@@ -1,0 +1,93 @@
+// Auditor: a second, independent reading of a plan.
+//
+// It folds the same deltas into its own plain tables and checks a plan against the specification
+// (queues, zones, the semantics of Kubernetes' filters). It shares no code with the engine but the
+// interface's values and the limits on input: a mistake in one is not repeated in the other. The
+// caller runs it before a plan is written and writes nothing of a plan that has violations.
+//
+// What it checks of every start
+//   1. the task is known, waits, is not held, is not in back-off, and starts once;
+//   2. the gang is whole; its ranks lie group by group, in the zones asked for (exact split,
+//      Single, SameRegion, Spread, maxZones, minPerZone, maxLatency);
+//   3. each node is there, ready, not cordoned, passes pool, model, selector, affinity, taints,
+//      allowed zones, excluded nodes and the queue's own filters;
+//   4. no node is given more than is free beside Pods, reservations and the plan so far;
+//   5. the queue exists, is open, and stays within its maximum and max_running;
+//   6. nobody passed a blocked head of a strict queue, nor an equal task that waits before it.
+//
+// Not checked: whether a better plan exists. Single-threaded, no I/O. `apply` costs the logarithm
+// of the state, `check` follows the size of the plan and what runs on the nodes it uses.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "scheduler/delta.hpp"
+#include "scheduler/plan.hpp"
+
+namespace sched {
+
+class Auditor {
+ public:
+  void apply(const Delta& delta);
+  // Violations as sentences; empty when the plan is sound.
+  std::vector<std::string> check(const Plan& plan, Time now) const;
+
+ private:
+  friend class PlanCheck;
+  using Amount = std::map<std::string, std::int64_t>;  // by resource name
+  enum class Phase { kWaits, kHolds, kOver };
+  struct Known {
+    Task task;
+    Phase phase = Phase::kWaits;
+    Time rejected_until;
+    std::int64_t attempt = 0;
+    std::vector<std::string> nodes;  // of the decision, by rank
+    std::set<std::size_t> seen;      // ranks whose Pod took the reservation over
+    std::vector<PodGroup> groups;    // as decided
+  };
+  // Order within a queue: tier, the strategy's key, submit time, uid.
+  using Seat = std::tuple<int, std::int64_t, std::int64_t, std::string>;
+
+  void on(const NodeUpsert& d);
+  void on(const NodeRemove& d);
+  void on(const QueueUpsert& d);
+  void on(const QueueRemove& d);
+  void on(const TaskUpsert& d);
+  void on(const TaskRemove& d);
+  void on(const PodUpsert& d);
+  void on(const PodRemove& d);
+  void on(const Assume& d);
+  void on(const Confirm& d);
+  void on(const Reject& d);
+  void on(const TaskEnd& d);
+  void on(const ConfigUpdate& d);
+  void rule(const std::string& name, const Queue* queue);
+  void give_up(Known& task);
+  void line_up(const std::string& uid);
+  void step_out(const std::string& uid);
+  void count_holder(const Known& task, int sign);
+  Seat seat(const Task& task) const;
+  static const PodGroup* group_of(const std::vector<PodGroup>& groups, std::size_t rank);
+  static Amount amounts(const Resources& r);
+
+  std::map<std::string, Node> nodes_;
+  std::map<std::string, Queue> queues_;
+  std::map<std::string, Known> tasks_;
+  std::map<std::string, PodUpsert> pods_;
+  std::map<std::string, std::set<std::string>> pods_on_;     // by node
+  std::map<std::string, std::set<std::string>> holders_on_;  // decided tasks by node
+  std::map<std::string, std::set<std::string>> pods_of_;     // by task
+  std::map<std::string, std::set<Seat>> lines_;              // by queue
+  struct Usage {
+    std::int64_t tasks = 0;
+    Amount amount;
+  };
+  std::map<std::string, Usage> usage_;  // by queue
+  ConfigUpdate config_;
+};
+
+}  // namespace sched

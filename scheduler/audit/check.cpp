@@ -1,0 +1,315 @@
+// Auditor: the checks of one plan.
+#include <algorithm>
+
+#include "scheduler/audit/audit.hpp"
+#include "scheduler/audit/rules.hpp"
+#include "scheduler/limits.hpp"
+
+namespace sched {
+
+// One reading of one plan. Starts are read in order: each sees what those before it took.
+class PlanCheck {
+ public:
+  PlanCheck(const Auditor& known, Time now) : known_(known), now_(now) {}
+
+  std::vector<std::string> run(const Plan& plan) {
+    for (const Start& start : plan.starts) planned_.insert(start.task);
+    for (const Start& start : plan.starts) read(start);
+    return std::move(violations_);
+  }
+
+ private:
+  using Amount = Auditor::Amount;
+  using Known = Auditor::Known;
+
+  void say(const Start& start, const std::string& what) {
+    violations_.push_back(start.task + ": " + what);
+  }
+  void read(const Start& start);
+  bool ready(const Known& task) const;
+  void check_task(const Start& start, const Known& task);
+  bool check_ranks(const Start& start, const Known& task, const Queue& queue);
+  void check_zones(const Start& start, const Known& task, const Queue& queue);
+  void check_room(const Start& start, const Known& task);
+  void check_quota(const Start& start, const Known& task, const Queue& queue);
+  void check_order(const Start& start, const Known& task, const Queue& queue);
+  bool may_ever_start(const Known& task, const Queue& queue) const;
+  bool cluster_could_hold(const Known& task, const Queue& queue) const;
+  Amount in_use(const std::string& node) const;
+  std::string region_of(const std::string& zone) const;
+
+  const Auditor& known_;
+  const Time now_;
+  std::set<std::string> planned_;               // by the whole plan
+  std::set<std::string> done_;                  // read so far
+  std::map<std::string, Amount> taken_;         // by node, by the starts read so far
+  std::map<std::string, Auditor::Usage> more_;  // by queue
+  std::vector<std::string> violations_;
+};
+
+void PlanCheck::read(const Start& start) {
+  auto task = known_.tasks_.find(start.task);
+  if (task == known_.tasks_.end()) return say(start, "no such task");
+  if (!done_.insert(start.task).second) return say(start, "starts twice");
+  auto queue = known_.queues_.find(task->second.task.queue);
+  if (queue == known_.queues_.end()) return say(start, "its queue does not exist");
+  check_task(start, task->second);
+  check_order(start, task->second, queue->second);
+  check_quota(start, task->second, queue->second);
+  if (!check_ranks(start, task->second, queue->second)) return;
+  check_zones(start, task->second, queue->second);
+  check_room(start, task->second);
+}
+
+bool PlanCheck::ready(const Known& task) const {
+  return task.phase == Auditor::Phase::kWaits && !task.task.held && task.task.not_before <= now_ &&
+         task.rejected_until <= now_;
+}
+
+void PlanCheck::check_task(const Start& start, const Known& task) {
+  if (task.phase != Auditor::Phase::kWaits) say(start, "it does not wait");
+  if (task.task.held) say(start, "it is held");
+  if (task.task.not_before > now_ || task.rejected_until > now_) say(start, "it is in back-off");
+  if (start.attempt != task.task.attempt) say(start, "the attempt is not the task's");
+}
+
+// --- nodes
+
+bool PlanCheck::check_ranks(const Start& start, const Known& task, const Queue& queue) {
+  std::int64_t pods = 0;
+  for (const PodGroup& group : task.task.groups) {
+    pods += std::clamp<std::int64_t>(group.count, 0, kGangMax + 1);
+  }
+  if (pods == 0 || pods > kGangMax ||
+      start.placement.nodes.size() != static_cast<std::size_t>(pods)) {
+    say(start, "the gang is not whole: " + std::to_string(start.placement.nodes.size()) + " of " +
+                   std::to_string(pods) + " Pods placed");
+    return false;
+  }
+  bool known = true;
+  for (std::size_t rank = 0; rank < start.placement.nodes.size(); ++rank) {
+    const std::string& name = start.placement.nodes[rank];
+    auto node = known_.nodes_.find(name);
+    if (node == known_.nodes_.end()) {
+      say(start, "node " + name + " does not exist");
+      known = false;
+      continue;
+    }
+    if (!node->second.ready) say(start, "node " + name + " is not ready");
+    if (node->second.unschedulable) say(start, "node " + name + " is cordoned");
+    const std::string why = audit::refuses(node->second, task.task, queue);
+    if (!why.empty()) say(start, "node " + name + " " + why);
+    const PodGroup* group = Auditor::group_of(task.task.groups, rank);
+    if (!group->zone.empty() && node->second.zone != group->zone) {
+      say(start, "rank " + std::to_string(rank) + " lies in " + node->second.zone + ", not in " +
+                     group->zone);
+    }
+  }
+  return known;
+}
+
+std::string PlanCheck::region_of(const std::string& zone) const {
+  std::map<std::string, std::int64_t> votes;
+  for (const auto& [name, node] : known_.nodes_) {
+    if (node.zone == zone) ++votes[node.region];
+  }
+  std::string region;
+  std::int64_t most = 0;
+  for (const auto& [name, count] : votes) {
+    if (count > most) {
+      most = count;
+      region = name;
+    }
+  }
+  return region;
+}
+
+void PlanCheck::check_zones(const Start& start, const Known& task, const Queue& queue) {
+  std::map<std::string, std::int64_t> per_zone;
+  for (const std::string& node : start.placement.nodes) ++per_zone[known_.nodes_.at(node).zone];
+  audit::Geography geography{known_.config_, {}};
+  const bool needs_regions = per_zone.size() > 1;
+  for (const auto& [zone, count] : per_zone) {
+    geography.region_of[zone] = needs_regions ? region_of(zone) : "";
+  }
+  std::set<std::string> eligible;
+  if (task.task.zone_policy == ZonePolicy::kSpread) {
+    for (const auto& [name, node] : known_.nodes_) {
+      if (!audit::refuses(node, task.task, queue).empty()) continue;
+      const Amount has = Auditor::amounts(node.allocatable);
+      bool holds_one = true;
+      for (const auto& [resource, amount] : Auditor::amounts(task.task.groups[0].requests)) {
+        auto at = has.find(resource);
+        holds_one = holds_one && at != has.end() && at->second >= amount;
+      }
+      if (holds_one) eligible.insert(node.zone);
+    }
+  }
+  const std::string wrong = audit::zones_wrong(task.task, per_zone, eligible, geography);
+  if (!wrong.empty()) say(start, wrong);
+  if (start.zones != static_cast<std::int64_t>(per_zone.size())) {
+    say(start, "says it uses " + std::to_string(start.zones) + " zones");
+  }
+}
+
+Auditor::Amount PlanCheck::in_use(const std::string& node) const {
+  Amount used;
+  const auto add = [&](const Resources& r) {
+    for (const auto& [name, value] : Auditor::amounts(r)) used[name] += value;
+  };
+  if (auto pods = known_.pods_on_.find(node); pods != known_.pods_on_.end()) {
+    for (const std::string& uid : pods->second) add(known_.pods_.at(uid).requests);
+  }
+  auto holders = known_.holders_on_.find(node);
+  if (holders == known_.holders_on_.end()) return used;
+  for (const std::string& uid : holders->second) {
+    const Known& task = known_.tasks_.at(uid);
+    for (std::size_t rank = 0; rank < task.nodes.size(); ++rank) {
+      if (task.nodes[rank] == node && !task.seen.contains(rank)) {
+        add(Auditor::group_of(task.groups, rank)->requests);
+      }
+    }
+  }
+  return used;
+}
+
+// What Pods do not ask for may be overdrawn by others; only what they ask for is checked.
+void PlanCheck::check_room(const Start& start, const Known& task) {
+  std::map<std::string, Amount> asked;
+  for (std::size_t rank = 0; rank < start.placement.nodes.size(); ++rank) {
+    const PodGroup* group = Auditor::group_of(task.task.groups, rank);
+    for (const auto& [name, value] : Auditor::amounts(group->requests)) {
+      asked[start.placement.nodes[rank]][name] += value;
+    }
+  }
+  for (const auto& [node, more] : asked) {
+    const Amount used = in_use(node);
+    Amount has = Auditor::amounts(known_.nodes_.at(node).allocatable);
+    for (const auto& [name, value] : more) {
+      auto at = used.find(name);
+      const std::int64_t before = (at == used.end() ? 0 : at->second) + taken_[node][name];
+      if (before + value > has[name]) {
+        say(start, "node " + node + " has " + std::to_string(has[name]) + " of " + name + ", " +
+                       std::to_string(before) + " used, and is given " + std::to_string(value));
+      }
+      taken_[node][name] += value;
+    }
+  }
+}
+
+// --- queue
+
+void PlanCheck::check_quota(const Start& start, const Known& task, const Queue& queue) {
+  if (queue.closed) say(start, "its queue is closed");
+  Auditor::Usage now;
+  if (auto at = known_.usage_.find(queue.name); at != known_.usage_.end()) now = at->second;
+  Auditor::Usage& more = more_[queue.name];
+  ++more.tasks;
+  Amount own;
+  for (const PodGroup& group : task.task.groups) {
+    for (const auto& [name, value] : Auditor::amounts(group.requests)) {
+      own[name] += value * std::clamp<std::int64_t>(group.count, 0, kGangMax);
+    }
+  }
+  for (const auto& [name, value] : own) more.amount[name] += value;
+  if (queue.max_running > 0 && now.tasks + more.tasks > queue.max_running) {
+    say(start, "the queue runs more than " + std::to_string(queue.max_running) + " tasks");
+  }
+  if (!queue.has_maximum) return;
+  for (const auto& [name, maximum] : Auditor::amounts(queue.maximum)) {
+    if (own[name] > 0 && now.amount[name] + more.amount[name] > maximum) {
+      say(start, "the queue exceeds its maximum of " + name);
+    }
+  }
+}
+
+bool PlanCheck::cluster_could_hold(const Known& task, const Queue& queue) const {
+  std::vector<std::map<std::string, __int128>> room(task.task.groups.size());
+  for (const auto& [name, node] : known_.nodes_) {
+    if (!audit::refuses(node, task.task, queue).empty()) continue;
+    const Amount has = Auditor::amounts(node.allocatable);
+    for (std::size_t g = 0; g < room.size(); ++g) {
+      std::int64_t fits = kSlotsMax;
+      for (const auto& [resource, amount] : Auditor::amounts(task.task.groups[g].requests)) {
+        auto at = has.find(resource);
+        fits = std::min(fits, at == has.end() ? 0 : at->second / amount);
+      }
+      room[g][node.zone] += fits;
+    }
+  }
+  std::set<std::string> single;
+  for (const auto& of_group : room) {
+    for (const auto& [zone, fits] : of_group) single.insert(zone);
+  }
+  for (std::size_t g = 0; g < room.size(); ++g) {
+    const PodGroup& group = task.task.groups[g];
+    __int128 sum = 0;
+    for (const auto& [zone, fits] : room[g]) {
+      if (group.zone.empty() || group.zone == zone) sum += fits;
+      if (fits < group.count) single.erase(zone);
+    }
+    if (sum < group.count) return false;
+    std::erase_if(single, [&](const std::string& z) { return !room[g].contains(z); });
+  }
+  return task.task.zone_policy != ZonePolicy::kSingle || !single.empty();
+}
+
+// Whether it is certain that the task could start some day; what depends on a combination of
+// zones is left alone.
+bool PlanCheck::may_ever_start(const Known& task, const Queue& queue) const {
+  const Task& t = task.task;
+  const bool combines = t.max_latency_us > 0 || t.max_zones > 0 || t.min_per_zone > 0 ||
+                        t.zone_policy == ZonePolicy::kSameRegion ||
+                        t.zone_policy == ZonePolicy::kSpread;
+  std::int64_t pods = 0;
+  Amount own;
+  for (const PodGroup& group : t.groups) {
+    const std::int64_t count = std::clamp<std::int64_t>(group.count, 0, kGangMax + 1);
+    pods += count;
+    for (const auto& [name, value] : Auditor::amounts(group.requests)) own[name] += value * count;
+  }
+  if (combines || pods == 0 || pods > kGangMax) return false;
+  if (queue.has_maximum) {
+    for (const auto& [name, maximum] : Auditor::amounts(queue.maximum)) {
+      if (own[name] > maximum) return false;
+    }
+  }
+  return cluster_could_hold(task, queue);
+}
+
+// Walks the line ahead of a start. In a strict queue everybody ahead must start too; elsewhere at
+// least those with the same wishes (the first hundred are looked at).
+void PlanCheck::check_order(const Start& start, const Known& task, const Queue& queue) {
+  auto line = known_.lines_.find(queue.name);
+  if (line == known_.lines_.end()) return;
+  const Auditor::Seat own = known_.seat(task.task);
+  const bool strict = queue.strategy == Strategy::kFifo;
+  int looked = 0;
+  for (const Auditor::Seat& seat : line->second) {
+    if (!(seat < own) || (!strict && ++looked > 100)) return;
+    const std::string& uid = std::get<3>(seat);
+    const Known& ahead = known_.tasks_.at(uid);
+    if (done_.contains(uid) || !ready(ahead)) continue;
+    Task same = ahead.task;
+    same.uid = task.task.uid;
+    same.ns = task.task.ns;
+    same.name = task.task.name;
+    same.submitted = task.task.submitted;
+    same.attempt = task.task.attempt;
+    same.not_before = task.task.not_before;
+    if (same == task.task) {
+      say(start, "passes " + uid + ", which asks for the same and waits before it");
+      return;
+    }
+    if (strict && may_ever_start(ahead, queue)) {
+      say(start, "passes " + uid + ", which blocks its queue");
+      return;
+    }
+  }
+}
+
+std::vector<std::string> Auditor::check(const Plan& plan, Time now) const {
+  return PlanCheck(*this, now).run(plan);
+}
+
+}  // namespace sched

@@ -1,0 +1,142 @@
+#include "scheduler/audit/rules.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace sched::audit {
+namespace {
+
+constexpr std::int64_t kUnknownFar = std::int64_t{1} << 60;
+
+bool lists(const std::vector<std::string>& list, const std::string& word) {
+  for (const std::string& entry : list) {
+    if (entry == word) return true;
+  }
+  return false;
+}
+
+// A label's value, or nothing. The node's own name can be asked for like a label.
+std::vector<std::string> value_of(const Node& node, const std::string& key) {
+  if (key == "metadata.name") return {node.name};
+  if (auto at = node.labels.find(key); at != node.labels.end()) return {at->second};
+  return {};
+}
+
+bool to_number(const std::string& text, long long& number) {
+  if (text.empty()) return false;
+  const std::size_t digits = text[0] == '-' ? 1 : 0;
+  if (digits == text.size() || text.find_first_not_of("0123456789", digits) != std::string::npos ||
+      text.size() > 18) {
+    return false;
+  }
+  number = std::strtoll(text.c_str(), nullptr, 10);
+  return true;
+}
+
+bool meets(const Node& node, const Requirement& r) {
+  const auto value = value_of(node, r.key);
+  if (r.op == "Exists") return !value.empty();
+  if (r.op == "DoesNotExist") return value.empty();
+  if (r.op == "In") return !value.empty() && lists(r.values, value[0]);
+  if (r.op == "NotIn") return value.empty() || !lists(r.values, value[0]);
+  long long have = 0, want = 0;
+  if (value.empty() || r.values.size() != 1 || !to_number(value[0], have) ||
+      !to_number(r.values[0], want)) {
+    return false;
+  }
+  return r.op == "Gt" ? have > want : r.op == "Lt" && have < want;
+}
+
+bool meets_any(const Node& node, const std::vector<std::vector<Requirement>>& terms) {
+  if (terms.empty()) return true;
+  for (const auto& term : terms) {
+    bool all = !term.empty();
+    for (const Requirement& r : term) all = all && meets(node, r);
+    if (all) return true;
+  }
+  return false;
+}
+
+bool tolerated(const Taint& taint, const std::vector<Toleration>& tolerations) {
+  for (const Toleration& t : tolerations) {
+    const bool effect = t.effect.empty() || t.effect == taint.effect;
+    const bool exists = t.op == "Exists" && (t.key.empty() || t.key == taint.key);
+    const bool equal =
+        (t.op.empty() || t.op == "Equal") && t.key == taint.key && t.value == taint.value;
+    if (effect && (exists || equal)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string refuses(const Node& node, const Task& task, const Queue& queue) {
+  if (!task.pool.empty() && node.pool != task.pool) return "is in pool " + node.pool;
+  if (!task.gpu_model.empty() && node.gpu_model != task.gpu_model) {
+    return "has GPU model " + node.gpu_model;
+  }
+  if (!task.allowed_zones.empty() && !lists(task.allowed_zones, node.zone)) {
+    return "is outside the zones its volumes allow";
+  }
+  if (!queue.zones.empty() && !lists(queue.zones, node.zone)) return "is outside the queue's zones";
+  if (!queue.pools.empty() && !lists(queue.pools, node.pool)) return "is outside the queue's pools";
+  if (!queue.gpu_models.empty() && !node.gpu_model.empty() &&
+      !lists(queue.gpu_models, node.gpu_model)) {
+    return "has a GPU model the queue does not have";
+  }
+  if (lists(task.excluded_nodes, node.name)) return "is excluded";
+  for (const auto& [key, value] : task.node_selector) {
+    const auto has = value_of(node, key);
+    if (has.empty() || has[0] != value) return "does not have the label " + key + "=" + value;
+  }
+  if (!meets_any(node, task.affinity)) return "meets no term of its node affinity";
+  for (const Taint& taint : node.taints) {
+    const bool hard = taint.effect == "NoSchedule" || taint.effect == "NoExecute";
+    if (hard && !tolerated(taint, task.tolerations)) return "has the taint " + taint.key;
+  }
+  return "";
+}
+
+std::int64_t Geography::latency(const std::string& a, const std::string& b) const {
+  if (a == b) return 0;
+  for (const auto& pair : {std::pair(a, b), std::pair(b, a)}) {
+    if (auto at = config.latency_us.find(pair); at != config.latency_us.end()) {
+      return std::max<std::int64_t>(0, std::min(at->second, kUnknownFar));
+    }
+  }
+  return region_of.at(a) == region_of.at(b) ? 0 : kUnknownFar;
+}
+
+std::string zones_wrong(const Task& task, const std::map<std::string, std::int64_t>& per_zone,
+                        const std::set<std::string>& eligible, const Geography& geography) {
+  const auto used = static_cast<std::int64_t>(per_zone.size());
+  if (task.zone_policy == ZonePolicy::kSingle && used > 1) return "asks for one zone";
+  if (task.max_zones > 0 && used > task.max_zones) return "uses more zones than allowed";
+  std::int64_t most = 0;
+  for (const auto& [zone, count] : per_zone) {
+    most = std::max(most, count);
+    if (count < task.min_per_zone) return "has too few Pods in " + zone;
+    for (const auto& [other, unused] : per_zone) {
+      if (task.max_latency_us > 0 && geography.latency(zone, other) > task.max_latency_us) {
+        return "is too far apart: " + zone + " and " + other;
+      }
+      if (task.zone_policy == ZonePolicy::kSameRegion &&
+          geography.region_of.at(zone) != geography.region_of.at(other)) {
+        return "leaves its region: " + zone + " and " + other;
+      }
+    }
+  }
+  const bool spreads = task.zone_policy == ZonePolicy::kSpread && task.groups.size() == 1 &&
+                       task.groups[0].zone.empty() && task.max_zones <= 0 &&
+                       task.max_latency_us <= 0;
+  if (!spreads) return "";
+  std::int64_t least = most;
+  for (const std::string& zone : eligible) {
+    auto at = per_zone.find(zone);
+    least = std::min(least, at == per_zone.end() ? 0 : at->second);
+  }
+  if (most - least > std::max<std::int64_t>(1, task.max_skew)) return "is not spread evenly";
+  return "";
+}
+
+}  // namespace sched::audit

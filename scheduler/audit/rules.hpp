@@ -1,0 +1,29 @@
+// Rules: the filters of Kubernetes and the zone forms, written down for the auditor alone.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "scheduler/delta.hpp"
+
+namespace sched::audit {
+
+// Why a Pod of this task may not run on the node; "" when it may. Room, readiness and cordons are
+// not part of it.
+std::string refuses(const Node& node, const Task& task, const Queue& queue);
+
+// A latency between two zones as configured; `regions` says where zones lie.
+struct Geography {
+  const ConfigUpdate& config;
+  std::map<std::string, std::string> region_of;
+  std::int64_t latency(const std::string& a, const std::string& b) const;
+};
+
+// Why Pods divided like this over zones are not what the task asks for; "" when they are.
+// `eligible`: the zones an even spread counts.
+std::string zones_wrong(const Task& task, const std::map<std::string, std::int64_t>& per_zone,
+                        const std::set<std::string>& eligible, const Geography& geography);
+
+}  // namespace sched::audit

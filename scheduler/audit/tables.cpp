@@ -1,0 +1,211 @@
+// Auditor: its own fold of the deltas.
+#include <algorithm>
+
+#include "scheduler/audit/audit.hpp"
+#include "scheduler/limits.hpp"
+
+namespace sched {
+namespace {
+
+void forget(std::map<std::string, std::set<std::string>>& index, const std::string& key,
+            const std::string& value) {
+  auto at = index.find(key);
+  if (at == index.end()) return;
+  at->second.erase(value);
+  if (at->second.empty()) index.erase(at);
+}
+
+}  // namespace
+
+void Auditor::apply(const Delta& delta) {
+  std::visit([this](const auto& d) { on(d); }, delta);
+}
+
+Auditor::Amount Auditor::amounts(const Resources& r) {
+  Amount amount;
+  const auto put = [&](const std::string& name, std::int64_t value) {
+    if (value > 0) amount[name] = std::min(value, kAmountMax);
+  };
+  put("cpu", r.cpu_milli);
+  put("memory", r.memory_bytes);
+  put("ephemeral-storage", r.ephemeral_bytes);
+  put("pods", r.pods);
+  for (const auto& [name, value] : r.extended) put(name, value);
+  return amount;
+}
+
+const PodGroup* Auditor::group_of(const std::vector<PodGroup>& groups, std::size_t rank) {
+  for (const PodGroup& group : groups) {
+    if (group.count <= 0) continue;
+    if (rank < static_cast<std::size_t>(group.count)) return &group;
+    rank -= static_cast<std::size_t>(group.count);
+  }
+  return nullptr;
+}
+
+// --- nodes, queues, configuration
+
+void Auditor::on(const NodeUpsert& d) { nodes_[d.node.name] = d.node; }
+void Auditor::on(const NodeRemove& d) { nodes_.erase(d.name); }
+void Auditor::on(const ConfigUpdate& d) { config_ = d; }
+void Auditor::on(const QueueUpsert& d) { rule(d.queue.name, &d.queue); }
+void Auditor::on(const QueueRemove& d) { rule(d.name, nullptr); }
+
+// New rules for a queue: its tasks line up anew.
+void Auditor::rule(const std::string& name, const Queue* queue) {
+  std::vector<std::string> waiting;
+  for (const Seat& seat : lines_[name]) waiting.push_back(std::get<3>(seat));
+  for (const std::string& uid : waiting) step_out(uid);
+  if (queue != nullptr) queues_[name] = *queue;
+  if (queue == nullptr) queues_.erase(name);
+  for (const std::string& uid : waiting) line_up(uid);
+}
+
+// --- tasks
+
+Auditor::Seat Auditor::seat(const Task& task) const {
+  int tier = static_cast<int>(task.tier);
+  std::int64_t key = 0;
+  if (auto queue = queues_.find(task.queue); queue != queues_.end()) {
+    tier = std::max(tier, static_cast<int>(queue->second.tier));
+    const Strategy strategy = queue->second.strategy;
+    if (strategy == Strategy::kPriorityBased || strategy == Strategy::kHybrid) {
+      key = -static_cast<std::int64_t>(task.priority_value);
+    }
+  }
+  return {tier, key, task.submitted.ns, task.uid};
+}
+
+void Auditor::line_up(const std::string& uid) {
+  const Task& task = tasks_.at(uid).task;
+  lines_[task.queue].insert(seat(task));
+}
+
+void Auditor::step_out(const std::string& uid) {
+  const Task& task = tasks_.at(uid).task;
+  lines_[task.queue].erase(seat(task));
+}
+
+void Auditor::on(const TaskUpsert& d) {
+  auto known = tasks_.find(d.task.uid);
+  if (known == tasks_.end()) {
+    tasks_[d.task.uid].task = d.task;
+    line_up(d.task.uid);
+    return;
+  }
+  Known& task = known->second;
+  if (task.phase == Phase::kWaits) step_out(d.task.uid);
+  if (task.phase == Phase::kHolds) count_holder(task, -1);
+  task.task = d.task;
+  if (task.phase == Phase::kWaits) line_up(d.task.uid);
+  if (task.phase == Phase::kHolds) count_holder(task, 1);
+}
+
+void Auditor::count_holder(const Known& task, int sign) {
+  Usage& usage = usage_[task.task.queue];
+  usage.tasks += sign;
+  for (const PodGroup& group : task.groups) {
+    for (const auto& [name, value] : amounts(group.requests)) {
+      usage.amount[name] += sign * value * std::max<std::int64_t>(0, group.count);
+    }
+  }
+}
+
+// Takes a task's decision back.
+void Auditor::give_up(Known& task) {
+  count_holder(task, -1);
+  for (const std::string& node : task.nodes) forget(holders_on_, node, task.task.uid);
+  task.nodes.clear();
+  task.groups.clear();
+  task.seen.clear();
+}
+
+void Auditor::on(const TaskRemove& d) {
+  auto known = tasks_.find(d.uid);
+  if (known == tasks_.end()) return;
+  if (known->second.phase == Phase::kWaits) step_out(d.uid);
+  if (known->second.phase == Phase::kHolds) give_up(known->second);
+  tasks_.erase(known);
+}
+
+void Auditor::on(const Assume& d) {
+  auto known = tasks_.find(d.task);
+  if (known == tasks_.end() || known->second.phase == Phase::kOver) return;
+  Known& task = known->second;
+  std::int64_t pods = 0;
+  for (const PodGroup& group : task.task.groups) {
+    pods += std::clamp<std::int64_t>(group.count, 0, kGangMax + 1);
+    if (pods > kGangMax) return;
+  }
+  if (pods == 0 || d.placement.nodes.size() != static_cast<std::size_t>(pods)) return;
+  if (task.phase == Phase::kHolds && task.attempt == d.attempt && task.nodes == d.placement.nodes) {
+    return;
+  }
+  if (task.phase == Phase::kWaits) step_out(d.task);
+  if (task.phase == Phase::kHolds) give_up(task);
+  task.phase = Phase::kHolds;
+  task.rejected_until = {};
+  task.attempt = d.attempt;
+  task.nodes = d.placement.nodes;
+  task.groups = task.task.groups;
+  for (const std::string& node : task.nodes) holders_on_[node].insert(d.task);
+  if (auto pods_here = pods_of_.find(d.task); pods_here != pods_of_.end()) {
+    for (const std::string& uid : pods_here->second) {
+      const PodUpsert& pod = pods_.at(uid);
+      if (pod.attempt == d.attempt && pod.rank >= 0) {
+        task.seen.insert(static_cast<std::size_t>(pod.rank));
+      }
+    }
+  }
+  count_holder(task, 1);
+}
+
+void Auditor::on(const Confirm&) {}
+
+void Auditor::on(const Reject& d) {
+  auto known = tasks_.find(d.task);
+  if (known == tasks_.end() || known->second.phase == Phase::kOver) return;
+  if (known->second.phase == Phase::kHolds) {
+    give_up(known->second);
+    known->second.phase = Phase::kWaits;
+    line_up(d.task);
+  }
+  known->second.rejected_until = d.not_before;
+}
+
+void Auditor::on(const TaskEnd& d) {
+  auto known = tasks_.find(d.task);
+  if (known == tasks_.end()) return;
+  if (known->second.phase == Phase::kWaits) step_out(d.task);
+  if (known->second.phase == Phase::kHolds) give_up(known->second);
+  known->second.phase = Phase::kOver;
+}
+
+// --- Pods
+
+void Auditor::on(const PodUpsert& d) {
+  if (d.uid.empty() || d.node.empty()) return;
+  if (auto old = pods_.find(d.uid); old != pods_.end()) {
+    forget(pods_on_, old->second.node, d.uid);
+    forget(pods_of_, old->second.task, d.uid);
+  }
+  pods_[d.uid] = d;
+  pods_on_[d.node].insert(d.uid);
+  if (d.task.empty()) return;
+  pods_of_[d.task].insert(d.uid);
+  auto task = tasks_.find(d.task);
+  if (task != tasks_.end() && task->second.phase == Phase::kHolds &&
+      task->second.attempt == d.attempt && d.rank >= 0) {
+    task->second.seen.insert(static_cast<std::size_t>(d.rank));
+  }
+}
+
+void Auditor::on(const PodRemove& d) {
+  auto old = pods_.find(d.uid);
+  if (old == pods_.end()) return;
+  forget(pods_on_, old->second.node, d.uid);
+  forget(pods_of_, old->second.task, d.uid);
+  pods_.erase(old);
+}
+
+}  // namespace sched

@@ -1,0 +1,125 @@
+// Fields: the order in which each record's fields are written and read. One list for both ways,
+// so that they cannot drift apart. A change here is a new version of the format.
+#pragma once
+
+#include "scheduler/journal/journal.hpp"
+
+namespace sched::journal {
+
+template <class A>
+void fields(A& a, Time& v) {
+  a(v.ns);
+}
+template <class A>
+void fields(A& a, Resources& v) {
+  a(v.cpu_milli, v.memory_bytes, v.ephemeral_bytes, v.pods, v.extended);
+}
+template <class A>
+void fields(A& a, Taint& v) {
+  a(v.key, v.value, v.effect);
+}
+template <class A>
+void fields(A& a, Toleration& v) {
+  a(v.key, v.op, v.value, v.effect);
+}
+template <class A>
+void fields(A& a, Requirement& v) {
+  a(v.key, v.op, v.values);
+}
+template <class A>
+void fields(A& a, Node& v) {
+  a(v.name, v.zone, v.region, v.pool, v.gpu_model, v.labels, v.taints, v.unschedulable, v.ready,
+    v.allocatable);
+}
+template <class A>
+void fields(A& a, Queue& v) {
+  a(v.name, v.tier, v.strategy, v.weight, v.closed, v.max_running, v.maximum, v.has_maximum,
+    v.zones, v.pools, v.gpu_models);
+}
+template <class A>
+void fields(A& a, PodGroup& v) {
+  a(v.zone, v.count, v.requests);
+}
+template <class A>
+void fields(A& a, Task& v) {
+  a(v.uid, v.ns, v.name, v.kind, v.queue, v.tenant, v.group_uid, v.tier, v.priority_value,
+    v.submitted, v.expected_duration_ns, v.held, v.held_why, v.groups, v.zone_policy, v.max_zones,
+    v.min_per_zone, v.max_skew, v.max_latency_us, v.pool, v.gpu_model, v.node_selector, v.affinity,
+    v.tolerations, v.allowed_zones, v.excluded_nodes, v.attempt, v.not_before);
+}
+template <class A>
+void fields(A& a, Placement& v) {
+  a(v.nodes);
+}
+template <class A>
+void fields(A& a, Price& v) {
+  a(v.cpu_core, v.memory_gib, v.gpu_by_model, v.gpu_default);
+}
+template <class A>
+void fields(A& a, NodeUpsert& v) {
+  a(v.node);
+}
+template <class A>
+void fields(A& a, NodeRemove& v) {
+  a(v.name);
+}
+template <class A>
+void fields(A& a, QueueUpsert& v) {
+  a(v.queue);
+}
+template <class A>
+void fields(A& a, QueueRemove& v) {
+  a(v.name);
+}
+template <class A>
+void fields(A& a, TaskUpsert& v) {
+  a(v.task);
+}
+template <class A>
+void fields(A& a, TaskRemove& v) {
+  a(v.uid);
+}
+template <class A>
+void fields(A& a, PodUpsert& v) {
+  a(v.uid, v.node, v.requests, v.task, v.attempt, v.rank);
+}
+template <class A>
+void fields(A& a, PodRemove& v) {
+  a(v.uid);
+}
+template <class A>
+void fields(A& a, Assume& v) {
+  a(v.task, v.attempt, v.placement);
+}
+template <class A>
+void fields(A& a, Confirm& v) {
+  a(v.task, v.at);
+}
+template <class A>
+void fields(A& a, Reject& v) {
+  a(v.task, v.why, v.not_before);
+}
+template <class A>
+void fields(A& a, TaskEnd& v) {
+  a(v.task);
+}
+template <class A>
+void fields(A& a, ConfigUpdate& v) {
+  a(v.latency_us, v.price, v.zone_price);
+}
+template <class A>
+void fields(A& a, Start& v) {
+  a(v.task, v.attempt, v.placement, v.zones, v.max_latency_us);
+}
+template <class A>
+void fields(A& a, PlanRecord& v) {
+  a(v.now, v.max_starts, v.starts);
+}
+
+// The word that names each delta, in the order of the variant.
+inline constexpr const char* kVerbs[] = {
+    "node",       "node-remove", "queue",   "queue-remove", "task", "task-remove", "pod",
+    "pod-remove", "assume",      "confirm", "reject",       "end",  "config"};
+static_assert(std::size(kVerbs) == std::variant_size_v<Delta>);
+
+}  // namespace sched::journal

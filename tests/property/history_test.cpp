@@ -1,0 +1,136 @@
+// Random histories: whatever happened, the incremental state equals the state built from scratch,
+// every plan passes the audit, and nothing depends on the order within an instant.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "scheduler/audit/audit.hpp"
+#include "scheduler/journal/journal.hpp"
+#include "tests/property/seeds.hpp"
+#include "tests/property/world.hpp"
+
+namespace sched::property {
+namespace {
+
+Engine built(const std::vector<Delta>& deltas) {
+  Engine engine;
+  for (const Delta& delta : deltas) engine.apply(delta);
+  return engine;
+}
+
+std::string text(const std::vector<Start>& starts) { return encode(PlanRecord{{}, 0, starts}); }
+
+// Every waiting task has a reason unless the plan starts it.
+void expect_reasons(const Engine& engine, const World& world, const Plan& plan) {
+  std::set<std::string> starting;
+  for (const Start& s : plan.starts) starting.insert(s.task);
+  for (const auto& [uid, known] : world.tasks) {
+    const ReasonCode code = engine.explain(uid, world.now).code;
+    const bool waits = engine.state(uid) == TaskState::kWaiting && !starting.contains(uid);
+    EXPECT_EQ(code != ReasonCode::kNone, waits) << uid << " " << name(code);
+  }
+}
+
+void run_history(std::uint64_t seed, int events) {
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  World world(seed);
+  Engine engine;
+  Auditor auditor;
+  const auto feed = [&](const std::vector<Delta>& deltas) {
+    for (const Delta& delta : deltas) {
+      engine.apply(delta);
+      auditor.apply(delta);
+    }
+  };
+  feed(world.begin());
+  for (int i = 0; i < events; ++i) {
+    const Plan plan = engine.plan(world.now);
+    const std::vector<Delta> deltas = world.event(plan.starts);
+    feed(deltas);
+    const std::uint64_t before = engine.digest();
+    const Plan next = engine.plan(world.now);
+    ASSERT_EQ(engine.digest(), before) << "planning changed the state, event " << i;
+    const Engine fresh = built(world.snapshot(false));
+    ASSERT_EQ(fresh.digest(), before)
+        << "event " << i << ": " << (deltas.empty() ? "" : encode(deltas.back()));
+    ASSERT_EQ(text(fresh.plan(world.now).starts), text(next.starts))
+        << "event " << i << ": " << (deltas.empty() ? "" : encode(deltas.back()));
+    const auto violations = auditor.check(next, world.now);
+    ASSERT_TRUE(violations.empty()) << violations.front() << ", event " << i;
+    if (i % 7 == 0) expect_reasons(engine, world, next);
+    if (::testing::Test::HasFailure()) return;
+  }
+}
+
+TEST(History, Incremental_state_equals_state_from_scratch_and_every_plan_passes_the_audit) {
+  for (const std::uint64_t seed : seeds(60)) {
+    run_history(seed, 120);
+    if (HasFailure()) return;
+  }
+}
+
+TEST(History, The_order_of_events_of_one_instant_does_not_matter) {
+  for (const std::uint64_t seed : seeds(60)) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    World world(seed);
+    Engine engine = built(world.begin());
+    for (int i = 0; i < 60; ++i) {
+      for (const Delta& d : world.event(engine.plan(world.now).starts)) engine.apply(d);
+    }
+    for (int order = 0; order < 5; ++order) {
+      const Engine other = built(world.snapshot(true));
+      ASSERT_EQ(other.digest(), engine.digest());
+      ASSERT_EQ(text(other.plan(world.now).starts), text(engine.plan(world.now).starts));
+    }
+  }
+}
+
+TEST(History, A_copy_and_a_replay_decide_the_same) {
+  for (const std::uint64_t seed : seeds(40)) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    World world(seed);
+    Engine engine;
+    Replayer replayer;
+    ASSERT_TRUE(replayer.line(journal_header()));
+    const auto feed = [&](const std::vector<Delta>& deltas) {
+      for (const Delta& delta : deltas) {
+        const std::string line = encode(delta);
+        const DecodedLine decoded = decode(line);
+        ASSERT_TRUE(decoded.record) << decoded.error << " in " << line;
+        ASSERT_EQ(std::get<Delta>(*decoded.record), delta) << line;
+        engine.apply(delta);
+        ASSERT_TRUE(replayer.line(line)) << replayer.error();
+      }
+    };
+    feed(world.begin());
+    for (int i = 0; i < 60; ++i) {
+      const Plan plan = engine.plan(world.now);
+      const Engine copy = engine;
+      ASSERT_EQ(text(copy.plan(world.now).starts), text(plan.starts));
+      ASSERT_TRUE(replayer.line(encode(PlanRecord{world.now, 1000, plan.starts})));
+      feed(world.event(plan.starts));
+    }
+    EXPECT_TRUE(replayer.differences().empty()) << replayer.differences().front();
+    EXPECT_EQ(replayer.engine().digest(), engine.digest());
+  }
+}
+
+// A plan cut short is the beginning of the plan.
+TEST(History, A_bounded_plan_is_a_prefix_of_the_whole) {
+  for (const std::uint64_t seed : seeds(60)) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    World world(seed);
+    Engine engine = built(world.begin());
+    for (int i = 0; i < 40; ++i) {
+      for (const Delta& d : world.event({})) engine.apply(d);
+    }
+    const auto whole = engine.plan(world.now).starts;
+    for (std::size_t n = 0; n <= whole.size(); ++n) {
+      const auto part = engine.plan(world.now, n).starts;
+      ASSERT_EQ(text(part), text({whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(n)}));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sched::property

@@ -1,0 +1,320 @@
+#include "tests/property/world.hpp"
+
+#include <algorithm>
+
+namespace sched::property {
+namespace {
+
+constexpr std::int64_t kGiB = std::int64_t{1} << 30;
+const std::vector<std::string> kZones{"a", "b", "c"};
+const std::vector<std::string> kPools{"", "train", "serve"};
+const std::vector<std::string> kModels{"A100", "H100"};
+const std::vector<std::string> kQueues{"q1", "q2", "q3"};
+const std::vector<std::string> kEffects{"NoSchedule", "PreferNoSchedule", "NoExecute"};
+
+std::string region_of(const std::string& zone) { return zone == "c" ? "r2" : "r1"; }
+
+}  // namespace
+
+Node World::random_node(const std::string& name) {
+  Node n;
+  n.name = name;
+  n.zone = rng.pick(kZones);
+  n.region = region_of(n.zone);
+  n.labels["kubernetes.io/hostname"] = name;
+  n.allocatable.cpu_milli = 4000 + 4000 * rng.below(2);
+  n.allocatable.memory_bytes = (8 + 8 * rng.below(2)) * kGiB;
+  n.allocatable.pods = rng.one_in(8) ? 2 : 20;
+  n.allocatable.set_extended("nvidia.com/gpu", rng.below(5));
+  if (options_.plain) return n;
+  n.gpu_model = rng.pick(kModels);
+  n.pool = rng.pick(kPools);
+  if (rng.one_in(3)) n.labels["disk"] = rng.one_in(2) ? "ssd" : "hdd";
+  if (rng.one_in(3)) n.labels["gen"] = std::to_string(rng.below(4));
+  if (rng.one_in(6)) n.taints.push_back({"dedicated", "x", rng.pick(kEffects)});
+  if (rng.one_in(8)) n.unschedulable = true;
+  if (rng.one_in(8)) n.ready = false;
+  return n;
+}
+
+Queue World::random_queue(const std::string& name) {
+  Queue q;
+  q.name = name;
+  q.tier = static_cast<Tier>(rng.below(3));
+  q.strategy = static_cast<Strategy>(rng.below(9));
+  if (rng.one_in(2)) q.strategy = Strategy::kFifo;
+  q.weight = rng.below(4);
+  if (rng.one_in(8)) q.closed = true;
+  if (rng.one_in(4)) q.max_running = 1 + rng.below(3);
+  if (rng.one_in(3)) {
+    q.has_maximum = true;
+    q.maximum.set_extended("nvidia.com/gpu", 1 + rng.below(8));
+    if (rng.one_in(2)) q.maximum.cpu_milli = 2000 + 1000 * rng.below(10);
+  }
+  if (rng.one_in(6)) q.zones = {"a", "b"};
+  if (rng.one_in(6)) q.pools = {"", "train"};
+  if (rng.one_in(6)) q.gpu_models = {"A100"};
+  return q;
+}
+
+Resources World::random_request() {
+  Resources r;
+  r.cpu_milli = 500 * rng.below(6);
+  r.memory_bytes = rng.below(5) * kGiB;
+  r.pods = 1;
+  r.set_extended("nvidia.com/gpu", rng.below(4));
+  return r;
+}
+
+Task World::random_task(const std::string& uid) {
+  Task t;
+  t.uid = uid;
+  t.ns = "ns";
+  t.name = uid;
+  t.queue = options_.plain ? "q1" : rng.one_in(20) ? "nowhere" : rng.pick(kQueues);
+  t.tenant = "ns";
+  t.tier = static_cast<Tier>(rng.below(3));
+  t.priority_value = static_cast<std::int32_t>(rng.below(3));
+  t.submitted.ns = rng.below(6) * 1'000'000'000;
+  t.zone_policy = static_cast<ZonePolicy>(rng.below(5));
+  const bool exact = t.zone_policy == ZonePolicy::kExact;
+  const std::int64_t groups = exact || rng.one_in(5) ? 1 + rng.below(2) : 1;
+  std::vector<std::string> zones = kZones;
+  rng.shuffle(zones);
+  for (std::int64_t g = 0; g < groups; ++g) {
+    const bool named = exact || rng.one_in(8);
+    t.groups.push_back(
+        {named ? zones[static_cast<std::size_t>(g)] : "", 1 + rng.below(4), random_request()});
+  }
+  if (rng.one_in(6)) t.max_zones = 1 + rng.below(2);
+  if (rng.one_in(8)) t.min_per_zone = 1 + rng.below(2);
+  if (rng.one_in(6)) t.max_latency_us = 500 + 1000 * rng.below(3);
+  if (rng.one_in(4)) t.max_skew = 1 + rng.below(2);
+  if (options_.plain) return t;
+  if (rng.one_in(5)) t.pool = rng.pick(kPools);
+  if (rng.one_in(5)) t.gpu_model = rng.pick(kModels);
+  if (rng.one_in(6)) t.node_selector["disk"] = "ssd";
+  if (rng.one_in(16))
+    t.node_selector["kubernetes.io/hostname"] = "n" + std::to_string(rng.below(6));
+  if (rng.one_in(8)) t.affinity.push_back({{"gen", "Gt", {"1"}}});
+  if (rng.one_in(10)) t.affinity.push_back({{"disk", "NotIn", {"hdd"}}});
+  if (rng.one_in(14)) {
+    t.affinity.push_back({{"kubernetes.io/hostname", "In", {"n1", "n2"}}});
+  }
+  if (rng.one_in(3)) t.tolerations.push_back({"dedicated", "Exists", "", ""});
+  if (rng.one_in(10)) t.allowed_zones = {"b", "a"};
+  if (rng.one_in(10)) t.excluded_nodes = {"n" + std::to_string(rng.below(6))};
+  if (rng.one_in(12)) t.held = true;
+  if (rng.one_in(8)) t.not_before.ns = now.ns + rng.below(5) * 1'000'000'000;
+  return t;
+}
+
+std::vector<Delta> World::begin() {
+  std::vector<Delta> deltas;
+  const std::int64_t count = 1 + rng.below(options_.nodes_max);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const Node n = random_node("n" + std::to_string(i));
+    nodes[n.name] = n;
+    deltas.push_back(NodeUpsert{n});
+  }
+  for (const std::string& name : kQueues) {
+    Queue q = random_queue(name);
+    if (options_.plain) {
+      q = {};
+      q.name = name;
+    }
+    queues[name] = q;
+    deltas.push_back(QueueUpsert{q});
+  }
+  if (rng.one_in(2)) {
+    config.latency_us[{"a", "b"}] = 400 + 1000 * rng.below(3);
+    config.latency_us[{"b", "c"}] = 6000;
+    config.price.gpu_default = 8'500'000;
+    config.zone_price["a"].gpu_default = 9'000'000;
+    deltas.push_back(config);
+  }
+  return deltas;
+}
+
+std::vector<Delta> World::event(const std::vector<Start>& starts) {
+  switch (rng.below(12)) {
+    case 0:
+      return node_event();
+    case 1:
+      return queue_event();
+    case 2:
+    case 3:
+    case 4:
+    case 5:
+      return task_event();
+    case 6:
+    case 7:
+      return pod_event();
+    case 8:
+    case 9:
+      return life_event();
+    case 10:
+      now.ns += rng.below(4) * 1'000'000'000;
+      return {};
+    default:
+      return carry_out(starts);
+  }
+}
+
+std::vector<Delta> World::carry_out(const std::vector<Start>& starts) {
+  std::vector<Delta> deltas;
+  for (const Start& s : starts) {
+    if (rng.one_in(6)) break;  // a writer that stops half way
+    const Assume assume{s.task, s.attempt, s.placement};
+    Known& known = tasks.at(s.task);
+    known.decision = assume;
+    known.confirmed.reset();
+    known.rejected.reset();
+    known.gone.clear();
+    deltas.push_back(assume);
+  }
+  return deltas;
+}
+
+std::vector<Delta> World::node_event() {
+  const std::string name = "n" + std::to_string(rng.below(options_.nodes_max));
+  if (nodes.contains(name) && rng.one_in(3)) {
+    nodes.erase(name);
+    return {NodeRemove{name}};
+  }
+  Node n = random_node(name);
+  if (nodes.contains(name) && rng.one_in(2)) {
+    n = nodes[name];
+    n.unschedulable = !n.unschedulable;
+  }
+  nodes[name] = n;
+  return {NodeUpsert{n}};
+}
+
+std::vector<Delta> World::queue_event() {
+  const std::string name = rng.pick(kQueues);
+  if (queues.contains(name) && rng.one_in(4)) {
+    queues.erase(name);
+    return {QueueRemove{name}};
+  }
+  queues[name] = random_queue(name);
+  return {QueueUpsert{queues[name]}};
+}
+
+std::vector<Delta> World::task_event() {
+  if (!tasks.empty() && rng.one_in(4)) {
+    auto at = std::next(tasks.begin(), rng.below(static_cast<std::int64_t>(tasks.size())));
+    if (rng.one_in(2)) {
+      const std::string uid = at->first;
+      tasks.erase(at);
+      return {TaskRemove{uid}};
+    }
+    if (at->second.decision || at->second.ended) return {};
+    Task changed = random_task(at->first);
+    if (rng.one_in(2)) {
+      changed = at->second.task;
+      changed.held = !changed.held;
+      changed.attempt += 1;
+    }
+    at->second.task = changed;
+    return {TaskUpsert{changed}};
+  }
+  const std::string uid = "t" + std::to_string(serial_++);
+  tasks[uid].task = random_task(uid);
+  return {TaskUpsert{tasks[uid].task}};
+}
+
+World::Known* World::random_decided() {
+  std::vector<Known*> decided;
+  for (auto& [uid, known] : tasks) {
+    if (known.decision) decided.push_back(&known);
+  }
+  return decided.empty() ? nullptr : rng.pick(decided);
+}
+
+std::vector<Delta> World::pod_event() {
+  if (!pods.empty() && rng.one_in(3)) {
+    auto at = std::next(pods.begin(), rng.below(static_cast<std::int64_t>(pods.size())));
+    const PodUpsert pod = at->second;
+    pods.erase(at);
+    if (auto task = tasks.find(pod.task); task != tasks.end() && task->second.decision &&
+                                          task->second.decision->attempt == pod.attempt) {
+      task->second.gone.push_back(pod);
+    }
+    return {PodRemove{pod.uid}};
+  }
+  PodUpsert pod;
+  pod.uid = "p" + std::to_string(serial_++);
+  Known* known = rng.one_in(3) ? nullptr : random_decided();
+  if (known == nullptr) {
+    pod.node = "n" + std::to_string(rng.below(options_.nodes_max + 1));
+    pod.requests = random_request();
+  } else {
+    const auto& placed = known->decision->placement.nodes;
+    pod.rank = rng.below(static_cast<std::int64_t>(placed.size()));
+    pod.node = rng.one_in(10) ? "n0" : placed[static_cast<std::size_t>(pod.rank)];
+    pod.task = known->task.uid;
+    pod.attempt = known->decision->attempt;
+    std::int64_t rank = pod.rank;
+    for (const PodGroup& group : known->task.groups) {
+      pod.requests = group.requests;
+      if (rank < group.count) break;
+      rank -= group.count;
+    }
+  }
+  pods[pod.uid] = pod;
+  return {pod};
+}
+
+void World::forget_decision(Known& known) {
+  known.decision.reset();
+  known.confirmed.reset();
+  known.gone.clear();
+}
+
+std::vector<Delta> World::life_event() {
+  Known* known = random_decided();
+  if (known == nullptr) return {};
+  const std::string uid = known->task.uid;
+  switch (rng.below(3)) {
+    case 0:
+      known->confirmed = Confirm{uid, now};
+      return {*known->confirmed};
+    case 1:
+      forget_decision(*known);
+      known->ended = true;
+      return {TaskEnd{uid}};
+    default:
+      forget_decision(*known);
+      known->rejected = Reject{uid, "refused", Time{now.ns + rng.below(3) * 1'000'000'000}};
+      return {*known->rejected};
+  }
+}
+
+std::vector<Delta> World::snapshot(bool shuffled) {
+  std::vector<Delta> base;
+  for (const auto& [name, node] : nodes) base.push_back(NodeUpsert{node});
+  for (const auto& [name, queue] : queues) base.push_back(QueueUpsert{queue});
+  for (const auto& [uid, known] : tasks) base.push_back(TaskUpsert{known.task});
+  for (const auto& [uid, pod] : pods) base.push_back(pod);
+  base.push_back(config);
+  if (shuffled) rng.shuffle(base);
+  std::vector<Delta> fates;
+  for (const auto& [uid, known] : tasks) {
+    if (known.decision) fates.push_back(*known.decision);
+    if (known.rejected) fates.push_back(*known.rejected);
+    if (known.ended) fates.push_back(TaskEnd{uid});
+  }
+  if (shuffled) rng.shuffle(fates);
+  base.insert(base.end(), fates.begin(), fates.end());
+  for (const auto& [uid, known] : tasks) {
+    if (known.confirmed) base.push_back(*known.confirmed);
+    for (const PodUpsert& pod : known.gone) {
+      base.push_back(pod);
+      base.push_back(PodRemove{pod.uid});
+    }
+  }
+  return base;
+}
+
+}  // namespace sched::property

@@ -1,0 +1,100 @@
+// World: random small clusters and histories for the engine's properties.
+//
+// Everything comes from one seed and an own generator, so a failing seed replays on any machine.
+// The world keeps the records behind the deltas it hands out: `snapshot` gives the shortest list
+// of deltas that leads to the same content, which a fresh engine is built from.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "scheduler/engine.hpp"
+
+namespace sched::property {
+
+class Rng {
+ public:
+  explicit Rng(std::uint64_t seed) : state_(seed) {}
+  std::uint64_t next() {  // splitmix64
+    std::uint64_t z = (state_ += 0x9e3779b97f4a7c15ull);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+    return z ^ (z >> 31);
+  }
+  // 0 .. n - 1
+  std::int64_t below(std::int64_t n) {
+    return static_cast<std::int64_t>(next() % static_cast<std::uint64_t>(n));
+  }
+  bool one_in(std::int64_t n) { return below(n) == 0; }
+  template <class T>
+  const T& pick(const std::vector<T>& list) {
+    return list[static_cast<std::size_t>(below(static_cast<std::int64_t>(list.size())))];
+  }
+  template <class T>
+  void shuffle(std::vector<T>& list) {
+    for (std::size_t i = list.size(); i > 1; --i) {
+      std::swap(list[i - 1], list[static_cast<std::size_t>(below(static_cast<std::int64_t>(i)))]);
+    }
+  }
+
+ private:
+  std::uint64_t state_;
+};
+
+struct WorldOptions {
+  std::int64_t nodes_max = 6;
+  bool plain = false;  // one queue, one kind of task, no filters: for brute force on placement
+};
+
+class World {
+ public:
+  World(std::uint64_t seed, WorldOptions options = {}) : rng(seed), options_(options) {}
+
+  // Deltas that set the world up.
+  std::vector<Delta> begin();
+  // What happens next: one event, as one or more deltas. `starts` are those of a plan that the
+  // caller may hand in to be carried out.
+  std::vector<Delta> event(const std::vector<Start>& starts);
+  // The content so far, by kind, shuffled within each kind when asked.
+  std::vector<Delta> snapshot(bool shuffled);
+
+  Node random_node(const std::string& name);
+  Queue random_queue(const std::string& name);
+  Task random_task(const std::string& uid);
+  Resources random_request();
+
+  Rng rng;
+  Time now{1'000'000'000};
+  std::map<std::string, Node> nodes;
+  std::map<std::string, Queue> queues;
+  std::map<std::string, PodUpsert> pods;
+  ConfigUpdate config;
+  struct Known {
+    Task task;
+    std::optional<Assume> decision;
+    std::optional<Confirm> confirmed;
+    std::optional<Reject> rejected;
+    bool ended = false;
+    std::vector<PodUpsert> gone;  // Pods of the decision that were seen and removed
+  };
+  std::map<std::string, Known> tasks;
+
+ private:
+  std::vector<Delta> carry_out(const std::vector<Start>& starts);
+  std::vector<Delta> node_event();
+  std::vector<Delta> queue_event();
+  std::vector<Delta> task_event();
+  std::vector<Delta> pod_event();
+  std::vector<Delta> life_event();
+  Known* random_decided();
+  void forget_decision(Known& known);
+
+  WorldOptions options_;
+  std::int64_t serial_ = 0;
+};
+
+}  // namespace sched::property
