@@ -11,8 +11,8 @@ JOBS   ?= $(shell nproc)
 
 run: configure-run
 	cmake --build --preset $(PRESET) -j $(JOBS) --target fermi
-	$(BUILD)/operator/cli/fermi up --data-dir $(STATE) --nodes $(NODES) --port 0 \
-	  --apply manifests/samples/local --follow --fresh $(if $(ONCE),--once)
+	$(BUILD)/operator/fermi up --data-dir $(STATE) --nodes $(NODES) --port 0 \
+	  --apply manifests/samples/local --follow --fresh --stop-pods $(if $(ONCE),--once)
 
 .PHONY: configure-run
 configure-run:
