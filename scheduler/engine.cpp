@@ -17,17 +17,9 @@ struct Engine::Impl {
     for (int t = 0; t < tier; ++t) sum += queue.waiting[t];
     return sum;
   }
-  // The first waiting task of a queue's tier; there is one.
-  const Place& first_of(const QueueRecord& queue, int tier) const {
-    const std::int64_t rank = static_cast<std::int64_t>(tier) << 40;
-    return queue.line.get(
-        queue.line.lower_bound([&](const Place& place) { return place.rank < rank; }));
-  }
-  bool queue_ahead(QueueId other, QueueId own, int tier) const {
+  bool queue_ahead(QueueId other, QueueId own, int tier) {
     if (const int share = state.compare_share(other, own); share != 0) return share < 0;
-    const Place &a = first_of(state.queues[other], tier), &b = first_of(state.queues[own], tier);
-    if (a.submitted_ns != b.submitted_ns) return a.submitted_ns < b.submitted_ns;
-    return state.tasks[a.task].task.uid < state.tasks[b.task].task.uid;
+    return leads(state, lead(state, other, tier), lead(state, own, tier));
   }
 };
 

@@ -16,6 +16,28 @@ bool fits_maximum(const QueueRecord& queue, const Amounts& total, bool alone) {
                      [&](const auto& limit) { return within(limit.first, limit.second); });
 }
 
+bool can_ever_start(State& state, BucketId id) {
+  const Bucket& bucket = state.buckets[id];
+  return !never(state, bucket.shape) &&
+         fits_maximum(state.queues[bucket.queue], state.shapes[bucket.shape].total, true);
+}
+
+Place lead(State& state, QueueId id, int tier) {
+  const QueueRecord& queue = state.queues[id];
+  const auto before = [&](const Place& place) { return tier_of(place) < tier; };
+  for (auto at = queue.heads.lower_bound(before);
+       !queue.heads.at_end(at) && tier_of(queue.heads.get(at)) == tier; at = queue.heads.next(at)) {
+    const Place& head = queue.heads.get(at);
+    if (can_ever_start(state, state.tasks[head.task].bucket)) return head;
+  }
+  return queue.line.get(queue.line.lower_bound(before));
+}
+
+bool leads(const State& state, const Place& a, const Place& b) {
+  if (a.submitted_ns != b.submitted_ns) return a.submitted_ns < b.submitted_ns;
+  return state.tasks[a.task].task.uid < state.tasks[b.task].task.uid;
+}
+
 Pass::Pass(State& state, Time now, std::size_t max_starts) : state_(state), overlay_(state) {
   state_.advance(now);
   run(max_starts);
@@ -43,7 +65,7 @@ void Pass::run(std::size_t max_starts) {
     ++plan_.work.tasks;
     if (attempt(place.task, bucket)) {
       offer_next(*turn, place, bucket);
-    } else if (strict(queue.queue) && can_ever_start(bucket)) {
+    } else if (strict(queue.queue) && can_ever_start(state_, bucket)) {
       blockers_[turn->queue] = place.task;
       turn->heap.clear();
     }
@@ -78,7 +100,7 @@ bool Pass::strict_turn(Turn& turn) {
     const Place head = queue.heads.get(at);
     const BucketId bucket = state_.tasks[head.task].bucket;
     const bool active = state_.active.contains(bucket);
-    if (!active && !can_ever_start(bucket)) continue;
+    if (!active && !can_ever_start(state_, bucket)) continue;
     push(turn, head, bucket);
     if (!active) break;  // tried when its turn comes, in case what blocks it was its quota
   }
@@ -105,12 +127,17 @@ void Pass::offer_next(Turn& turn, Place after, BucketId bucket) const {
   if (!tasks.at_end(at)) push(turn, tasks.get(at), bucket);
 }
 
-bool Pass::comes_before(const Turn& a, const Turn& b) const {
-  const Place &x = a.heap.front().first, &y = b.heap.front().first;
-  if (x.rank >> 40 != y.rank >> 40) return x.rank >> 40 < y.rank >> 40;  // the tier
+const Place& Pass::lead_of(Turn& turn, int tier) {
+  Place& place = turn.leads[tier];
+  if (place.task == kNoId) place = lead(state_, turn.queue, tier);
+  return place;
+}
+
+bool Pass::comes_before(Turn& a, Turn& b) {
+  const int x = tier_of(a.heap.front().first), y = tier_of(b.heap.front().first);
+  if (x != y) return x < y;
   if (const int share = state_.compare_share(a.queue, b.queue); share != 0) return share < 0;
-  if (x.submitted_ns != y.submitted_ns) return x.submitted_ns < y.submitted_ns;
-  return state_.tasks[x.task].task.uid < state_.tasks[y.task].task.uid;
+  return leads(state_, lead_of(a, x), lead_of(b, x));
 }
 
 Pass::Turn* Pass::best(std::vector<Turn>& turns) {
@@ -123,12 +150,6 @@ Pass::Turn* Pass::best(std::vector<Turn>& turns) {
 }
 
 // --- trying one
-
-bool Pass::can_ever_start(BucketId id) const {
-  const Bucket& bucket = state_.buckets[id];
-  return !never(state_, bucket.shape) &&
-         fits_maximum(state_.queues[bucket.queue], state_.shapes[bucket.shape].total, true);
-}
 
 bool Pass::attempt(TaskId task, BucketId id) {
   const Bucket& bucket = state_.buckets[id];
@@ -166,7 +187,7 @@ TaskId Pass::blocker(QueueId id) const {
   const QueueRecord& queue = state_.queues[id];
   for (auto at = queue.heads.begin(); !queue.heads.at_end(at); at = queue.heads.next(at)) {
     const TaskId head = queue.heads.get(at).task;
-    if (!started_.contains(head) && can_ever_start(state_.tasks[head].bucket)) return head;
+    if (!started_.contains(head) && can_ever_start(state_, state_.tasks[head].bucket)) return head;
   }
   return kNoId;
 }

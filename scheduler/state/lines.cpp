@@ -32,7 +32,7 @@ Place State::place_of(TaskId id) const {
   const QueueRecord& queue = queues[record.queue];
   const auto tier = static_cast<std::int64_t>(tier_of(record.task, queue));
   const std::int64_t key = queue.known ? strategy_key(queue.queue, record.task) : 0;
-  return {(tier << 40) + key, record.task.submitted.ns, id};
+  return {(tier << kTierShift) + key, record.task.submitted.ns, id};
 }
 
 // --- queues

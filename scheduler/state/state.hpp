@@ -41,6 +41,8 @@ using QueueId = std::uint32_t;
 using ShapeId = std::uint32_t;
 using BucketId = std::uint32_t;
 
+inline constexpr int kTierShift = 40;  // the strategy's key fits below
+
 // A place in a line: the tier and the strategy's key, then submit time, then uid.
 struct Place {
   std::int64_t rank = 0;
@@ -216,6 +218,9 @@ class State {
   std::unordered_map<std::string, ShapeId> shape_ids_;
   std::vector<std::vector<ShapeId>> shapes_by_profile_;
 };
+
+// The tier of a place in a line.
+inline int tier_of(const Place& place) { return static_cast<int>(place.rank >> kTierShift); }
 
 // The tier a task has: its own, never above its queue's.
 Tier tier_of(const Task& task, const QueueRecord& queue);
