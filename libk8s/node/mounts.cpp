@@ -190,6 +190,7 @@ bool MountView::may_create_in(const std::string& folder) const {
   for (const std::string& target : mounted_) {
     if (folder == target || folder.starts_with(target + "/")) return true;
   }
+  if (::access(folder.c_str(), W_OK) != 0) return false;
   if ((info.st_mode & S_IWOTH) != 0) return true;
   return ::geteuid() != 0 && info.st_uid == ::geteuid();
 }

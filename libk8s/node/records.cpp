@@ -222,6 +222,7 @@ std::string encode(const PodPlan& plan) {
             {"graceSeconds", plan.grace_s},
             {"startedAt", plan.started_at.ns},
             {"devices", plan.devices},
+            {"requests", plan.requests},
             {"backoffFirst", plan.backoff_first.count()},
             {"backoffMax", plan.backoff_max.count()},
             {"logFileBytes", plan.log_file_bytes},
@@ -248,6 +249,9 @@ Result<PodPlan> decode_plan(std::string_view text) {
   plan.started_at = WallTime{int_at(*j, "startedAt")};
   for (const auto& [resource, _] : object_at(*j, "devices").items()) {
     plan.devices[resource] = strings_at(object_at(*j, "devices"), resource);
+  }
+  for (const auto& [resource, _] : object_at(*j, "requests").items()) {
+    plan.requests[resource] = int_at(object_at(*j, "requests"), resource);
   }
   plan.backoff_first = Duration(int_at(*j, "backoffFirst", plan.backoff_first.count()));
   plan.backoff_max = Duration(int_at(*j, "backoffMax", plan.backoff_max.count()));
