@@ -94,6 +94,11 @@ void WatchMachine::on_progress(std::string resource_version) {
   failures_in_a_row_ = 0;
 }
 
+void WatchMachine::on_bookmark(std::string resource_version) {
+  resource_version_ = std::move(resource_version);
+  failures_in_a_row_ = 0;
+}
+
 void WatchMachine::relist() {
   const bool watch_list = options_.watch_list && watch_list_known_ && watch_list_this_round_;
   state_ = watch_list ? WatchState::kWatchListing : WatchState::kListing;

@@ -80,8 +80,11 @@ class WatchMachine {
   void on_listed(std::string resource_version);
   // The bookmark that ends the initial events of a WatchList; the same stream goes on as a watch.
   void on_initial_events_end(std::string resource_version);
-  // A change was taken in, or a bookmark came.
+  // A change was taken in.
   void on_progress(std::string resource_version);
+  // A bookmark came. It moves the version, but a stream that brings nothing else is no better than
+  // a silent one.
+  void on_bookmark(std::string resource_version);
   // A list failed.
   void on_list_failed(const Status& status, TimePoint now, std::uint64_t chance);
   // A watch, or a WatchList before its end of initial events, is over. Ok: it ended cleanly.

@@ -261,7 +261,7 @@ void Watcher::on_change(Attempt& attempt, const WatchEvent& event) {
 void Watcher::on_bookmark(Attempt& attempt, const WatchEvent& event) {
   if (machine_.state() != WatchState::kWatchListing) {
     const auto order = compare_versions(event.resource_version, machine_.resource_version());
-    if (!order || *order >= 0) machine_.on_progress(std::string(event.resource_version));
+    if (!order || *order >= 0) machine_.on_bookmark(std::string(event.resource_version));
     return;
   }
   if (!event.initial_events_end) return;

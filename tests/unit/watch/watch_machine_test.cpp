@@ -151,6 +151,14 @@ TEST(WatchMachine, A_short_watch_with_an_event_does_not) {
   EXPECT_EQ(machine.next(0).delay, Duration(0));
 }
 
+TEST(WatchMachine, A_short_watch_that_brought_only_a_bookmark_backs_off) {
+  WatchMachine machine = watching_from("17");
+  machine.on_bookmark("18");
+  machine.on_watch_ended(kCleanEnd, milliseconds(10), kT0, 0);
+  EXPECT_EQ(machine.next(0).delay, milliseconds(800));
+  EXPECT_EQ(machine.next(0).resource_version, "18");
+}
+
 TEST(WatchMachine, Progress_counts_only_for_the_stream_it_came_on) {
   WatchMachine machine = watching_from("17");
   machine.on_progress("18");
