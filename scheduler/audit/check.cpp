@@ -249,7 +249,9 @@ bool PlanCheck::cluster_could_hold(const Known& task, const Queue& queue) const 
       if (fits < group.count) single.erase(zone);
     }
     if (sum < group.count) return false;
-    std::erase_if(single, [&](const std::string& z) { return !room[g].contains(z); });
+    std::erase_if(single, [&](const std::string& z) {
+      return !room[g].contains(z) || (!group.zone.empty() && group.zone != z);
+    });
   }
   return task.task.zone_policy != ZonePolicy::kSingle || !single.empty();
 }

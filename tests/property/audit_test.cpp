@@ -1,0 +1,177 @@
+// The auditor sees what is wrong: sound plans with one mistake seeded in each.
+#include <gtest/gtest.h>
+
+#include "scheduler/audit/audit.hpp"
+#include "tests/property/seeds.hpp"
+#include "tests/property/world.hpp"
+
+namespace sched::property {
+namespace {
+
+struct Mistake {
+  std::string name;
+  // Spoils a plan of at least one start; false when it cannot in this world.
+  std::function<bool(Plan&, World&)> make;
+};
+
+Start& any(Plan& plan, World& world) {
+  return plan.starts[static_cast<std::size_t>(
+      world.rng.below(static_cast<std::int64_t>(plan.starts.size())))];
+}
+
+std::vector<Mistake> mistakes() {
+  return {
+      {"a rank is missing",
+       [](Plan& p, World& w) {
+         any(p, w).placement.nodes.pop_back();
+         return true;
+       }},
+      {"a rank too many",
+       [](Plan& p, World& w) {
+         auto& nodes = any(p, w).placement.nodes;
+         nodes.push_back(nodes.front());
+         return true;
+       }},
+      {"a node that does not exist",
+       [](Plan& p, World& w) {
+         any(p, w).placement.nodes.back() = "nowhere";
+         return true;
+       }},
+      {"a start twice",
+       [](Plan& p, World&) {
+         p.starts.push_back(p.starts.front());
+         return true;
+       }},
+      {"an unknown task",
+       [](Plan& p, World& w) {
+         any(p, w).task = "nobody";
+         return true;
+       }},
+      {"another attempt",
+       [](Plan& p, World& w) {
+         ++any(p, w).attempt;
+         return true;
+       }},
+      {"another number of zones",
+       [](Plan& p, World& w) {
+         ++any(p, w).zones;
+         return true;
+       }},
+      {"a held task",
+       [](Plan& p, World& w) {
+         for (const auto& [uid, known] : w.tasks) {
+           if (!known.task.held || known.decision || known.ended) continue;
+           p.starts.front().task = uid;
+           p.starts.front().attempt = known.task.attempt;
+           return true;
+         }
+         return false;
+       }},
+      {"a cordoned or lost node",
+       [](Plan& p, World& w) {
+         for (const auto& [name, node] : w.nodes) {
+           if (node.ready && !node.unschedulable) continue;
+           any(p, w).placement.nodes.front() = name;
+           return true;
+         }
+         return false;
+       }},
+      {"a full node",
+       [](Plan& p, World& w) {
+         Start& start = any(p, w);
+         const Task& task = w.tasks.at(start.task).task;
+         if (task.groups[0].requests.extended_amount("nvidia.com/gpu") == 0) return false;
+         for (const auto& [name, node] : w.nodes) {
+           if (node.allocatable.extended_amount("nvidia.com/gpu") != 0) continue;
+           start.placement.nodes.front() = name;
+           return true;
+         }
+         return false;
+       }},
+      {"a zone that was not asked for",
+       [](Plan& p, World& w) {
+         for (Start& start : p.starts) {
+           const PodGroup& group = w.tasks.at(start.task).task.groups[0];
+           for (const auto& [name, node] : w.nodes) {
+             if (group.zone.empty() || node.zone == group.zone) continue;
+             start.placement.nodes.front() = name;
+             return true;
+           }
+         }
+         return false;
+       }},
+      {"a head that was passed",
+       [](Plan& p, World& w) {
+         for (std::size_t i = 0; i < p.starts.size(); ++i) {
+           const Task& first = w.tasks.at(p.starts[i].task).task;
+           const bool plain = first.zone_policy == ZonePolicy::kAny && first.max_zones == 0 &&
+                              first.max_latency_us == 0 && first.min_per_zone == 0;
+           if (!plain || w.queues.at(first.queue).strategy != Strategy::kFifo) continue;
+           for (std::size_t j = i + 1; j < p.starts.size(); ++j) {
+             if (w.tasks.at(p.starts[j].task).task.queue != first.queue) continue;
+             p.starts.erase(p.starts.begin() + static_cast<std::ptrdiff_t>(i));
+             return true;
+           }
+         }
+         return false;
+       }},
+  };
+}
+
+// Two small tasks in a strict queue, so that most plans have a pair that could be swapped.
+std::vector<Delta> strict_pair(World& world) {
+  Queue queue;
+  queue.name = "q1";
+  queue.strategy = Strategy::kFifo;
+  world.queues["q1"] = queue;
+  std::vector<Delta> deltas{QueueUpsert{queue}};
+  for (const char* uid : {"y", "z"}) {
+    Task task;
+    task.uid = uid;
+    task.queue = "q1";
+    task.submitted = world.now;
+    Resources request;
+    request.cpu_milli = 100;
+    request.pods = 1;
+    task.groups.push_back({"", 1, request});
+    world.tasks[uid].task = task;
+    deltas.push_back(TaskUpsert{task});
+  }
+  return deltas;
+}
+
+TEST(Audit, Every_seeded_mistake_is_found) {
+  std::map<std::string, int> made;
+  for (const std::uint64_t seed : seeds(400)) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    World world(seed);
+    Engine engine;
+    Auditor auditor;
+    const auto feed = [&](const std::vector<Delta>& deltas) {
+      for (const Delta& d : deltas) {
+        engine.apply(d);
+        auditor.apply(d);
+      }
+    };
+    feed(world.begin());
+    for (int i = 0; i < 40; ++i) feed(world.event(engine.plan(world.now).starts));
+    feed(strict_pair(world));
+    const Plan plan = engine.plan(world.now);
+    ASSERT_TRUE(auditor.check(plan, world.now).empty());
+    if (plan.starts.empty()) continue;
+    for (const Mistake& mistake : mistakes()) {
+      Plan wrong = plan;
+      if (!mistake.make(wrong, world)) continue;
+      ++made[mistake.name];
+      EXPECT_FALSE(auditor.check(wrong, world.now).empty()) << mistake.name;
+    }
+    if (HasFailure()) return;
+  }
+  if (std::getenv("FERMI_SEED") != nullptr) return;
+  for (const Mistake& mistake : mistakes()) {
+    EXPECT_GT(made[mistake.name], 3) << mistake.name << " was hardly ever tried";
+  }
+}
+
+}  // namespace
+}  // namespace sched::property
