@@ -23,9 +23,12 @@ inline constexpr std::int64_t kCelObjectBudget = 10'000'000;
 class CelProgram;
 using CelProgramRef = std::shared_ptr<const CelProgram>;
 
+enum class CelResult : std::uint8_t { kBool, kText };
+
 // Parses and checks one expression over `self` (of type `self`) and `oldSelf`. Errors: kInvalid;
 // the message names what is not understood and where.
-Result<CelProgramRef> compile_cel(std::string_view text, const Schema& self);
+Result<CelProgramRef> compile_cel(std::string_view text, const Schema& self,
+                                  CelResult wanted = CelResult::kBool);
 bool uses_old_self(const CelProgram& program);
 
 // Evaluates to a bool (a rule) or a string (a message expression). `old_self` may be null.

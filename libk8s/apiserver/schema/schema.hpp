@@ -54,13 +54,13 @@ struct Field {
   std::string description;
   int number = 0;            // field number in Kubernetes' protobuf messages; 0: none known
   bool required = false;     // must be there (or, for built-in kinds, must not be empty)
-  bool always = false;       // protobuf writes it even when absent or empty (proto2 non-pointer)
+  bool listed = false;       // named in OpenAPI's `required`, but not enforced
   bool retain_keys = false;  // strategic merge: keys that a patch does not list are dropped
 };
 
 // One `x-kubernetes-validations` rule.
 struct Rule {
-  std::string text, message, field_path, reason;
+  std::string text, message, message_text, field_path, reason;  // message_text: an expression
   std::shared_ptr<const CelProgram> program, message_program;
   bool uses_old = false;  // a transition rule: only looked at when there is an old value
 };
@@ -74,6 +74,8 @@ struct Schema {
   std::string type_name;
 
   std::map<std::string, Field, std::less<>> properties;
+  // Messages whose fields stand among `properties` (there with number 0): for protobuf only.
+  std::vector<Field> inlined;
   const Schema* items = nullptr;  // kArray: elements; kMap: values
   // The values of an object's properties that `properties` does not name; null: unknown ones are
   // pruned (or kept, when preserve_unknown).

@@ -1,4 +1,5 @@
-// JsonPath: the part of kubectl's JSONPath that printer columns use.
+// JsonPath: the part of kubectl's JSONPath that printer columns use. Here, below table/, because
+// the paths of a CRD are checked when it is applied.
 //
 // `.spec.x`, `.metadata.labels['a.b/c']`, `.items[0]`, `[-1]`, `[*]`, `[1:3]`, `..name` and
 // `.conditions[?(@.type=="Ready")].status` (==, !=, <, <=, >, >=). Pure, bounded.
@@ -12,7 +13,7 @@
 #include "libk8s/apiserver/schema/schema.hpp"
 #include "libk8s/base/status.hpp"
 
-namespace k8s::apiserver::table {
+namespace k8s::apiserver {
 
 class JsonPath {
  public:
@@ -36,4 +37,4 @@ class JsonPath {
   std::vector<Step> steps_;
 };
 
-}  // namespace k8s::apiserver::table
+}  // namespace k8s::apiserver
