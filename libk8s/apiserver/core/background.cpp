@@ -7,6 +7,7 @@
 #include "libk8s/apiserver/core/writer.hpp"
 #include "libk8s/base/log.hpp"
 #include "libk8s/codec/json.hpp"
+#include "libk8s/codec/rfc3339.hpp"
 
 namespace k8s::apiserver {
 namespace {
@@ -57,6 +58,19 @@ void strike_finalizer(Core& core, const ObjectPtr& stored, bool in_spec, const c
     log::warn("clean-up could not finish an object",
               {{"name", stored->id().name}, {"why", done.error().message}});
   }
+}
+
+// When an Event was last added to.
+WallTime last_seen(const Json& event) {
+  WallTime latest;
+  const std::string times[] = {string_at(object_at(event, "metadata"), "creationTimestamp"),
+                               string_at(event, "lastTimestamp"), string_at(event, "eventTime"),
+                               string_at(object_at(event, "series"), "lastObservedTime")};
+  for (const std::string& text : times) {
+    const auto time = parse_time(text);
+    if (time && *time > latest) latest = *time;
+  }
+  return latest;
 }
 
 std::vector<ObjectPtr> deleting(const Core& core, std::string_view resource) {
@@ -115,6 +129,20 @@ bool clean_crds(Core& core) {
     changed = true;
   }
   return changed;
+}
+
+void expire_events(Core& core) {
+  constexpr std::chrono::hours kKept{1};
+  const TypeRef type = core.registry.find("", "v1", "events");
+  if (type == nullptr) return;
+  const WallTime limit = core.options.now() - kKept;
+  std::vector<ObjectPtr> old;
+  for (const auto& [key, event] : core.store->all(type->storage)) {
+    if (last_seen(event->json()) < limit) old.push_back(event);
+  }
+  for (const ObjectPtr& event : old) {
+    (void)remove(core, WriteContext::internal(type, event->id().ns), event->id().name, {});
+  }
 }
 
 }  // namespace k8s::apiserver

@@ -36,7 +36,6 @@ struct Core {
   std::unique_ptr<Store> store;
   Registry registry;
   std::vector<std::weak_ptr<Watch>> watches;  // every open one, for bookmarks and deadlines
-  bool tick_due = true;                       // a background part has work
 
   std::string now_text() const;  // whole seconds, as metadata has it
   std::string random_uid() const;

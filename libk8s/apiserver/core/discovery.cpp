@@ -210,6 +210,10 @@ Reply plain_text(std::string text) {
 
 // ---- OpenAPI
 
+// Clients ask for ...spec.v2@v1.0+protobuf, which is no valid media type to answer with.
+constexpr std::string_view kV2ProtobufAnswer =
+    "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+
 Reply document(const http::Request& request, const std::string& text, std::string_view type,
                const std::string& tag) {
   http::Response response;
@@ -224,7 +228,7 @@ Reply openapi_v2(Core& core, const http::Request& request) {
   const std::string_view accept = request.headers.get("Accept");
   if (accept.find("proto-openapi.spec.v2") != std::string_view::npos) {
     const std::string& text = documents.v2_protobuf();
-    return document(request, text, openapi::kV2ProtobufType, text_hash(text));
+    return document(request, text, kV2ProtobufAnswer, text_hash(text));
   }
   const std::string& text = documents.v2_json();
   return document(request, text, "application/json", text_hash(text));

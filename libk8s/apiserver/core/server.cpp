@@ -23,6 +23,7 @@ namespace {
 
 // Work that `tick` does in one go before it asks to be called again.
 constexpr std::size_t kCollectorSteps = 500;
+constexpr std::chrono::minutes kExpiryPeriod{5};
 constexpr std::size_t kLongestTarget = 16 * 1024;
 
 class Server final : public ApiServer {
@@ -44,6 +45,7 @@ class Server final : public ApiServer {
   std::unique_ptr<Collector> collector_;
   bool clean_due_ = true;    // a namespace or CRD may be waiting for clean-up
   bool budgets_due_ = true;  // a Pod or budget has changed
+  WallTime next_expiry_;
 };
 
 // ---- calls
@@ -238,6 +240,10 @@ std::optional<WallTime> Server::tick() {
     if (budgets_due_) {
       refresh_budgets(core_);
       budgets_due_ = false;  // its own writes are no news
+    }
+    if (core_.options.now() >= next_expiry_) {
+      next_expiry_ = core_.options.now() + kExpiryPeriod;
+      expire_events(core_);
     }
   } catch (const std::exception& failure) {
     log::error("background work of the API server failed", {{"why", failure.what()}});

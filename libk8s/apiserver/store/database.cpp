@@ -1,6 +1,8 @@
 #include "libk8s/apiserver/store/database.hpp"
 
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include <array>
 
@@ -17,6 +19,12 @@ CREATE TABLE IF NOT EXISTS objects (
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT OR IGNORE INTO counters VALUES ('revision', 0);
 )";
+
+// Secrets lie in the file: nobody else may read it. SQLite gives its journal the same mode.
+void make_private(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd >= 0) ::close(fd);  // if it cannot be made, SQLite says why
+}
 
 void bind_text(sqlite3_stmt* statement, int index, std::string_view text) {
   // The caller's text outlives the step, so SQLite need not copy it.
@@ -44,6 +52,7 @@ void Database::EndStatement::operator()(sqlite3_stmt* statement) const {
 
 Result<Database> Database::open(const std::string& path) {
   Database database;
+  if (path != ":memory:") make_private(path);
   sqlite3* raw = nullptr;
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
   const int rc = sqlite3_open_v2(path.c_str(), &raw, flags, nullptr);
