@@ -1,0 +1,253 @@
+// Reads the typed part of a TrainingJob.
+#include "operator/api/training_job.hpp"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "libk8s/codec/json.hpp"
+#include "operator/api/duration.hpp"
+#include "operator/api/meta.hpp"
+#include "operator/api/task_queue.hpp"
+
+namespace fermi {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr IntRange kNodes{1, 4096};
+constexpr IntRange kGpus{0, 64};
+constexpr TextRule kLabelValue{1, 63};
+
+bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+
+// A letter, then small letters, digits and dashes, ending with none: good for a Service.
+bool is_service_name(const std::string& name) {
+  if (name.empty() || name.size() > 50 || name.front() < 'a' || name.front() > 'z') return false;
+  for (const char c : name)
+    if (!is_lower_or_digit(c) && c != '-') return false;
+  return name.back() != '-';
+}
+
+sched::ZonePolicy policy_of(std::string_view text) {
+  if (text == "Exact") return sched::ZonePolicy::kExact;
+  if (text == "Single") return sched::ZonePolicy::kSingle;
+  if (text == "SameRegion") return sched::ZonePolicy::kSameRegion;
+  if (text == "Spread") return sched::ZonePolicy::kSpread;
+  return sched::ZonePolicy::kAny;
+}
+
+// spec.resources and spec.gpusPerNode: what every Pod asks for unless its zone says otherwise.
+JobGroup read_resources(FieldReader& spec, TrainingJobSpec& out) {
+  FieldReader resources = spec.child("resources");
+  JobGroup base;
+  base.cpu_milli = resources.amount("cpu", "cpu");
+  base.memory = resources.amount("memory", "memory");
+  out.ephemeral_bytes = resources.amount("ephemeralStorage", "ephemeral-storage");
+  out.shm_bytes = resources.amount("shm", "memory");
+  base.gpus = resources.integer("gpus", 0, kGpus);
+  if (spec.has("gpusPerNode")) {
+    if (resources.has("gpus"))
+      spec.problem("gpusPerNode", "says the same as spec.resources.gpus; give one of them");
+    base.gpus = spec.integer("gpusPerNode", 0, kGpus);
+  }
+  return base;
+}
+
+void read_zones(FieldReader& scheduling, const JobGroup& base, TrainingJobSpec& out) {
+  scheduling.each("zones", 32, [&](FieldReader& zone) {
+    JobGroup group = base;
+    zone.require("zone");
+    zone.require("nodes");
+    group.zone = zone.text("zone", kLabelValue);
+    group.nodes = zone.integer("nodes", 1, kNodes);
+    group.gpus = zone.integer("gpusPerNode", base.gpus, kGpus);
+    if (const auto cpu = zone.amount("cpu", "cpu")) group.cpu_milli = cpu;
+    if (const auto memory = zone.amount("memory", "memory")) group.memory = memory;
+    for (const JobGroup& other : out.groups)
+      if (other.zone == group.zone && !group.zone.empty())
+        zone.problem("zone", "\"" + group.zone + "\" stands twice; give each zone once");
+    out.groups.push_back(std::move(group));
+  });
+}
+
+// The gang: either the split over zones, or so many nodes anywhere.
+void read_groups(FieldReader& spec, FieldReader& scheduling, TrainingJobSpec& out) {
+  JobGroup base = read_resources(spec, out);
+  read_zones(scheduling, base, out);
+  if (out.groups.empty()) {
+    base.nodes = spec.integer("nodes", 1, kNodes);
+    out.groups.push_back(std::move(base));
+    return;
+  }
+  for (const char* key : {"nodes", "gpusPerNode"})
+    if (spec.has(key))
+      spec.problem(key, "may not be given together with spec.scheduling.zones, which says it");
+  if (out.nodes() > kNodes.max)
+    scheduling.problem("zones", std::to_string(out.nodes()) + " nodes are not allowed; at most " +
+                                    std::to_string(kNodes.max) + " in all");
+}
+
+void read_tolerations(FieldReader& scheduling, JobScheduling& out) {
+  scheduling.each("tolerations", 32, [&](FieldReader& t) {
+    sched::Toleration toleration;
+    toleration.key = t.text("key", {0, 317});
+    toleration.op = t.choice("operator", "Equal", {"Exists", "Equal"});
+    toleration.value = t.text("value", {0, 63});
+    toleration.effect = t.choice("effect", "", {"NoSchedule", "PreferNoSchedule", "NoExecute"});
+    if (toleration.key.empty())
+      t.problem("key", "is missing; tolerating every taint is not allowed");
+    if (toleration.key == "node-role.kubernetes.io/control-plane" ||
+        toleration.key == "node-role.kubernetes.io/master")
+      t.refuse("key", "any taint but those of the control plane");
+    out.tolerations.push_back(std::move(toleration));
+  });
+}
+
+void read_zone_policy(FieldReader& scheduling, bool split, JobScheduling& out) {
+  const std::string policy = scheduling.choice("zonePolicy", split ? "Exact" : "Any",
+                                               {"Any", "Exact", "Single", "SameRegion", "Spread"});
+  out.zone_policy = policy_of(policy);
+  if (split && policy != "Exact")
+    scheduling.refuse("zonePolicy", "only Exact goes together with zones");
+  if (!split && policy == "Exact") scheduling.problem("zones", "needed with zonePolicy Exact");
+  if (split) out.zone_policy = sched::ZonePolicy::kExact;
+  out.max_zones = scheduling.integer("maxZones", 0, {1, 32});
+  out.min_per_zone = scheduling.integer("minPerZone", 0, {1, 4096});
+  out.max_skew = scheduling.integer("maxSkew", 0, {1, 4096});
+  for (const char* key : {"maxZones", "minPerZone"})
+    if (scheduling.has(key) && policy != "SameRegion")
+      scheduling.problem(key, "needs zonePolicy SameRegion");
+  if (scheduling.has("maxSkew") && policy != "Spread")
+    scheduling.problem("maxSkew", "needs zonePolicy Spread");
+  if (!scheduling.has("maxLatency")) return;
+  auto latency = parse_latency_us(scheduling.text("maxLatency", {1, 16}));
+  if (latency)
+    out.max_latency_us = *latency;
+  else
+    scheduling.problem("maxLatency", latency.status().message());
+}
+
+void read_scheduling(FieldReader& scheduling, bool split, JobScheduling& out) {
+  out.queue = scheduling.text("queue", kLabelValue, "default");
+  out.priority = tier_of(scheduling.choice("priority", "", {"High", "Medium", "Low"}));
+  out.priority_value = static_cast<std::int32_t>(
+      scheduling.integer("priorityValue", 0, {-2147483648LL, 2147483647LL}));
+  out.expected_duration_ns = scheduling.duration_ns("expectedDuration").value_or(0);
+  out.pool = scheduling.text("pool", kLabelValue);
+  out.gpu_model = scheduling.text("gpuModel", kLabelValue);
+  out.node_selector = scheduling.text_map("nodeSelector", 32, {0, 63});
+  read_tolerations(scheduling, out);
+  read_zone_policy(scheduling, split, out);
+}
+
+void read_retry(FieldReader retry, TrainingJobSpec& out) {
+  out.retry_limit = retry.integer("limit", out.retry_limit, {0, 1000});
+  out.retry_backoff_ns = retry.duration_ns("backoff").value_or(out.retry_backoff_ns);
+  retry.each("rules", 32, [&](FieldReader& rule) {
+    RetryRule read;
+    read.retry = rule.choice("action", "Fail", {"Retry", "Fail"}) == "Retry";
+    rule.require("action");
+    const Json& codes = rule.raw("exitCodes");
+    bool good = codes.is_array() && !codes.empty() && codes.size() <= 255;
+    for (const Json& code : good ? codes : Json::array()) {
+      good = good && code.is_number_integer() && code >= 1 && code <= 255;
+      if (good) read.exit_codes.push_back(code.get<std::int64_t>());
+    }
+    if (!good) rule.refuse("exitCodes", "a list of whole numbers from 1 to 255");
+    out.retry_rules.push_back(std::move(read));
+  });
+}
+
+void check_program(FieldReader& spec) {
+  spec.require("image");
+  spec.text("image", {1, 1024});
+  spec.texts("command", 256, {0, 65536});
+  if (spec.raw("command").is_array() && spec.raw("command").empty())
+    spec.refuse("command", "at least one text");
+  spec.texts("args", 1024, {0, 131072});
+  spec.text("script", {1, 131072});
+  for (const char* key : {"command", "args"})
+    if (spec.has("script") && spec.has(key))
+      spec.problem("script", std::string("may not be given together with spec.") + key);
+}
+
+TrainingJobSpec read_spec(FieldReader& spec) {
+  TrainingJobSpec out;
+  spec.choice("purpose", "training", {"training", "fine-tuning"});
+  spec.choice("parallelism", "", {"ddp", "fsdp", "pipeline", "tensor", "hybrid"});
+  spec.choice("successPolicy", "AllRanks", {"AllRanks"});
+  out.pytorch = spec.choice("framework", "Command", {"PyTorch", "Command"}) == "PyTorch";
+  check_program(spec);
+  if (!out.pytorch && !spec.has("command") && !spec.has("script"))
+    spec.problem("command", "framework Command needs spec.command or spec.script");
+  FieldReader scheduling = spec.child("scheduling");
+  read_groups(spec, scheduling, out);
+  const bool split = !out.groups.front().zone.empty() || out.groups.size() > 1;
+  read_scheduling(scheduling, split, out.scheduling);
+  out.processes_per_node = spec.integer("processesPerNode", 0, {1, 1024});
+  out.parameters = spec.text_map("parameters", 128, {0, 4096}, true);
+  for (const char* key : {"model", "dataset"}) spec.child(key).text("path", {0, 4096});
+  if (spec.has("checkpoint")) {
+    FieldReader checkpoint = spec.child("checkpoint");
+    checkpoint.require("path");
+    out.checkpoint_path = checkpoint.text("path", {1, 4096});
+    if (!out.checkpoint_path.empty() && out.checkpoint_path.front() != '/')
+      checkpoint.refuse("path", "an absolute path");
+    out.checkpoint_volume = checkpoint.text("volume", kLabelValue);
+  }
+  read_retry(spec.child("retry"), out);
+  out.suspend = spec.boolean("suspend", false);
+  out.active_deadline_ns = spec.duration_ns("activeDeadline");
+  out.ttl_after_finished_ns = spec.duration_ns("ttlAfterFinished");
+  return out;
+}
+
+}  // namespace
+
+k8s::Resource training_jobs() {
+  return {std::string(kGroup), std::string(kVersion), "trainingjobs", "TrainingJob", true};
+}
+
+std::int64_t TrainingJobSpec::nodes() const {
+  std::int64_t sum = 0;
+  for (const JobGroup& group : groups) sum += group.nodes;
+  return sum;
+}
+
+const JobGroup& TrainingJobSpec::group_of(std::int64_t rank) const {
+  for (const JobGroup& group : groups) {
+    if (rank < group.nodes) return group;
+    rank -= group.nodes;
+  }
+  return groups.back();
+}
+
+std::string JobPlacement::zone_of(std::int64_t rank) const {
+  for (const auto& [zone, count] : zones) {
+    if (rank < count) return zone;
+    rank -= count;
+  }
+  return "";
+}
+
+k8s::Result<TrainingJob> decode_training_job(const Json& object) {
+  auto meta = read_meta(object);
+  if (!meta) return meta.status();
+  TrainingJob out;
+  out.meta = std::move(*meta);
+  FieldReader root(object, "", out.problems);
+  if (!is_service_name(out.meta.name))
+    root.problem("metadata.name",
+                 shown(Json(out.meta.name)) +
+                     " is not allowed; at most 50 small letters, digits and dashes, beginning with "
+                     "a letter and not ending with a dash");
+  root.require("spec");
+  FieldReader spec = root.child("spec");
+  out.spec = read_spec(spec);
+  check_pod_parts(spec, out.spec.checkpoint_volume);
+  out.raw_spec = std::make_shared<const Json>(k8s::object_at(object, "spec"));
+  out.status = decode_training_job_status(k8s::object_at(object, "status"));
+  return out;
+}
+
+}  // namespace fermi

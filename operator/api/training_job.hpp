@@ -1,0 +1,146 @@
+// TrainingJob: a gang of Pods that start together or not at all.
+//
+// The typed part of the spec is what decisions are made of. What only travels into Pods (command,
+// environment, volumes, the Pod template) stays as JSON in `raw_spec`.
+// Decoding never fails for a wrong field: the field gets its default and `problems` one sentence
+// each. A job with problems is not scheduled and says so in its Accepted condition.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "libk8s/request/request.hpp"
+#include "libk8s/types/meta.hpp"
+#include "libk8s/watch/codec.hpp"
+#include "operator/api/api.hpp"
+#include "operator/api/field_reader.hpp"
+#include "scheduler/delta.hpp"
+
+namespace fermi {
+
+// Pods that are alike: `nodes` of them, in `zone` when it is not "".
+struct JobGroup {
+  std::string zone;
+  std::int64_t nodes = 1;
+  std::int64_t gpus = 0;                          // of each Pod
+  std::optional<std::int64_t> cpu_milli, memory;  // of each Pod
+  friend bool operator==(const JobGroup&, const JobGroup&) = default;
+};
+
+struct RetryRule {
+  std::vector<std::int64_t> exit_codes;
+  bool retry = false;
+  friend bool operator==(const RetryRule&, const RetryRule&) = default;
+};
+
+struct JobScheduling {
+  std::string queue = "default";
+  std::optional<sched::Tier> priority;  // absent: the queue's
+  std::int32_t priority_value = 0;
+  std::int64_t expected_duration_ns = 0;  // 0: not stated
+  std::string pool, gpu_model;
+  sched::ZonePolicy zone_policy = sched::ZonePolicy::kAny;
+  std::int64_t max_zones = 0, min_per_zone = 0, max_skew = 0, max_latency_us = 0;
+  k8s::StringMap node_selector;
+  std::vector<sched::Toleration> tolerations;
+  friend bool operator==(const JobScheduling&, const JobScheduling&) = default;
+};
+
+struct TrainingJobSpec {
+  bool pytorch = false;          // framework PyTorch; else Command
+  std::vector<JobGroup> groups;  // never empty; ranks are numbered in this order
+  std::optional<std::int64_t> ephemeral_bytes, shm_bytes;  // of each Pod
+  std::int64_t processes_per_node = 0;                     // 0: one per GPU, at least one
+  JobScheduling scheduling;
+  k8s::StringMap parameters;
+  std::string checkpoint_path, checkpoint_volume;
+  std::int64_t retry_limit = 3, retry_backoff_ns = 10'000'000'000;
+  std::vector<RetryRule> retry_rules;
+  bool suspend = false;
+  std::optional<std::int64_t> active_deadline_ns, ttl_after_finished_ns;
+
+  std::int64_t nodes() const;  // over all groups
+  // The group that a rank belongs to; ranks beyond the last fall into it.
+  const JobGroup& group_of(std::int64_t rank) const;
+};
+
+// Where an attempt goes. Written to the status before anything is made of it.
+struct JobPlacement {
+  std::int64_t attempt = 0;
+  std::int64_t epoch = 0;  // which leader decided
+  std::int64_t port = 0;   // of the rendezvous; 0: the usual one
+  k8s::WallTime decided_at;
+  std::vector<std::string> nodes;  // by rank
+  // Zones in the order of the ranks with the number of nodes in each; "" for nodes without zone.
+  std::vector<std::pair<std::string, std::int64_t>> zones;
+  std::string zone_of(std::int64_t rank) const;
+  friend bool operator==(const JobPlacement&, const JobPlacement&) = default;
+};
+
+// What comes once all Pods are gone, while the phase is Stopping.
+struct JobStopping {
+  Phase to = Phase::kNone;  // Pending, Stopped, Completed or Failed
+  std::string reason, message;
+  friend bool operator==(const JobStopping&, const JobStopping&) = default;
+};
+
+struct TimelineEntry {
+  k8s::WallTime time;
+  std::string from, to, why;
+  friend bool operator==(const TimelineEntry&, const TimelineEntry&) = default;
+};
+inline constexpr std::size_t kTimelineLength = 50;
+
+struct TrainingJobStatus {
+  std::int64_t observed_generation = 0;
+  Phase phase = Phase::kNone;
+  Conditions conditions;
+  std::string task_id, queue, priority;
+  std::int64_t queue_position = 0, tasks_ahead = 0;  // 0 and absent when it does not wait
+  std::optional<k8s::WallTime> observed_at;
+  std::string reason, message;
+  std::int64_t attempt = 0;
+  std::optional<JobPlacement> placement;
+  std::optional<JobStopping> stopping;
+  std::int64_t restarts = 0, disruptions = 0, start_failures = 0, preemptions = 0;
+  std::optional<std::int64_t> exit_code;
+  std::optional<k8s::WallTime> retry_at, submit_time, start_time, running_since, completion_time;
+  std::int64_t cost_per_hour_micros = 0, cost_micros = 0;
+  std::optional<k8s::WallTime> cost_accounted_at;
+  std::string currency;
+  std::vector<TimelineEntry> timeline;
+  friend bool operator==(const TrainingJobStatus&, const TrainingJobStatus&) = default;
+};
+
+struct TrainingJob {
+  k8s::ObjectMeta meta;
+  TrainingJobSpec spec;
+  TrainingJobStatus status;
+  std::shared_ptr<const nlohmann::json> raw_spec;  // never null
+  Problems problems;
+};
+
+k8s::Resource training_jobs();
+
+// kInvalid only for what has no name or uid.
+k8s::Result<TrainingJob> decode_training_job(const nlohmann::json& object);
+TrainingJobStatus decode_training_job_status(const nlohmann::json& status);
+nlohmann::json encode_status(const TrainingJobStatus& status);
+
+// The parts of the spec that only travel into Pods: what may not be said there. Adds to `problems`.
+void check_pod_parts(FieldReader& spec, const std::string& checkpoint_volume);
+void check_pod_template(FieldReader pod_template);
+
+}  // namespace fermi
+
+template <>
+struct k8s::Codec<fermi::TrainingJob> : k8s::JsonCodec<fermi::TrainingJob> {
+  static Resource resource() { return fermi::training_jobs(); }
+  static Result<fermi::TrainingJob> from_json(const nlohmann::json& object) {
+    return fermi::decode_training_job(object);
+  }
+};

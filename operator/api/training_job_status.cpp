@@ -1,0 +1,160 @@
+// The status of a TrainingJob as JSON, both ways. What is 0, "" or absent is not written.
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "libk8s/codec/json.hpp"
+#include "libk8s/codec/rfc3339.hpp"
+#include "operator/api/duration.hpp"
+#include "operator/api/training_job.hpp"
+
+namespace fermi {
+namespace {
+
+using Json = nlohmann::json;
+
+void put(Json& out, const char* key, const std::string& text) {
+  if (!text.empty()) out[key] = text;
+}
+void put(Json& out, const char* key, std::int64_t number) {
+  if (number != 0) out[key] = number;
+}
+void put(Json& out, const char* key, const std::optional<k8s::WallTime>& time) {
+  if (time) out[key] = k8s::format_time(*time);
+}
+
+Json encode(const JobPlacement& placement) {
+  Json zones = Json::array();
+  for (const auto& [zone, nodes] : placement.zones)
+    zones.push_back({{"zone", zone}, {"nodes", nodes}});
+  Json out = {{"attempt", placement.attempt},
+              {"epoch", placement.epoch},
+              {"decidedAt", k8s::format_time(placement.decided_at)},
+              {"zones", std::move(zones)},
+              {"nodes", placement.nodes}};
+  put(out, "port", placement.port);
+  return out;
+}
+
+JobPlacement decode_placement(const Json& from) {
+  JobPlacement out;
+  out.attempt = k8s::int_at(from, "attempt");
+  out.epoch = k8s::int_at(from, "epoch");
+  out.port = k8s::int_at(from, "port");
+  out.decided_at = time_at(from, "decidedAt").value_or(k8s::WallTime{});
+  for (const Json& node : k8s::array_at(from, "nodes"))
+    if (node.is_string()) out.nodes.push_back(node.get<std::string>());
+  for (const Json& zone : k8s::array_at(from, "zones"))
+    out.zones.emplace_back(k8s::string_at(zone, "zone"), k8s::int_at(zone, "nodes"));
+  return out;
+}
+
+Json encode(const TimelineEntry& entry) {
+  Json out = {{"time", k8s::format_time(entry.time)}, {"to", entry.to}};
+  put(out, "from", entry.from);
+  put(out, "why", entry.why);
+  return out;
+}
+
+void encode_times(const TrainingJobStatus& s, Json& out) {
+  put(out, "observedAt", s.observed_at);
+  put(out, "retryAt", s.retry_at);
+  put(out, "submitTime", s.submit_time);
+  put(out, "startTime", s.start_time);
+  put(out, "runningSince", s.running_since);
+  put(out, "completionTime", s.completion_time);
+  put(out, "costAccountedAt", s.cost_accounted_at);
+}
+
+void decode_times(const Json& from, TrainingJobStatus& out) {
+  out.observed_at = time_at(from, "observedAt");
+  out.retry_at = time_at(from, "retryAt");
+  out.submit_time = time_at(from, "submitTime");
+  out.start_time = time_at(from, "startTime");
+  out.running_since = time_at(from, "runningSince");
+  out.completion_time = time_at(from, "completionTime");
+  out.cost_accounted_at = time_at(from, "costAccountedAt");
+}
+
+std::int64_t micros_at(const Json& from, const char* key) {
+  auto micros = parse_micros(k8s::string_at(from, key));
+  return micros ? *micros : 0;
+}
+
+void decode_lists(const Json& from, TrainingJobStatus& out) {
+  out.conditions = decode_conditions(k8s::array_at(from, "conditions"));
+  for (const Json& entry : k8s::array_at(from, "timeline"))
+    out.timeline.push_back({time_at(entry, "time").value_or(k8s::WallTime{}),
+                            k8s::string_at(entry, "from"), k8s::string_at(entry, "to"),
+                            k8s::string_at(entry, "why")});
+  if (k8s::has(from, "placement"))
+    out.placement = decode_placement(k8s::object_at(from, "placement"));
+  const Json& stopping = k8s::object_at(from, "stopping");
+  if (!stopping.empty())
+    out.stopping =
+        JobStopping{phase_of(k8s::string_at(stopping, "to")), k8s::string_at(stopping, "reason"),
+                    k8s::string_at(stopping, "message")};
+}
+
+void encode_lists(const TrainingJobStatus& s, Json& out) {
+  if (!s.conditions.empty()) out["conditions"] = encode_conditions(s.conditions);
+  for (const TimelineEntry& entry : s.timeline) out["timeline"].push_back(encode(entry));
+  if (s.placement) out["placement"] = encode(*s.placement);
+  if (!s.stopping) return;
+  out["stopping"]["to"] = name(s.stopping->to);
+  put(out["stopping"], "reason", s.stopping->reason);
+  put(out["stopping"], "message", s.stopping->message);
+}
+
+}  // namespace
+
+Json encode_status(const TrainingJobStatus& s) {
+  Json out = Json::object();
+  put(out, "observedGeneration", s.observed_generation);
+  put(out, "phase", std::string(name(s.phase)));
+  put(out, "taskId", s.task_id);
+  put(out, "queue", s.queue);
+  put(out, "priority", s.priority);
+  put(out, "queuePosition", s.queue_position);
+  if (s.queue_position != 0) out["tasksAhead"] = s.tasks_ahead;
+  put(out, "reason", s.reason);
+  put(out, "message", s.message);
+  out["attempt"] = s.attempt;
+  out["restarts"] = s.restarts;
+  put(out, "disruptions", s.disruptions);
+  put(out, "startFailures", s.start_failures);
+  put(out, "preemptions", s.preemptions);
+  if (s.exit_code) out["exitCode"] = *s.exit_code;
+  if (!s.currency.empty()) out["costPerHour"] = format_micros(s.cost_per_hour_micros);
+  if (!s.currency.empty()) out["costAccumulated"] = format_micros(s.cost_micros);
+  put(out, "currency", s.currency);
+  encode_times(s, out);
+  encode_lists(s, out);
+  return out;
+}
+
+TrainingJobStatus decode_training_job_status(const Json& from) {
+  TrainingJobStatus s;
+  s.observed_generation = k8s::int_at(from, "observedGeneration");
+  s.phase = phase_of(k8s::string_at(from, "phase"));
+  s.task_id = k8s::string_at(from, "taskId");
+  s.queue = k8s::string_at(from, "queue");
+  s.priority = k8s::string_at(from, "priority");
+  s.queue_position = k8s::int_at(from, "queuePosition");
+  s.tasks_ahead = k8s::int_at(from, "tasksAhead");
+  s.reason = k8s::string_at(from, "reason");
+  s.message = k8s::string_at(from, "message");
+  s.attempt = k8s::int_at(from, "attempt");
+  s.restarts = k8s::int_at(from, "restarts");
+  s.disruptions = k8s::int_at(from, "disruptions");
+  s.start_failures = k8s::int_at(from, "startFailures");
+  s.preemptions = k8s::int_at(from, "preemptions");
+  if (k8s::has(from, "exitCode")) s.exit_code = k8s::int_at(from, "exitCode");
+  s.cost_per_hour_micros = micros_at(from, "costPerHour");
+  s.cost_micros = micros_at(from, "costAccumulated");
+  s.currency = k8s::string_at(from, "currency");
+  decode_times(from, s);
+  decode_lists(from, s);
+  return s;
+}
+
+}  // namespace fermi

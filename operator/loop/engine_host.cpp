@@ -1,0 +1,105 @@
+#include "operator/loop/engine_host.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "libk8s/base/log.hpp"
+#include "scheduler/journal/journal.hpp"
+
+namespace fermi {
+namespace {
+
+constexpr std::size_t kStartsPerPass = 1000;
+constexpr k8s::Duration kAfterViolation = std::chrono::seconds(10);
+
+}  // namespace
+
+EngineHost::EngineHost(k8s::Loop& loop, Metrics& metrics, Options options)
+    : loop_(loop), metrics_(metrics), options_(std::move(options)) {
+  if (options_.journal) options_.journal(sched::journal_header());
+}
+
+EngineHost::~EngineHost() { loop_.cancel(timer_); }
+
+bool EngineHost::apply(const sched::Delta& delta) {
+  if (!engine_.apply(delta)) return false;
+  auditor_.apply(delta);
+  if (options_.journal) options_.journal(sched::encode(delta));
+  arrange(options_.batch_delay);
+  return true;
+}
+
+void EngineHost::open() {
+  open_ = true;
+  arrange(options_.batch_delay);
+}
+
+void EngineHost::close() {
+  open_ = false;
+  loop_.cancel(timer_);
+  timer_ = k8s::TimerId::kNone;
+}
+
+void EngineHost::arrange(k8s::Duration delay) {
+  if (!open_) return;
+  const k8s::TimePoint due = loop_.now() + delay;
+  if (timer_ != k8s::TimerId::kNone) {
+    if (due_ <= due) return;
+    loop_.cancel(timer_);
+  }
+  due_ = due;
+  timer_ = loop_.after(delay, [this] {
+    timer_ = k8s::TimerId::kNone;
+    pass();
+  });
+}
+
+void EngineHost::pass() {
+  const k8s::TimePoint began = loop_.now();
+  const sched::Time at = now();
+  const sched::Plan plan = engine_.plan(at, kStartsPerPass);
+  ++metrics_.plans;
+  metrics_.plan_duration.observe((loop_.now() - began).count() / 1000);
+  if (options_.journal && !plan.starts.empty())
+    options_.journal(sched::encode(
+        sched::PlanRecord{at, static_cast<std::int64_t>(kStartsPerPass), plan.starts}));
+  const std::vector<sched::Start> starts = sound(plan, at);
+  for (const sched::Start& start : starts) carry_out(start);
+  // A plan that was cut off goes on at once; one that the auditor stopped is made anew later.
+  if (starts.size() != plan.starts.size())
+    arrange(kAfterViolation);
+  else if (starts.size() == kStartsPerPass)
+    arrange(k8s::Duration(0));
+  if (const auto next = engine_.next_time(at))
+    arrange(k8s::Duration(std::max<std::int64_t>(next->ns - at.ns, 1)));
+  if (options_.planned) options_.planned();
+}
+
+std::vector<sched::Start> EngineHost::sound(const sched::Plan& plan, sched::Time at) {
+  if (plan.starts.empty() || auditor_.check(plan, at).empty()) return plan.starts;
+  // One bad start must not stop all others for ever: each is looked at by itself, beside those
+  // before it that are sound.
+  sched::Plan good;
+  for (const sched::Start& start : plan.starts) {
+    good.starts.push_back(start);
+    const std::vector<std::string> violations = auditor_.check(good, at);
+    if (violations.empty()) continue;
+    good.starts.pop_back();
+    ++metrics_.plan_rejections;
+    k8s::log::error("the audit stopped a start",
+                    {{"task", start.task}, {"violation", violations.front()}});
+  }
+  return good.starts;
+}
+
+void EngineHost::carry_out(const sched::Start& start) {
+  apply(sched::Assume{start.task, start.attempt, start.placement});
+  if (options_.accept(start)) {
+    ++metrics_.decisions;
+    return;
+  }
+  k8s::log::error("a start of a task that nobody knows", {{"task", start.task}});
+  apply(sched::TaskRemove{start.task});
+}
+
+}  // namespace fermi

@@ -1,0 +1,68 @@
+// EngineHost: owns the engine. Deltas go in, plans come out, every step is journalled.
+//
+//   apply(delta)   at once, so that questions are answered as of now; a plan follows a moment later
+//   plan           never before `open`. The auditor, which keeps tables of its own, checks it; what
+//                  it objects to is not carried out. Each start is assumed, then handed to `accept`
+//   wake           when the engine says that time alone may change the plan (a back-off that ends)
+//
+// The engine calls nobody and reads no clock: time comes from the loop, here, with each plan.
+// Threads: the loop's.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "libk8s/base/loop.hpp"
+#include "operator/report/metrics.hpp"
+#include "scheduler/audit/audit.hpp"
+#include "scheduler/engine.hpp"
+
+namespace fermi {
+
+class EngineHost {
+ public:
+  struct Options {
+    k8s::Duration batch_delay{};
+    std::function<void(std::string_view line)> journal;  // may be null
+    // Takes over a start that has been assumed; false: nobody knows the task, and it is removed.
+    std::function<bool(const sched::Start&)> accept;
+    // After each pass, with or without starts.
+    std::function<void()> planned;
+  };
+
+  EngineHost(k8s::Loop& loop, Metrics& metrics, Options options);
+  ~EngineHost();
+  EngineHost(const EngineHost&) = delete;
+  EngineHost& operator=(const EngineHost&) = delete;
+
+  // True when it changed something.
+  bool apply(const sched::Delta& delta);
+  // From now on plans are made.
+  void open();
+  // No more plans.
+  void close();
+
+  const sched::Engine& engine() const { return engine_; }
+  sched::Time now() const { return {loop_.wall_now().ns}; }
+
+ private:
+  void arrange(k8s::Duration delay);
+  void pass();
+  // The starts that the auditor has nothing against, in order.
+  std::vector<sched::Start> sound(const sched::Plan& plan, sched::Time at);
+  void carry_out(const sched::Start& start);
+
+  k8s::Loop& loop_;
+  Metrics& metrics_;
+  Options options_;
+  sched::Engine engine_;
+  sched::Auditor auditor_;
+  bool open_ = false;
+  k8s::TimerId timer_ = k8s::TimerId::kNone;
+  k8s::TimePoint due_;
+};
+
+}  // namespace fermi

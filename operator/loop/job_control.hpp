@@ -1,0 +1,104 @@
+// JobControl: all TrainingJobs of one leader's term.
+//
+// For each job it keeps two sides in step with what stands in the job's status:
+//   - the engine: `sync` feeds it the deltas that make its picture of the task that of the status
+//     (waits, holds a place, runs, has ended). Decisions that another leader wrote are taken over
+//     if their room is still free, and taken back if not.
+//   - the cluster: a work queue brings each job whose situation changed to `work`, which asks the
+//     machine for one step, carries it out, and comes back for the next.
+//
+// A decision of the engine is first only in memory (`decided`), then written to the status, and
+// dropped if the job has changed meanwhile. Threads: the loop's.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "libk8s/workqueue/work_queue.hpp"
+#include "operator/commit/job_committer.hpp"
+#include "operator/loop/overlay.hpp"
+#include "operator/loop/position_budget.hpp"
+#include "operator/loop/world.hpp"
+
+namespace fermi {
+
+class JobControl {
+ public:
+  JobControl(World& world, PodBook& pods);
+  ~JobControl();
+
+  // Takes in every job of the cache; decisions that stand in statuses are kept without question.
+  void rebuild();
+
+  void on_job(const k8s::Informer<TrainingJob>::Event& event);
+  // A Pod of this owner changed.
+  void on_pod(const std::string& owner_uid);
+  void on_node(const std::string& name);
+  // The rules of a queue changed, or it came or went.
+  void on_queue(const std::string& name);
+  void on_config();
+
+  // The engine decided about a job; false when there is no such job.
+  bool accept(const sched::Start& start);
+  // After a pass of the engine: new jobs may be written about, and positions have moved.
+  void on_planned();
+
+  // As the engine was told of it, or null.
+  const sched::Task* task(const std::string& uid) const;
+
+  void stop(std::function<void()> drained);
+  std::size_t pending() const { return queue_.waiting() + queue_.processing(); }
+
+ private:
+  struct Record;
+  using RecordRef = std::shared_ptr<Record>;
+
+  void learn(const TrainingJob& job, bool rebuilding);
+  RecordRef record_of(const TrainingJob& job);
+  void drop(const std::string& uid);
+
+  // --- the engine's side (job_sync.cpp)
+  void sync(Record& r, const TrainingJob& job, bool rebuilding);
+  void sync_waiting(Record& r, const TrainingJob& job, const sched::Task& task);
+  void sync_placed(Record& r, const TrainingJob& job, const sched::Task& task, bool rebuilding);
+  void sync_ended(Record& r);
+  void tell_task(Record& r, const sched::Task& task);
+  void release(Record& r, const TrainingJob& job, const char* why);
+  void index_nodes(Record& r, const std::vector<std::string>& nodes);
+  bool has_room(const TrainingJob& job, const JobPlacement& placement) const;
+  std::int64_t free_port(const Record& r) const;
+  std::shared_ptr<const TaskQueue> queue_of(const TrainingJob& job) const;
+
+  // --- the cluster's side
+  void work(const std::string& key, k8s::WorkQueue::Finish finish);
+  JobFacts facts_of(Record& r, const TrainingJob& job);
+  bool is_overdue(Record& r, const JobFacts& facts);
+  std::optional<Waiting> waiting_of(const Record& r, const TrainingJob& job) const;
+  void carry_out(RecordRef r, std::shared_ptr<const TrainingJob> job, Step step,
+                 k8s::WorkQueue::Finish finish);
+  void write(RecordRef r, std::shared_ptr<const TrainingJob> job, WriteStatus step,
+             k8s::WorkQueue::Finish finish);
+  void written(Record& r, const TrainingJob& before, const WriteStatus& step);
+  void tell_people(const TrainingJob& job, const std::vector<Notice>& notices);
+  void refresh();
+
+  World& world_;
+  PodBook& pods_;
+  Overlay<TrainingJob> jobs_;
+  JobCommitter committer_;
+  PositionBudget budget_;
+  std::map<std::string, RecordRef> records_;              // by uid
+  std::map<std::string, std::string> uids_;               // by key
+  std::map<std::string, std::set<std::string>> on_node_;  // uids by node
+  std::set<std::string> fresh_;                           // keys that wait for a first plan
+  std::set<std::string> heads_;                           // keys last seen among the first
+  std::string sweep_after_;                               // uid where the sweep goes on
+  std::size_t sweep_left_ = 0;                            // records still to be looked at
+  k8s::TimerId refresh_timer_ = k8s::TimerId::kNone;
+  k8s::WorkQueue queue_;  // last: it must go first
+};
+
+}  // namespace fermi

@@ -1,0 +1,35 @@
+// What JobControl keeps of one job. For job_control.cpp and job_sync.cpp only.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "operator/loop/job_control.hpp"
+
+namespace fermi {
+
+struct JobControl::Record {
+  std::string key, uid;
+
+  // What the engine has been told.
+  std::optional<sched::Task> sent;
+  std::optional<std::pair<std::int64_t, std::vector<std::string>>> told;  // attempt, nodes by rank
+  bool confirmed = false;
+  bool ended = false;
+  std::string tier;
+
+  // The engine's decision, not yet in the status.
+  std::optional<JobPlacement> decided;
+  std::int64_t decided_cost = 0;
+
+  std::shared_ptr<JobMemory> memory = std::make_shared<JobMemory>();
+  std::int64_t port = 0;
+  // Since when the current attempt may be made and bound.
+  std::int64_t starting_attempt = -1;
+  k8s::TimePoint starting_since;
+  // Its place in the budget of position writes.
+  std::optional<k8s::TimePoint> position_slot;
+};
+
+}  // namespace fermi

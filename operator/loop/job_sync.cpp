@@ -1,0 +1,174 @@
+// The engine's side of JobControl: statuses -> deltas.
+#include <algorithm>
+
+#include "libk8s/base/log.hpp"
+#include "operator/loop/job_record.hpp"
+#include "operator/translate/job_pod.hpp"
+#include "operator/translate/objects.hpp"
+#include "operator/translate/placement.hpp"
+#include "operator/translate/resources.hpp"
+
+namespace fermi {
+namespace {
+
+constexpr std::int64_t kFirstPort = 20'000, kPorts = 10'000;
+
+bool holds_place(const TrainingJob& job) {
+  const Phase phase = job.status.phase;
+  return job.status.placement.has_value() &&
+         (phase == Phase::kStarting || phase == Phase::kRunning || phase == Phase::kStopping);
+}
+
+// FNV-1a: the same everywhere, so that a port does not depend on the standard library.
+std::uint64_t hash_of(const std::string& text) {
+  std::uint64_t hash = 14695981039346656037ULL;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  return hash;
+}
+
+}  // namespace
+
+std::shared_ptr<const TaskQueue> JobControl::queue_of(const TrainingJob& job) const {
+  return world_.caches.queues.get(job.spec.scheduling.queue);
+}
+
+void JobControl::sync(Record& r, const TrainingJob& job, bool rebuilding) {
+  if (is_terminal(job.status.phase)) return sync_ended(r);
+  const bool waits = !holds_place(job);
+  if (waits && (job.meta.deleting() || !job.problems.empty())) {
+    r.decided.reset();
+    if (r.sent) world_.engine.apply(sched::TaskRemove{r.uid});
+    index_nodes(r, {});
+    r.sent.reset();
+    r.told.reset();
+    return;
+  }
+  const auto queue = queue_of(job);
+  const sched::Task task = to_engine(job, queue.get(), world_.config);
+  r.tier = tier_name(task.tier);
+  if (waits)
+    sync_waiting(r, job, task);
+  else
+    sync_placed(r, job, task, rebuilding);
+}
+
+void JobControl::sync_waiting(Record& r, const TrainingJob& job, const sched::Task& task) {
+  // The decision that is being written was made for the task as it was.
+  if (r.decided && r.sent && *r.sent == task) return;
+  if (r.told) release(r, job, r.decided ? "the task changed" : "taken back");
+  r.decided.reset();
+  tell_task(r, task);
+}
+
+void JobControl::sync_placed(Record& r, const TrainingJob& job, const sched::Task& task,
+                             bool rebuilding) {
+  const JobPlacement& placement = *job.status.placement;
+  const std::pair wanted{placement.attempt, placement.nodes};
+  if (r.decided && placement.attempt == r.decided->attempt && placement.nodes == r.decided->nodes)
+    r.decided.reset();
+  if (r.told != wanted) {
+    const bool same_room = r.told && r.told->second == placement.nodes;
+    if (r.told) release(r, job, "decided anew");
+    r.decided.reset();
+    tell_task(r, task);
+    if (!rebuilding && !same_room && !has_room(job, placement)) {
+      r.memory->refusal = "the room of this decision had been given away";
+      return;
+    }
+    world_.engine.apply(sched::Assume{r.uid, placement.attempt, {placement.nodes}});
+    index_nodes(r, placement.nodes);
+    r.told = wanted;
+    r.confirmed = false;
+  }
+  r.port = placement.port;
+  if (job.status.phase == Phase::kRunning && !r.confirmed) {
+    const k8s::WallTime since = job.status.running_since.value_or(world_.loop.wall_now());
+    world_.engine.apply(sched::Confirm{r.uid, {since.ns}});
+    r.confirmed = true;
+  }
+}
+
+void JobControl::sync_ended(Record& r) {
+  r.decided.reset();
+  if (r.sent && !r.ended) world_.engine.apply(sched::TaskEnd{r.uid});
+  r.ended = true;
+  index_nodes(r, {});
+  r.told.reset();
+  r.port = 0;
+}
+
+void JobControl::tell_task(Record& r, const sched::Task& task) {
+  if (r.sent && *r.sent == task) return;
+  world_.engine.apply(sched::TaskUpsert{task});
+  r.sent = task;
+}
+
+void JobControl::release(Record& r, const TrainingJob& job, const char* why) {
+  const std::int64_t not_before = job.status.retry_at ? job.status.retry_at->ns : 0;
+  world_.engine.apply(sched::Reject{r.uid, why, {not_before}});
+  index_nodes(r, {});
+  r.told.reset();
+  r.confirmed = false;
+}
+
+void JobControl::index_nodes(Record& r, const std::vector<std::string>& nodes) {
+  if (r.told)
+    for (const std::string& node : r.told->second) {
+      const auto at = on_node_.find(node);
+      if (at == on_node_.end()) continue;
+      at->second.erase(r.uid);
+      if (at->second.empty()) on_node_.erase(at);
+    }
+  for (const std::string& node : nodes) on_node_[node].insert(r.uid);
+}
+
+bool JobControl::has_room(const TrainingJob& job, const JobPlacement& placement) const {
+  std::map<std::string, sched::Resources> wanted;
+  for (std::size_t i = 0; i < placement.nodes.size(); ++i) {
+    const auto rank = static_cast<std::int64_t>(i);
+    add(wanted[placement.nodes[i]], pod_to_engine(effective_requests(job, rank, world_.config)));
+  }
+  return std::all_of(wanted.begin(), wanted.end(), [this](const auto& entry) {
+    const auto node = world_.node(entry.first);
+    const auto used = world_.engine.engine().used(entry.first);
+    if (node == nullptr || !used) return false;
+    sched::Resources sum = *used;
+    add(sum, entry.second);
+    return fits(sum, to_engine(node->allocatable));
+  });
+}
+
+std::int64_t JobControl::free_port(const Record& r) const {
+  if (!world_.options.local_mode) return 0;
+  std::set<std::int64_t> taken;
+  for (const auto& [uid, other] : records_)
+    if (uid != r.uid && other->port != 0) taken.insert(other->port);
+  auto offset = static_cast<std::int64_t>(hash_of(r.uid) % kPorts);
+  for (std::int64_t i = 0; i < kPorts; ++i, offset = (offset + 1) % kPorts)
+    if (taken.count(kFirstPort + offset) == 0) return kFirstPort + offset;
+  return 0;
+}
+
+const sched::Task* JobControl::task(const std::string& uid) const {
+  const auto found = records_.find(uid);
+  return found != records_.end() && found->second->sent ? &*found->second->sent : nullptr;
+}
+
+bool JobControl::accept(const sched::Start& start) {
+  const auto found = records_.find(start.task);
+  if (found == records_.end()) return false;
+  Record& r = *found->second;
+  const auto job = jobs_.get(r.key);
+  if (job == nullptr || job->meta.uid != r.uid) return false;
+  r.told = {start.attempt, start.placement.nodes};
+  r.confirmed = false;
+  index_nodes(r, start.placement.nodes);
+  r.port = free_port(r);
+  const auto node = [this](const std::string& name) { return world_.node(name); };
+  r.decided = to_placement(start, {world_.epoch, r.port, world_.loop.wall_now()}, node);
+  r.decided_cost = gang_hourly_micros(*job, *r.decided, world_.config, node);
+  queue_.add(r.key);
+  return true;
+}
+
+}  // namespace fermi

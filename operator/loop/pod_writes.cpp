@@ -1,0 +1,227 @@
+// What is written about plain Pods: why they wait, holds, Bindings.
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "libk8s/base/log.hpp"
+#include "libk8s/codec/rfc3339.hpp"
+#include "libk8s/request/request.hpp"
+#include "operator/loop/pod_control.hpp"
+#include "operator/reconcile/failure.hpp"
+#include "scheduler/reason.hpp"
+
+namespace fermi {
+namespace {
+
+using Json = nlohmann::json;
+using Verdict = k8s::WorkQueue::Verdict;
+
+constexpr std::size_t kAtOnce = 16;
+constexpr k8s::Duration kSayAgain = std::chrono::seconds(10);
+
+std::string namespace_of(const std::string& key) { return key.substr(0, key.find('/')); }
+std::string name_of(const std::string& key) { return key.substr(key.find('/') + 1); }
+
+// The stable word before the sentence: it alone decides whether something new is to be said.
+std::string word_of(const std::string& why) { return why.substr(0, why.find(':')); }
+
+}  // namespace
+
+void PodControl::work(const std::string& id, Finish finish) {
+  const auto found = batches_.find(id);
+  if (found == batches_.end()) return finish(Verdict::done());
+  const BatchRef batch = found->second;
+  if (batch->nodes.empty())
+    work_forming(batch, std::move(finish));
+  else
+    work_placed(batch, std::move(finish));
+}
+
+void PodControl::work_forming(const BatchRef& batch, Finish finish) {
+  const sched::Engine& engine = world_.engine.engine();
+  if (engine.state(batch->id) != sched::TaskState::kWaiting) return finish(Verdict::done());
+  const sched::Reason reason = engine.explain(batch->id, world_.engine.now());
+  if (reason.code == sched::ReasonCode::kNone) return finish(Verdict::done());
+  const std::string why = std::string(sched::name(reason.code)) + ": " + sched::sentence(reason);
+  if (why == batch->said) return finish(Verdict::done());
+  const k8s::TimePoint now = world_.loop.now();
+  const bool news = word_of(why) != word_of(batch->said);
+  if (!news && now < batch->said_at + kSayAgain)
+    return finish(Verdict::again_after(batch->said_at + kSayAgain - now));
+  if (!batch->slot) batch->slot = budget_.take(now);
+  if (now < *batch->slot) return finish(Verdict::again_after(*batch->slot - now));
+  batch->slot.reset();
+  say_why(batch, why, std::move(finish));
+}
+
+void PodControl::say_why(const BatchRef& batch, const std::string& why, Finish finish) {
+  // Those that say it already (a leader before us wrote it) are left alone.
+  std::vector<Member> silent;
+  for (const Member& member : batch->members) {
+    const PodRef pod = pod_of(member);
+    const k8s::PodCondition* said = pod == nullptr ? nullptr : pod->condition("PodScheduled");
+    if (pod != nullptr && (said == nullptr || said->message != why)) silent.push_back(member);
+  }
+  batch->said = why;
+  batch->said_at = world_.loop.now();
+  const Json status = {
+      {"conditions",
+       Json::array({{{"type", "PodScheduled"},
+                     {"status", "False"},
+                     {"reason", "Unschedulable"},
+                     {"message", why.substr(0, 1024)},
+                     {"lastTransitionTime", k8s::format_time(world_.loop.wall_now())}}})}};
+  auto failed = std::make_shared<bool>(false);
+  in_batches(
+      silent.size(), kAtOnce,
+      [this, silent, status, failed](std::size_t i, std::function<void(bool)> next) {
+        ++world_.metrics.position_writes;
+        patch_status(silent[i], status, true, [failed, next](const k8s::Status& end) {
+          *failed = *failed || end.next() == k8s::Next::kRetry;
+          next(true);
+        });
+      },
+      [batch, failed, finish = std::move(finish)] {
+        if (*failed) batch->said.clear();
+        finish(*failed ? Verdict::retry() : Verdict::done());
+      });
+}
+
+void PodControl::patch_status(const Member& member, Json status, bool strategic,
+                              std::function<void(k8s::Status)> done) {
+  const auto type = strategic ? k8s::PatchType::kStrategicMerge : k8s::PatchType::kMerge;
+  const Json patch = {{"metadata", {{"uid", member.uid}}}, {"status", std::move(status)}};
+  ++world_.metrics.status_writes;
+  world_.writer.send(k8s::request::patch(k8s::resources::pods(), namespace_of(member.key),
+                                         name_of(member.key), "status", type, patch),
+                     [this, done = std::move(done)](k8s::Result<Json> answer) {
+                       if (answer)
+                         if (auto pod = k8s::Codec<k8s::Pod>::from_json(*answer))
+                           pods_.observe(std::make_shared<const k8s::Pod>(std::move(*pod)));
+                       done(answer.status());
+                     });
+}
+
+void PodControl::work_placed(const BatchRef& batch, Finish finish) {
+  std::vector<std::size_t> unheld, unbound;
+  for (std::size_t i = 0; i < batch->members.size(); ++i) {
+    const PodRef pod = pod_of(batch->members[i]);
+    if (pod == nullptr || pod->meta.deleting()) {
+      give_up(batch, "a member is gone");
+      return finish(Verdict::done());
+    }
+    if (!pod->node_name.empty()) continue;
+    unbound.push_back(i);
+    if (pod->nominated_node != batch->nodes[i]) unheld.push_back(i);
+  }
+  if (unbound.empty()) return finish(Verdict::done());
+  const bool overdue = world_.loop.now() - batch->placed_at >= world_.options.bind_deadline;
+  if (batch->refusal || overdue) return take_back(batch, std::move(finish));
+  // One Pod alone needs no hold: there is nothing that could be half done.
+  if (!unheld.empty() && batch->members.size() > 1)
+    return nominate(batch, std::move(unheld), std::move(finish));
+  bind(batch, std::move(unbound), std::move(finish));
+}
+
+void PodControl::nominate(const BatchRef& batch, std::vector<std::size_t> ranks, Finish finish) {
+  auto retry = std::make_shared<bool>(false);
+  in_batches(
+      ranks.size(), kAtOnce,
+      [this, batch, ranks, retry](std::size_t i, std::function<void(bool)> next) {
+        const std::size_t rank = ranks[i];
+        patch_status(batch->members[rank], {{"nominatedNodeName", batch->nodes[rank]}}, false,
+                     [batch, retry, next](const k8s::Status& end) {
+                       if (end.next() == k8s::Next::kFixInput) batch->refusal = end.message();
+                       *retry = *retry || !end.is_ok();
+                       next(true);
+                     });
+      },
+      [retry, finish = std::move(finish)] {
+        finish(*retry ? Verdict::retry() : Verdict::again_after(k8s::Duration(0)));
+      });
+}
+
+void PodControl::bind(const BatchRef& batch, std::vector<std::size_t> ranks, Finish finish) {
+  auto retry = std::make_shared<bool>(false);
+  in_batches(
+      ranks.size(), kAtOnce,
+      [this, batch, ranks, retry](std::size_t i, std::function<void(bool)> next) {
+        bind_one(batch, ranks[i], retry, std::move(next));
+      },
+      [retry, finish = std::move(finish)] {
+        finish(*retry ? Verdict::retry() : Verdict::again_after(k8s::Duration(0)));
+      });
+}
+
+void PodControl::bind_one(const BatchRef& batch, std::size_t rank, std::shared_ptr<bool> retry,
+                          std::function<void(bool)> next) {
+  const Member member = batch->members[rank];
+  const std::string ns = namespace_of(member.key), name = name_of(member.key);
+  const std::string node = batch->nodes[rank];
+  const Json body = {{"apiVersion", "v1"},
+                     {"kind", "Binding"},
+                     {"metadata",
+                      {{"name", name},
+                       {"namespace", ns},
+                       {"uid", member.uid},
+                       {"annotations", {{annotation::kEpoch, std::to_string(world_.epoch)}}}}},
+                     {"target", {{"apiVersion", "v1"}, {"kind", "Node"}, {"name", node}}}};
+  world_.writer.send(k8s::request::post(k8s::resources::pods(), ns, name, "binding", body),
+                     [this, batch, member, ns, name, node, retry,
+                      next = std::move(next)](k8s::Result<Json> answer) {
+                       const k8s::Status status = answer.status();
+                       if (status.is_ok()) {
+                         ++world_.metrics.binds;
+                         bound_[member.uid] = node;
+                         return next(true);
+                       }
+                       *retry = true;
+                       if (status.next() == k8s::Next::kFixInput) batch->refusal = status.message();
+                       if (status.next() != k8s::Next::kReread) return next(false);
+                       // Bound by somebody else, gone, or an answer that was lost: the Pod itself
+                       // tells.
+                       world_.writer.send(
+                           k8s::request::get(k8s::resources::pods(), ns, name),
+                           [this, next](k8s::Result<Json> read) {
+                             if (read)
+                               if (auto pod = k8s::Codec<k8s::Pod>::from_json(*read))
+                                 pods_.observe(std::make_shared<const k8s::Pod>(std::move(*pod)));
+                             next(true);
+                           });
+                     });
+}
+
+// The batch cannot be bound whole. What is bound and has a controller is deleted, so that it comes
+// again; a Pod without one is never deleted by us. The rest loses its hold and waits again.
+void PodControl::take_back(const BatchRef& batch, Finish finish) {
+  ++world_.metrics.taken_back;
+  Failures& failed = failures_[batch->group];
+  failed.not_before = world_.loop.wall_now() + k8s::Duration(start_backoff_ns(++failed.count));
+  const std::string why = batch->refusal.value_or("it could not be bound as a whole in time");
+  k8s::log::warn("pods taken back", {{"group", batch->group}, {"why", why}});
+  std::vector<PodRef> members;
+  for (const Member& member : batch->members)
+    if (const PodRef pod = pod_of(member)) members.push_back(pod);
+  const auto undo = [this](const PodRef& pod, std::function<void(bool)> next) {
+    const auto then = [next](const k8s::Status&) { next(true); };
+    if (pod->node_name.empty())
+      return patch_status({pod->meta.key(), pod->meta.uid}, {{"nominatedNodeName", nullptr}}, false,
+                          then);
+    if (pod->meta.controller() == nullptr) return next(true);
+    k8s::DeleteOptions options;
+    options.uid = pod->meta.uid;
+    world_.writer.send(
+        k8s::request::remove(k8s::resources::pods(), pod->meta.ns, pod->meta.name, options),
+        [then](k8s::Result<Json> answer) { then(answer.status()); });
+  };
+  in_batches(
+      members.size(), kAtOnce,
+      [members, undo](std::size_t i, std::function<void(bool)> next) {
+        undo(members[i], std::move(next));
+      },
+      [this, batch, finish = std::move(finish)] {
+        if (batches_.count(batch->id) != 0) give_up(batch, "taken back");
+        finish(Verdict::done());
+      });
+}
+
+}  // namespace fermi

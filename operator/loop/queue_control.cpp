@@ -1,0 +1,194 @@
+#include "operator/loop/queue_control.hpp"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "libk8s/request/request.hpp"
+#include "operator/translate/objects.hpp"
+#include "operator/translate/resources.hpp"
+
+namespace fermi {
+namespace {
+
+using Json = nlohmann::json;
+using Verdict = k8s::WorkQueue::Verdict;
+
+constexpr std::size_t kShownHead = 20;
+constexpr k8s::Duration kPeriod = std::chrono::seconds(1);
+constexpr k8s::Duration kSettle = std::chrono::milliseconds(200);
+
+k8s::WorkQueue::Options queue_options() {
+  k8s::WorkQueue::Options out;
+  out.workers = 4;
+  out.retry.first = std::chrono::milliseconds(50);
+  out.retry.cap = std::chrono::seconds(30);
+  return out;
+}
+
+bool same_rules(const TaskQueue& a, const TaskQueue& b) {
+  return a.meta.uid == b.meta.uid && a.spec == b.spec && a.problems == b.problems &&
+         a.meta.deleting() == b.meta.deleting();
+}
+
+Json precondition(const TaskQueue& queue) {
+  return {{"uid", queue.meta.uid}, {"resourceVersion", queue.meta.resource_version}};
+}
+
+}  // namespace
+
+QueueControl::QueueControl(World& world, std::function<void(const std::string&)> rules_changed)
+    : world_(world),
+      rules_changed_(std::move(rules_changed)),
+      queues_(world.caches.queues),
+      queue_(world.loop, queue_options(),
+             [this](const std::string& key, k8s::WorkQueue::Finish finish) {
+               work(key, std::move(finish));
+             }) {}
+
+QueueControl::~QueueControl() { world_.loop.cancel(refresh_timer_); }
+
+void QueueControl::rebuild() {
+  std::map<std::string, std::shared_ptr<const TaskQueue>> in_order;
+  world_.caches.queues.for_each(
+      [&](const std::shared_ptr<const TaskQueue>& queue) { in_order[queue->meta.name] = queue; });
+  for (const auto& [name, queue] : in_order) {
+    world_.engine.apply(sched::QueueUpsert{to_engine(*queue, world_.config)});
+    queue_.add(name);
+  }
+}
+
+void QueueControl::on_queue(const k8s::Informer<TaskQueue>::Event& event) {
+  if (event.after == nullptr) {
+    const std::string& name = event.before->meta.name;
+    world_.engine.apply(sched::QueueRemove{name});
+    world_.metrics.queues.erase(name);
+    written_at_.erase(name);
+    rules_changed_(name);
+    return;
+  }
+  const std::string& name = event.after->meta.name;
+  if (event.before == nullptr || !same_rules(*event.before, *event.after)) {
+    world_.engine.apply(sched::QueueUpsert{to_engine(*event.after, world_.config)});
+    rules_changed_(name);
+  }
+  queue_.add(name);
+}
+
+void QueueControl::on_planned() {
+  if (refresh_timer_ != k8s::TimerId::kNone) return;
+  refresh_timer_ = world_.loop.after(kSettle, [this] {
+    refresh_timer_ = k8s::TimerId::kNone;
+    world_.caches.queues.for_each(
+        [this](const std::shared_ptr<const TaskQueue>& queue) { queue_.add(queue->meta.name); });
+  });
+}
+
+void QueueControl::stop(std::function<void()> drained) {
+  world_.loop.cancel(refresh_timer_);
+  queue_.stop();
+  queue_.on_drained(std::move(drained));
+}
+
+void QueueControl::work(const std::string& key, k8s::WorkQueue::Finish finish) {
+  const auto queue = queues_.get(key);
+  if (queue == nullptr) return finish(Verdict::done());
+  const QueueFacts facts = facts_of(*queue);
+  world_.metrics.queues[key] = {facts.pending, facts.running};
+  const QueueStep step = next_step(facts);
+  if (const auto* finalizers = std::get_if<SetFinalizers>(&step))
+    return set_finalizers(*queue, *finalizers, std::move(finish));
+  const auto* status = std::get_if<WriteQueueStatus>(&step);
+  if (status == nullptr) return finish(Verdict::done());
+  const k8s::TimePoint now = world_.loop.now();
+  const auto last = written_at_.find(key);
+  if (last != written_at_.end() && now < last->second + kPeriod)
+    return finish(Verdict::again_after(last->second + kPeriod - now));
+  written_at_[key] = now;
+  write_status(*queue, *status, std::move(finish));
+}
+
+QueueFacts QueueControl::facts_of(const TaskQueue& queue) const {
+  const sched::Engine& engine = world_.engine.engine();
+  const sched::Engine::QueueFigures figures = engine.figures(queue.meta.name);
+  QueueFacts facts;
+  facts.queue = &queue;
+  facts.pending = figures.pending;
+  facts.running = figures.running;
+  facts.used = to_quantities(figures.used);
+  facts.gpus_used = figures.used.extended_amount(world_.config.gpu_resource);
+  facts.gpus_total = gpus_at_most(queue);
+  facts.now = world_.loop.wall_now();
+  std::int64_t position = 0;
+  for (const std::string& uid : engine.head(queue.meta.name, kShownHead)) {
+    const sched::Task* task = world_.task(uid);
+    if (task == nullptr) continue;
+    facts.head.push_back({++position, task->kind, task->ns, task->name, uid});
+  }
+  return facts;
+}
+
+// The queue's maximum, or else what all nodes have that it may use.
+std::int64_t QueueControl::gpus_at_most(const TaskQueue& queue) const {
+  const auto maximum = queue.spec.maximum.find(world_.config.gpu_resource);
+  if (maximum != queue.spec.maximum.end()) return maximum->second;
+  const auto allows = [](const std::vector<std::string>& list, std::string_view value) {
+    return list.empty() || std::find(list.begin(), list.end(), value) != list.end();
+  };
+  std::int64_t sum = 0;
+  world_.caches.nodes.for_each([&](const std::shared_ptr<const k8s::Node>& node) {
+    const auto gpus = node->allocatable.find(world_.config.gpu_resource);
+    if (gpus == node->allocatable.end()) return;
+    if (allows(queue.spec.zones, node->meta.label(label::kNodeZone)) &&
+        allows(queue.spec.pools, node->meta.label(label::kPool)) &&
+        allows(queue.spec.gpu_models, node->meta.label(label::kNodeGpuModel)))
+      sum += gpus->second;
+  });
+  return sum;
+}
+
+void QueueControl::set_finalizers(const TaskQueue& queue, const SetFinalizers& step,
+                                  k8s::WorkQueue::Finish finish) {
+  Json metadata = precondition(queue);
+  metadata["finalizers"] = step.finalizers;
+  world_.writer.send(
+      k8s::request::patch(task_queues(), "", queue.meta.name, "", k8s::PatchType::kMerge,
+                          {{"metadata", std::move(metadata)}}),
+      [this, name = queue.meta.name, finish = std::move(finish)](k8s::Result<Json> answer) {
+        on_answer(name, answer, finish);
+      });
+}
+
+void QueueControl::write_status(const TaskQueue& queue, const WriteQueueStatus& step,
+                                k8s::WorkQueue::Finish finish) {
+  const bool first = queue.status.observed_generation == 0;
+  const Json before = first ? Json::object() : encode_status(queue.status);
+  const Json patch = {{"metadata", precondition(queue)},
+                      {"status", merge_diff(before, encode_status(step.status))}};
+  ++world_.metrics.status_writes;
+  world_.writer.send(k8s::request::patch(task_queues(), "", queue.meta.name, "status",
+                                         k8s::PatchType::kMerge, patch),
+                     [this, name = queue.meta.name, finish = std::move(finish)](
+                         k8s::Result<Json> answer) { on_answer(name, answer, finish); });
+}
+
+void QueueControl::on_answer(const std::string& name, const k8s::Result<Json>& answer,
+                             const k8s::WorkQueue::Finish& finish) {
+  if (answer) {
+    // The last finalizer's removal answers with the object as it was when it went.
+    auto queue = decode_task_queue(*answer);
+    const bool going = queue && queue->meta.deleting() && queue->meta.finalizers.empty();
+    if (queue && !going) queues_.observe(std::make_shared<const TaskQueue>(std::move(*queue)));
+    return finish(going ? Verdict::done() : Verdict::again_after(k8s::Duration(0)));
+  }
+  if (answer.status().code() == k8s::Code::kNotFound) return finish(Verdict::done());
+  if (answer.status().next() != k8s::Next::kReread) return finish(Verdict::retry());
+  world_.writer.send(k8s::request::get(task_queues(), "", name),
+                     [this, finish](k8s::Result<Json> read) {
+                       if (read)
+                         if (auto queue = decode_task_queue(*read))
+                           queues_.observe(std::make_shared<const TaskQueue>(std::move(*queue)));
+                       finish(Verdict::retry());
+                     });
+}
+
+}  // namespace fermi

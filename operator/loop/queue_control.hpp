@@ -1,0 +1,48 @@
+// QueueControl: all TaskQueues of one leader's term: rules to the engine, figures to the status.
+//
+// Figures follow the engine at most once a second for each queue, and only where they changed.
+// Threads: the loop's.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "libk8s/workqueue/work_queue.hpp"
+#include "operator/loop/overlay.hpp"
+#include "operator/loop/world.hpp"
+#include "operator/reconcile/queue_machine.hpp"
+
+namespace fermi {
+
+class QueueControl {
+ public:
+  // `rules_changed` is called with the name of a queue whose rules changed, came or went.
+  QueueControl(World& world, std::function<void(const std::string&)> rules_changed);
+  ~QueueControl();
+
+  void rebuild();
+  void on_queue(const k8s::Informer<TaskQueue>::Event& event);
+  void on_planned();
+  void stop(std::function<void()> drained);
+
+ private:
+  void work(const std::string& key, k8s::WorkQueue::Finish finish);
+  QueueFacts facts_of(const TaskQueue& queue) const;
+  std::int64_t gpus_at_most(const TaskQueue& queue) const;
+  void set_finalizers(const TaskQueue& queue, const SetFinalizers& step,
+                      k8s::WorkQueue::Finish finish);
+  void write_status(const TaskQueue& queue, const WriteQueueStatus& step,
+                    k8s::WorkQueue::Finish finish);
+  void on_answer(const std::string& name, const k8s::Result<nlohmann::json>& answer,
+                 const k8s::WorkQueue::Finish& finish);
+
+  World& world_;
+  std::function<void(const std::string&)> rules_changed_;
+  Overlay<TaskQueue> queues_;
+  std::map<std::string, k8s::TimePoint> written_at_;
+  k8s::TimerId refresh_timer_ = k8s::TimerId::kNone;
+  k8s::WorkQueue queue_;
+};
+
+}  // namespace fermi

@@ -1,0 +1,125 @@
+#include "operator/loop/term.hpp"
+
+#include <map>
+#include <utility>
+
+#include "libk8s/base/log.hpp"
+#include "operator/translate/objects.hpp"
+
+namespace fermi {
+
+Term::Term(Context context)
+    : context_(std::move(context)),
+      guarded_(context_.loop, context_.transport, context_.may_write),
+      client_(context_.loop, guarded_),
+      writer_(client_, context_.metrics),
+      events_(context_.loop, client_,
+              {.controller = "fermi-cluster.com/operator",
+               .instance = context_.options.identity,
+               .may_write = context_.may_write}),
+      engine_(context_.loop, context_.metrics,
+              {.batch_delay = context_.options.batch_delay,
+               .journal = context_.options.journal,
+               .accept =
+                   [this](const sched::Start& start) {
+                     return jobs_.accept(start) || plain_.accept(start);
+                   },
+               .planned =
+                   [this] {
+                     jobs_.on_planned();
+                     plain_.on_planned();
+                     queues_.on_planned();
+                   }}),
+      world_{context_.loop, context_.options, context_.metrics, context_.caches, context_.config,
+             engine_,       writer_,          events_,          context_.epoch,  {}},
+      pods_(context_.caches.pods),
+      jobs_(world_, pods_),
+      plain_(world_),
+      queues_(world_, [this](const std::string& name) {
+        jobs_.on_queue(name);
+        plain_.on_queue(name);
+      }) {
+  world_.task = [this](const std::string& uid) -> const sched::Task* {
+    const sched::Task* task = jobs_.task(uid);
+    return task != nullptr ? task : plain_.task(uid);
+  };
+  rebuild();
+}
+
+void Term::rebuild() {
+  engine_.apply(context_.config.engine);
+  // The order of a cache means nothing; the journal and the engine get one that does.
+  std::map<std::string, std::shared_ptr<const k8s::Node>> nodes;
+  context_.caches.nodes.for_each([&](const auto& node) { nodes[node->meta.name] = node; });
+  for (const auto& [name, node] : nodes) engine_.apply(sched::NodeUpsert{to_engine(*node)});
+  queues_.rebuild();
+  jobs_.rebuild();
+  plain_.rebuild();
+  std::map<std::string, std::shared_ptr<const k8s::Pod>> pods;
+  context_.caches.pods.for_each([&](const auto& pod) { pods[pod->meta.uid] = pod; });
+  for (const auto& [uid, pod] : pods) take_pod(*pod);
+  k8s::log::info("took over", {{"epoch", std::to_string(context_.epoch)},
+                               {"nodes", std::to_string(nodes.size())},
+                               {"pods", std::to_string(pods.size())}});
+  engine_.open();
+}
+
+void Term::on_node(const k8s::Informer<k8s::Node>::Event& event) {
+  const std::string& name = (event.after ? event.after : event.before)->meta.name;
+  if (event.after == nullptr) {
+    engine_.apply(sched::NodeRemove{name});
+  } else {
+    // Heartbeats and the like change nothing that matters here.
+    const sched::Node after = to_engine(*event.after);
+    if (event.before != nullptr && to_engine(*event.before) == after) return;
+    engine_.apply(sched::NodeUpsert{after});
+  }
+  jobs_.on_node(name);
+}
+
+void Term::take_pod(const k8s::Pod& pod) {
+  auto occupied = to_engine(pod);
+  if (!occupied) return;
+  auto rank = job_rank(pod);
+  if (!rank) rank = plain_.rank_of(pod);
+  if (rank) {
+    occupied->task = rank->task;
+    occupied->attempt = rank->attempt;
+    occupied->rank = rank->rank;
+  }
+  engine_.apply(std::move(*occupied));
+}
+
+void Term::on_pod(const k8s::Informer<k8s::Pod>::Event& event) {
+  pods_.on_event(event);
+  plain_.on_pod(event);
+  if (event.after != nullptr && event.after->occupies())
+    take_pod(*event.after);
+  else if (event.before != nullptr && event.before->occupies())
+    engine_.apply(sched::PodRemove{event.before->meta.uid});
+  for (const auto& pod : {event.before, event.after})
+    if (pod != nullptr && pod->meta.controller() != nullptr)
+      jobs_.on_pod(pod->meta.controller()->uid);
+}
+
+void Term::on_queue(const k8s::Informer<TaskQueue>::Event& event) { queues_.on_queue(event); }
+
+void Term::on_job(const k8s::Informer<TrainingJob>::Event& event) { jobs_.on_job(event); }
+
+void Term::on_config() {
+  engine_.apply(context_.config.engine);
+  jobs_.on_config();
+}
+
+void Term::stop(std::function<void()> drained) {
+  engine_.close();
+  auto left = std::make_shared<int>(3);
+  const auto one = [left, drained = std::move(drained)] {
+    if (--*left == 0) drained();
+  };
+  jobs_.stop(one);
+  plain_.stop(one);
+  queues_.stop(one);
+}
+
+}  // namespace fermi

@@ -1,0 +1,68 @@
+// Term: everything that a leader has and does, from taking over to losing the lease.
+//
+// Made when the lease is held and every cache is synced; it rebuilds the engine from the caches, in
+// an order in which nothing is booked twice: configuration, nodes, queues, tasks with the decisions
+// that stand in their statuses, then Pods. Only then does it plan. Destroying it is a crash:
+// nothing more is sent and nothing calls back. Threads: the loop's.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "operator/commit/guarded_transport.hpp"
+#include "operator/loop/job_control.hpp"
+#include "operator/loop/pod_control.hpp"
+#include "operator/loop/queue_control.hpp"
+#include "operator/loop/world.hpp"
+
+namespace fermi {
+
+class Term {
+ public:
+  struct Context {
+    k8s::Loop& loop;
+    k8s::http::Transport& transport;
+    const Options& options;
+    Metrics& metrics;
+    Caches caches;
+    const Configuration& config;
+    std::int64_t epoch = 0;
+    std::function<bool()> may_write;
+  };
+
+  explicit Term(Context context);
+  Term(const Term&) = delete;
+  Term& operator=(const Term&) = delete;
+
+  void on_node(const k8s::Informer<k8s::Node>::Event& event);
+  void on_pod(const k8s::Informer<k8s::Pod>::Event& event);
+  void on_queue(const k8s::Informer<TaskQueue>::Event& event);
+  void on_job(const k8s::Informer<TrainingJob>::Event& event);
+  // The configuration object was replaced in place.
+  void on_config();
+
+  // Begins nothing new; `drained` is called when no write is under way any more.
+  void stop(std::function<void()> drained);
+
+  const sched::Engine& engine() const { return engine_.engine(); }
+  std::size_t pending() const { return jobs_.pending() + plain_.pending(); }
+
+ private:
+  void rebuild();
+  void take_pod(const k8s::Pod& pod);
+
+  Context context_;
+  GuardedTransport guarded_;
+  k8s::Client client_;
+  Writer writer_;
+  k8s::EventRecorder events_;
+  EngineHost engine_;
+  World world_;
+  PodBook pods_;
+  JobControl jobs_;
+  PodControl plain_;
+  QueueControl queues_;
+};
+
+}  // namespace fermi

@@ -1,0 +1,49 @@
+// World: what one leader's term works with. Plain references, put together once in Term.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "libk8s/base/loop.hpp"
+#include "libk8s/events/event_recorder.hpp"
+#include "libk8s/types/codec.hpp"
+#include "libk8s/watch/informer.hpp"
+#include "operator/api/task_queue.hpp"
+#include "operator/api/training_job.hpp"
+#include "operator/commit/writer.hpp"
+#include "operator/loop/engine_host.hpp"
+#include "operator/operator.hpp"
+#include "operator/report/metrics.hpp"
+#include "operator/translate/configuration.hpp"
+
+namespace fermi {
+
+// The caches of the whole operator; they outlive terms.
+struct Caches {
+  k8s::Informer<k8s::Node>& nodes;
+  k8s::Informer<k8s::Pod>& pods;
+  k8s::Informer<TaskQueue>& queues;
+  k8s::Informer<TrainingJob>& jobs;
+};
+
+struct World {
+  k8s::Loop& loop;
+  const Options& options;
+  Metrics& metrics;
+  Caches caches;
+  const Configuration& config;
+  EngineHost& engine;
+  Writer& writer;
+  k8s::EventRecorder& events;
+  std::int64_t epoch = 0;
+  // The task as the engine was told of it, or null.
+  std::function<const sched::Task*(const std::string& uid)> task;
+
+  std::shared_ptr<const k8s::Node> node(const std::string& name) const {
+    return caches.nodes.get(name);
+  }
+};
+
+}  // namespace fermi

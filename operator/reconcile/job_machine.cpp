@@ -1,0 +1,368 @@
+#include "operator/reconcile/job_machine.hpp"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "operator/api/duration.hpp"
+#include "operator/reconcile/failure.hpp"
+#include "operator/reconcile/job_status.hpp"
+#include "operator/translate/job_pod.hpp"
+#include "operator/translate/objects.hpp"
+
+namespace fermi {
+namespace {
+
+using PodRef = std::shared_ptr<const k8s::Pod>;
+
+constexpr std::int64_t kKeepRoomNs = 60 * kNsPerSecond;
+constexpr std::int64_t kHourNs = 3600 * kNsPerSecond;
+
+bool is_live(const k8s::Pod& pod) { return !pod.finished(); }
+
+// The Pods of the current attempt by rank, and those of other attempts.
+struct Gang {
+  std::vector<PodRef> ranks;  // null where there is none
+  std::vector<PodRef> others;
+};
+
+Gang sort_out(const JobFacts& v) {
+  Gang gang;
+  const auto& placement = v.job->status.placement;
+  gang.ranks.resize(placement ? placement->nodes.size() : 0);
+  for (const PodRef& pod : v.pods) {
+    const auto at = job_rank(*pod);
+    const bool current = at && placement && at->attempt == placement->attempt && at->rank >= 0 &&
+                         static_cast<std::size_t>(at->rank) < gang.ranks.size();
+    if (current)
+      gang.ranks[static_cast<std::size_t>(at->rank)] = pod;
+    else
+      gang.others.push_back(pod);
+  }
+  return gang;
+}
+
+// Those of `pods` that nobody deletes yet, or that nobody is left to stop.
+std::vector<Doomed> to_delete(const JobFacts& v, const std::vector<PodRef>& pods,
+                              bool finished_too) {
+  std::vector<Doomed> out;
+  for (const PodRef& pod : pods) {
+    if (pod == nullptr || (!finished_too && !is_live(*pod))) continue;
+    const bool orphaned =
+        !pod->node_name.empty() && v.node_state(pod->node_name) == NodeState::kGone;
+    if (!pod->meta.deleting() || orphaned) out.push_back({pod->meta.name, pod->meta.uid, orphaned});
+  }
+  return out;
+}
+
+bool any_left(const std::vector<PodRef>& pods, bool finished_too) {
+  return std::any_of(pods.begin(), pods.end(), [finished_too](const PodRef& pod) {
+    return pod != nullptr && (finished_too || is_live(*pod));
+  });
+}
+
+// Deletes what is left of `pods`, or waits for it to go; nothing when nothing is left.
+std::optional<Step> clear_away(const JobFacts& v, const std::vector<PodRef>& pods,
+                               bool finished_too) {
+  if (!any_left(pods, finished_too)) return std::nullopt;
+  std::vector<Doomed> doomed = to_delete(v, pods, finished_too);
+  if (doomed.empty()) return Wait{};
+  return DeletePods{std::move(doomed)};
+}
+
+// --- ends of an attempt
+
+// To `to`, by way of Stopping when there are Pods to stop first.
+Step stop(const JobFacts& v, Draft d, Phase to, std::string_view reason, std::string_view message) {
+  const bool finished_too = to == Phase::kPending || to == Phase::kStopped;
+  if (any_left(v.pods, finished_too)) {
+    begin_stop(d, to, reason, message);
+    return d.done();
+  }
+  if (to == Phase::kStopped)
+    suspend(d);
+  else if (to == Phase::kPending)
+    requeue(d, reason, message);
+  else
+    fail(d, reason, message);
+  return d.done();
+}
+
+// A start that did not come to run: back into the line, at the old submit time, after a wait.
+Step take_back(const JobFacts& v, std::string_view reason, std::string_view message) {
+  Draft d(v);
+  ++d.status.start_failures;
+  const std::int64_t wait = start_backoff_ns(d.status.start_failures);
+  d.status.retry_at = whole_seconds(v.now + k8s::Duration(wait));
+  return stop(v, std::move(d), Phase::kPending, reason, message);
+}
+
+Step after_exit(const JobFacts& v, const Failure& failure, bool nodes_good) {
+  const TrainingJobSpec& spec = v.job->spec;
+  Draft d(v);
+  d.status.exit_code = failure.exit_code;
+  if (!may_retry(spec, failure.exit_code))
+    return stop(v, std::move(d), Phase::kFailed, failure.reason,
+                failure.message + "; this exit code is not tried again");
+  if (d.status.restarts >= spec.retry_limit)
+    return stop(v, std::move(d), Phase::kFailed, "RetryLimitReached",
+                failure.message + "; it was tried again " + std::to_string(d.status.restarts) +
+                    " times, which is the limit");
+  ++d.status.restarts;
+  const std::int64_t wait = backoff_ns(spec.retry_backoff_ns, d.status.restarts);
+  const k8s::WallTime at = v.now + k8s::Duration(wait);
+  const std::string message = failure.message + "; retry " + std::to_string(d.status.restarts) +
+                              " of " + std::to_string(spec.retry_limit) + " in " +
+                              format_duration(wait);
+  if (wait <= kKeepRoomNs && nodes_good) {
+    restart_in_place(d, at, "Restarting", message);
+    return d.done();
+  }
+  d.status.retry_at = whole_seconds(at);
+  return stop(v, std::move(d), Phase::kPending, "Restarting", message);
+}
+
+// --- what goes wrong with a gang
+
+struct Trouble {
+  std::vector<Failure> failures;
+  bool nodes_good = true;
+};
+
+void look_at_node(const JobFacts& v, const k8s::Pod& pod, std::int64_t rank, Trouble& out) {
+  if (pod.node_name.empty() || pod.phase == k8s::PodPhase::kSucceeded) return;
+  const NodeState state = v.node_state(pod.node_name);
+  if (state == NodeState::kReady) return;
+  out.nodes_good = false;
+  if (state == NodeState::kNotReady) return;  // it may come back: the cluster decides when not
+  out.failures.push_back(
+      {Cause::kDisruption,
+       rank,
+       0,
+       {},
+       "NodeLost",
+       "node " + pod.node_name + " of rank " + std::to_string(rank) + " is gone"});
+}
+
+Trouble trouble_of(const JobFacts& v, const Gang& gang, bool missing_counts) {
+  Trouble out;
+  for (std::size_t i = 0; i < gang.ranks.size(); ++i) {
+    const auto rank = static_cast<std::int64_t>(i);
+    const PodRef& pod = gang.ranks[i];
+    if (pod == nullptr) {
+      if (missing_counts)
+        out.failures.push_back({Cause::kDeleted,
+                                rank,
+                                0,
+                                {},
+                                "PodDeleted",
+                                "the Pod of rank " + std::to_string(rank) + " was deleted"});
+      continue;
+    }
+    look_at_node(v, *pod, rank, out);
+    if (pod->phase == k8s::PodPhase::kFailed) {
+      out.failures.push_back(why_failed(*pod, rank));
+    } else if (pod->meta.deleting() && is_live(*pod)) {
+      const k8s::PodCondition* target = pod->condition("DisruptionTarget");
+      const bool evicted = target != nullptr && target->status == "True";
+      out.failures.push_back({evicted ? Cause::kDisruption : Cause::kDeleted,
+                              rank,
+                              0,
+                              {},
+                              evicted ? target->reason : "PodDeleted",
+                              "the Pod of rank " + std::to_string(rank) +
+                                  (evicted ? " was evicted" : " was deleted")});
+    }
+  }
+  return out;
+}
+
+Step after_trouble(const JobFacts& v, const Trouble& trouble) {
+  Failure failure = *deciding(trouble.failures, v.job->spec);
+  // A program that ends while a node of its gang does not answer most likely ends because of that.
+  if (failure.cause == Cause::kExit && !trouble.nodes_good) failure.cause = Cause::kDisruption;
+  Draft d(v);
+  switch (failure.cause) {
+    case Cause::kExit:
+      return after_exit(v, failure, trouble.nodes_good);
+    case Cause::kRejected:
+      return take_back(v, "RejectedByNode", failure.message);
+    case Cause::kDisruption:
+      ++d.status.disruptions;
+      return stop(v, std::move(d), Phase::kPending, failure.reason, failure.message);
+    case Cause::kDeleted:
+      break;
+  }
+  ++d.status.disruptions;
+  if (!trouble.nodes_good)
+    return stop(v, std::move(d), Phase::kPending, failure.reason, failure.message);
+  restart_in_place(d, v.now, failure.reason, failure.message + "; the gang starts anew");
+  return d.done();
+}
+
+// --- the phases
+
+Step pending(const JobFacts& v, Draft d) {
+  if (auto step = clear_away(v, v.pods, true)) return *step;
+  if (v.job->spec.suspend) {
+    suspend(d);
+    return d.done();
+  }
+  if (!v.job->problems.empty()) {
+    std::string all;
+    for (const std::string& problem : v.job->problems) all += (all.empty() ? "" : "; ") + problem;
+    if (d.status.reason != "Invalid") d.notices.push_back({true, "Invalid", all});
+    d.status.reason = "Invalid";
+    d.status.message = all.substr(0, 1024);
+    set(d, "Accepted", false, "Invalid", all);
+    return d.done();
+  }
+  if (v.decided) {
+    decide(d);
+    return d.done();
+  }
+  const bool fresh = v.job->status.phase == Phase::kNone;
+  show_waiting(d);
+  return d.done(std::nullopt, !fresh);
+}
+
+// The next thing that a gang needs before all of it is bound, or nothing.
+std::optional<Step> next_binding(const JobFacts& v, const Gang& gang) {
+  const JobPlacement& placement = *v.job->status.placement;
+  CreatePods missing;
+  BindPods unbound;
+  for (std::size_t i = 0; i < gang.ranks.size(); ++i) {
+    const PodRef& pod = gang.ranks[i];
+    if (pod == nullptr)
+      missing.ranks.push_back(static_cast<std::int64_t>(i));
+    else if (pod->node_name.empty())
+      unbound.binds.push_back({pod->meta.name, pod->meta.uid, placement.nodes[i]});
+    else if (pod->node_name != placement.nodes[i])
+      return take_back(v, "BoundElsewhere",
+                       "rank " + std::to_string(i) + " was bound to node " + pod->node_name +
+                           " and not to " + placement.nodes[i] + " by somebody else");
+  }
+  if (missing.ranks.empty() && unbound.binds.empty()) return std::nullopt;
+  if (v.refusal) return take_back(v, "Refused", *v.refusal);
+  if (v.start_overdue)
+    return take_back(v, "NotBoundInTime", "the gang could not be bound as a whole in time");
+  if (needs_service(*v.job) && !v.service_known) return CreateService{};
+  if (!missing.ranks.empty()) return missing;
+  return unbound;
+}
+
+Step starting(const JobFacts& v) {
+  const Gang gang = sort_out(v);
+  if (!v.job->status.placement) return stop(v, Draft(v), Phase::kPending, "NoPlacement", "");
+  if (v.job->spec.suspend)
+    return stop(v, Draft(v), Phase::kStopped, "Suspended", "spec.suspend is true");
+  if (auto step = clear_away(v, gang.others, true)) return *step;
+  if (v.job->status.retry_at && v.now < *v.job->status.retry_at)
+    return Wait{v.job->status.retry_at};
+  const Trouble trouble = trouble_of(v, gang, false);
+  if (!trouble.failures.empty()) return after_trouble(v, trouble);
+  if (auto step = next_binding(v, gang)) return *step;
+  const bool all_run = std::all_of(gang.ranks.begin(), gang.ranks.end(), [](const PodRef& pod) {
+    return pod->phase == k8s::PodPhase::kRunning || pod->phase == k8s::PodPhase::kSucceeded;
+  });
+  if (!all_run) return Wait{};
+  Draft d(v);
+  start_running(d);
+  return d.done();
+}
+
+// The next time at which a running job has something due by the clock.
+std::optional<k8s::WallTime> next_due(const JobFacts& v, std::optional<k8s::WallTime> deadline) {
+  const auto& accounted = v.job->status.cost_accounted_at;
+  if (!accounted || v.job->status.cost_per_hour_micros == 0) return deadline;
+  const k8s::WallTime hour = *accounted + k8s::Duration(kHourNs);
+  return deadline ? std::min(*deadline, hour) : hour;
+}
+
+Step running(const JobFacts& v) {
+  const TrainingJob& job = *v.job;
+  if (!job.status.placement) return stop(v, Draft(v), Phase::kPending, "NoPlacement", "");
+  const Gang gang = sort_out(v);
+  const bool all_done = std::all_of(gang.ranks.begin(), gang.ranks.end(), [](const PodRef& pod) {
+    return pod != nullptr && pod->phase == k8s::PodPhase::kSucceeded;
+  });
+  if (all_done) {
+    if (needs_service(job) && !v.service_gone) return DeleteService{};
+    Draft d(v);
+    complete(d);
+    return d.done();
+  }
+  if (job.spec.suspend)
+    return stop(v, Draft(v), Phase::kStopped, "Suspended", "spec.suspend is true");
+  const Trouble trouble = trouble_of(v, gang, true);
+  if (!trouble.failures.empty()) return after_trouble(v, trouble);
+  std::optional<k8s::WallTime> deadline;
+  if (job.spec.active_deadline_ns && job.status.start_time)
+    deadline = *job.status.start_time + k8s::Duration(*job.spec.active_deadline_ns);
+  if (deadline && v.now >= *deadline)
+    return stop(v, Draft(v), Phase::kFailed, "DeadlineExceeded",
+                "it ran for longer than spec.activeDeadline, " +
+                    format_duration(*job.spec.active_deadline_ns));
+  const auto due = next_due(v, deadline);
+  if (!due || v.now < *due) return Wait{due};
+  Draft d(v);
+  account(d, true);
+  return d.done();
+}
+
+Step stopping(const JobFacts& v) {
+  const JobStopping to = v.job->status.stopping.value_or(JobStopping{Phase::kPending, "", ""});
+  const bool finished_too = to.to == Phase::kPending || to.to == Phase::kStopped;
+  if (auto step = clear_away(v, v.pods, finished_too)) return *step;
+  if (to.to == Phase::kFailed && needs_service(*v.job) && !v.service_gone) return DeleteService{};
+  return stop(v, Draft(v), to.to, to.reason, to.message);
+}
+
+Step stopped(const JobFacts& v) {
+  if (auto step = clear_away(v, v.pods, true)) return *step;
+  if (v.job->spec.suspend) return Wait{};
+  Draft d(v);
+  requeue(d, "Resumed", "it is not suspended any more");
+  return d.done();
+}
+
+Step ended(const JobFacts& v) {
+  if (auto step = clear_away(v, v.pods, false)) return *step;
+  if (!v.job->spec.ttl_after_finished_ns) return Wait{};
+  const k8s::WallTime ended_at = v.job->status.completion_time.value_or(v.now);
+  const k8s::WallTime due = ended_at + k8s::Duration(*v.job->spec.ttl_after_finished_ns);
+  if (v.now < due) return Wait{due};
+  return DeleteJob{};
+}
+
+}  // namespace
+
+Step next_step(const JobFacts& v) {
+  if (v.job->meta.deleting()) {
+    auto step = clear_away(v, v.pods, false);
+    return step ? *step : Wait{};
+  }
+  switch (v.job->status.phase) {
+    case Phase::kNone: {
+      Draft d(v);
+      first_seen(d);
+      return pending(v, std::move(d));
+    }
+    case Phase::kPending:
+      return pending(v, Draft(v));
+    case Phase::kStarting:
+      return starting(v);
+    case Phase::kRunning:
+      return running(v);
+    case Phase::kStopping:
+      return stopping(v);
+    case Phase::kStopped:
+      return stopped(v);
+    case Phase::kCompleted:
+    case Phase::kFailed:
+      return ended(v);
+  }
+  return Wait{};
+}
+
+}  // namespace fermi

@@ -1,0 +1,113 @@
+// JobMachine: what happens next to one TrainingJob, as a pure function.
+//
+//   (job, its Pods, what the engine decided or says, time)  ->  one step
+//
+// The caller carries the step out, takes in the answer, and asks again; so every place where a
+// crash may happen lies between two steps, and after each of them the machine goes on from what
+// stands in the API server. One step holds requests of one kind only.
+//
+// Phases, and what leads from one to the next:
+//   (none)    -> Pending     it was seen
+//   Pending   -> Starting    the engine found a place; the decision is written before anything else
+//   Pending   -> Stopped     spec.suspend
+//   Starting  -> Running     every Pod of the gang has started
+//   Starting  -> Stopping    suspended; refused by the server; not bound whole in time
+//   Running   -> Completed   every rank ended with 0
+//   Running   -> Starting    a rank failed and is tried again soon: next attempt, same nodes
+//   Running   -> Stopping    suspended; failed for good; past its deadline; a node was lost
+//   Stopping  -> Pending, Stopped, Failed or Completed, once the Pods are gone
+//   Stopped   -> Pending     no longer suspended
+//
+// Invariants:
+//  1. No Pod is made before the decision of its attempt stands in the status.
+//  2. No Pod of an attempt is made while one of an earlier attempt is left.
+//  3. Nothing is made for a job in a terminal phase or in deletion.
+//  4. A state in which nothing changes yields no step but Wait.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "libk8s/types/pod.hpp"
+#include "operator/api/task_queue.hpp"
+#include "operator/api/training_job.hpp"
+#include "operator/translate/configuration.hpp"
+
+namespace fermi {
+
+// How the job stands in line, as the engine sees it.
+struct Waiting {
+  std::int64_t position = 0, ahead = 0;
+  std::string reason;     // stable word, "" when it starts with the next plan
+  std::string message;    // the sentence with numbers
+  bool hopeless = false;  // it can never start as things are: Accepted=False
+};
+
+enum class NodeState : std::uint8_t { kReady, kNotReady, kGone };
+
+struct JobFacts {
+  const TrainingJob* job = nullptr;
+  // Every Pod that this job controls, of all attempts, in the order of their names. A Pod that is
+  // known to be bound shows its node.
+  std::vector<std::shared_ptr<const k8s::Pod>> pods;
+  std::string queue_tier;  // the tier that the task has, for the status
+  // The engine's decision that does not stand in the status yet.
+  std::optional<JobPlacement> decided;
+  std::optional<Waiting> waiting;  // while it waits
+  bool service_known = false;      // the gang's Service exists and is ours
+  bool service_gone = false;       // it was looked for and removed
+  // What the server said when it refused a Pod, a Service or a Binding for good.
+  std::optional<std::string> refusal;
+  bool start_overdue = false;  // the gang should have been bound by now
+  std::function<NodeState(const std::string& node)> node_state;
+  std::int64_t hourly_micros = 0;  // of `decided`, else of the placement
+  std::string currency;
+  std::int64_t epoch = 0;  // of this leader
+  k8s::WallTime now;
+};
+
+// What people are told of a change.
+struct Notice {
+  bool warning = false;
+  std::string reason, message;
+};
+
+struct Wait {
+  std::optional<k8s::WallTime> until;  // look again then; else when something changes
+};
+struct WriteStatus {
+  TrainingJobStatus status;
+  std::vector<Notice> notices;
+  bool position_only = false;  // it may wait for its turn
+};
+struct CreateService {};
+struct DeleteService {};
+struct CreatePods {
+  std::vector<std::int64_t> ranks;
+};
+struct Bind {
+  std::string pod, uid, node;
+};
+struct BindPods {
+  std::vector<Bind> binds;
+};
+struct Doomed {
+  std::string pod, uid;
+  bool force = false;  // its node is gone: nobody is left to stop it
+};
+struct DeletePods {
+  std::vector<Doomed> pods;
+};
+struct DeleteJob {};
+
+using Step = std::variant<Wait, WriteStatus, CreateService, DeleteService, CreatePods, BindPods,
+                          DeletePods, DeleteJob>;
+
+Step next_step(const JobFacts& view);
+
+}  // namespace fermi

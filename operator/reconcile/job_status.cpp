@@ -1,0 +1,228 @@
+#include "operator/reconcile/job_status.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "operator/api/duration.hpp"
+#include "operator/reconcile/cost.hpp"
+
+namespace fermi {
+namespace {
+
+// Sentences come from anywhere; a status keeps the beginning of them.
+std::string cut(std::string_view text, std::size_t most) {
+  if (text.size() <= most) return std::string(text);
+  std::size_t end = most - 3;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  return std::string(text.substr(0, end)) + "...";
+}
+
+std::string places(const JobPlacement& placement) {
+  std::string out;
+  for (const auto& [zone, nodes] : placement.zones) {
+    out += (out.empty() ? "" : ", ") + std::to_string(nodes) + (nodes == 1 ? " node" : " nodes");
+    if (!zone.empty()) out += " in " + zone;
+  }
+  return out;
+}
+
+void leave_line(Draft& d) {
+  d.status.queue_position = 0;
+  d.status.tasks_ahead = 0;
+  d.status.observed_at.reset();
+}
+
+// From when on the Pods hold what they asked for: the first time a node took one of them.
+std::optional<k8s::WallTime> held_since(const JobFacts& view) {
+  std::optional<k8s::WallTime> since;
+  for (const auto& pod : view.pods) {
+    if (pod->node_name.empty()) continue;
+    const k8s::WallTime at = pod->start_time.value_or(view.now);
+    if (!since || at < *since) since = at;
+  }
+  return since;
+}
+
+void next_attempt(Draft& d) {
+  ++d.status.attempt;
+  d.status.running_since.reset();
+}
+
+}  // namespace
+
+Draft::Draft(const JobFacts& v) : view(v), status(v.job->status) {}
+
+Step Draft::done(std::optional<k8s::WallTime> look_again, bool position_only) {
+  if (status == view.job->status) return Wait{look_again};
+  status.observed_generation = view.job->meta.generation;
+  return WriteStatus{std::move(status), std::move(notices), position_only};
+}
+
+void set(Draft& d, std::string_view type, bool value, std::string_view reason,
+         std::string_view message) {
+  Condition c;
+  c.type = type;
+  c.status = value ? "True" : "False";
+  c.reason = cut(reason, 128);
+  c.message = cut(message, 1024);
+  c.observed_generation = d.view.job->meta.generation;
+  set_condition(d.status.conditions, std::move(c), d.view.now);
+}
+
+void move_to(Draft& d, Phase to, std::string_view reason, std::string_view message, bool warning) {
+  TimelineEntry entry{whole_seconds(d.view.now), std::string(name(d.status.phase)),
+                      std::string(name(to)), cut(message, 512)};
+  auto& timeline = d.status.timeline;
+  timeline.push_back(std::move(entry));
+  if (timeline.size() > kTimelineLength)
+    timeline.erase(timeline.begin(), timeline.end() - static_cast<std::ptrdiff_t>(kTimelineLength));
+  d.status.phase = to;
+  d.status.reason = cut(reason, 128);
+  d.status.message = cut(message, 1024);
+  d.notices.push_back({warning, d.status.reason, d.status.message});
+}
+
+void account(Draft& d, bool still_held) {
+  TrainingJobStatus& s = d.status;
+  const k8s::WallTime now = whole_seconds(d.view.now);
+  auto from = s.cost_accounted_at;
+  if (!from) {
+    from = held_since(d.view);
+    if (from) from = whole_seconds(*from);
+  }
+  if (!from) return;
+  s.cost_micros += accrued_micros(s.cost_per_hour_micros, *from, now);
+  // A clock that went back must not lead to counting a span twice.
+  s.cost_accounted_at = std::max(*from, now);
+  if (!still_held) s.cost_accounted_at.reset();
+}
+
+void first_seen(Draft& d) {
+  const TrainingJob& job = *d.view.job;
+  d.status.task_id = job.meta.uid;
+  d.status.submit_time = whole_seconds(job.meta.creation_time);
+  d.status.currency = d.view.currency;
+  move_to(d, Phase::kPending, "Queued", "waits in queue \"" + job.spec.scheduling.queue + "\"");
+  set(d, "Accepted", true, "Accepted", "the job is well formed");
+  set(d, "Queued", true, "Queued", d.status.message);
+}
+
+void show_waiting(Draft& d) {
+  constexpr std::int64_t kShown = 20;
+  constexpr std::int64_t kRefreshNs = 10 * kNsPerSecond;
+  TrainingJobStatus& s = d.status;
+  s.queue = d.view.job->spec.scheduling.queue;
+  s.priority = d.view.queue_tier;
+  if (!d.view.waiting) return;
+  const Waiting& w = *d.view.waiting;
+  const std::string reason = w.reason.empty() ? "Queued" : w.reason;
+  const bool moved =
+      w.position != s.queue_position &&
+      (w.position <= kShown || (s.queue_position != 0 && s.queue_position <= kShown));
+  const bool other = reason != s.reason;
+  const bool stale = w.position <= kShown && w.message != s.message && !w.message.empty() &&
+                     (!s.observed_at || d.view.now.ns - s.observed_at->ns >= kRefreshNs);
+  set(d, "Accepted", !w.hopeless, w.hopeless ? reason : "Accepted",
+      w.hopeless ? w.message : "the job is well formed");
+  if (!moved && !other && !stale) return;
+  s.queue_position = w.position;
+  s.tasks_ahead = w.ahead;
+  s.reason = reason;
+  if (!w.message.empty()) s.message = cut(w.message, 1024);
+  s.observed_at = whole_seconds(d.view.now);
+  if (other && w.hopeless) d.notices.push_back({true, reason, s.message});
+}
+
+void decide(Draft& d) {
+  TrainingJobStatus& s = d.status;
+  s.placement = d.view.decided;
+  s.attempt = s.placement->attempt;
+  s.cost_per_hour_micros = d.view.hourly_micros;
+  s.currency = d.view.currency;
+  s.retry_at.reset();
+  s.queue = d.view.job->spec.scheduling.queue;
+  s.priority = d.view.queue_tier;
+  leave_line(d);
+  const std::string message = "placed on " + places(*s.placement);
+  move_to(d, Phase::kStarting, "Admitted", message);
+  set(d, "Accepted", true, "Accepted", "the job is well formed");
+  set(d, "Queued", false, "Admitted", "it has left the queue");
+  set(d, "Admitted", true, "Admitted", message);
+  if (find_condition(s.conditions, "Suspended") != nullptr)
+    set(d, "Suspended", false, "Resumed", "it is not suspended");
+}
+
+void start_running(Draft& d) {
+  TrainingJobStatus& s = d.status;
+  s.running_since = whole_seconds(d.view.now);
+  if (!s.start_time) s.start_time = s.running_since;
+  s.start_failures = 0;
+  account(d, true);
+  move_to(d, Phase::kRunning, "Running", "all ranks run");
+}
+
+void complete(Draft& d) {
+  account(d, false);
+  d.status.completion_time = whole_seconds(d.view.now);
+  d.status.exit_code = 0;
+  d.status.stopping.reset();
+  move_to(d, Phase::kCompleted, "Completed", "every rank ended with exit code 0");
+  set(d, "Admitted", false, "Completed", "its room is free again");
+  set(d, "Complete", true, "Completed", d.status.message);
+}
+
+void fail(Draft& d, std::string_view reason, std::string_view message) {
+  account(d, false);
+  d.status.completion_time = whole_seconds(d.view.now);
+  d.status.stopping.reset();
+  leave_line(d);
+  move_to(d, Phase::kFailed, reason, message, true);
+  set(d, "Queued", false, reason, "it has ended");
+  set(d, "Admitted", false, reason, "its room is free again");
+  set(d, "Failed", true, reason, message);
+}
+
+void suspend(Draft& d) {
+  account(d, false);
+  if (d.status.placement) next_attempt(d);
+  d.status.placement.reset();
+  d.status.stopping.reset();
+  d.status.start_time.reset();
+  d.status.retry_at.reset();
+  leave_line(d);
+  move_to(d, Phase::kStopped, "Suspended", "spec.suspend is true; it keeps its place in the queue");
+  set(d, "Queued", false, "Suspended", d.status.message);
+  set(d, "Admitted", false, "Suspended", "it holds no room");
+  set(d, "Suspended", true, "Suspended", d.status.message);
+}
+
+void requeue(Draft& d, std::string_view reason, std::string_view message) {
+  account(d, false);
+  if (d.status.placement) next_attempt(d);
+  d.status.placement.reset();
+  d.status.stopping.reset();
+  move_to(d, Phase::kPending, reason, message);
+  set(d, "Queued", true, reason, message);
+  set(d, "Admitted", false, reason, message);
+  if (find_condition(d.status.conditions, "Suspended") != nullptr)
+    set(d, "Suspended", false, "Resumed", "it is not suspended");
+}
+
+void restart_in_place(Draft& d, k8s::WallTime at, std::string_view reason,
+                      std::string_view message) {
+  account(d, true);
+  next_attempt(d);
+  d.status.placement->attempt = d.status.attempt;
+  d.status.placement->epoch = d.view.epoch;
+  d.status.placement->decided_at = whole_seconds(d.view.now);
+  d.status.retry_at = whole_seconds(at);
+  move_to(d, Phase::kStarting, reason, message, true);
+}
+
+void begin_stop(Draft& d, Phase to, std::string_view reason, std::string_view message) {
+  account(d, true);
+  d.status.stopping = JobStopping{to, cut(reason, 128), cut(message, 1024)};
+  move_to(d, Phase::kStopping, reason, message, to != Phase::kStopped);
+}
+
+}  // namespace fermi

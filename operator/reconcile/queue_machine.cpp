@@ -1,0 +1,71 @@
+#include "operator/reconcile/queue_machine.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace fermi {
+namespace {
+
+bool has_finalizer(const TaskQueue& queue) {
+  const auto& all = queue.meta.finalizers;
+  return std::find(all.begin(), all.end(), kQueueFinalizer) != all.end();
+}
+
+void set(const QueueFacts& f, TaskQueueStatus& s, std::string_view type, bool value,
+         std::string_view reason, std::string message) {
+  Condition c;
+  c.type = type;
+  c.status = value ? "True" : "False";
+  c.reason = reason;
+  c.message = std::move(message);
+  c.observed_generation = f.queue->meta.generation;
+  set_condition(s.conditions, std::move(c), f.now);
+}
+
+void set_conditions(const QueueFacts& f, TaskQueueStatus& s) {
+  const TaskQueue& queue = *f.queue;
+  std::string problems;
+  for (const std::string& problem : queue.problems)
+    problems += (problems.empty() ? "" : "; ") + problem;
+  if (!problems.empty())
+    set(f, s, "Ready", false, "Invalid", problems);
+  else if (queue.meta.deleting())
+    set(f, s, "Ready", false, "Deleting", "it takes nothing new and starts nothing");
+  else if (queue.spec.closed)
+    set(f, s, "Ready", false, "Closed", "spec.closed is true: nothing starts");
+  else
+    set(f, s, "Ready", true, "Ready", "tasks may start");
+  if (queue.meta.deleting())
+    set(f, s, "Deleting", true, "InUse",
+        "it goes when it is empty: " + std::to_string(f.pending) + " tasks wait and " +
+            std::to_string(f.running) + " run");
+}
+
+}  // namespace
+
+QueueStep next_step(const QueueFacts& f) {
+  const TaskQueue& queue = *f.queue;
+  if (queue.meta.deleting() && f.pending == 0 && f.running == 0) {
+    if (!has_finalizer(queue)) return QueueRest{};
+    SetFinalizers step{queue.meta.finalizers};
+    std::erase(step.finalizers, std::string(kQueueFinalizer));
+    return step;
+  }
+  if (!queue.meta.deleting() && !has_finalizer(queue)) {
+    SetFinalizers step{queue.meta.finalizers};
+    step.finalizers.emplace_back(kQueueFinalizer);
+    return step;
+  }
+  TaskQueueStatus s = queue.status;
+  s.pending = f.pending;
+  s.running = f.running;
+  s.used = f.used;
+  s.head = f.head;
+  s.gpus = std::to_string(f.gpus_used) + "/" + std::to_string(f.gpus_total);
+  set_conditions(f, s);
+  if (s == queue.status) return QueueRest{};
+  s.observed_generation = queue.meta.generation;
+  return WriteQueueStatus{std::move(s)};
+}
+
+}  // namespace fermi

@@ -1,0 +1,38 @@
+// QueueMachine: what happens next to one TaskQueue, as a pure function.
+//
+// A queue that is not being deleted carries our finalizer; one that is being deleted keeps it until
+// no task waits or runs in it, and says so meanwhile. The status shows the engine's figures.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "operator/api/task_queue.hpp"
+
+namespace fermi {
+
+struct QueueFacts {
+  const TaskQueue* queue = nullptr;
+  std::int64_t pending = 0, running = 0;
+  k8s::StringMap used;  // quantities
+  std::int64_t gpus_used = 0;
+  std::int64_t gpus_total = 0;  // what may be used at most
+  std::vector<QueueHeadEntry> head;
+  k8s::WallTime now;
+};
+
+struct QueueRest {};
+// The whole new list of finalizers.
+struct SetFinalizers {
+  std::vector<std::string> finalizers;
+};
+struct WriteQueueStatus {
+  TaskQueueStatus status;
+};
+using QueueStep = std::variant<QueueRest, SetFinalizers, WriteQueueStatus>;
+
+QueueStep next_step(const QueueFacts& facts);
+
+}  // namespace fermi

@@ -1,0 +1,14 @@
+#include "operator/report/metrics.hpp"
+
+#include <algorithm>
+
+namespace fermi {
+
+void Histogram::observe(std::int64_t us) {
+  const auto* bound = std::lower_bound(kBoundsUs.begin(), kBoundsUs.end(), us);
+  ++buckets[static_cast<std::size_t>(bound - kBoundsUs.begin())];
+  ++count;
+  sum_us += us;
+}
+
+}  // namespace fermi

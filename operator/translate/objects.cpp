@@ -1,0 +1,153 @@
+#include "operator/translate/objects.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "operator/translate/job_pod.hpp"
+#include "operator/translate/resources.hpp"
+
+namespace fermi {
+namespace {
+
+// A label's number; nothing for anything but plain digits.
+std::optional<std::int64_t> number_of(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
+  return value;
+}
+
+void describe(const TrainingJob& job, sched::Task& task) {
+  task.uid = job.meta.uid;
+  task.ns = job.meta.ns;
+  task.name = job.meta.name;
+  task.kind = "TrainingJob";
+  task.attempt = job.status.attempt;
+  task.submitted = {job.status.submit_time.value_or(job.meta.creation_time).ns};
+  if (job.status.retry_at) task.not_before = {job.status.retry_at->ns};
+}
+
+void place_in_queue(const TrainingJob& job, const TaskQueue* queue, sched::Task& task) {
+  const JobScheduling& wish = job.spec.scheduling;
+  task.queue = wish.queue;
+  task.tenant = job.meta.ns;
+  task.priority_value = wish.priority_value;
+  task.expected_duration_ns = wish.expected_duration_ns;
+  task.tier = wish.priority.value_or(sched::Tier::kMedium);
+  if (queue == nullptr) return;
+  const sched::Tier fallback = queue->spec.default_priority.value_or(queue->spec.tier);
+  task.tier = std::max(wish.priority.value_or(fallback), queue->spec.tier);
+  if (task.expected_duration_ns == 0) task.expected_duration_ns = queue->spec.default_duration_ns;
+  if (queue->spec.tenant_label.empty()) return;
+  const std::string tenant{job.meta.label(queue->spec.tenant_label)};
+  if (!tenant.empty()) task.tenant = tenant;
+}
+
+void hold(const TrainingJob& job, const TaskQueue* queue, sched::Task& task) {
+  const std::string problem = tier_problem(job, queue);
+  if (job.spec.suspend) {
+    task.held_why = "spec.suspend is true";
+  } else if (is_held(job.meta)) {
+    task.held_why = std::string("the annotation ") + annotation::kHold + " is true";
+  } else if (!problem.empty()) {
+    task.held_why = problem;
+  }
+  task.held = !task.held_why.empty();
+}
+
+void add_groups(const TrainingJob& job, const Configuration& config, sched::Task& task) {
+  std::int64_t rank = 0;
+  for (const JobGroup& group : job.spec.groups) {
+    task.groups.push_back(
+        {group.zone, group.nodes, pod_to_engine(effective_requests(job, rank, config))});
+    rank += group.nodes;
+  }
+}
+
+}  // namespace
+
+sched::Node to_engine(const k8s::Node& node) {
+  sched::Node out;
+  out.name = node.meta.name;
+  out.zone = node.meta.label(label::kNodeZone);
+  out.region = node.meta.label(label::kNodeRegion);
+  out.pool = node.meta.label(label::kPool);
+  out.gpu_model = node.meta.label(label::kNodeGpuModel);
+  out.labels = node.meta.labels;
+  out.labels[std::string(kNameField)] = node.meta.name;
+  for (const k8s::Taint& taint : node.taints)
+    out.taints.push_back({taint.key, taint.value, taint.effect});
+  out.unschedulable = node.unschedulable || node.meta.deleting();
+  out.ready = node.ready;
+  out.allocatable = to_engine(node.allocatable);
+  return out;
+}
+
+sched::Queue to_engine(const TaskQueue& queue, const Configuration&) {
+  const TaskQueueSpec& spec = queue.spec;
+  sched::Queue out;
+  out.name = queue.meta.name;
+  out.tier = spec.tier;
+  out.strategy = spec.strategy;
+  out.weight = spec.weight;
+  out.closed = spec.closed || queue.meta.deleting() || !queue.problems.empty();
+  out.max_running = spec.max_running;
+  out.maximum = to_engine(spec.maximum);
+  out.has_maximum = spec.has_maximum && !spec.maximum.empty();
+  out.zones = spec.zones;
+  out.pools = spec.pools;
+  out.gpu_models = spec.gpu_models;
+  return out;
+}
+
+std::optional<PodRank> job_rank(const k8s::Pod& pod) {
+  const k8s::OwnerReference* owner = pod.meta.controller();
+  if (owner == nullptr || owner->kind != "TrainingJob" ||
+      !owner->api_version.starts_with("fermi-cluster.com/"))
+    return std::nullopt;
+  const auto attempt = number_of(pod.meta.label(label::kAttempt));
+  const auto rank = number_of(pod.meta.label(label::kRank));
+  if (!attempt || !rank) return std::nullopt;
+  return PodRank{owner->uid, *attempt, *rank};
+}
+
+std::optional<sched::PodUpsert> to_engine(const k8s::Pod& pod) {
+  if (!pod.occupies()) return std::nullopt;
+  sched::PodUpsert out;
+  out.uid = pod.meta.uid;
+  out.node = pod.node_name;
+  out.requests = pod_to_engine(pod.requests);
+  return out;
+}
+
+std::string tier_problem(const TrainingJob& job, const TaskQueue* queue) {
+  const auto& wish = job.spec.scheduling.priority;
+  if (queue == nullptr || !wish || *wish >= queue->spec.tier) return "";
+  return "spec.scheduling.priority: \"" + std::string(tier_name(*wish)) +
+         "\" is not allowed; at most " + std::string(tier_name(queue->spec.tier)) +
+         ", the tier of queue \"" + queue->meta.name + "\"";
+}
+
+bool is_held(const k8s::ObjectMeta& meta) { return meta.annotation(annotation::kHold) == "true"; }
+
+sched::Task to_engine(const TrainingJob& job, const TaskQueue* queue, const Configuration& config) {
+  const JobScheduling& wish = job.spec.scheduling;
+  sched::Task task;
+  describe(job, task);
+  place_in_queue(job, queue, task);
+  hold(job, queue, task);
+  add_groups(job, config, task);
+  task.zone_policy = wish.zone_policy;
+  task.max_zones = wish.max_zones;
+  task.min_per_zone = wish.min_per_zone;
+  task.max_skew = wish.max_skew;
+  task.max_latency_us = wish.max_latency_us;
+  task.pool = wish.pool;
+  task.gpu_model = wish.gpu_model;
+  task.node_selector = wish.node_selector;
+  task.tolerations = wish.tolerations;
+  return task;
+}
+
+}  // namespace fermi

@@ -1,0 +1,51 @@
+// Objects of the API as the engine's records. Pure, one function per kind.
+//
+// What does not change the record dies here: callers compare the old record with the new one and
+// pass on only what differs.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "libk8s/types/node.hpp"
+#include "libk8s/types/pod.hpp"
+#include "operator/api/task_queue.hpp"
+#include "operator/api/training_job.hpp"
+#include "operator/translate/configuration.hpp"
+#include "scheduler/delta.hpp"
+
+namespace fermi {
+
+// A node's name appears among its labels under this key, which no label can have: so that terms of
+// a node affinity on metadata.name need no rule of their own.
+inline constexpr std::string_view kNameField = "field:metadata.name";
+
+sched::Node to_engine(const k8s::Node& node);
+
+// A queue that is being deleted counts as closed. Its own problems are the caller's to look at.
+sched::Queue to_engine(const TaskQueue& queue, const Configuration& config);
+
+// Which rank of which task a Pod of a TrainingJob is; nothing for other Pods.
+struct PodRank {
+  std::string task;  // the job's uid
+  std::int64_t attempt = 0, rank = 0;
+};
+std::optional<PodRank> job_rank(const k8s::Pod& pod);
+
+// What a Pod occupies, or nothing when it is not bound or has ended. `task` is left empty.
+std::optional<sched::PodUpsert> to_engine(const k8s::Pod& pod);
+
+// The task of a job as it would wait now. `queue` is null when there is no such queue. The job has
+// no problems and has not ended.
+sched::Task to_engine(const TrainingJob& job, const TaskQueue* queue, const Configuration& config);
+
+// Why the job may not be scheduled although its object is well formed ("" when it may): a tier
+// above its queue's.
+std::string tier_problem(const TrainingJob& job, const TaskQueue* queue);
+
+// Whether somebody asked to hold the object: the annotation, or `suspend`.
+bool is_held(const k8s::ObjectMeta& meta);
+
+}  // namespace fermi

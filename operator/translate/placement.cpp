@@ -1,0 +1,52 @@
+#include "operator/translate/placement.hpp"
+
+#include "operator/reconcile/cost.hpp"
+#include "operator/translate/job_pod.hpp"
+#include "operator/translate/resources.hpp"
+
+namespace fermi {
+
+std::vector<std::pair<std::string, std::int64_t>> zone_runs(const std::vector<std::string>& nodes,
+                                                            const NodeLookup& node) {
+  std::vector<std::pair<std::string, std::int64_t>> out;
+  for (const std::string& name : nodes) {
+    const auto found = node(name);
+    std::string zone = found ? std::string(found->meta.label(label::kNodeZone)) : "";
+    if (!out.empty() && out.back().first == zone)
+      ++out.back().second;
+    else
+      out.emplace_back(std::move(zone), 1);
+  }
+  return out;
+}
+
+JobPlacement to_placement(const sched::Start& start, const DecisionContext& context,
+                          const NodeLookup& node) {
+  JobPlacement out;
+  out.attempt = start.attempt;
+  out.epoch = context.epoch;
+  out.port = context.port;
+  out.decided_at = whole_seconds(context.now);
+  out.nodes = start.placement.nodes;
+  out.zones = zone_runs(out.nodes, node);
+  return out;
+}
+
+std::int64_t gang_hourly_micros(const TrainingJob& job, const JobPlacement& placement,
+                                const Configuration& config, const NodeLookup& node) {
+  std::int64_t sum = 0;
+  std::size_t rank = 0;
+  for (const JobGroup& group : job.spec.groups) {
+    const sched::Resources requests =
+        pod_to_engine(effective_requests(job, static_cast<std::int64_t>(rank), config));
+    for (std::int64_t i = 0; i < group.nodes && rank < placement.nodes.size(); ++i, ++rank) {
+      const auto at = node(placement.nodes[rank]);
+      if (at == nullptr) continue;
+      sum += hourly_micros(requests, std::string(at->meta.label(label::kNodeZone)),
+                           std::string(at->meta.label(label::kNodeGpuModel)), config);
+    }
+  }
+  return sum;
+}
+
+}  // namespace fermi

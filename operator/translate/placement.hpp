@@ -1,0 +1,36 @@
+// From the engine's decision to what is written down. Pure.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "libk8s/types/node.hpp"
+#include "operator/api/training_job.hpp"
+#include "operator/translate/configuration.hpp"
+#include "scheduler/plan.hpp"
+
+namespace fermi {
+
+// A node by name, or null.
+using NodeLookup = std::function<std::shared_ptr<const k8s::Node>(const std::string& name)>;
+
+struct DecisionContext {
+  std::int64_t epoch = 0;
+  std::int64_t port = 0;  // 0: the usual one
+  k8s::WallTime now;
+};
+JobPlacement to_placement(const sched::Start& start, const DecisionContext& context,
+                          const NodeLookup& node);
+
+// The zones of these nodes in order, neighbours of one zone counted together.
+std::vector<std::pair<std::string, std::int64_t>> zone_runs(const std::vector<std::string>& nodes,
+                                                            const NodeLookup& node);
+
+// What the whole gang costs per hour on these nodes.
+std::int64_t gang_hourly_micros(const TrainingJob& job, const JobPlacement& placement,
+                                const Configuration& config, const NodeLookup& node);
+
+}  // namespace fermi

@@ -1,0 +1,180 @@
+#include "operator/translate/plain_pod.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "operator/api/duration.hpp"
+#include "operator/translate/objects.hpp"
+#include "operator/translate/resources.hpp"
+
+namespace fermi {
+namespace {
+
+bool older(const k8s::Pod& a, const k8s::Pod& b) {
+  if (a.meta.creation_time != b.meta.creation_time)
+    return a.meta.creation_time < b.meta.creation_time;
+  return a.meta.name < b.meta.name;
+}
+
+// Nothing for anything but a whole number from 1 to 4096.
+std::optional<std::int64_t> gang_size(const k8s::Pod& pod) {
+  const std::string_view text = pod.meta.label(label::kGangSize);
+  std::int64_t size = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), size);
+  if (error != std::errc() || end != text.data() + text.size() || size < 1 || size > 4096)
+    return std::nullopt;
+  return size;
+}
+
+std::string given(std::string_view text) { return "\"" + std::string(text.substr(0, 60)) + "\""; }
+
+// What all members of a gang must say alike.
+std::string disagreement(const k8s::Pod& a, const k8s::Pod& b) {
+  const auto differs = [&](const char* key) { return a.meta.label(key) != b.meta.label(key); };
+  const auto other = [&](const char* key) {
+    return a.meta.annotation(key) != b.meta.annotation(key);
+  };
+  std::string what;
+  for (const char* key : {label::kQueue, label::kGangSize})
+    if (differs(key)) what = std::string("the label ") + key;
+  for (const char* key : {annotation::kPriority, annotation::kExpectedDuration, annotation::kZones})
+    if (other(key)) what = std::string("the annotation ") + key;
+  if (a.node_selector != b.node_selector) what = "spec.nodeSelector";
+  if (a.required_affinity != b.required_affinity) what = "spec.affinity";
+  if (a.tolerations != b.tolerations) what = "spec.tolerations";
+  if (what.empty()) return "";
+  return "Pods " + a.meta.name + " and " + b.meta.name + " of one gang disagree about " + what;
+}
+
+std::string why_not_whole(const std::vector<PodRef>& members, std::int64_t bound) {
+  if (!has_gang(*members.front())) return "";
+  const auto size = gang_size(*members.front());
+  if (!size)
+    return std::string(label::kGangSize) + ": " +
+           given(members.front()->meta.label(label::kGangSize)) +
+           " is not allowed; a whole number from 1 to 4096";
+  const auto here = static_cast<std::int64_t>(members.size()) + bound;
+  if (here >= *size) return "";
+  return "waits for " + std::to_string(*size - here) +
+         " more Pods of its gang: " + std::to_string(here) + " of " + std::to_string(*size) +
+         " are there";
+}
+
+std::string why_held(const std::vector<PodRef>& members, std::int64_t bound) {
+  for (const PodRef& pod : members) {
+    if (pod->gated) return "Pod " + pod->meta.name + " has scheduling gates";
+    if (is_held(pod->meta)) return "Pod " + pod->meta.name + " is held by annotation";
+    const std::string differs = disagreement(*members.front(), *pod);
+    if (!differs.empty()) return differs;
+  }
+  return why_not_whole(members, bound);
+}
+
+// Reads the annotations; what is wrong becomes the reason to wait.
+void read_wishes(const k8s::Pod& pod, const TaskQueue* queue, sched::Task& task,
+                 std::string& problem) {
+  const std::string_view priority = pod.meta.annotation(annotation::kPriority);
+  const auto asked = tier_of(priority);
+  if (!priority.empty() && !asked)
+    problem = std::string(annotation::kPriority) + ": " + given(priority) +
+              " is not allowed; one of High, Medium, Low";
+  if (queue != nullptr) {
+    const sched::Tier fallback = queue->spec.default_priority.value_or(queue->spec.tier);
+    task.tier = std::max(asked.value_or(fallback), queue->spec.tier);
+    task.expected_duration_ns = queue->spec.default_duration_ns;
+    if (asked && *asked < queue->spec.tier)
+      problem = std::string(annotation::kPriority) + ": " + given(priority) +
+                " is not allowed; at most " + std::string(tier_name(queue->spec.tier)) +
+                ", the tier of queue \"" + queue->meta.name + "\"";
+  }
+  const std::string_view duration = pod.meta.annotation(annotation::kExpectedDuration);
+  if (!duration.empty()) {
+    auto parsed = parse_duration_ns(duration);
+    if (parsed)
+      task.expected_duration_ns = *parsed;
+    else
+      problem = std::string(annotation::kExpectedDuration) + ": " + parsed.status().message();
+  }
+  std::string_view zones = pod.meta.annotation(annotation::kZones);
+  while (!zones.empty()) {
+    const std::string_view zone = zones.substr(0, zones.find(','));
+    if (!zone.empty()) task.allowed_zones.emplace_back(zone);
+    zones.remove_prefix(std::min(zone.size() + 1, zones.size()));
+  }
+}
+
+void read_filters(const k8s::Pod& pod, sched::Task& task) {
+  task.node_selector = pod.node_selector;
+  for (const k8s::NodeSelectorTerm& term : pod.required_affinity) {
+    std::vector<sched::Requirement> out;
+    for (const k8s::NodeRequirement& r : term)
+      out.push_back({r.on_field ? std::string(kNameField) : r.key, r.op, r.values});
+    task.affinity.push_back(std::move(out));
+  }
+  for (const k8s::Toleration& t : pod.tolerations)
+    task.tolerations.push_back({t.key, t.op, t.value, t.effect});
+}
+
+void add_groups(const std::vector<PodRef>& members, sched::Task& task) {
+  for (const PodRef& pod : members) {
+    sched::Resources requests = pod_to_engine(pod->requests);
+    if (!task.groups.empty() && task.groups.back().requests == requests)
+      ++task.groups.back().count;
+    else
+      task.groups.push_back({"", 1, std::move(requests)});
+  }
+}
+
+}  // namespace
+
+bool is_plain(const k8s::Pod& pod) {
+  return pod.scheduler_name == kSchedulerName && !pod.meta.label(label::kQueue).empty() &&
+         !job_rank(pod);
+}
+
+bool is_waiting(const k8s::Pod& pod) {
+  return pod.node_name.empty() && !pod.finished() && !pod.meta.deleting();
+}
+
+bool has_gang(const k8s::Pod& pod) { return !pod.meta.label(label::kGang).empty(); }
+
+std::string group_key(const k8s::Pod& pod) {
+  if (!has_gang(pod)) return "pod " + pod.meta.key();
+  return "gang " + pod.meta.ns + "/" + std::string(pod.meta.label(label::kGang));
+}
+
+void sort_members(std::vector<PodRef>& members) {
+  std::sort(members.begin(), members.end(), [](const PodRef& a, const PodRef& b) {
+    if (a->requests != b->requests) return a->requests < b->requests;
+    return older(*a, *b);
+  });
+}
+
+sched::Task plain_task(const std::vector<PodRef>& members, std::int64_t bound,
+                       const TaskQueue* queue) {
+  const k8s::Pod& first =
+      **std::min_element(members.begin(), members.end(),
+                         [](const PodRef& a, const PodRef& b) { return older(*a, *b); });
+  sched::Task task;
+  task.uid = first.meta.uid;
+  task.ns = first.meta.ns;
+  task.name = has_gang(first) ? std::string(first.meta.label(label::kGang)) : first.meta.name;
+  task.kind = has_gang(first) ? "PodGroup" : "Pod";
+  task.queue = first.meta.label(label::kQueue);
+  task.tenant = first.meta.ns;
+  if (queue != nullptr && !queue->spec.tenant_label.empty()) {
+    const std::string tenant{first.meta.label(queue->spec.tenant_label)};
+    if (!tenant.empty()) task.tenant = tenant;
+  }
+  task.submitted = {first.meta.creation_time.ns};
+  task.held_why = why_held(members, bound);
+  std::string problem;
+  read_wishes(first, queue, task, problem);
+  if (!problem.empty()) task.held_why = problem;
+  task.held = !task.held_why.empty();
+  read_filters(first, task);
+  add_groups(members, task);
+  return task;
+}
+
+}  // namespace fermi
