@@ -1,0 +1,117 @@
+// Runner: what a scenario expects.
+#include <algorithm>
+
+#include "scheduler/reason.hpp"
+#include "tests/scenario/runner.hpp"
+
+namespace sched::scenario {
+namespace {
+
+std::string join(const std::vector<std::string>& list) {
+  std::string text;
+  for (const std::string& part : list) text += (text.empty() ? "" : ",") + part;
+  return text;
+}
+
+std::string state_name(std::optional<TaskState> state) {
+  if (!state) return "unknown";
+  switch (*state) {
+    case TaskState::kWaiting:
+      return "waiting";
+    case TaskState::kReserved:
+      return "reserved";
+    case TaskState::kRunning:
+      return "running";
+    case TaskState::kEnded:
+      return "ended";
+  }
+  return "";
+}
+
+}  // namespace
+
+void Runner::equal(const std::string& what, std::int64_t is, std::int64_t wanted) {
+  if (is != wanted) {
+    fail(what + " is " + std::to_string(is) + ", not " + std::to_string(wanted));
+  }
+}
+
+void Runner::expect(Words words) {
+  settle();
+  const std::string what = take(words);
+  if (what == "running") return expect_running(words);
+  if (what == "waiting") return expect_waiting(words);
+  if (what == "order") return expect_order(words);
+  const std::string name = take(words);
+  if (what == "used") return expect_used(name, words);
+  if (what == "zones") return expect_zones(name, take(words));
+  if (what == "position") return equal("position", engine_.position(name), integer(take(words)));
+  if (what == "ahead") return equal("ahead", engine_.tasks_ahead(name), integer(take(words)));
+  if (what != "ended") throw BadLine("cannot expect " + what);
+  if (engine_.state(name) != TaskState::kEnded) {
+    fail(name + " is " + state_name(engine_.state(name)));
+  }
+}
+
+void Runner::expect_running(Words words) {
+  const auto on = std::find(words.begin(), words.end(), "on");
+  const std::string wanted = on == words.end() ? "" : *std::next(on);
+  words.erase(on, words.end());
+  for (const std::string& task : words) {
+    if (engine_.state(task) != TaskState::kRunning) {
+      fail(task + " is " + state_name(engine_.state(task)) + ": " +
+           sentence(engine_.explain(task, now_)));
+      continue;
+    }
+    const std::string is = join(placed_[task].nodes);
+    if (!wanted.empty() && is != wanted) fail(task + " runs on " + is);
+  }
+}
+
+void Runner::expect_waiting(Words words) {
+  const auto because = std::find(words.begin(), words.end(), "because");
+  const Words reason(because == words.end() ? because : std::next(because), words.end());
+  words.erase(because, words.end());
+  for (const std::string& task : words) {
+    if (engine_.state(task) != TaskState::kWaiting) {
+      fail(task + " is " + state_name(engine_.state(task)));
+      continue;
+    }
+    const Reason why = engine_.explain(task, now_);
+    if (!reason.empty() && reason[0] != name(why.code)) {
+      fail(task + " waits because of " + name(why.code) + ": " + sentence(why));
+    } else if (reason.size() > 1 && reason[1] != sentence(why)) {
+      fail(task + " says \"" + sentence(why) + "\"");
+    }
+  }
+}
+
+void Runner::expect_zones(const std::string& task, const std::string& wanted) {
+  std::map<std::string, std::int64_t> per_zone;
+  for (const std::string& node : placed_[task].nodes) ++per_zone[nodes_.at(node).zone];
+  std::vector<std::string> is;
+  for (const auto& [zone, count] : per_zone) is.push_back(zone + "=" + std::to_string(count));
+  if (join(is) != wanted) fail(task + " lies in " + join(is));
+}
+
+void Runner::expect_used(const std::string& node, Words words) {
+  const auto used = engine_.used(node);
+  if (!used) return fail("no node " + node);
+  if (const std::string n = option(words, "gpus"); !n.empty()) {
+    equal("gpus", used->extended_amount("nvidia.com/gpu"), integer(n));
+  }
+  if (const std::string n = option(words, "cpu"); !n.empty()) {
+    equal("cpu", used->cpu_milli, milli_cores(n));
+  }
+  no_more(words);
+}
+
+void Runner::expect_order(const Words& words) {
+  std::vector<std::string> is;
+  for (const std::string& task : started_) {
+    if (std::find(words.begin(), words.end(), task) != words.end()) is.push_back(task);
+  }
+  if (is != words) fail("they started in the order " + join(is));
+}
+
+}  // namespace sched::scenario

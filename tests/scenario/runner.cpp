@@ -1,0 +1,343 @@
+#include "tests/scenario/runner.hpp"
+
+#include <algorithm>
+#include <sstream>
+
+#include "scheduler/reason.hpp"
+
+namespace sched::scenario {
+namespace {
+
+constexpr const char* kGpu = "nvidia.com/gpu";
+
+Tier tier(const std::string& word) {
+  if (word == "High") return Tier::kHigh;
+  if (word == "Medium") return Tier::kMedium;
+  if (word == "Low") return Tier::kLow;
+  throw BadLine("no such tier: " + word);
+}
+
+Strategy strategy(const std::string& word) {
+  const char* const names[] = {"FIFO",        "DRF",         "Backfill",        "PriorityBased",
+                               "FairSharing", "TimeSlicing", "ResourcePooling", "LoadBalancing",
+                               "Hybrid"};
+  for (int i = 0; i < 9; ++i) {
+    if (word == names[i]) return static_cast<Strategy>(i);
+  }
+  throw BadLine("no such strategy: " + word);
+}
+
+ZonePolicy policy(const std::string& word) {
+  if (word == "Single") return ZonePolicy::kSingle;
+  if (word == "SameRegion") return ZonePolicy::kSameRegion;
+  if (word == "Spread") return ZonePolicy::kSpread;
+  throw BadLine("no such zone policy: " + word);
+}
+
+Resources request(Words& words, const std::string& gpus) {
+  Resources r;
+  r.cpu_milli = milli_cores(option(words, "cpu", "1"));
+  r.memory_bytes = bytes(option(words, "mem", "1Gi"));
+  r.pods = 1;
+  r.set_extended(kGpu, integer(gpus));
+  return r;
+}
+
+// "2x8" of zones=a:2x8
+std::pair<std::int64_t, std::string> count_and_gpus(const std::string& text) {
+  const auto parts = split(text, 'x');
+  if (parts.size() != 2) throw BadLine("not NODESxGPUS: " + text);
+  return {integer(parts[0]), parts[1]};
+}
+
+}  // namespace
+
+Runner::Runner() {
+  for (const auto& [name, tier] :
+       {std::pair{"high", Tier::kHigh}, {"med", Tier::kMedium}, {"low", Tier::kLow}}) {
+    queues_[name].name = name;
+    queues_[name].tier = tier;
+    apply(QueueUpsert{queues_[name]});
+  }
+}
+
+std::vector<std::string> Runner::run(const std::string& text) {
+  std::istringstream lines(text);
+  std::string raw;
+  while (std::getline(lines, raw)) {
+    ++line_;
+    try {
+      const Words words = split_words(raw);
+      if (!words.empty()) line(words);
+    } catch (const BadLine& bad) {
+      fail(bad.what());
+    }
+  }
+  settle();
+  return failures_;
+}
+
+void Runner::fail(const std::string& what) {
+  failures_.push_back("line " + std::to_string(line_) + ": " + what);
+}
+
+void Runner::line(const Words& words) {
+  Words rest = words;
+  std::string verb = take(rest);
+  if (verb == "at") {
+    const Time to{duration_ns(take(rest))};
+    if (to < now_) throw BadLine("time goes back");
+    if (now_ < to) advance(to);
+    verb = take(rest);
+  }
+  if (verb == "nodes") return nodes(rest);
+  if (verb == "queue") return queue(rest);
+  if (verb == "submit") return submit(rest);
+  if (verb == "reject") return reject(rest);
+  if (verb == "foreign") return foreign(rest);
+  if (verb == "expect") return expect(rest);
+  if (verb == "latency") {
+    const std::string a = take(rest), b = take(rest);
+    config_.latency_us[{a, b}] = duration_ns(take(rest)) / 1000;
+    return apply(config_);
+  }
+  if (verb == "price") {
+    const std::string zone = take(rest);
+    config_.zone_price[zone].gpu_default = millionths(take(rest));
+    return apply(config_);
+  }
+  if (verb == "delete" && take(rest) == "queue") return apply(QueueRemove{take(rest)});
+  const std::string name = take(rest);
+  no_more(rest);
+  for (const char* known : {"cordon", "uncordon", "lose", "find", "remove", "clear"}) {
+    if (verb == known) return change_node(verb, name);
+  }
+  change_task(verb, name);
+}
+
+// --- time
+
+void Runner::apply(const Delta& delta) {
+  engine_.apply(delta);
+  auditor_.apply(delta);
+  dirty_ = true;
+}
+
+// Stops at every moment in between at which a task ends or a back-off is over.
+void Runner::advance(Time to) {
+  settle();
+  while (true) {
+    Time next = to;
+    if (!ends_.empty()) next.ns = std::min(next.ns, ends_.begin()->first);
+    if (const auto retry = engine_.next_time(now_)) next.ns = std::min(next.ns, retry->ns);
+    now_ = next;
+    while (!ends_.empty() && ends_.begin()->first <= now_.ns) finish(ends_.begin()->second);
+    dirty_ = true;
+    if (now_ == to) return;
+    settle();
+  }
+}
+
+void Runner::settle() {
+  while (dirty_) {
+    dirty_ = false;
+    const Plan plan = engine_.plan(now_);
+    for (const std::string& violation : auditor_.check(plan, now_)) fail("audit: " + violation);
+    for (const Start& s : plan.starts) start(s);
+  }
+}
+
+void Runner::start(const Start& s) {
+  apply(Assume{s.task, s.attempt, s.placement});
+  const Task& task = tasks_.at(s.task);
+  std::size_t rank = 0;
+  for (const PodGroup& group : task.groups) {
+    for (std::int64_t i = 0; i < group.count; ++i, ++rank) {
+      const std::string uid = s.task + "-" + std::to_string(s.attempt) + "-" + std::to_string(rank);
+      apply(PodUpsert{uid, s.placement.nodes[rank], group.requests, s.task, s.attempt,
+                      static_cast<std::int64_t>(rank)});
+      pods_[s.task].insert(uid);
+    }
+  }
+  apply(Confirm{s.task, now_});
+  placed_[s.task] = s.placement;
+  started_.push_back(s.task);
+  if (runs_ns_[s.task] > 0) ends_.emplace(now_.ns + runs_ns_[s.task], s.task);
+}
+
+void Runner::forget_pods(const std::string& task) {
+  for (const std::string& uid : pods_[task]) apply(PodRemove{uid});
+  pods_.erase(task);
+  placed_.erase(task);
+  std::erase_if(ends_, [&](const auto& end) { return end.second == task; });
+}
+
+void Runner::finish(const std::string& task) {
+  apply(TaskEnd{task});
+  forget_pods(task);
+}
+
+// --- what happens
+
+void Runner::nodes(Words words) {
+  Node node;
+  node.zone = take(words);
+  node.region = option(words, "region", "r1");
+  node.pool = option(words, "pool");
+  for (const auto& [key, value] : options(words, "label")) node.labels[key] = value;
+  if (const std::string taint = option(words, "taint"); !taint.empty()) {
+    const auto effect = split(taint, ':');
+    const auto pair = split(effect.at(0), '=');
+    node.taints.push_back({pair.at(0), pair.size() > 1 ? pair[1] : "", effect.back()});
+  }
+  const std::string group = take(words);
+  no_more(words);
+  const std::size_t bracket = group.find("x(");
+  if (bracket == std::string::npos || group.back() != ')') throw BadLine("not Nx(...): " + group);
+  std::int64_t gpus = 0;
+  node.allocatable.pods = 110;
+  for (const std::string& part :
+       split(group.substr(bracket + 2, group.size() - bracket - 3), ' ')) {
+    if (part.ends_with("cpu")) {
+      node.allocatable.cpu_milli = milli_cores(part);
+    } else if (part.ends_with("i")) {
+      node.allocatable.memory_bytes = bytes(part);
+    } else if (part.find_first_not_of("0123456789") == std::string::npos) {
+      gpus = integer(part);
+    } else {
+      node.gpu_model = part;
+    }
+  }
+  node.allocatable.set_extended(kGpu, gpus);
+  for (std::int64_t i = integer(group.substr(0, bracket)); i > 0; --i) {
+    node.name = node.zone + "-" + std::to_string(++count_in_zone_[node.zone]);
+    node.labels["kubernetes.io/hostname"] = node.name;
+    nodes_[node.name] = node;
+    apply(NodeUpsert{node});
+  }
+}
+
+void Runner::queue(Words words) {
+  const std::string name = take(words);
+  Queue& q = queues_[name];
+  q.name = name;
+  if (const std::string word = option(words, "tier"); !word.empty()) q.tier = tier(word);
+  if (const std::string word = option(words, "strategy"); !word.empty()) {
+    q.strategy = strategy(word);
+  }
+  q.weight = integer(option(words, "weight", std::to_string(q.weight)));
+  q.max_running = integer(option(words, "maxRunning", std::to_string(q.max_running)));
+  for (const auto& [what, amount] : options(words, "max")) {
+    q.has_maximum = true;
+    if (what == "gpus") q.maximum.set_extended(kGpu, integer(amount));
+    if (what == "cpu") q.maximum.cpu_milli = milli_cores(amount);
+    if (what == "mem") q.maximum.memory_bytes = bytes(amount);
+  }
+  if (const std::string list = option(words, "zones"); !list.empty()) q.zones = split(list, ',');
+  if (const std::string list = option(words, "pools"); !list.empty()) q.pools = split(list, ',');
+  if (const std::string list = option(words, "models"); !list.empty()) {
+    q.gpu_models = split(list, ',');
+  }
+  if (flag(words, "closed")) q.closed = true;
+  if (flag(words, "open")) q.closed = false;
+  no_more(words);
+  apply(QueueUpsert{q});
+}
+
+void Runner::submit(Words words) {
+  const auto path = split(take(words), '/');
+  if (path.size() != 2) throw BadLine("not QUEUE/TASK");
+  Task t;
+  t.queue = path[0];
+  t.uid = t.name = path[1];
+  t.ns = t.tenant = option(words, "ns", "team");
+  t.tier = tier(option(words, "tier", "High"));
+  t.submitted = now_;
+  t.priority_value = static_cast<std::int32_t>(integer(option(words, "priority", "0")));
+  t.expected_duration_ns = duration_ns(option(words, "expected", "0s"));
+  runs_ns_[t.uid] = duration_ns(option(words, "runs", "0s"));
+  const std::string zones = option(words, "zones");
+  const std::int64_t count = integer(option(words, "nodes", "1"));
+  const std::string gpus = option(words, "gpus", "0");
+  const Resources each = request(words, gpus);
+  for (const std::string& part : split(zones, ',')) {
+    const auto zone = split(part, ':');
+    if (zone.size() != 2) throw BadLine("not ZONE:NODESxGPUS: " + part);
+    const auto [in_zone, with] = count_and_gpus(zone[1]);
+    PodGroup group{zone[0], in_zone, each};
+    group.requests.set_extended(kGpu, integer(with));
+    t.groups.push_back(group);
+    t.zone_policy = ZonePolicy::kExact;
+  }
+  if (zones.empty()) t.groups.push_back({"", count, each});
+  if (const std::string word = option(words, "policy"); !word.empty()) t.zone_policy = policy(word);
+  t.max_zones = integer(option(words, "maxZones", "0"));
+  t.min_per_zone = integer(option(words, "minPerZone", "0"));
+  t.max_skew = integer(option(words, "maxSkew", "0"));
+  t.max_latency_us = duration_ns(option(words, "maxLatency", "0s")) / 1000;
+  t.pool = option(words, "pool");
+  t.gpu_model = option(words, "model");
+  for (const auto& [key, value] : options(words, "selector")) t.node_selector[key] = value;
+  if (const std::string key = option(words, "tolerate"); !key.empty()) {
+    t.tolerations.push_back({key, "Exists", "", ""});
+  }
+  t.excluded_nodes = split(option(words, "exclude"), ',');
+  t.allowed_zones = split(option(words, "volumes"), ',');
+  t.held = flag(words, "hold");
+  if (t.held) t.held_why = "suspended";
+  no_more(words);
+  tasks_[t.uid] = t;
+  apply(TaskUpsert{t});
+}
+
+void Runner::reject(Words words) {
+  const std::string name = take(words);
+  Reject reject{name, "", now_};
+  if (flag(words, "for")) reject.not_before.ns += duration_ns(take(words));
+  if (flag(words, "because")) {
+    for (const std::string& word : words) reject.why += (reject.why.empty() ? "" : " ") + word;
+  }
+  forget_pods(name);
+  apply(reject);
+}
+
+void Runner::foreign(Words words) {
+  const std::string node = take(words);
+  const Resources r = request(words, option(words, "gpus", "0"));
+  no_more(words);
+  const std::string uid = "foreign-" + node + "-" + std::to_string(pods_[node].size());
+  pods_[node].insert(uid);
+  apply(PodUpsert{uid, node, r, "", 0, 0});
+}
+
+void Runner::change_node(const std::string& verb, const std::string& name) {
+  if (!nodes_.contains(name)) throw BadLine("no such node: " + name);
+  if (verb == "clear") {
+    for (const std::string& uid : pods_[name]) apply(PodRemove{uid});
+    pods_.erase(name);
+    return;
+  }
+  if (verb == "remove") {
+    nodes_.erase(name);
+    return apply(NodeRemove{name});
+  }
+  Node& node = nodes_[name];
+  if (verb == "cordon" || verb == "uncordon") node.unschedulable = verb == "cordon";
+  if (verb == "lose" || verb == "find") node.ready = verb == "find";
+  apply(NodeUpsert{node});
+}
+
+void Runner::change_task(const std::string& verb, const std::string& name) {
+  if (!tasks_.contains(name)) throw BadLine("not understood: " + verb + " " + name);
+  if (verb == "end") return finish(name);
+  if (verb == "withdraw") {
+    forget_pods(name);
+    return apply(TaskRemove{name});
+  }
+  if (verb != "hold" && verb != "release") throw BadLine("not understood: " + verb);
+  tasks_[name].held = verb == "hold";
+  tasks_[name].held_why = verb == "hold" ? "suspended" : "";
+  apply(TaskUpsert{tasks_[name]});
+}
+
+}  // namespace sched::scenario
