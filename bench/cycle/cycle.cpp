@@ -1,0 +1,354 @@
+// Cycle: what one decision costs in a large cluster.
+//
+//   cycle [--nodes 10000] [--waiting 100000] [--running 30000] [--shapes 300] [--queues 60]
+//         [--events 3000] [--growth] [--check]
+//
+// Prints one row per measure: time (on this machine) beside counted work (the same on every
+// machine). --growth repeats everything for 1,000 to 10,000 nodes with tasks in proportion;
+// --check fails when the counted work of an event exceeds its budget, which is what CI holds.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "scheduler/engine.hpp"
+
+namespace {
+
+using namespace sched;
+
+struct Options {
+  std::int64_t nodes = 10'000, waiting = 100'000, running = 30'000;
+  std::int64_t shapes = 300, queues = 60, events = 3000;
+  bool growth = false, check = false;
+};
+
+// Own generator: the same world on every machine.
+class Rng {
+ public:
+  std::int64_t below(std::int64_t n) {
+    std::uint64_t z = (state_ += 0x9e3779b97f4a7c15ull);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+    return static_cast<std::int64_t>((z ^ (z >> 31)) % static_cast<std::uint64_t>(n));
+  }
+
+ private:
+  std::uint64_t state_ = 42;
+};
+
+double micros_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start)
+      .count();
+}
+
+std::int64_t resident_mib() {
+  std::ifstream status("/proc/self/status");
+  std::string line;
+  while (std::getline(status, line)) {
+    if (line.starts_with("VmRSS:")) return std::strtoll(line.c_str() + 6, nullptr, 10) / 1024;
+  }
+  return 0;
+}
+
+constexpr std::int64_t kGiB = std::int64_t{1} << 30;
+
+Resources amounts(std::int64_t gpus, std::int64_t cores, std::int64_t gib, std::int64_t pods) {
+  Resources r{cores * 1000, gib * kGiB, 0, pods, {}};
+  r.set_extended("nvidia.com/gpu", gpus);
+  return r;
+}
+
+class World {
+ public:
+  explicit World(const Options& options) : options_(options) {}
+
+  std::vector<Delta> cluster() {
+    std::vector<Delta> deltas;
+    const char* const models[] = {"A100", "H100", "L40"};
+    for (std::int64_t i = 0; i < options_.nodes; ++i) {
+      Node n;
+      n.name = "node-" + std::to_string(i);
+      n.zone = "zone-" + std::to_string(i % 10);
+      n.region = i % 10 < 5 ? "east" : "west";
+      n.pool = i % 4 == 0 ? "serve" : "train";
+      n.gpu_model = models[i % 3];
+      n.labels["kubernetes.io/hostname"] = n.name;
+      n.allocatable = amounts(8, 96, 768, 110);
+      deltas.push_back(NodeUpsert{n});
+    }
+    const Strategy strategies[] = {Strategy::kBackfill, Strategy::kFifo, Strategy::kDrf,
+                                   Strategy::kPriorityBased, Strategy::kHybrid};
+    for (std::int64_t i = 0; i < options_.queues; ++i) {
+      Queue q;
+      q.name = "queue-" + std::to_string(i);
+      q.tier = static_cast<Tier>(i % 3);
+      q.strategy = strategies[i % 5];
+      q.weight = 1 + i % 4;
+      deltas.push_back(QueueUpsert{q});
+    }
+    return deltas;
+  }
+
+  // What runs is small (1, 2, 4 or 8 GPUs on one node); what waits is of every size.
+  Task running(std::int64_t i) {
+    Task t = base("run-" + std::to_string(i), i);
+    const std::int64_t gpus = std::int64_t{1} << rng_.below(3);
+    t.groups.push_back({"", 1, amounts(gpus, gpus * 4, gpus * 32, 1)});
+    return t;
+  }
+
+  Task waiting(std::int64_t i) {
+    return shaped("wait-" + std::to_string(i), i, i % options_.shapes);
+  }
+
+  // Shapes differ in size, zone form, model and pool.
+  Task shaped(const std::string& uid, std::int64_t i, std::int64_t shape) {
+    Task t = base(uid, i);
+    const std::int64_t gpus = std::int64_t{1} << (shape % 4);
+    const std::int64_t pods = 2 + shape % 97 * 4;
+    t.groups.push_back({"", pods, amounts(gpus, gpus * 4 + shape % 7, gpus * 32, 1)});
+    if (shape % 3 == 0) t.gpu_model = "A100";
+    if (shape % 5 == 0) t.pool = "train";
+    if (shape % 4 == 1) t.zone_policy = ZonePolicy::kSingle;
+    if (shape % 4 == 2) t.zone_policy = ZonePolicy::kSameRegion;
+    if (shape % 8 == 3) {
+      t.zone_policy = ZonePolicy::kExact;
+      t.groups[0].zone = "zone-" + std::to_string(shape % 10);
+      t.groups.push_back(t.groups[0]);
+      t.groups[1].zone = "zone-" + std::to_string((shape + 1) % 10);
+    }
+    return t;
+  }
+
+  Rng& rng() { return rng_; }
+
+ private:
+  Task base(const std::string& uid, std::int64_t i) const {
+    Task t;
+    t.uid = uid;
+    t.ns = "team-" + std::to_string(i % 40);
+    t.name = uid;
+    t.tenant = t.ns;
+    t.queue = "queue-" + std::to_string(i % options_.queues);
+    t.tier = Tier::kHigh;
+    t.submitted.ns = i * 1'000'000;
+    t.expected_duration_ns = 3'600'000'000'000;
+    return t;
+  }
+
+  Options options_;
+  Rng rng_;
+};
+
+struct Sample {
+  double micros = 0;
+  Plan::Work work;
+};
+
+struct Row {
+  std::string name;
+  std::vector<Sample> samples;
+};
+
+void print(Row row) {
+  const auto at = [](auto& list, double share) {
+    std::sort(list.begin(), list.end());
+    return list[static_cast<std::size_t>(share * static_cast<double>(list.size() - 1))];
+  };
+  std::vector<double> micros;
+  Plan::Work most;
+  std::int64_t tasks = 0, shapes = 0, nodes = 0;
+  for (const Sample& s : row.samples) {
+    micros.push_back(s.micros);
+    most.tasks = std::max(most.tasks, s.work.tasks);
+    most.shapes = std::max(most.shapes, s.work.shapes);
+    most.nodes = std::max(most.nodes, s.work.nodes);
+    tasks += s.work.tasks;
+    shapes += s.work.shapes;
+    nodes += s.work.nodes;
+  }
+  if (micros.empty()) return;
+  const auto n = static_cast<double>(micros.size());
+  std::printf("%-30s %6zu %10.1f %10.1f %10.1f | %8.1f %8.1f %8.1f | %6ld %6ld %6ld\n",
+              row.name.c_str(), micros.size(), at(micros, 0.5), at(micros, 0.99), at(micros, 1),
+              static_cast<double>(tasks) / n, static_cast<double>(shapes) / n,
+              static_cast<double>(nodes) / n, static_cast<long>(most.tasks),
+              static_cast<long>(most.shapes), static_cast<long>(most.nodes));
+}
+
+// A cluster with what runs in it; what a fresh leader reads.
+struct Filled {
+  std::vector<Delta> deltas;
+  std::vector<std::string> running;
+  std::map<std::string, Placement> placed;
+  std::map<std::string, Task> tasks;
+};
+
+Filled fill(const Options& options, World& world, double& seconds, std::size_t& starts) {
+  Filled filled;
+  filled.deltas = world.cluster();
+  Engine engine;
+  for (const Delta& d : filled.deltas) engine.apply(d);
+  for (std::int64_t i = 0; i < options.running; ++i) {
+    Task t = world.running(i);
+    engine.apply(TaskUpsert{t});
+    filled.tasks[t.uid] = t;
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  const Plan plan = engine.plan({}, static_cast<std::size_t>(options.running));
+  seconds = micros_since(begin) / 1e6;
+  starts = plan.starts.size();
+  for (const Start& s : plan.starts) {
+    const Task& t = filled.tasks[s.task];
+    filled.deltas.push_back(TaskUpsert{t});
+    filled.deltas.push_back(Assume{s.task, s.attempt, s.placement});
+    for (std::size_t r = 0; r < s.placement.nodes.size(); ++r) {
+      filled.deltas.push_back(PodUpsert{s.task + "-" + std::to_string(r), s.placement.nodes[r],
+                                        t.groups[0].requests, s.task, s.attempt,
+                                        static_cast<std::int64_t>(r)});
+    }
+    filled.deltas.push_back(Confirm{s.task, {}});
+    filled.running.push_back(s.task);
+    filled.placed[s.task] = s.placement;
+  }
+  return filled;
+}
+
+// One event and the decision that follows; what starts is applied outside the clock.
+Sample event(Engine& engine, const std::vector<Delta>& deltas, Row* starts) {
+  const auto begin = std::chrono::steady_clock::now();
+  for (const Delta& d : deltas) engine.apply(d);
+  const Plan plan = engine.plan({});
+  const Sample sample{micros_since(begin), plan.work};
+  const auto booking = std::chrono::steady_clock::now();
+  for (const Start& s : plan.starts) engine.apply(Assume{s.task, s.attempt, s.placement});
+  if (!plan.starts.empty()) starts->samples.push_back({micros_since(booking), {}});
+  return sample;
+}
+
+std::int64_t measure(const Options& options) {
+  World world(options);
+  double seconds = 0;
+  std::size_t started = 0;
+  Filled filled = fill(options, world, seconds, started);
+  std::printf("\n%ld nodes, %ld GPUs, %ld waiting, %zu running, %ld shapes, %ld queues\n",
+              static_cast<long>(options.nodes), static_cast<long>(options.nodes * 8),
+              static_cast<long>(options.waiting), started, static_cast<long>(options.shapes),
+              static_cast<long>(options.queues));
+  std::printf("%-30s %6s %10s %10s %10s | %26s | %20s\n", "", "n", "p50 us", "p99 us", "max us",
+              "mean tasks shapes nodes", "most");
+  std::printf("%-30s %6zu %10.1f us each\n", "starts in an empty cluster", started,
+              seconds * 1e6 / static_cast<double>(std::max<std::size_t>(started, 1)));
+  const std::int64_t before = resident_mib();
+  Engine engine;
+  auto begin = std::chrono::steady_clock::now();
+  for (const Delta& d : filled.deltas) engine.apply(d);
+  for (std::int64_t i = 0; i < options.waiting; ++i) engine.apply(TaskUpsert{world.waiting(i)});
+  std::printf("%-30s %6s %10.1f ms, %ld MiB of memory\n", "state from scratch", "1",
+              micros_since(begin) / 1e3, static_cast<long>(resident_mib() - before));
+  begin = std::chrono::steady_clock::now();
+  const Plan cold = engine.plan({});
+  print({"cold plan", {{micros_since(begin), cold.work}}});
+  std::printf("%-30s %6zu\n", "  of which started", cold.starts.size());
+  // Until nothing more fits: then what waits has been refused.
+  for (Plan plan = cold; !plan.starts.empty(); plan = engine.plan({})) {
+    for (const Start& s : plan.starts) engine.apply(Assume{s.task, s.attempt, s.placement});
+  }
+  Row booked{"booking what started", {}}, quiet{"plan, nothing changed", {}},
+      submits{"submit to decision", {}}, refusals{"refusal of a new large gang", {}},
+      ends{"task end to decision", {}}, pods{"foreign Pod to decision", {}},
+      cordons{"cordon to decision", {}}, reasons{"explain", {}};
+  for (std::int64_t i = 0; i < options.events; ++i) {
+    Rng& rng = world.rng();
+    quiet.samples.push_back(event(engine, {}, &booked));
+    const std::int64_t id = 10'000'000 + i;
+    submits.samples.push_back(event(
+        engine, {TaskUpsert{world.shaped("new-" + std::to_string(i), id, id % options.shapes)}},
+        &booked));
+    const std::string node = "node-" + std::to_string(rng.below(options.nodes));
+    const std::string pod = "foreign-" + std::to_string(i);
+    pods.samples.push_back(
+        event(engine, {PodUpsert{pod, node, amounts(0, 1, 1, 1), "", 0, 0}}, &booked));
+    pods.samples.push_back(event(engine, {PodRemove{pod}}, &booked));
+    if (!filled.running.empty()) {
+      const auto at =
+          static_cast<std::size_t>(rng.below(static_cast<std::int64_t>(filled.running.size())));
+      const std::string task = filled.running[at];
+      filled.running[at] = filled.running.back();
+      filled.running.pop_back();
+      std::vector<Delta> deltas{TaskEnd{task}};
+      for (std::size_t r = 0; r < filled.placed[task].nodes.size(); ++r) {
+        deltas.push_back(PodRemove{task + "-" + std::to_string(r)});
+      }
+      ends.samples.push_back(event(engine, deltas, &booked));
+    }
+    if (i % 10 == 0) {
+      // A gang of 512 whole nodes of a shape that nobody had: the slots of a new shape are
+      // counted once (in apply); refusing it is the plan.
+      Task gang = world.shaped("gang-" + std::to_string(i), id, 3);
+      gang.zone_policy = ZonePolicy::kAny;
+      gang.groups = {{"", 512, amounts(8, 32 + i % 60, 256, 1)}};
+      engine.apply(TaskUpsert{gang});
+      const auto start = std::chrono::steady_clock::now();
+      const Plan plan = engine.plan({});
+      refusals.samples.push_back({micros_since(start), plan.work});
+      const auto asked = std::chrono::steady_clock::now();
+      (void)engine.explain("wait-" + std::to_string(rng.below(options.waiting)), {});
+      reasons.samples.push_back({micros_since(asked), {}});
+    }
+  }
+  for (Row* row : {&quiet, &submits, &pods, &ends, &refusals, &reasons, &booked}) print(*row);
+  std::int64_t nodes = 0, events = 0;
+  for (const Row* row : {&submits, &pods, &ends}) {
+    for (const Sample& s : row->samples) {
+      nodes += s.work.nodes + s.work.shapes + s.work.tasks;
+      ++events;
+    }
+  }
+  return nodes / std::max<std::int64_t>(events, 1);
+}
+
+Options parse(int argc, char** argv) {
+  Options o;
+  const auto number = [&](int& i) {
+    return i + 1 < argc ? std::strtoll(argv[++i], nullptr, 10) : 0;
+  };
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word == "--nodes") o.nodes = number(i);
+    if (word == "--waiting") o.waiting = number(i);
+    if (word == "--running") o.running = number(i);
+    if (word == "--shapes") o.shapes = number(i);
+    if (word == "--queues") o.queues = number(i);
+    if (word == "--events") o.events = number(i);
+    if (word == "--growth") o.growth = true;
+    if (word == "--check") o.check = true;
+  }
+  return o;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const Options options = parse(argc, argv);
+  // What one event may look at, tasks, shapes and nodes together, on average.
+  constexpr std::int64_t kWorkBudget = 200;
+  std::vector<std::int64_t> sizes{options.nodes};
+  if (options.growth) sizes = {1000, 2000, 5000, 10'000};
+  std::int64_t worst = 0;
+  for (const std::int64_t nodes : sizes) {
+    Options one = options;
+    one.nodes = nodes;
+    one.waiting = options.waiting * nodes / options.nodes;
+    one.running = options.running * nodes / options.nodes;
+    worst = std::max(worst, measure(one));
+  }
+  std::printf("\nwork per event: at most %ld on average (budget %ld)\n", static_cast<long>(worst),
+              static_cast<long>(kWorkBudget));
+  return options.check && worst > kWorkBudget ? 1 : 0;
+}
