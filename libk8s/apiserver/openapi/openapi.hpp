@@ -25,6 +25,7 @@ class Documents {
  public:
   // `crds` are whole CustomResourceDefinition objects; copied.
   explicit Documents(std::vector<Json> crds, std::string server_version = "v1.36.3");
+  ~Documents();
 
   // GET /openapi/v3: {"paths": {"api/v1": {"serverRelativeURL": "/openapi/v3/api/v1?hash=..."}}}.
   const std::string& v3_index();
@@ -37,10 +38,15 @@ class Documents {
   const std::string& v2_protobuf();
 
  private:
+  struct V3 {
+    std::string text, hash;
+  };
+  void make_all_v3();
+
   std::vector<Json> crds_;
   std::string version_;
   std::string index_, v2_json_, v2_protobuf_;
-  std::map<std::string, std::string, std::less<>> v3_;
+  std::map<std::string, V3, std::less<>> v3_;
 };
 
 }  // namespace k8s::apiserver::openapi
