@@ -1,0 +1,146 @@
+#include "tests/unit/operator/cluster.hpp"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "libk8s/codec/yaml.hpp"
+
+namespace fermi::testing {
+namespace {
+
+constexpr const char* kJobs = "/apis/fermi-cluster.com/v1alpha1/namespaces/work/trainingjobs";
+constexpr const char* kDefinitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+
+bool counts(const sim::Served& served) {
+  return served.actor == "operator" && served.method != "GET" &&
+         served.target.find("/leases") == std::string::npos &&
+         served.target.find("/events") == std::string::npos;
+}
+
+}  // namespace
+
+Cluster::Cluster(std::vector<Layout> zones, Options options)
+    : server(loop, 7), truth(server), kubelet(server, truth, 7), options_(std::move(options)) {
+  server.on_served([this](const sim::Served& served) { writes_ += counts(served) ? 1 : 0; });
+  load("crds/taskqueues.yaml", kDefinitions);
+  load("crds/trainingjobs.yaml", kDefinitions);
+  for (const char* ns : {"work", "fermi-system"})
+    create("/api/v1/namespaces",
+           {{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", ns}}}});
+  for (const char* queue : {"default", "high", "medium", "low"})
+    load("manifests/queues/" + std::string(queue) + ".yaml",
+         "/apis/fermi-cluster.com/v1alpha1/taskqueues");
+  for (const Layout& zone : zones)
+    for (int i = 0; i < zone.nodes; ++i)
+      add_node(zone.zone + "-" + std::to_string(i), zone.zone, zone.gpus);
+}
+
+void Cluster::load(const std::string& file, const std::string& collection) {
+  std::ifstream in(std::string(FERMI_SOURCE_DIR) + "/" + file);
+  std::stringstream text;
+  text << in.rdbuf();
+  auto documents = k8s::parse_yaml_documents(text.str());
+  ASSERT_TRUE(documents) << file;
+  for (const Json& document : *documents) create(collection, document);
+}
+
+void Cluster::start_operator() {
+  process_ = std::make_unique<sim::ProcessLoop>(loop, 100 + static_cast<unsigned>(++lives_),
+                                                k8s::Duration(0));
+  transport_ = std::make_unique<sim::SimTransport>(server, *process_, "operator", faults_,
+                                                   200 + static_cast<unsigned>(lives_));
+  Options options = options_;
+  options.identity = "operator-" + std::to_string(lives_);
+  operator_ = std::make_unique<Operator>(*process_, *transport_, options);
+  operator_->start();
+}
+
+void Cluster::kill_operator() {
+  process_->kill();
+  transport_->die();
+  operator_.reset();
+  transport_.reset();
+  process_.reset();
+}
+
+Json Cluster::create(const std::string& collection, const Json& object) {
+  const auto answer = server.call("user", "POST", collection, object);
+  EXPECT_TRUE(answer.ok()) << collection << " " << answer.body.dump();
+  return answer.body;
+}
+
+int Cluster::status_of_create(const std::string& collection, const Json& object,
+                              std::string* message) {
+  const auto answer = server.call("user", "POST", collection, object);
+  if (message != nullptr) *message = answer.body.value("message", "");
+  return answer.status;
+}
+
+void Cluster::patch(const std::string& path, const Json& patch) {
+  const auto answer = server.call("user", "PATCH", path, patch, "application/merge-patch+json");
+  EXPECT_TRUE(answer.ok()) << path << " " << answer.body.dump();
+}
+
+void Cluster::remove(const std::string& path) { server.call("user", "DELETE", path); }
+
+Json Cluster::get(const std::string& path) {
+  const auto answer = server.call("user", "GET", path);
+  return answer.ok() ? answer.body : Json();
+}
+
+void Cluster::add_node(const std::string& name, const std::string& zone, int gpus) {
+  const Json amounts = {{"cpu", "64"},
+                        {"memory", "256Gi"},
+                        {"pods", "110"},
+                        {"nvidia.com/gpu", std::to_string(gpus)}};
+  create("/api/v1/nodes",
+         {{"apiVersion", "v1"},
+          {"kind", "Node"},
+          {"metadata", {{"name", name}, {"labels", {{"topology.kubernetes.io/zone", zone}}}}}});
+  patch("/api/v1/nodes/" + name + "/status",
+        {{"status",
+          {{"capacity", amounts},
+           {"allocatable", amounts},
+           {"conditions", Json::array({{{"type", "Ready"}, {"status", "True"}}})}}}});
+}
+
+void Cluster::submit(const std::string& name, const Json& spec) {
+  Json whole = {{"framework", "Command"}, {"image", "i"}, {"command", {"run"}}};
+  whole.merge_patch(spec);
+  create(kJobs, {{"apiVersion", "fermi-cluster.com/v1alpha1"},
+                 {"kind", "TrainingJob"},
+                 {"metadata", {{"name", name}, {"namespace", "work"}}},
+                 {"spec", whole}});
+}
+
+Json Cluster::job(const std::string& name) { return get(std::string(kJobs) + "/" + name); }
+
+std::string Cluster::phase(const std::string& name) {
+  const Json found = job(name);
+  return found.is_null() ? "" : found.value("/status/phase"_json_pointer, "");
+}
+
+std::vector<Json> Cluster::pods_of(const std::string& job) {
+  std::vector<Json> out;
+  for (const auto& [key, pod] : truth.pods())
+    if (pod.value("/metadata/labels/fermi-cluster.com~1name"_json_pointer, "") == job)
+      out.push_back(pod);
+  return out;
+}
+
+bool Cluster::wait(k8s::Duration span, const std::function<bool()>& done) {
+  const k8s::TimePoint end = loop.now() + span;
+  while (!done()) {
+    if (loop.now() >= end) return false;
+    loop.run_for(std::chrono::milliseconds(20));
+  }
+  return true;
+}
+
+bool Cluster::wait_phase(const std::string& name, const std::string& wanted, k8s::Duration span) {
+  return wait(span, [&] { return phase(name) == wanted; });
+}
+
+}  // namespace fermi::testing

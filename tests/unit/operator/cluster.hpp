@@ -1,0 +1,73 @@
+// Cluster: an embedded API server, nodes whose Pods run for a while, and one operator, in virtual
+// time. Nothing goes wrong here by itself; what goes wrong in a test, the test does.
+#pragma once
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "operator/operator.hpp"
+#include "operator/report/metrics.hpp"
+#include "tests/sim/kubelet.hpp"
+#include "tests/sim/process_loop.hpp"
+#include "tests/sim/sim_server.hpp"
+#include "tests/sim/sim_transport.hpp"
+#include "tests/sim/truth.hpp"
+
+namespace fermi::testing {
+
+using Json = nlohmann::json;
+
+class Cluster {
+ public:
+  struct Layout {
+    std::string zone;
+    int nodes = 1, gpus = 8;
+  };
+  // With the definitions, the queues of an installation, namespaces `work` and `fermi-system`.
+  explicit Cluster(std::vector<Layout> zones, Options options = {});
+
+  void start_operator();
+  void kill_operator();
+  Operator& op() { return *operator_; }
+
+  // Fails the test when the server refuses.
+  Json create(const std::string& collection, const Json& object);
+  int status_of_create(const std::string& collection, const Json& object, std::string* message);
+  void patch(const std::string& path, const Json& patch);
+  void remove(const std::string& path);
+  Json get(const std::string& path);  // null when it is not there
+  void add_node(const std::string& name, const std::string& zone, int gpus);
+
+  // A job of `work`, with the fields of `spec` laid over the smallest one.
+  void submit(const std::string& name, const Json& spec);
+  Json job(const std::string& name);
+  std::string phase(const std::string& name);
+  std::vector<Json> pods_of(const std::string& job);
+
+  // Runs until `done` holds, at most `span`; false when it never did.
+  bool wait(k8s::Duration span, const std::function<bool()>& done);
+  bool wait_phase(const std::string& job, const std::string& phase,
+                  k8s::Duration span = std::chrono::minutes(2));
+  void run_for(k8s::Duration span) { loop.run_for(span); }
+  // Mutating requests of the operator so far, leases and events left out.
+  int operator_writes() const { return writes_; }
+
+  k8s::testing::SimLoop loop{7};
+  sim::SimServer server;
+  sim::Truth truth;
+  sim::Kubelet kubelet;
+
+ private:
+  void load(const std::string& file, const std::string& collection);
+
+  sim::Faults faults_;
+  Options options_;
+  int lives_ = 0, writes_ = 0;
+  std::unique_ptr<sim::ProcessLoop> process_;
+  std::unique_ptr<sim::SimTransport> transport_;
+  std::unique_ptr<Operator> operator_;
+};
+
+}  // namespace fermi::testing
