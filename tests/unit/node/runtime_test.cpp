@@ -1,0 +1,300 @@
+// The runtime against the embedded API server: a Pod's life, seen from the API.
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <filesystem>
+
+#include "libk8s/codec/json.hpp"
+#include "libk8s/node/supervisor.hpp"
+#include "tests/unit/node/runtime_bench.hpp"
+
+namespace k8s::node::test {
+namespace {
+
+using nlohmann::json;
+
+const json& main_status(const json& pod) {
+  return object_at(pod, "status").at("containerStatuses").at(0);
+}
+
+std::string condition(const json& pod, const std::string& type) {
+  for (const json& c : array_at(object_at(pod, "status"), "conditions")) {
+    if (string_at(c, "type") == type) return string_at(c, "status");
+  }
+  return "absent";
+}
+
+std::string uid_of(const json& pod) { return string_at(object_at(pod, "metadata"), "uid"); }
+
+TEST(Runtime, Registers_its_nodes_with_capacity_conditions_and_a_lease) {
+  RuntimeBench bench;
+  bench.start_runtime();
+  const json node = bench.call("GET", "/api/v1/nodes/n1");
+  EXPECT_EQ(node["status"]["allocatable"]["nvidia.com/gpu"], "8");
+  EXPECT_EQ(node["status"]["allocatable"]["pods"], "110");
+  EXPECT_EQ(node["status"]["capacity"]["cpu"], "4");
+  EXPECT_EQ(node["metadata"]["labels"]["zone"], "a");
+  EXPECT_EQ(condition(node, "Ready"), "True");
+  EXPECT_TRUE(bench.until([&] {
+    const json lease =
+        bench.call("GET", "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n1");
+    return !string_at(object_at(lease, "spec"), "renewTime").empty();
+  }));
+}
+
+TEST(Runtime, A_bound_Pod_runs_and_ends_with_its_exit_code_and_log) {
+  RuntimeBench bench;
+  bench.start_runtime();
+  bench.create(RuntimeBench::pod("p", "echo hello; exit 4"));
+  ASSERT_TRUE(bench.until_phase("p", "Failed"));
+  const json pod = bench.get("p");
+  EXPECT_EQ(main_status(pod)["state"]["terminated"]["exitCode"], 4);
+  EXPECT_EQ(main_status(pod)["state"]["terminated"]["reason"], "Error");
+  EXPECT_FALSE(main_status(pod)["state"].contains("running"));
+  EXPECT_EQ(condition(pod, "Ready"), "False");
+  EXPECT_EQ(condition(pod, "Initialized"), "True");
+  EXPECT_TRUE(string_at(pod["status"], "podIP").starts_with("127."));
+  EXPECT_EQ(bench.logs("p"), "hello\n");
+}
+
+TEST(Runtime, A_running_Pod_is_Ready_and_deletion_ends_its_processes_then_the_object) {
+  RuntimeBench bench;
+  bench.start_runtime();
+  const json made = bench.create(RuntimeBench::pod("p", "sleep 1000 & sleep 1000"));
+  ASSERT_TRUE(bench.until([&] { return condition(bench.get("p"), "Ready") == "True"; }));
+  EXPECT_EQ(bench.phase("p"), "Running");
+  EXPECT_EQ(bench.runtime().running(), 1u);
+  bench.remove("p", 5);
+  EXPECT_TRUE(bench.exists("p"));
+  ASSERT_TRUE(bench.until([&] { return !bench.exists("p"); }));
+  EXPECT_TRUE(with_environment(process_mark(uid_of(made))).empty());
+  EXPECT_TRUE(bench.until(
+      [&] { return !std::filesystem::exists(bench.options.data_dir + "/pods/" + uid_of(made)); }));
+}
+
+TEST(Runtime, A_forced_deletion_ends_the_processes_too) {
+  RuntimeBench bench;
+  bench.start_runtime();
+  const json made =
+      bench.create(RuntimeBench::pod("p", "trap '' TERM; while true; do sleep 1; done"));
+  ASSERT_TRUE(bench.until_phase("p", "Running"));
+  bench.remove("p", 0);
+  EXPECT_FALSE(bench.exists("p"));
+  EXPECT_TRUE(bench.until([&] { return with_environment(process_mark(uid_of(made))).empty(); }));
+}
+
+TEST(Runtime, After_a_restart_of_the_runtime_a_running_Pod_is_adopted) {
+  RuntimeBench bench;
+  bench.start_runtime();
+  const json made =
+      bench.create(RuntimeBench::pod("p", "echo once; while ! test -f go; do sleep 0.05; done"));
+  ASSERT_TRUE(bench.until_phase("p", "Running"));
+  const auto before = with_environment(process_mark(uid_of(made)));
+  bench.drop_runtime();
+  bench.start_runtime();
+  EXPECT_EQ(bench.runtime().running(), 1u);
+  EXPECT_EQ(main_status(bench.get("p"))["restartCount"], 0);
+  const std::string work = bench.options.data_dir + "/pods/" + uid_of(made) + "/work";
+  ASSERT_TRUE(rewrite_in_place(work + "/go", ""));
+  ASSERT_TRUE(bench.until_phase("p", "Succeeded"));
+  EXPECT_EQ(bench.logs("p"), "once\n");
+}
+
+TEST(Runtime, A_Pod_that_ended_while_no_runtime_ran_is_reported_afterwards) {
+  RuntimeBench bench;
+  bench.start_runtime();
+  const json made =
+      bench.create(RuntimeBench::pod("p", "while ! test -f go; do sleep 0.05; done; exit 9"));
+  ASSERT_TRUE(bench.until_phase("p", "Running"));
+  bench.drop_runtime();
+  const std::string folder = bench.options.data_dir + "/pods/" + uid_of(made);
+  ASSERT_TRUE(rewrite_in_place(folder + "/work/go", ""));
+  ASSERT_TRUE(eventually([&] { return !look_at_shim(folder).locked; }));
+  EXPECT_EQ(bench.phase("p"), "Running");
+  bench.start_runtime();
+  ASSERT_TRUE(bench.until_phase("p", "Failed"));
+  EXPECT_EQ(main_status(bench.get("p"))["state"]["terminated"]["exitCode"], 9);
+}
+
+TEST(Runtime, A_Pod_deleted_while_no_runtime_ran_is_stopped_at_adoption) {
+  RuntimeBench bench;
+  bench.start_runtime();
+  const json kept = bench.create(RuntimeBench::pod("graceful", "sleep 1000"));
+  const json gone = bench.create(RuntimeBench::pod("forced", "sleep 1000"));
+  ASSERT_TRUE(bench.until_phase("graceful", "Running"));
+  ASSERT_TRUE(bench.until_phase("forced", "Running"));
+  bench.drop_runtime();
+  bench.remove("graceful", 30);
+  bench.remove("forced", 0);
+  bench.start_runtime();
+  ASSERT_TRUE(bench.until([&] { return !bench.exists("graceful"); }));
+  EXPECT_TRUE(bench.until([&] {
+    return with_environment(process_mark(uid_of(kept))).empty() &&
+           with_environment(process_mark(uid_of(gone))).empty();
+  }));
+}
+
+TEST(Runtime, A_Pod_whose_shim_was_killed_fails_with_a_reason_and_is_not_started_again) {
+  RuntimeBench bench;
+  bench.start_runtime();
+  const json made = bench.create(RuntimeBench::pod("p", "echo run >> ../runs; sleep 1000"));
+  ASSERT_TRUE(bench.until_phase("p", "Running"));
+  const std::string folder = bench.options.data_dir + "/pods/" + uid_of(made);
+  ASSERT_TRUE(send_signal(look_at_shim(folder).identity->process, SIGKILL));
+  ASSERT_TRUE(bench.until_phase("p", "Failed"));
+  EXPECT_EQ(bench.get("p")["status"]["reason"], "ShimLost");
+  EXPECT_TRUE(with_environment(process_mark(uid_of(made))).empty());
+  bench.drop_runtime();
+  bench.start_runtime();
+  EXPECT_EQ(bench.phase("p"), "Failed");
+  const Result<std::string> runs = read_file(folder + "/runs");
+  ASSERT_TRUE(runs);
+  EXPECT_EQ(*runs, "run\n");
+}
+
+TEST(Runtime, Only_one_runtime_can_use_a_data_folder) {
+  RuntimeBench bench;
+  bench.start_runtime();
+  CurlLoop loop;
+  const auto second = NodeRuntime::create(loop, bench.transport(), bench.options);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.status().code(), Code::kConflict);
+}
+
+TEST(Runtime, A_Pod_that_does_not_fit_fails_with_OutOf_and_the_numbers) {
+  RuntimeBench bench;
+  bench.start_runtime();
+  json big = RuntimeBench::pod("big", "true");
+  big["spec"]["containers"][0]["resources"]["requests"] = {{"cpu", "5"}};
+  bench.create(big);
+  ASSERT_TRUE(bench.until_phase("big", "Failed"));
+  EXPECT_EQ(bench.get("big")["status"]["reason"], "OutOfcpu");
+  EXPECT_NE(bench.get("big")["status"]["message"].get<std::string>().find(
+                "requested: 5000, used: 0, capacity: 4000"),
+            std::string::npos);
+}
+
+TEST(Runtime, A_container_without_a_command_fails_with_a_sentence_that_says_so) {
+  RuntimeBench bench;
+  bench.start_runtime();
+  json pod = RuntimeBench::pod("p", "");
+  pod["spec"]["containers"][0].erase("command");
+  bench.create(pod);
+  ASSERT_TRUE(bench.until_phase("p", "Failed"));
+  EXPECT_EQ(bench.get("p")["status"]["message"],
+            "image \"any\" names no command here, as images are not pulled; give container "
+            "\"main\" a command");
+}
+
+TEST(Runtime, A_missing_ConfigMap_holds_the_Pod_until_it_is_there) {
+  RuntimeBench bench;
+  bench.start_runtime();
+  json pod = RuntimeBench::pod("p", "echo $GREETING from $(cat /etc/conf/name)");
+  json& main = pod["spec"]["containers"][0];
+  main["env"] =
+      json::array({{{"name", "GREETING"},
+                    {"valueFrom", {{"configMapKeyRef", {{"name", "c"}, {"key", "greeting"}}}}}}});
+  main["volumeMounts"] = json::array({{{"name", "v"}, {"mountPath", "/etc/conf"}}});
+  pod["spec"]["volumes"] = json::array({{{"name", "v"}, {"configMap", {{"name", "c"}}}}});
+  bench.create(pod);
+  ASSERT_TRUE(bench.until([&] {
+    const json status = object_at(bench.get("p"), "status");
+    return status.contains("containerStatuses") &&
+           status["containerStatuses"][0]["state"]["waiting"]["message"] ==
+               "configmap \"c\" not found";
+  }));
+  bench.create({{"apiVersion", "v1"},
+                {"kind", "ConfigMap"},
+                {"metadata", {{"name", "c"}, {"namespace", "default"}}},
+                {"data", {{"greeting", "hello"}, {"name", "config"}}}});
+  ASSERT_TRUE(bench.until_phase("p", "Succeeded"));
+  EXPECT_EQ(bench.logs("p"), "hello from config\n");
+}
+
+TEST(Runtime, Pods_of_a_headless_Service_find_each_other_by_name) {
+  RuntimeBench bench;
+  bench.start_runtime();
+  bench.create({{"apiVersion", "v1"},
+                {"kind", "Service"},
+                {"metadata", {{"name", "gang"}, {"namespace", "default"}}},
+                {"spec", {{"clusterIP", "None"}, {"selector", {{"job", "gang"}}}}}});
+  json first = RuntimeBench::pod(
+      "r0", "until getent hosts w-1.gang.default.svc.cluster.local; do sleep 0.05; done");
+  json second = RuntimeBench::pod("r1", "sleep 1000");
+  first["metadata"]["labels"] = second["metadata"]["labels"] = {{"job", "gang"}};
+  first["spec"]["subdomain"] = second["spec"]["subdomain"] = "gang";
+  first["spec"]["hostname"] = "w-0";
+  second["spec"]["hostname"] = "w-1";
+  bench.create(first);
+  ASSERT_TRUE(bench.until_phase("r0", "Running"));
+  bench.create(second);  // after the first began to look
+  ASSERT_TRUE(bench.until_phase("r0", "Succeeded"));
+  const std::string address = bench.get("r1")["status"]["podIP"];
+  EXPECT_TRUE(bench.logs("r0").starts_with(address)) << bench.logs("r0");
+}
+
+TEST(Runtime, Two_Pods_never_get_the_same_device) {
+  RuntimeBench bench;
+  bench.options.nodes[0].devices["nvidia.com/gpu"] = {"GPU-a", "GPU-b"};
+  bench.start_runtime();
+  for (const char* name : {"p", "q", "late"}) {
+    json pod = RuntimeBench::pod(name, "echo $CUDA_VISIBLE_DEVICES; sleep 1000");
+    pod["spec"]["containers"][0]["resources"]["limits"] = {{"nvidia.com/gpu", "1"}};
+    pod["spec"]["containers"][0]["resources"]["requests"] = {{"nvidia.com/gpu", "1"}};
+    bench.create(pod);
+    if (std::string(name) != "late") {
+      ASSERT_TRUE(bench.until_phase(name, "Running"));
+    }
+  }
+  ASSERT_TRUE(bench.until_phase("late", "Failed"));
+  EXPECT_EQ(bench.get("late")["status"]["reason"], "OutOfnvidia.com/gpu");
+  ASSERT_TRUE(bench.until([&] { return bench.logs("q") == "GPU-b\n"; }));
+  EXPECT_EQ(bench.logs("p"), "GPU-a\n");
+  // A restart of the runtime forgets no device.
+  bench.drop_runtime();
+  bench.start_runtime();
+  bench.remove("p", 1);
+  ASSERT_TRUE(bench.until([&] { return !bench.exists("p"); }));
+  json pod = RuntimeBench::pod("next", "echo $CUDA_VISIBLE_DEVICES");
+  pod["spec"]["containers"][0]["resources"]["requests"] = {{"nvidia.com/gpu", "1"}};
+  pod["spec"]["containers"][0]["resources"]["limits"] = {{"nvidia.com/gpu", "1"}};
+  bench.create(pod);
+  ASSERT_TRUE(bench.until_phase("next", "Succeeded"));
+  EXPECT_EQ(bench.logs("next"), "GPU-a\n");
+}
+
+TEST(Runtime, A_server_that_is_away_learns_the_newest_state_when_it_is_back) {
+  RuntimeBench bench;
+  bench.start_runtime();
+  const json made = bench.create(RuntimeBench::pod("p", "while ! test -f go; do sleep 0.05; done"));
+  ASSERT_TRUE(bench.until_phase("p", "Running"));
+  bench.transport().cut(true);
+  const std::string folder = bench.options.data_dir + "/pods/" + uid_of(made);
+  ASSERT_TRUE(rewrite_in_place(folder + "/work/go", ""));
+  ASSERT_TRUE(bench.until([&] { return bench.runtime().running() == 0; }));
+  EXPECT_EQ(bench.phase("p"), "Running");
+  bench.transport().cut(false);
+  EXPECT_TRUE(bench.until_phase("p", "Succeeded"));
+}
+
+TEST(Runtime, A_restarted_container_shows_its_last_state_and_its_previous_log) {
+  RuntimeBench bench;
+  bench.start_runtime();
+  json pod = RuntimeBench::pod("p", "echo run; test -f ../ran && sleep 1000; touch ../ran; exit 7");
+  pod["spec"]["restartPolicy"] = "Always";
+  bench.create(pod);
+  ASSERT_TRUE(bench.until([&] {
+    const json status = object_at(bench.get("p"), "status");
+    return status.contains("containerStatuses") &&
+           status["containerStatuses"][0]["restartCount"] == 1 &&
+           status["containerStatuses"][0]["ready"] == true;
+  }));
+  EXPECT_EQ(main_status(bench.get("p"))["lastState"]["terminated"]["exitCode"], 7);
+  apiserver::LogRequest previous;
+  previous.previous = true;
+  EXPECT_EQ(bench.logs("p", previous), "run\n");
+}
+
+}  // namespace
+}  // namespace k8s::node::test
