@@ -18,10 +18,11 @@
 namespace k8s::apiserver::patch {
 
 struct Writer {
-  std::string manager;      // fieldManager, or the first word of User-Agent before "/"
-  std::string api_version;  // of the request
-  std::string subresource;  // "" or "status", "scale"
-  std::string now;          // RFC 3339, whole seconds
+  std::string manager;        // fieldManager, or the first word of User-Agent before "/"
+  std::string api_version;    // of the request
+  std::string subresource;    // "" or "status", "scale"
+  std::string now;            // RFC 3339, whole seconds
+  bool splits_status = true;  // the type has a status subresource: main writes never own status
 };
 
 struct Conflict {
@@ -48,8 +49,9 @@ Json conflict_status(std::string_view group, std::string_view kind, std::string_
 
 // After an update, patch or create: sets `fresh`'s managedFields from those of `old` (null on
 // create), giving what changed to the writer (operation Update) and taking from the others what
-// is gone or changed. managedFields that the caller sent count only as a wish to clear them (an
-// empty list). Keeps old times when nothing changed.
+// is gone or changed. managedFields that the caller sent are where it starts, as the real server
+// allows (that is how kubectl moves from client-side to server-side apply): one empty entry clears
+// them, none or broken ones mean those of `old`. Keeps old times when nothing changed.
 void track_update(const Json* old, Json& fresh, const Schema& schema, const Writer& writer);
 
 }  // namespace k8s::apiserver::patch
