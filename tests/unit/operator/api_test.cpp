@@ -1,0 +1,167 @@
+// Durations, money, conditions, patches, statuses.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "operator/api/api.hpp"
+#include "operator/api/duration.hpp"
+#include "operator/api/training_job.hpp"
+#include "operator/reconcile/cost.hpp"
+#include "operator/translate/configuration.hpp"
+#include "operator/translate/resources.hpp"
+
+namespace fermi {
+namespace {
+
+using Json = nlohmann::json;
+
+TEST(Duration, Hours_minutes_seconds_and_milliseconds_in_this_order_once_each) {
+  EXPECT_EQ(*parse_duration_ns("1h30m"), 5400 * kNsPerSecond);
+  EXPECT_EQ(*parse_duration_ns("45s"), 45 * kNsPerSecond);
+  EXPECT_EQ(*parse_duration_ns("250ms"), kNsPerSecond / 4);
+  for (const char* bad : {"", "5", "h", "-5m", "30m1h", "1h1h", "1.5h", "1 h", "1d"})
+    EXPECT_FALSE(parse_duration_ns(bad)) << bad;
+}
+
+TEST(Duration, Longer_than_ten_years_is_refused) {
+  EXPECT_TRUE(parse_duration_ns("87600h"));
+  EXPECT_FALSE(parse_duration_ns("87600h1s"));
+  EXPECT_FALSE(parse_duration_ns("999999999999h"));
+}
+
+TEST(Money, Is_exact_in_millionths) {
+  EXPECT_EQ(*parse_micros("8.50"), 8'500'000);
+  EXPECT_EQ(*parse_micros("0.000001"), 1);
+  EXPECT_EQ(format_micros(404'000'000), "404.00");
+  EXPECT_EQ(format_micros(448'900), "0.4489");
+  EXPECT_EQ(format_micros(0), "0.00");
+  for (const char* bad : {"", "-1", "1.", ".5", "1.0000001", "1e3", "9999999999999"})
+    EXPECT_FALSE(parse_micros(bad)) << bad;
+}
+
+// 40 GPUs at 8.50 are 340.00; 320 cores at 0.20 are 64.00: 404.00 an hour together.
+TEST(Cost, The_worked_example_costs_404_an_hour) {
+  const Configuration config = parse_configuration(
+      "currency: CNY\nprices: {gpu: \"8.50\", cpuCore: \"0.20\", memoryGiB: \"0\"}\n");
+  ASSERT_TRUE(config.problems.empty());
+  sched::Resources node;
+  node.cpu_milli = 64'000;
+  node.memory_bytes = std::int64_t{256} << 30;
+  node.set_extended("nvidia.com/gpu", 8);
+  std::int64_t sum = 0;
+  for (int i = 0; i < 5; ++i) sum += hourly_micros(node, "zone-a", "", config);
+  EXPECT_EQ(format_micros(sum), "404.00");
+  const k8s::WallTime start{0}, end{4 * kNsPerSecond};
+  EXPECT_EQ(format_micros(accrued_micros(sum, start, end)), "0.448888");
+  EXPECT_EQ(accrued_micros(sum, end, start), 0);
+}
+
+TEST(Cost, A_zone_and_a_model_have_prices_of_their_own) {
+  const Configuration config = parse_configuration(R"(
+prices:
+  gpu: 10
+  gpuModels: {A100: "20"}
+  zones: {cheap: {gpu: "5"}}
+)");
+  sched::Resources one;
+  one.set_extended("nvidia.com/gpu", 1);
+  EXPECT_EQ(hourly_micros(one, "x", "", config), 10'000'000);
+  EXPECT_EQ(hourly_micros(one, "x", "A100", config), 20'000'000);
+  EXPECT_EQ(hourly_micros(one, "cheap", "", config), 5'000'000);
+  EXPECT_EQ(hourly_micros(one, "cheap", "A100", config), 20'000'000);
+}
+
+TEST(Configuration, Wrong_parts_are_named_and_the_rest_holds) {
+  const Configuration config =
+      parse_configuration("prices: {gpu: lots, cpuCore: \"0.2\"}\nlatencies: [{between: [a]}]\n");
+  EXPECT_EQ(config.engine.price.cpu_core, 200'000);
+  ASSERT_EQ(config.problems.size(), 2U);
+  EXPECT_NE(config.problems[0].find("prices.gpu"), std::string::npos);
+  EXPECT_NE(config.problems[1].find("latencies[0].between"), std::string::npos);
+  EXPECT_FALSE(parse_configuration("{").problems.empty());
+  EXPECT_TRUE(parse_configuration("").problems.empty());
+}
+
+TEST(Conditions, The_time_moves_only_with_the_status) {
+  Conditions all;
+  Condition c;
+  c.type = "Queued";
+  c.status = "True";
+  c.reason = "a";
+  set_condition(all, c, {5 * kNsPerSecond});
+  c.reason = "b";
+  set_condition(all, c, {9 * kNsPerSecond});
+  EXPECT_EQ(all[0].last_transition.ns, 5 * kNsPerSecond);
+  EXPECT_EQ(all[0].reason, "b");
+  c.status = "False";
+  set_condition(all, c, {9 * kNsPerSecond});
+  EXPECT_EQ(all[0].last_transition.ns, 9 * kNsPerSecond);
+  EXPECT_EQ(decode_conditions(encode_conditions(all)), all);
+}
+
+TEST(MergeDiff, Turns_one_object_into_the_other) {
+  const Json from = {{"a", 1}, {"b", {{"c", 1}, {"d", 2}}}, {"e", {1, 2}}};
+  const Json to = {{"a", 1}, {"b", {{"c", 3}}}, {"f", "x"}};
+  Json patched = from;
+  patched.merge_patch(merge_diff(from, to));
+  EXPECT_EQ(patched, to);
+  EXPECT_EQ(merge_diff(to, to), Json::object());
+}
+
+TrainingJobStatus full_status() {
+  TrainingJobStatus s;
+  s.observed_generation = 3;
+  s.phase = Phase::kStopping;
+  set_condition(s.conditions, {"Queued", "True", "r", "m", {}, 2}, {kNsPerSecond});
+  s.task_id = "t";
+  s.queue = "q";
+  s.priority = "High";
+  s.queue_position = 4;
+  s.tasks_ahead = 0;
+  s.observed_at = k8s::WallTime{2 * kNsPerSecond};
+  s.reason = "R";
+  s.message = "M";
+  s.attempt = 2;
+  s.placement = JobPlacement{2, 7, 20001, {3 * kNsPerSecond}, {"n1", "n2"}, {{"a", 1}, {"b", 1}}};
+  s.stopping = JobStopping{Phase::kFailed, "x", "y"};
+  s.restarts = 1;
+  s.disruptions = 2;
+  s.start_failures = 3;
+  s.exit_code = 0;
+  s.retry_at = k8s::WallTime{4 * kNsPerSecond};
+  s.start_time = k8s::WallTime{5 * kNsPerSecond};
+  s.cost_per_hour_micros = 404'000'000;
+  s.cost_micros = 1;
+  s.currency = "CNY";
+  s.timeline = {{{6 * kNsPerSecond}, "Pending", "Starting", "why"}};
+  return s;
+}
+
+TEST(JobStatus, Writing_and_reading_gives_an_equal_value) {
+  EXPECT_EQ(decode_training_job_status(encode_status(full_status())), full_status());
+  EXPECT_EQ(decode_training_job_status(Json::object()), TrainingJobStatus{});
+  EXPECT_EQ(decode_training_job_status(encode_status(TrainingJobStatus{})), TrainingJobStatus{});
+}
+
+TEST(JobStatus, Any_junk_reads_as_something) {
+  for (const char* text : {"[]", "3", "{\"placement\":[],\"conditions\":{},\"timeline\":[3]}",
+                           "{\"attempt\":\"x\",\"phase\":7,\"startTime\":\"never\"}"})
+    decode_training_job_status(Json::parse(text));
+}
+
+TEST(Resources, Amounts_go_both_ways) {
+  const sched::Resources r =
+      to_engine({{"cpu", 1500}, {"memory", 1 << 30}, {"nvidia.com/gpu", 2}, {"x/y", -1}});
+  EXPECT_EQ(r.cpu_milli, 1500);
+  EXPECT_EQ(r.extended_amount("x/y"), 0);
+  EXPECT_EQ(to_quantities(r),
+            (k8s::StringMap{{"cpu", "1500m"}, {"memory", "1Gi"}, {"nvidia.com/gpu", "2"}}));
+  sched::Resources sum = r;
+  add(sum, r, 2);
+  EXPECT_EQ(sum.cpu_milli, 4500);
+  EXPECT_TRUE(fits(r, sum));
+  EXPECT_FALSE(fits(sum, r));
+}
+
+}  // namespace
+}  // namespace fermi
