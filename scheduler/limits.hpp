@@ -9,8 +9,9 @@
 
 namespace sched {
 
-// One amount of one resource: 2^48 is 256 TiB of memory. 2^15 of them still add up in 63 bits.
-inline constexpr std::int64_t kAmountMax = std::int64_t{1} << 48;
+// One amount of one resource: 2^46 is 64 TiB of memory. The largest gang times the largest amount
+// still fits 63 bits.
+inline constexpr std::int64_t kAmountMax = std::int64_t{1} << 46;
 // Pods of one gang. Larger gangs wait with the reason Never.
 inline constexpr std::int64_t kGangMax = 100'000;
 // Pods of one kind counted on one node; a Pod that asks for nothing has this many slots.
@@ -21,6 +22,8 @@ inline constexpr std::int64_t kWeightMax = 1'000'000;
 inline constexpr std::size_t kResourceNamesMax = 4096;
 // Slot tables of shapes that nobody waits with are kept for the next task of that shape.
 inline constexpr std::size_t kIdleProfilesMax = 64;
+// Label keys that nobody asks for any more and that still split classes.
+inline constexpr std::size_t kDeadLabelsMax = 32;
 // Sets of zones looked at in one search; beyond it the best set found so far is taken.
 inline constexpr int kZoneSearchSteps = 20'000;
 

@@ -43,6 +43,7 @@ struct Reason {
   std::string resource;  // the scarce one: "nvidia.com/gpu", "cpu", "nodes", ...
   std::int64_t needed = 0, free = 0, total = 0;  // in the resource's unit, of eligible nodes
   std::int64_t nodes_needed = 0, nodes_fitting = 0, nodes_eligible = 0;
+  std::int64_t pods_empty = 0;        // kNever: how many of its Pods the empty nodes would hold
   std::string zone, pool, gpu_model;  // what narrows it down, "" when nothing does
   std::string detail;                 // the held_why, the queue's name, the task ahead, ...
   Time until;                         // kBackoff

@@ -65,12 +65,21 @@ std::string in_brackets(const std::string& detail) {
   return detail.empty() ? "" : " (" + detail + ")";
 }
 
+std::string pods(std::int64_t value) { return count(value) + (value == 1 ? " Pod" : " Pods"); }
+
 std::string never(const Reason& r) {
   if (r.resource.empty()) return "can never start: " + r.detail;
-  std::string text = "can never start: " + needs(r);
-  if (!r.detail.empty()) text += " " + r.detail;
-  return text + ", the eligible nodes have " + number(r.resource, r.total) +
-         " in all and would hold too few of its " + count(r.nodes_needed) + " Pods even when empty";
+  const std::string all = number(r.resource, r.total) + " in all";
+  if (!r.detail.empty()) {
+    Reason plain = r;
+    plain.zone.clear();
+    return "can never start: " + needs(plain) + " " + r.detail +
+           ", which even the empty cluster cannot give; the best, " +
+           (r.zone.empty() ? "no zone" : r.zone) + ", has " + all;
+  }
+  if (r.total < r.needed) return "can never start: " + needs(r) + ", the nodes have " + all;
+  return "can never start: " + needs(r) + " for " + pods(r.nodes_needed) + "; the nodes have " +
+         all + ", but even when empty hold only " + count(r.pods_empty) + " of them";
 }
 
 std::string constraint(const Reason& r) {
@@ -140,8 +149,8 @@ std::string sentence(const Reason& r) {
     case ReasonCode::kCapacity:
       return needs(r) + ": " + free_of(r) + "; " + nodes_of(r) + in_brackets(r.detail);
     case ReasonCode::kFragmentation:
-      return needs(r) + " as " + count(r.nodes_needed) + " Pods: " + free_of(r) +
-             ", but in pieces; " + nodes_of(r) + in_brackets(r.detail);
+      return needs(r) + " for " + pods(r.nodes_needed) + ": " + free_of(r) + ", but in pieces; " +
+             nodes_of(r) + in_brackets(r.detail);
     case ReasonCode::kConstraint:
       return constraint(r);
     case ReasonCode::kNever:

@@ -67,20 +67,22 @@ class World {
  public:
   explicit World(const Options& options) : options_(options) {}
 
+  Node node(std::int64_t i) const {
+    const char* const models[] = {"A100", "H100", "L40"};
+    Node n;
+    n.name = "node-" + std::to_string(i);
+    n.zone = "zone-" + std::to_string(i % 10);
+    n.region = i % 10 < 5 ? "east" : "west";
+    n.pool = i % 4 == 0 ? "serve" : "train";
+    n.gpu_model = models[i % 3];
+    n.labels["kubernetes.io/hostname"] = n.name;
+    n.allocatable = amounts(8, 96, 768, 110);
+    return n;
+  }
+
   std::vector<Delta> cluster() {
     std::vector<Delta> deltas;
-    const char* const models[] = {"A100", "H100", "L40"};
-    for (std::int64_t i = 0; i < options_.nodes; ++i) {
-      Node n;
-      n.name = "node-" + std::to_string(i);
-      n.zone = "zone-" + std::to_string(i % 10);
-      n.region = i % 10 < 5 ? "east" : "west";
-      n.pool = i % 4 == 0 ? "serve" : "train";
-      n.gpu_model = models[i % 3];
-      n.labels["kubernetes.io/hostname"] = n.name;
-      n.allocatable = amounts(8, 96, 768, 110);
-      deltas.push_back(NodeUpsert{n});
-    }
+    for (std::int64_t i = 0; i < options_.nodes; ++i) deltas.push_back(NodeUpsert{node(i)});
     const Strategy strategies[] = {Strategy::kBackfill, Strategy::kFifo, Strategy::kDrf,
                                    Strategy::kPriorityBased, Strategy::kHybrid};
     for (std::int64_t i = 0; i < options_.queues; ++i) {
@@ -262,7 +264,8 @@ std::int64_t measure(const Options& options) {
   Row booked{"booking what started", {}}, quiet{"plan, nothing changed", {}},
       submits{"submit to decision", {}}, refusals{"refusal of a new large gang", {}},
       ends{"task end to decision", {}}, pods{"foreign Pod to decision", {}},
-      cordons{"cordon to decision", {}}, reasons{"explain", {}};
+      cordons{"cordon to decision", {}}, reasons{"explain", {}},
+      shapes{"taking in a new shape", {}};
   for (std::int64_t i = 0; i < options.events; ++i) {
     Rng& rng = world.rng();
     quiet.samples.push_back(event(engine, {}, &booked));
@@ -275,6 +278,13 @@ std::int64_t measure(const Options& options) {
     pods.samples.push_back(
         event(engine, {PodUpsert{pod, node, amounts(0, 1, 1, 1), "", 0, 0}}, &booked));
     pods.samples.push_back(event(engine, {PodRemove{pod}}, &booked));
+    if (i % 4 == 0) {
+      for (const bool cordon : {true, false}) {
+        Node n = world.node(rng.below(options.nodes));
+        n.unschedulable = cordon;
+        cordons.samples.push_back(event(engine, {NodeUpsert{n}}, &booked));
+      }
+    }
     if (!filled.running.empty()) {
       const auto at =
           static_cast<std::size_t>(rng.below(static_cast<std::int64_t>(filled.running.size())));
@@ -293,7 +303,9 @@ std::int64_t measure(const Options& options) {
       Task gang = world.shaped("gang-" + std::to_string(i), id, 3);
       gang.zone_policy = ZonePolicy::kAny;
       gang.groups = {{"", 512, amounts(8, 32 + i % 60, 256, 1)}};
+      const auto arrives = std::chrono::steady_clock::now();
       engine.apply(TaskUpsert{gang});
+      shapes.samples.push_back({micros_since(arrives), {}});
       const auto start = std::chrono::steady_clock::now();
       const Plan plan = engine.plan({});
       refusals.samples.push_back({micros_since(start), plan.work});
@@ -302,7 +314,8 @@ std::int64_t measure(const Options& options) {
       reasons.samples.push_back({micros_since(asked), {}});
     }
   }
-  for (Row* row : {&quiet, &submits, &pods, &ends, &refusals, &reasons, &booked}) print(*row);
+  for (Row* row : {&quiet, &submits, &pods, &ends, &cordons, &shapes, &refusals, &reasons, &booked})
+    print(*row);
   std::int64_t nodes = 0, events = 0;
   for (const Row* row : {&submits, &pods, &ends}) {
     for (const Sample& s : row->samples) {
@@ -337,7 +350,7 @@ Options parse(int argc, char** argv) {
 int main(int argc, char** argv) {
   const Options options = parse(argc, argv);
   // What one event may look at, tasks, shapes and nodes together, on average.
-  constexpr std::int64_t kWorkBudget = 200;
+  constexpr std::int64_t kWorkBudget = 20;
   std::vector<std::int64_t> sizes{options.nodes};
   if (options.growth) sizes = {1000, 2000, 5000, 10'000};
   std::int64_t worst = 0;

@@ -55,8 +55,8 @@ void PlanCheck::read(const Start& start) {
   if (queue == known_.queues_.end()) return say(start, "its queue does not exist");
   check_task(start, task->second);
   check_order(start, task->second, queue->second);
-  check_quota(start, task->second, queue->second);
   if (!check_ranks(start, task->second, queue->second)) return;
+  check_quota(start, task->second, queue->second);
   check_zones(start, task->second, queue->second);
   check_room(start, task->second);
 }
@@ -268,9 +268,10 @@ bool PlanCheck::may_ever_start(const Known& task, const Queue& queue) const {
   for (const PodGroup& group : t.groups) {
     const std::int64_t count = std::clamp<std::int64_t>(group.count, 0, kGangMax + 1);
     pods += count;
+    if (pods > kGangMax) return false;
     for (const auto& [name, value] : Auditor::amounts(group.requests)) own[name] += value * count;
   }
-  if (combines || pods == 0 || pods > kGangMax) return false;
+  if (combines || pods == 0) return false;
   if (queue.has_maximum) {
     for (const auto& [name, maximum] : Auditor::amounts(queue.maximum)) {
       if (own[name] > maximum) return false;

@@ -11,7 +11,8 @@ struct Scope {
   std::int64_t open = 0;     // and are ready and not cordoned
   std::int64_t fitting = 0;  // and take one Pod now
   std::int64_t slots = 0, empty = 0;
-  Amounts free, total;  // of the open ones; of all that match
+  Amounts free, total;  // of the open ones
+  Amounts owned;        // of all that match
 };
 
 void add_class(const Cluster& cluster, const Profile& p, ClassId id, Scope& scope) {
@@ -22,9 +23,11 @@ void add_class(const Cluster& cluster, const Profile& p, ClassId id, Scope& scop
   scope.fitting += cell.fitting;
   if (!p.node_level) {
     scope.nodes += c.nodes;
+    scope.owned.plus(c.total);
+    if (!c.open) return;
+    scope.open += c.nodes;
     scope.total.plus(c.total);
-    if (c.open) scope.open += c.nodes;
-    if (c.open) scope.free.plus(c.free);
+    scope.free.plus(c.free);
     return;
   }
   for (const auto& [devices, nodes] : c.by_free_devices) {
@@ -32,9 +35,11 @@ void add_class(const Cluster& cluster, const Profile& p, ClassId id, Scope& scop
       const NodeRecord& record = cluster.node(nodes.get(at).node);
       if (!match_node(p.filter, record.node)) continue;
       ++scope.nodes;
+      scope.owned.plus(record.total);
+      if (!c.open) continue;
+      ++scope.open;
       scope.total.plus(record.total);
-      if (c.open) ++scope.open;
-      if (c.open) scope.free.plus(record.free);
+      scope.free.plus(record.free);
     }
   }
 }
@@ -48,17 +53,6 @@ Scope scope_of(const Cluster& cluster, const Profile& p, ZoneId zone) {
     }
   }
   return scope;
-}
-
-// Writes the numbers of one resource; GPUs stand for a request where nothing is scarcer.
-void tell(const State& state, const Shape::Group& g, const Scope& scope, ResourceId id, Reason& r) {
-  r.resource = state.names.name(id);
-  r.needed = g.request.at(id) * g.count;
-  r.free = scope.free.at(id);
-  r.total = scope.total.at(id);
-  r.nodes_needed = g.count;
-  r.nodes_fitting = scope.fitting;
-  r.nodes_eligible = scope.nodes;
 }
 
 std::vector<ResourceId> asked(const State& state, const Amounts& request) {
@@ -87,6 +81,22 @@ ResourceId scarcest(const State& state, const Shape::Group& g, const Amounts& ha
     missing = true;
   }
   return worst == kNoResource ? kPods : worst;
+}
+
+// Writes the numbers of the resource that is scarcest in what is free, or in all there is. Returns
+// whether it is missing in sum.
+bool tell(const State& state, const Shape::Group& g, const Scope& scope, Room room, Reason& r) {
+  const bool now = room == Room::kNow;
+  bool missing = false;
+  const ResourceId id = scarcest(state, g, now ? scope.free : scope.owned, missing);
+  r.resource = state.names.name(id);
+  r.needed = g.request.at(id) * g.count;
+  r.free = scope.free.at(id);
+  r.total = (now ? scope.total : scope.owned).at(id);
+  r.nodes_needed = g.count;
+  r.nodes_fitting = scope.fitting;
+  r.nodes_eligible = now ? scope.open : scope.nodes;
+  return missing;
 }
 
 class Teller {
@@ -142,8 +152,7 @@ Reason Teller::topology(Room room) const {
     best = id;
   }
   const Scope s = scope(g, best);
-  bool missing = false;
-  tell(state_, g, s, scarcest(state_, g, room == Room::kNow ? s.free : s.total, missing), r);
+  tell(state_, g, s, room, r);
   if (best != kNoId) r.zone = state_.cluster.zone(best).name;
   return r;
 }
@@ -159,9 +168,9 @@ Reason Teller::hopeless() const {
   for (const Shape::Group& g : shape_.groups) {
     const Scope s = no_such_zone(g) ? Scope{} : scope(g, zone_of(g));
     if (s.nodes > 0 && s.empty >= g.count) continue;
-    bool missing = false;
-    tell(state_, g, s, scarcest(state_, g, s.total, missing), r);
+    tell(state_, g, s, Room::kEmpty, r);
     r.zone = g.zone;
+    r.pods_empty = s.empty;
     if (s.nodes == 0) r.code = ReasonCode::kConstraint;
     if (no_such_zone(g)) r.detail = "no zone of that name has nodes";
     return r;
@@ -174,14 +183,13 @@ Reason Teller::no_room() const {
   for (const Shape::Group& g : shape_.groups) {
     const Scope s = scope(g, zone_of(g));
     if (s.slots >= g.count) continue;
-    bool missing = false;
-    const ResourceId id = scarcest(state_, g, s.free, missing);
-    tell(state_, g, s, id, r);
+    const bool missing = tell(state_, g, s, Room::kNow, r);
     r.code = missing ? ReasonCode::kCapacity : ReasonCode::kFragmentation;
     r.zone = g.zone;
     if (s.open < s.nodes) {
-      r.detail =
-          std::to_string(s.nodes - s.open) + " of the eligible nodes are not ready or cordoned";
+      r.detail = std::to_string(s.nodes - s.open) +
+                 (s.nodes - s.open == 1 ? " more node is" : " more nodes are") +
+                 " not ready or cordoned";
     }
     return r;
   }
@@ -191,8 +199,7 @@ Reason Teller::no_room() const {
   // Every group would fit alone: together they do not.
   const Shape::Group& g = shape_.groups.front();
   const Scope s = scope(g, zone_of(g));
-  bool missing = false;
-  tell(state_, g, s, scarcest(state_, g, s.free, missing), r);
+  tell(state_, g, s, Room::kNow, r);
   r.code = ReasonCode::kFragmentation;
   r.detail = "its groups compete for the same nodes";
   return r;

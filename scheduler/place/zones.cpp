@@ -10,6 +10,7 @@ namespace sched {
 namespace {
 
 constexpr std::size_t kCandidatesMax = 32;
+constexpr __int128 kPriceMax = __int128{1} << 62;
 
 struct Candidate {
   std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t>
@@ -291,7 +292,8 @@ std::int64_t Search::price(const Shape::Group& g, ZoneId z) const {
 }
 
 Candidate Search::rate(Split split) const {
-  std::int64_t degraded = 0, last = 0, left = 0, cost = 0;
+  std::int64_t degraded = 0, last = 0, left = 0;
+  __int128 cost = 0;
   for (const ZoneId z : set_) degraded += state_.cluster.degraded(z);
   for (std::size_t i = 0; i < shape_.groups.size(); ++i) {
     const Shape::Group& g = shape_.groups[i];
@@ -299,7 +301,7 @@ Candidate Search::rate(Split split) const {
       const Profile::Sum& sum = state_.cluster.profile(g.profile).zones[part.zone];
       last += std::max<std::int64_t>(0, part.count - (sum.slots - sum.last));
       left += slots(g, part.zone) - part.count;
-      cost += part.count * (price(g, part.zone) / kGangMax);
+      cost += static_cast<__int128>(price(g, part.zone)) * part.count;
     }
   }
   Candidate candidate;
@@ -310,7 +312,7 @@ Candidate Search::rate(Split split) const {
                     few_first ? split.latency_us : split.zones,
                     last,
                     left,
-                    cost};
+                    static_cast<std::int64_t>(std::clamp<__int128>(cost, -kPriceMax, kPriceMax))};
   for (const ZoneId z : set_) candidate.names.push_back(name(z));
   std::sort(candidate.names.begin(), candidate.names.end());
   candidate.split = std::move(split);

@@ -51,7 +51,7 @@ std::string Cluster::class_key(const NodeRecord& record, ResourceId device) cons
   std::string key;
   for (const std::string* part : {&n.zone, &n.pool, &n.gpu_model}) append(key, *part);
   append(key, std::to_string(device) + (n.ready ? "r" : "-") + (n.unschedulable ? "c" : "-"));
-  for (const std::string& label : asked_labels_) {
+  for (const auto& [label, profiles] : asked_labels_) {
     auto value = n.labels.find(label);
     append(key, value == n.labels.end() ? "-" : "+" + value->second);
   }
@@ -123,9 +123,11 @@ ZoneId Cluster::zone_of(const std::string& name) {
 
 void Cluster::zone_count(const Node& node, ZoneId id, int sign) {
   Zone& zone = zones_[id];
+  const std::string before = region(id);
   zone.nodes += sign;
   if (!node.ready) zone.closed += sign;
   if ((zone.regions[node.region] += sign) == 0) zone.regions.erase(node.region);
+  if (region(id) != before) ++geography_;
 }
 
 std::string Cluster::region(ZoneId id) const {
@@ -201,22 +203,38 @@ void Cluster::evict_idle() {
 void Cluster::drop_profile(ProfileId id) {
   for (NodeClass& c : classes_) std::erase(c.profiles, id);
   profile_ids_.erase(profiles_[id].key);
+  forget_labels(profiles_[id].filter);
   profiles_[id] = {};
   free_profiles_.push_back(id);
 }
 
 // A label key that nobody asked for before can split classes: all nodes are sorted anew. Keys stay
-// known, so this happens once per key.
+// known while somebody asks, and a while longer, so this is rare.
 void Cluster::learn_labels(const Filter& filter, const ResourceNames& names) {
-  const std::size_t before = asked_labels_.size();
-  asked_labels_.merge(asked_labels(filter));
-  if (asked_labels_.size() == before) return;
+  bool news = false;
+  for (const std::string& label : asked_labels(filter)) {
+    auto [at, fresh] = asked_labels_.try_emplace(label, 0);
+    if (!fresh && at->second == 0) --dead_labels_;
+    ++at->second;
+    news = news || fresh;
+  }
+  if (!news) return;
+  if (dead_labels_ > kDeadLabelsMax) {
+    std::erase_if(asked_labels_, [](const auto& label) { return label.second == 0; });
+    dead_labels_ = 0;
+  }
   std::vector<NodeId> present;
   for (NodeId n = 0; n < nodes_.size(); ++n) {
     if (nodes_[n].present) present.push_back(n);
   }
   for (const NodeId n : present) detach(n);
   for (const NodeId n : present) attach(n, names);
+}
+
+void Cluster::forget_labels(const Filter& filter) {
+  for (const std::string& label : asked_labels(filter)) {
+    if (--asked_labels_.at(label) == 0) ++dead_labels_;
+  }
 }
 
 }  // namespace sched

@@ -126,6 +126,8 @@ class Cluster {
   const Amounts& total() const { return total_; }
   // Grows with each change of the nodes themselves (not of what runs on them).
   std::uint64_t epoch() const { return epoch_; }
+  // Grows when a zone comes to count to another region.
+  std::uint64_t geography() const { return geography_; }
 
   // The node that takes the next Pod of a profile in a zone: tightest by free devices, then by
   // what is left of the scarcer rest, then by name; nodes to be used last come last. kNoId when
@@ -159,6 +161,7 @@ class Cluster {
   ZoneId zone_of(const std::string& name);
   void zone_count(const Node& node, ZoneId zone, int sign);
   void learn_labels(const Filter& filter, const ResourceNames& names);
+  void forget_labels(const Filter& filter);
   void evict_idle();
   void drop_profile(ProfileId id);
   void note(ProfileId p, bool grew);
@@ -179,10 +182,11 @@ class Cluster {
   std::unordered_map<std::string, ProfileId> profile_ids_;
   std::int64_t idle_profiles_ = 0;
   std::uint64_t uses_ = 0;
-  std::set<std::string> asked_labels_;
+  std::map<std::string, std::int64_t> asked_labels_;  // and how many profiles ask
+  std::size_t dead_labels_ = 0;                       // asked for by none
   std::vector<Change> changes_;
   Amounts total_;
-  std::uint64_t epoch_ = 0;
+  std::uint64_t epoch_ = 0, geography_ = 0;
 };
 
 }  // namespace sched

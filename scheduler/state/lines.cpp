@@ -149,7 +149,7 @@ void State::enlist(TaskId id) {
     cooling.emplace(record.ready_at.ns, id);
     return;
   }
-  if (record.ready_at.ns > 0) matured.emplace(record.ready_at.ns, id);
+  if (record.ready_at != Time{}) matured.emplace(record.ready_at.ns, id);
   ready(id);
 }
 

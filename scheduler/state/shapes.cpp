@@ -104,7 +104,9 @@ ShapeId State::acquire_shape(const Task& task, const QueueRecord& queue) {
   for (std::size_t g = 0; g < task.groups.size(); ++g) {
     const std::int64_t count = std::clamp<std::int64_t>(task.groups[g].count, 0, kGangMax + 1);
     if (count == 0) continue;
-    shape.pods = std::min(shape.pods + count, kGangMax + 1);
+    shape.too_large = shape.too_large || shape.pods + count > kGangMax;
+    if (shape.too_large) continue;  // it never starts: its sums are not needed
+    shape.pods += count;
     shape.total.plus(requests[g], count);
     std::string profile_key = filtered;
     append(profile_key, request_key(requests[g]));
@@ -113,7 +115,6 @@ ShapeId State::acquire_shape(const Task& task, const QueueRecord& queue) {
     if (shapes_by_profile_.size() <= profile) shapes_by_profile_.resize(profile + 1);
     shapes_by_profile_[profile].push_back(id);
   }
-  shape.too_large = shape.pods > kGangMax;
   shape_ids_.emplace(std::move(key), id);
   return id;
 }
@@ -185,12 +186,15 @@ void State::wake_all() {
 }
 
 // Nodes came, went or changed. For most shapes only more slots can help, and those are noticed;
-// an even spread, a search that was cut short and a region can also profit from a loss.
+// an even spread and a search that was cut short can also profit from a loss. A zone that now
+// counts to another region changes what is near.
 void State::wake_zone_sensitive() {
+  const bool moved = geography != cluster.geography();
+  geography = cluster.geography();
   for (ShapeId id = 0; id < shapes.size(); ++id) {
     const Shape& shape = shapes[id];
     if (!shape.parked) continue;
-    if (shape.fragile || shape.policy != ZonePolicy::kAny || shape.max_latency_us > 0) unpark(id);
+    if (moved || shape.fragile || shape.policy == ZonePolicy::kSpread) unpark(id);
   }
 }
 

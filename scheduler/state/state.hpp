@@ -141,6 +141,7 @@ class State {
 
   // --- what the next pass looks at; not part of the content
   std::set<BucketId> active;
+  std::uint64_t geography = 0;  // of the cluster, when shapes were last woken for it
   Time clock;
   std::set<std::pair<std::int64_t, TaskId>> cooling;  // back-off not over at `clock`
   std::set<std::pair<std::int64_t, TaskId>> matured;  // had one, over at `clock`
