@@ -90,6 +90,11 @@ Status make_folders(const std::string& path) {
   return Status::ok();
 }
 
+Status make_open_folder(const std::string& path) {
+  if (Status bad = make_folders(path); !bad) return bad;
+  return ::chmod(path.c_str(), 0777) == 0 ? Status::ok() : failed("open up", path);
+}
+
 void remove_tree(const std::string& path) {
   std::error_code error;
   std::filesystem::remove_all(path, error);

@@ -50,7 +50,8 @@ Status write_file(const std::string& path, std::string_view text, Sync sync);
 // Rewrites the file itself, keeping its inode (a bind mount follows); made if missing, mode 0644.
 Status rewrite_in_place(const std::string& path, std::string_view text);
 
-Status make_folders(const std::string& path);  // with parents, mode 0755
+Status make_folders(const std::string& path);      // with parents, mode 0755
+Status make_open_folder(const std::string& path);  // the same, and writable for everybody
 // Everything below and the folder itself; symbolic links are removed, not followed.
 void remove_tree(const std::string& path);
 

@@ -84,9 +84,13 @@ std::string exec_command(const LaunchOptions& options) {
   set_up_files(options);
   set_up_signals();
   ::umask(022);
+  // Before the change of user: a Pod's own folder is closed to other users, but may be worked in.
+  const bool there = ::chdir(options.cwd.c_str()) == 0;
   if (std::string bad = become_user(options); !bad.empty()) return bad;
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::chdir(options.cwd.c_str()) != 0) return errno_text("workingDir " + options.cwd, errno);
+  if (!there && ::chdir(options.cwd.c_str()) != 0) {
+    return errno_text("workingDir " + options.cwd, errno);
+  }
   const std::string& command = options.argv.front();
   const std::string file = look_up(command, path_of(options.env));
   if (file.empty()) return "exec: \"" + command + "\": executable file not found in $PATH";

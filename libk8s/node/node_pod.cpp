@@ -204,6 +204,7 @@ ContainerSpec container_from(const json& pod_spec, const json& j, bool init) {
   }
   c.requests = amounts_at(object_at(j, "resources"), "requests");
   c.limits = amounts_at(object_at(j, "resources"), "limits");
+  c.has_hooks = !object_at(j, "lifecycle").empty();
   read_security(pod_spec, j, c);
   c.startup = probe_at(j, "startupProbe");
   c.readiness = probe_at(j, "readinessProbe");

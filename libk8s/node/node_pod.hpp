@@ -99,6 +99,7 @@ struct ContainerSpec {
   std::map<std::string, Quantity> requests, limits;
   std::optional<std::int64_t> run_as_user, run_as_group;
   bool run_as_non_root = false;
+  bool has_hooks = false;  // lifecycle: postStart or preStop
   std::optional<ProbeSpec> startup, readiness, liveness;
 };
 

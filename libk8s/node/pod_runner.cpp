@@ -159,7 +159,7 @@ void PodRunner::prepare(const Result<ReadObjects>& read) {
 }
 
 Result<PodPlan> PodRunner::make_plan(const ReadObjects& read) {
-  if (Status bad = make_folders(folder_ + "/work"); !bad) return bad;
+  if (Status bad = make_open_folder(folder_ + "/work"); !bad) return bad;
   const Preparation preparation{
       *pod_,
       machine_.options,

@@ -40,6 +40,9 @@ std::string refuse_container(const ContainerSpec& c, const NodeOptions& options)
   if (c.run_as_non_root && c.run_as_user.value_or(::geteuid()) == 0) {
     return "container " + quoted(c.name) + " has runAsNonRoot and would run as root";
   }
+  if (c.has_hooks) {
+    return "container " + quoted(c.name) + " has lifecycle hooks, which this node does not run";
+  }
   for (const auto* probe : {&c.startup, &c.readiness, &c.liveness}) {
     if (std::string bad = refuse_probe(*probe, c); !bad.empty()) return bad;
   }

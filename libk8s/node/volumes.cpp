@@ -68,12 +68,6 @@ Status write_downward(const Preparation& p, const VolumeSource& source, const st
   return Status::ok();
 }
 
-Status make_open_folder(const std::string& path) {
-  if (Status bad = make_folders(path); !bad) return bad;
-  return ::chmod(path.c_str(), 0777) == 0 ? Status::ok()
-                                          : Status(Code::kInternal, errno_text(path, errno));
-}
-
 Result<std::string> host_path(const VolumeSource& source) {
   const std::string &path = source.path, &type = source.path_type;
   if (!fs::path(path).is_absolute()) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <atomic>
 #include <filesystem>
 
 #include "libk8s/codec/json.hpp"
@@ -202,8 +203,8 @@ TEST(Runtime, A_missing_ConfigMap_holds_the_Pod_until_it_is_there) {
     const json status = object_at(bench.get("p"), "status");
     return status.contains("containerStatuses") &&
            status["containerStatuses"][0]["state"]["waiting"]["message"] ==
-               "configmap \"c\" not found";
-  }));
+               "volume \"v\": configmap \"c\" not found";
+  })) << bench.get("p").dump(1);
   bench.create({{"apiVersion", "v1"},
                 {"kind", "ConfigMap"},
                 {"metadata", {{"name", "c"}, {"namespace", "default"}}},
@@ -230,6 +231,7 @@ TEST(Runtime, Pods_of_a_headless_Service_find_each_other_by_name) {
   ASSERT_TRUE(bench.until_phase("r0", "Running"));
   bench.create(second);  // after the first began to look
   ASSERT_TRUE(bench.until_phase("r0", "Succeeded"));
+  ASSERT_TRUE(bench.until_phase("r1", "Running"));
   const std::string address = bench.get("r1")["status"]["podIP"];
   EXPECT_TRUE(bench.logs("r0").starts_with(address)) << bench.logs("r0");
 }
@@ -294,6 +296,68 @@ TEST(Runtime, A_restarted_container_shows_its_last_state_and_its_previous_log) {
   apiserver::LogRequest previous;
   previous.previous = true;
   EXPECT_EQ(bench.logs("p", previous), "run\n");
+}
+
+TEST(Runtime, A_followed_log_comes_as_it_is_written_and_ends_with_the_container) {
+  RuntimeBench bench;
+  bench.start_runtime();
+  const json made = bench.create(
+      RuntimeBench::pod("p", "echo one; until test -f go; do sleep 0.02; done; echo two"));
+  ASSERT_TRUE(bench.until_phase("p", "Running"));
+  apiserver::LogRequest request;
+  request.ns = "default";
+  request.pod = "p";
+  request.pod_uid = uid_of(made);
+  request.follow = true;
+  Result<std::shared_ptr<apiserver::Stream>> stream = bench.log_source().open(request);
+  ASSERT_TRUE(stream);
+  std::atomic<int> woken = 1;
+  (*stream)->on_ready([&woken] { ++woken; });
+  std::string text;
+  // Takes only when it was woken, as a server does.
+  const auto take = [&] {
+    if (woken.exchange(0) > 0) text += (*stream)->take();
+  };
+  ASSERT_TRUE(eventually([&] { return take(), text == "one\n"; })) << text;
+  EXPECT_FALSE((*stream)->ended());
+  ASSERT_TRUE(rewrite_in_place(bench.options.data_dir + "/pods/" + uid_of(made) + "/work/go", ""));
+  ASSERT_TRUE(eventually([&] { return take(), (*stream)->ended(); })) << text;
+  EXPECT_EQ(text, "one\ntwo\n");
+}
+
+TEST(Runtime, Logs_of_what_is_not_there_are_refused_with_a_reason) {
+  RuntimeBench bench;
+  bench.start_runtime();
+  bench.create(RuntimeBench::pod("p", "true"));
+  ASSERT_TRUE(bench.until_phase("p", "Succeeded"));
+  apiserver::LogRequest request;
+  request.previous = true;
+  EXPECT_EQ(bench.logs("p", request),
+            "error: previous terminated container \"main\" in pod \"p\" not found");
+  request.previous = false;
+  request.container = "../../x";
+  EXPECT_TRUE(bench.logs("p", request).starts_with("error: container \"../../x\" is not valid"));
+}
+
+TEST(Runtime, stop_all_ends_every_Pod_and_says_why) {
+  RuntimeBench bench;
+  bench.start_runtime();
+  bench.create(RuntimeBench::pod("p", "sleep 1000"));
+  ASSERT_TRUE(bench.until_phase("p", "Running"));
+  bool stopped = false;
+  bench.runtime().stop_all(std::chrono::seconds(1), [&stopped] { stopped = true; });
+  ASSERT_TRUE(bench.until([&stopped] { return stopped; }));
+  ASSERT_TRUE(bench.until_phase("p", "Failed"));
+  EXPECT_EQ(bench.get("p")["status"]["reason"], "Terminated");
+}
+
+TEST(Runtime, A_Node_that_somebody_deleted_is_made_again) {
+  RuntimeBench bench;
+  bench.options.status_period = std::chrono::milliseconds(50);
+  bench.start_runtime();
+  bench.call("DELETE", "/api/v1/nodes/n1");
+  EXPECT_TRUE(bench.until(
+      [&] { return condition(bench.call("GET", "/api/v1/nodes/n1"), "Ready") == "True"; }));
 }
 
 }  // namespace
