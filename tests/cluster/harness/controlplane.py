@@ -82,7 +82,9 @@ class ControlPlane:
         """The server's self-signed certificate comes with its issuer in one file."""
         return self.certificates / "apiserver.crt"
 
-    def start(self, attempts: int = 3) -> None:
+    def start(self, install: Callable[[], None] = lambda: None, attempts: int = 3) -> None:
+        """`install` is called once the server answers, before the controllers start: the garbage
+        collector looks for new kinds only every 30 s, so kinds come before it."""
         self._prepare_folder()
         for attempt in range(attempts):
             try:
@@ -93,6 +95,7 @@ class ControlPlane:
                 if attempt == attempts - 1:
                     raise
         self.write_kubeconfig(self.admin_kubeconfig, self._token)
+        install()
         if self.options.controllers:
             self._start_controller_manager()
         if self.options.kwok:

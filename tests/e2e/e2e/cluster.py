@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[3]
 NAMESPACE, ACCOUNT = "fermi-system", "fermi"
 REPLICAS = ("fermi-0", "fermi-1")
 LEAD_S = 60.0
+# A third of the usual times, so that a kill costs seconds; the relations between them are kept.
+LEASE = ("--lease-duration", "5", "--renew-deadline", "3", "--retry-period", "1")
 
 
 class Cluster(Backend):
@@ -33,19 +35,21 @@ class Cluster(Backend):
 
     def start(self) -> None:
         try:
-            self.plane.start()
+            self.plane.start(self._install)
             self.plane.add_nodes(self.nodes)
         except StartError as error:
             raise BackendError(str(error)) from error
-        self.kubectl("apply", "-k", str(ROOT / "manifests/overlays/default"))
-        self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s")
-        self.kubectl("apply", "-k", str(ROOT / "manifests/queues"))
         self._credentials = self.plane.service_account_dir(
             NAMESPACE, ACCOUNT, self.plane.folder / "account"
         )
         for replica in REPLICAS:
             self._run(replica)
         self.wait_until("a leader", lambda: self.leader() is not None, LEAD_S)
+
+    def _install(self) -> None:
+        self.kubectl("apply", "-k", str(ROOT / "manifests/overlays/default"))
+        self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s")
+        self.kubectl("apply", "-k", str(ROOT / "manifests/queues"))
 
     def kill_leader(self) -> str:
         """The killed replica comes back at once, as a Deployment would bring it. Until somebody has
@@ -104,4 +108,5 @@ class Cluster(Backend):
             str(self.fermi), "operator", "--leader-elect",
             "--service-account-dir", str(self._credentials),
             "--http-address", "127.0.0.1:0",
+            *LEASE,
         ], env=environment)  # fmt: skip

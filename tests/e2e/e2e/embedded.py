@@ -32,9 +32,7 @@ class Embedded(Backend):
 
     def pod_processes(self) -> list[int]:
         own = f"{self.kubectl.program} --kubeconfig {self.kubectl.kubeconfig}"  # our watches
-        return [
-            pid for pid in self.processes.leftovers() if not command_line(pid).startswith(own)
-        ]
+        return [pid for pid in self.processes.leftovers() if not command_line(pid).startswith(own)]
 
     def log_names(self) -> list[str]:
         return ["fermi"]
