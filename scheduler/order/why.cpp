@@ -249,7 +249,7 @@ Reason why(State& state, const Pass& pass, TaskId id, Time now) {
   if (task.task.held) return simple(ReasonCode::kHeld, task.task.held_why);
   if (never(state, task.shape)) return Teller(state, shape, r).hopeless();
   if (queue.queue.closed) return simple(ReasonCode::kQueueClosed, queue.queue.name);
-  if (task.ready_at > now) {
+  if (task.ready_at.ns > 0 && task.ready_at > now) {
     r.until = task.ready_at;
     return simple(ReasonCode::kBackoff, task.rejected_why);
   }

@@ -145,11 +145,11 @@ void State::enlist(TaskId id) {
   queue.line.insert(record.place, by_place());
   ++queue.waiting[static_cast<int>(tier_of(record.task, queue))];
   if (record.task.held || !queue.known) return;
-  if (record.ready_at > clock) {
+  if (record.ready_at.ns > 0 && record.ready_at > clock) {
     cooling.emplace(record.ready_at.ns, id);
     return;
   }
-  if (record.ready_at != Time{}) matured.emplace(record.ready_at.ns, id);
+  if (record.ready_at.ns > 0) matured.emplace(record.ready_at.ns, id);
   ready(id);
 }
 

@@ -1,0 +1,83 @@
+#include "scheduler/reason.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace sched {
+namespace {
+
+constexpr std::int64_t kGiB = std::int64_t{1} << 30;
+
+Reason room(ReasonCode code) {
+  Reason r;
+  r.code = code;
+  r.resource = "nvidia.com/gpu";
+  r.needed = 16;
+  r.free = 8;
+  r.total = 32;
+  r.nodes_needed = 2;
+  r.nodes_fitting = 1;
+  r.nodes_eligible = 4;
+  r.zone = "zone-a";
+  r.gpu_model = "A100";
+  return r;
+}
+
+TEST(Sentence, Every_code_has_its_own_name_and_a_sentence) {
+  std::set<std::string> names, sentences;
+  for (int code = 0; code <= static_cast<int>(ReasonCode::kBackoff); ++code) {
+    Reason r = room(static_cast<ReasonCode>(code));
+    r.detail = "x";
+    EXPECT_TRUE(names.insert(name(r.code)).second);
+    EXPECT_TRUE(sentences.insert(sentence(r)).second);
+    EXPECT_EQ(sentence(r).empty(), r.code == ReasonCode::kNone);
+  }
+}
+
+TEST(Sentence, Room_is_told_with_its_numbers) {
+  EXPECT_EQ(sentence(room(ReasonCode::kCapacity)),
+            "needs 16 x A100 in zone-a: 8 free of 32; 1 of 4 eligible nodes fit");
+  EXPECT_EQ(sentence(room(ReasonCode::kFragmentation)),
+            "needs 16 x A100 in zone-a for 2 Pods: 8 free of 32, but in pieces; 1 of 4 eligible "
+            "nodes fit");
+  Reason r = room(ReasonCode::kTopology);
+  r.detail = "in one zone";
+  EXPECT_EQ(sentence(r), "needs 16 x A100 in one zone: the best, zone-a, has 8 free of 32");
+  r.code = ReasonCode::kNever;
+  EXPECT_EQ(sentence(r),
+            "can never start: needs 16 x A100 in one zone, which even the empty cluster cannot "
+            "give; the best, zone-a, has 32 in all");
+}
+
+TEST(Sentence, Amounts_have_units_that_people_read) {
+  EXPECT_EQ(amount("cpu", "", 1000), "1 core");
+  EXPECT_EQ(amount("cpu", "", 1500), "1.5 cores");
+  EXPECT_EQ(amount("cpu", "", 320'000), "320 cores");
+  EXPECT_EQ(amount("memory", "", 256 * kGiB), "256 GiB of memory");
+  EXPECT_EQ(amount("memory", "", 1280 * kGiB), "1280 GiB of memory");
+  EXPECT_EQ(amount("memory", "", 3 * kGiB / 2), "1536 MiB of memory");
+  EXPECT_EQ(amount("memory", "", 1'000'000'000), "953.674 MiB of memory");
+  EXPECT_EQ(amount("memory", "", 0), "0 B of memory");
+  EXPECT_EQ(amount("nvidia.com/gpu", "", 4), "4 x nvidia.com/gpu");
+  EXPECT_EQ(amount("nvidia.com/gpu", "H100", 4), "4 x H100");
+  EXPECT_EQ(amount("example.com/nic", "H100", 4), "4 x example.com/nic");
+  EXPECT_EQ(amount("pods", "", 1), "1 Pod");
+}
+
+TEST(Sentence, Waiting_for_a_queue_or_a_time_is_said_plainly) {
+  Reason r;
+  r.detail = "q";
+  r.total = 2;
+  r.code = ReasonCode::kQueueLimit;
+  EXPECT_EQ(sentence(r), "queue q runs its maximum of 2 tasks");
+  r.code = ReasonCode::kNoQueue;
+  EXPECT_EQ(sentence(r), "there is no queue q");
+  r.code = ReasonCode::kBackoff;
+  r.detail = "";
+  r.until.ns = (13 * 3600 + 4 * 60 + 5) * 1'000'000'000ll;
+  EXPECT_EQ(sentence(r), "tries again at 13:04:05 UTC");
+}
+
+}  // namespace
+}  // namespace sched

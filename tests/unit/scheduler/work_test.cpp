@@ -1,0 +1,91 @@
+// Work follows what changed: counted, not timed.
+#include <gtest/gtest.h>
+
+#include "scheduler/engine.hpp"
+#include "tests/unit/scheduler/worlds.hpp"
+
+namespace sched::test {
+namespace {
+
+// Full nodes, and many tasks that wait in three shapes.
+Engine crowded(int waiting) {
+  Engine engine;
+  for (int i = 0; i < 200; ++i) engine.apply(NodeUpsert{node("n" + std::to_string(i))});
+  engine.apply(QueueUpsert{queue("q")});
+  engine.apply(TaskUpsert{task("fills", "q", 200, 8)});
+  step(engine);
+  for (int i = 0; i < waiting; ++i) {
+    engine.apply(TaskUpsert{task("w" + std::to_string(i), "q", 2 + i % 3, 8, i + 1)});
+  }
+  return engine;
+}
+
+TEST(Work, Twins_of_a_shape_that_does_not_fit_are_skipped_together) {
+  const Engine engine = crowded(3000);
+  const Plan::Work first = engine.plan({}).work;
+  EXPECT_EQ(first.shapes, 3);
+  EXPECT_EQ(first.tasks, 3);
+  EXPECT_EQ(first.nodes, 0) << "refused from counts";
+  const Plan::Work again = engine.plan({}).work;
+  EXPECT_EQ(again.tasks, 0) << "parked until something they lack appears";
+}
+
+TEST(Work, A_change_that_cannot_help_wakes_nobody) {
+  Engine engine = crowded(300);
+  engine.plan({});
+  engine.apply(PodUpsert{"cpu", "n1", amounts(0, 1, 1, 1), "", 0, 0});
+  engine.apply(PodRemove{"cpu"});
+  EXPECT_EQ(engine.plan({}).work.tasks, 0);
+  engine.apply(NodeUpsert{node("extra")});
+  EXPECT_EQ(engine.plan({}).work.tasks, 0) << "one node is too few for any of them";
+  engine.apply(NodeUpsert{node("extra2")});
+  const Plan plan = engine.plan({});
+  EXPECT_EQ(plan.starts.size(), 1u);
+  EXPECT_LE(plan.work.tasks, 2) << "the one that fits, and its twin that no longer does";
+}
+
+TEST(Work, The_number_of_waiting_tasks_makes_no_difference) {
+  std::int64_t tasks[2];
+  int i = 0;
+  for (const int waiting : {300, 3000}) {
+    Engine engine = crowded(waiting);
+    engine.plan({});
+    engine.apply(NodeUpsert{node("x1")});
+    engine.apply(NodeUpsert{node("x2")});
+    tasks[i++] = engine.plan({}).work.tasks;
+  }
+  EXPECT_EQ(tasks[0], tasks[1]);
+}
+
+TEST(Work, Full_nodes_are_not_looked_at_when_one_is_picked) {
+  Engine engine = crowded(0);
+  for (int i = 0; i < 20; ++i) engine.apply(NodeUpsert{node("x" + std::to_string(i))});
+  engine.apply(TaskUpsert{task("t", "q", 20, 8)});
+  const Plan plan = engine.plan({});
+  ASSERT_EQ(plan.starts.size(), 1u);
+  EXPECT_EQ(plan.work.nodes, 20) << "one look for each rank";
+}
+
+TEST(Work, A_search_over_many_zones_is_bounded) {
+  Engine engine;
+  for (int i = 0; i < 60; ++i) {
+    engine.apply(NodeUpsert{node("n" + std::to_string(i), "z" + std::to_string(i))});
+  }
+  engine.apply(QueueUpsert{queue("q")});
+  Task t = task("t", "q", 30, 8);
+  t.max_latency_us = 100;
+  engine.apply(TaskUpsert{t});
+  ConfigUpdate config;
+  for (int i = 0; i < 60; ++i) {
+    for (int j = 0; j < i; ++j) {
+      config.latency_us[{"z" + std::to_string(i), "z" + std::to_string(j)}] =
+          (i * j) % 7 < 5 ? 50 : 500;
+    }
+  }
+  engine.apply(config);
+  const auto why = engine.explain("t", {});
+  EXPECT_NE(why.code, ReasonCode::kNever) << "a search that was cut short proves nothing";
+}
+
+}  // namespace
+}  // namespace sched::test
