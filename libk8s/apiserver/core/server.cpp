@@ -248,9 +248,10 @@ std::optional<WallTime> Server::tick() {
   } catch (const std::exception& failure) {
     log::error("background work of the API server failed", {{"why", failure.what()}});
   }
-  const std::optional<WallTime> watches = tick_watches();
+  std::optional<WallTime> next = tick_watches();
   const bool more = clean_due_ || budgets_due_ || !collector_->idle();
-  return more ? std::optional(core_.options.now()) : watches;
+  if (more) return core_.options.now();
+  return next && *next < next_expiry_ ? next : next_expiry_;
 }
 
 std::optional<WallTime> Server::tick_watches() {
@@ -260,9 +261,9 @@ std::optional<WallTime> Server::tick_watches() {
   const auto watches = core_.watches;
   for (const auto& weak : watches) {
     const auto watch = weak.lock();
-    if (watch == nullptr || watch->ended()) continue;
-    const WallTime due = watch->tick(now);
-    if (!next || due < *next) next = due;
+    if (watch == nullptr) continue;
+    const std::optional<WallTime> due = watch->tick(now);
+    if (due && (!next || *due < *next)) next = due;
   }
   return next;
 }

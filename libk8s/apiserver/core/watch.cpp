@@ -115,7 +115,7 @@ Reply start_watch(Core& core, const Call& call) {
 
 Watch::Watch(const Core& core, Setup setup)
     : core_(core), setup_(std::move(setup)), cursor_(setup_.from) {
-  next_bookmark_ = core_.options.now() + core_.options.bookmark_period;
+  set_next_bookmark(core_.options.now());
 }
 
 std::string Watch::take() {
@@ -273,23 +273,27 @@ void Watch::changed(const Event& event) {
   if (!other_namespace) wake();
 }
 
-WallTime Watch::tick(WallTime now) {
-  if (ended_ || finishing_) return setup_.deadline;
+std::optional<WallTime> Watch::tick(WallTime now) {
+  if (ended_ || finishing_) return std::nullopt;
   if (now >= setup_.deadline) {
     bookmark_due_ = false;
     finish();
-    return setup_.deadline;
-  }
-  const WallTime last_bookmark = setup_.deadline - kBeforeDeadline;
-  if (setup_.bookmarks && now >= std::min(next_bookmark_, last_bookmark)) {
-    bookmark_due_ = true;
-    // Once the last one is out, the next would come after the deadline.
-    next_bookmark_ = now >= last_bookmark ? setup_.deadline + core_.options.bookmark_period
-                                          : now + core_.options.bookmark_period;
-    wake();
+    return std::nullopt;
   }
   if (!setup_.bookmarks) return setup_.deadline;
-  return now < last_bookmark ? std::min(next_bookmark_, last_bookmark) : setup_.deadline;
+  if (now >= next_bookmark_) {
+    bookmark_due_ = true;
+    set_next_bookmark(now);
+    wake();
+  }
+  return std::min(next_bookmark_, setup_.deadline);
+}
+
+// One each period, and a last one just before the deadline.
+void Watch::set_next_bookmark(WallTime now) {
+  const WallTime last = setup_.deadline - kBeforeDeadline;
+  const WallTime regular = now + core_.options.bookmark_period;
+  next_bookmark_ = now >= last ? setup_.deadline : std::min(regular, last);
 }
 
 void Watch::expire() {

@@ -44,8 +44,8 @@ class Watch final : public Stream, public Listener {
   void changed(const Event& event) override;
 
   // Sends a bookmark when one is due, ends the stream at its deadline. Returns when to be called
-  // next.
-  WallTime tick(WallTime now);
+  // next, if ever.
+  std::optional<WallTime> tick(WallTime now);
   // Ends the stream with a 410 ERROR event.
   void expire();
   void finish();
@@ -65,6 +65,7 @@ class Watch final : public Stream, public Listener {
   void append_table(std::string& out, const char* type, const nlohmann::json& object) const;
   void append_bookmark(std::string& out, std::uint64_t revision, bool initial_end) const;
   void append_gone(std::string& out) const;
+  void set_next_bookmark(WallTime now);
   bool has_more() const;
   void wake() const;
 

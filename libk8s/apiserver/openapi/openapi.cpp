@@ -65,6 +65,7 @@ void add_custom(const Json& crd, Form form, std::vector<Entry>& entries) {
     if (!bool_at(version, "served")) continue;
     Entry entry;
     Served& s = entry.served;
+    s.custom = true;
     s.group = string_at(spec, "group");
     s.version = string_at(version, "name");
     s.kind = string_at(names, "kind");

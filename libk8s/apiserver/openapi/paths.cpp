@@ -118,9 +118,11 @@ class PathMaker {
     bool patch = std::string_view(action) == "patch";
     made["parameters"] = write_parameters(form_, patch);
     if (patch) {
-      add_body(form_, made, "",
-               {"application/json-patch+json", "application/merge-patch+json",
-                "application/strategic-merge-patch+json", "application/apply-patch+yaml"});
+      std::vector<const char*> media = {"application/json-patch+json",
+                                        "application/merge-patch+json",
+                                        "application/apply-patch+yaml"};
+      if (!served_.custom) media.push_back("application/strategic-merge-patch+json");
+      add_body(form_, made, "", media);
     } else {
       add_body(form_, made, served_.type_name, {"application/json"});
     }

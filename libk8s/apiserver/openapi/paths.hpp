@@ -13,6 +13,7 @@ namespace k8s::apiserver::openapi {
 struct Served {
   std::string group, version, kind, list_kind, plural;
   bool namespaced = true, review = false, status = false;
+  bool custom = false;  // takes no strategic merge patch, and clients look here to know
   std::string type_name;  // of its schema
   std::vector<std::string> verbs;
 

@@ -187,8 +187,9 @@ inline Json owner(const Answer& of, bool block = false) {
           {"blockOwnerDeletion", block}};
 }
 
+// `owners`: an array of references, or one alone.
 inline Json owned(Json object, const Json& owners) {
-  object["metadata"]["ownerReferences"] = owners;
+  object["metadata"]["ownerReferences"] = owners.is_array() ? owners : Json::array({owners});
   return object;
 }
 

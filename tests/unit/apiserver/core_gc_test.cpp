@@ -142,7 +142,7 @@ TEST(Collector, A_circle_of_owners_falls_when_one_of_them_is_deleted) {
     const Answer a = make(bench, "a");
     const Answer b = make(bench, "b", {owner(a, true)});
     const Answer c = make(bench, "c", {owner(b, true)});
-    bench.merge(map("a"), {{"metadata", {{"ownerReferences", {owner(c, true)}}}}});
+    bench.merge(map("a"), {{"metadata", {{"ownerReferences", Json::array({owner(c, true)})}}}});
     bench.remove(map("a"), propagation(policy));
     bench.settle();
     EXPECT_EQ(bench.get(kMaps).names(), std::vector<std::string>{}) << policy;
