@@ -206,7 +206,21 @@ JobFacts JobControl::facts_of(Record& r, const TrainingJob& job) {
   if (!r.decided && (phase == Phase::kNone || phase == Phase::kPending))
     facts.waiting = waiting_of(r, job);
   if (phase == Phase::kStarting) facts.start_overdue = is_overdue(r, facts);
+  facts.room_kept = is_room_kept(facts);
   return facts;
+}
+
+// A rank whose Pod is gone, or has ended with 0, has given its room away; somebody may have it.
+bool JobControl::is_room_kept(const JobFacts& facts) {
+  const auto& placement = facts.job->status.placement;
+  if (!placement) return false;
+  std::size_t kept = 0;
+  for (const auto& pod : facts.pods) {
+    const auto at = job_rank(*pod);
+    if (!at || at->attempt != placement->attempt || pod->node_name.empty()) continue;
+    if (pod->phase != k8s::PodPhase::kSucceeded) ++kept;
+  }
+  return kept == placement->nodes.size();
 }
 
 // The clock of an attempt starts when nothing stands in its way any more: the back-off is over and
@@ -283,12 +297,16 @@ void JobControl::write(RecordRef r, std::shared_ptr<const TrainingJob> job, Writ
   r->position_slot.reset();
   const JobCommitter::Context context{job, r->memory, &world_.config, world_.epoch};
   const TrainingJobStatus status = step.status;
+  const auto& placed = job->status.placement;
+  if (placed && status.placement && placed->attempt != status.placement->attempt)
+    book_restart(*r, *job, status);
   committer_.write_status(
       context, status,
       [this, r, job, step = std::move(step), finish = std::move(finish)](Outcome outcome) {
+        r->restarting = false;
         if (const auto newest = jobs_.get(r->key);
-            outcome == Outcome::kDone && newest != nullptr && newest->meta.uid == r->uid) {
-          if (newest->status == step.status) written(*r, *job, step);
+            newest != nullptr && newest->meta.uid == r->uid && records_.count(r->uid) != 0) {
+          if (outcome == Outcome::kDone && newest->status == step.status) written(*r, *job, step);
           sync(*r, *newest, false);
         }
         finish(verdict_of(outcome));

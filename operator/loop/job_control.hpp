@@ -22,6 +22,7 @@
 #include "operator/loop/overlay.hpp"
 #include "operator/loop/position_budget.hpp"
 #include "operator/loop/world.hpp"
+#include "operator/translate/objects.hpp"
 
 namespace fermi {
 
@@ -46,6 +47,9 @@ class JobControl {
   // After a pass of the engine: new jobs may be written about, and positions have moved.
   void on_planned();
 
+  // Whether a Pod of this rank that failed still holds its room: its gang's attempt is not over,
+  // and the next one may want the same places.
+  bool keeps(const PodRank& rank) const;
   // As the engine was told of it, or null.
   const sched::Task* task(const std::string& uid) const;
 
@@ -68,6 +72,8 @@ class JobControl {
   void tell_task(Record& r, const sched::Task& task);
   void release(Record& r, const TrainingJob& job, const char* why);
   void index_nodes(Record& r, const std::vector<std::string>& nodes);
+  // Books the next attempt of a gang on its own nodes before that is written down.
+  void book_restart(Record& r, const TrainingJob& job, const TrainingJobStatus& next);
   bool has_room(const TrainingJob& job, const JobPlacement& placement) const;
   std::int64_t free_port(const Record& r) const;
   std::shared_ptr<const TaskQueue> queue_of(const TrainingJob& job) const;
@@ -76,6 +82,7 @@ class JobControl {
   void work(const std::string& key, k8s::WorkQueue::Finish finish);
   JobFacts facts_of(Record& r, const TrainingJob& job);
   bool is_overdue(Record& r, const JobFacts& facts);
+  static bool is_room_kept(const JobFacts& facts);
   std::optional<Waiting> waiting_of(const Record& r, const TrainingJob& job) const;
   void carry_out(RecordRef r, std::shared_ptr<const TrainingJob> job, Step step,
                  k8s::WorkQueue::Finish finish);

@@ -22,6 +22,8 @@ struct JobControl::Record {
   // The engine's decision, not yet in the status.
   std::optional<JobPlacement> decided;
   std::int64_t decided_cost = 0;
+  // The next attempt on the same nodes is booked, and being written.
+  bool restarting = false;
 
   std::shared_ptr<JobMemory> memory = std::make_shared<JobMemory>();
   std::int64_t port = 0;

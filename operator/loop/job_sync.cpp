@@ -62,6 +62,7 @@ void JobControl::sync_waiting(Record& r, const TrainingJob& job, const sched::Ta
 
 void JobControl::sync_placed(Record& r, const TrainingJob& job, const sched::Task& task,
                              bool rebuilding) {
+  if (r.restarting) return;  // the answer will tell which attempt it is
   const JobPlacement& placement = *job.status.placement;
   const std::pair wanted{placement.attempt, placement.nodes};
   if (r.decided && placement.attempt == r.decided->attempt && placement.nodes == r.decided->nodes)
@@ -86,6 +87,23 @@ void JobControl::sync_placed(Record& r, const TrainingJob& job, const sched::Tas
     world_.engine.apply(sched::Confirm{r.uid, {since.ns}});
     r.confirmed = true;
   }
+}
+
+void JobControl::book_restart(Record& r, const TrainingJob& job, const TrainingJobStatus& next) {
+  TrainingJob after = job;
+  after.status = next;
+  tell_task(r, to_engine(after, queue_of(job).get(), world_.config));
+  world_.engine.apply(sched::Assume{r.uid, next.placement->attempt, {next.placement->nodes}});
+  r.told = {next.placement->attempt, next.placement->nodes};
+  r.confirmed = false;
+  r.restarting = true;
+}
+
+bool JobControl::keeps(const PodRank& rank) const {
+  const auto found = records_.find(rank.task);
+  if (found == records_.end()) return false;
+  const Record& r = *found->second;
+  return r.told && !r.ended && r.told->first == rank.attempt;
 }
 
 void JobControl::sync_ended(Record& r) {

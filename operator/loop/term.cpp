@@ -77,34 +77,52 @@ void Term::on_node(const k8s::Informer<k8s::Node>::Event& event) {
   jobs_.on_node(name);
 }
 
+// A Pod that failed goes on counting while its gang's attempt is not over: the next attempt may
+// start on the same nodes, and nobody may slip in between.
+bool Term::counts(const k8s::Pod& pod) const {
+  if (pod.occupies()) return true;
+  if (pod.node_name.empty() || pod.phase != k8s::PodPhase::kFailed) return false;
+  const auto rank = job_rank(pod);
+  return rank && jobs_.keeps(*rank);
+}
+
 void Term::take_pod(const k8s::Pod& pod) {
-  auto occupied = to_engine(pod);
-  if (!occupied) return;
+  if (!counts(pod)) {
+    engine_.apply(sched::PodRemove{pod.meta.uid});
+    return;
+  }
+  sched::PodUpsert occupied = to_engine(pod);
   auto rank = job_rank(pod);
   if (!rank) rank = plain_.rank_of(pod);
   if (rank) {
-    occupied->task = rank->task;
-    occupied->attempt = rank->attempt;
-    occupied->rank = rank->rank;
+    occupied.task = rank->task;
+    occupied.attempt = rank->attempt;
+    occupied.rank = rank->rank;
   }
-  engine_.apply(std::move(*occupied));
+  engine_.apply(std::move(occupied));
 }
 
 void Term::on_pod(const k8s::Informer<k8s::Pod>::Event& event) {
   pods_.on_event(event);
   plain_.on_pod(event);
-  if (event.after != nullptr && event.after->occupies())
+  if (event.after != nullptr)
     take_pod(*event.after);
-  else if (event.before != nullptr && event.before->occupies())
+  else
     engine_.apply(sched::PodRemove{event.before->meta.uid});
   for (const auto& pod : {event.before, event.after})
     if (pod != nullptr && pod->meta.controller() != nullptr)
       jobs_.on_pod(pod->meta.controller()->uid);
 }
 
-void Term::on_queue(const k8s::Informer<TaskQueue>::Event& event) { queues_.on_queue(event); }
+void Term::on_job(const k8s::Informer<TrainingJob>::Event& event) {
+  jobs_.on_job(event);
+  // Its failed Pods may have held their room until now.
+  const std::string& uid = (event.after ? event.after : event.before)->meta.uid;
+  for (const auto& pod : pods_.controlled_by(uid))
+    if (pod->finished()) take_pod(*pod);
+}
 
-void Term::on_job(const k8s::Informer<TrainingJob>::Event& event) { jobs_.on_job(event); }
+void Term::on_queue(const k8s::Informer<TaskQueue>::Event& event) { queues_.on_queue(event); }
 
 void Term::on_config() {
   engine_.apply(context_.config.engine);

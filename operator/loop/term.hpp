@@ -51,6 +51,7 @@ class Term {
  private:
   void rebuild();
   void take_pod(const k8s::Pod& pod);
+  bool counts(const k8s::Pod& pod) const;
 
   Context context_;
   GuardedTransport guarded_;

@@ -114,7 +114,7 @@ Step after_exit(const JobFacts& v, const Failure& failure, bool nodes_good) {
   const std::string message = failure.message + "; retry " + std::to_string(d.status.restarts) +
                               " of " + std::to_string(spec.retry_limit) + " in " +
                               format_duration(wait);
-  if (wait <= kKeepRoomNs && nodes_good) {
+  if (wait <= kKeepRoomNs && nodes_good && v.room_kept) {
     restart_in_place(d, at, "Restarting", message);
     return d.done();
   }
@@ -194,7 +194,7 @@ Step after_trouble(const JobFacts& v, const Trouble& trouble) {
       break;
   }
   ++d.status.disruptions;
-  if (!trouble.nodes_good)
+  if (!trouble.nodes_good || !v.room_kept)
     return stop(v, std::move(d), Phase::kPending, failure.reason, failure.message);
   restart_in_place(d, v.now, failure.reason, failure.message + "; the gang starts anew");
   return d.done();

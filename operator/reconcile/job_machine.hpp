@@ -64,6 +64,8 @@ struct JobFacts {
   // What the server said when it refused a Pod, a Service or a Binding for good.
   std::optional<std::string> refusal;
   bool start_overdue = false;  // the gang should have been bound by now
+  // Every rank's room is still counted as this job's, so that the next attempt may have it.
+  bool room_kept = false;
   std::function<NodeState(const std::string& node)> node_state;
   std::int64_t hourly_micros = 0;  // of `decided`, else of the placement
   std::string currency;

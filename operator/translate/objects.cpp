@@ -112,8 +112,7 @@ std::optional<PodRank> job_rank(const k8s::Pod& pod) {
   return PodRank{owner->uid, *attempt, *rank};
 }
 
-std::optional<sched::PodUpsert> to_engine(const k8s::Pod& pod) {
-  if (!pod.occupies()) return std::nullopt;
+sched::PodUpsert to_engine(const k8s::Pod& pod) {
   sched::PodUpsert out;
   out.uid = pod.meta.uid;
   out.node = pod.node_name;

@@ -34,8 +34,8 @@ struct PodRank {
 };
 std::optional<PodRank> job_rank(const k8s::Pod& pod);
 
-// What a Pod occupies, or nothing when it is not bound or has ended. `task` is left empty.
-std::optional<sched::PodUpsert> to_engine(const k8s::Pod& pod);
+// What a bound Pod holds of its node. `task` is left empty.
+sched::PodUpsert to_engine(const k8s::Pod& pod);
 
 // The task of a job as it would wait now. `queue` is null when there is no such queue. The job has
 // no problems and has not ended.
