@@ -102,12 +102,12 @@ void Run::start_replicas() {
   }
 }
 
-// Runs, and looks after the gangs every five seconds. False: not done in time, or a violation.
+// Runs, and looks around every five seconds. False: not done in time, or a violation.
 bool Run::run_until(const std::function<bool()>& done, Duration limit) {
   const k8s::TimePoint end = loop_.now() + limit;
   while (safe() && loop_.now() < end) {
     if (done()) return true;
-    loop_.run_until([&] { return !safe(); }, seconds(1));
+    loop_.run_until([&] { return !safe(); }, std::min<Duration>(end - loop_.now(), seconds(5)));
     invariants_.check_gangs();
     if (k8s::log::error_count() > errors_before_) invariants_.violate("an error was logged");
   }
