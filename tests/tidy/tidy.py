@@ -43,6 +43,11 @@ FUNCTION_START = re.compile(r"^(\s*)(?!.*\b(namespace|class|struct|union|enum)\b
                             r"(?!\s*(if|for|while|switch|else|do|try|catch|return|case)\b)"
                             r"[^#/]*\)[^;=]*\{$")
 
+# A line after which another statement begins.
+STATEMENT_END = re.compile(r"([;{}]\s*(//.*)?|^\s*(//.*|#.*|template <.*>|(public|private|protected):)|^\s*)$")
+LAMBDA = re.compile(r"\]\s*\([^()]*(\([^()]*\)[^()]*)*\)[^()]*\{$")
+CONTROL = re.compile(r"\s*(}? ?else|if|for|while|switch|do|try|catch|return|case)\b")
+
 
 def sources(root: Path, *folders: str, suffixes: tuple[str, ...] = (".cpp", ".hpp")) -> Iterator[Path]:
     for folder in folders:
@@ -79,10 +84,17 @@ def check_libk8s_edge(root: Path, path: Path, target: str) -> Iterator[str]:
 def functions(lines: list[str]) -> Iterator[tuple[int, int]]:
     """(first line, length) of each function, by the indentation that clang-format guarantees."""
     for start, line in enumerate(lines):
-        match = FUNCTION_START.match(line)
-        if not match:
+        if not FUNCTION_START.match(line):
             continue
-        closing = match.group(1) + "}"
+        # Back to where the statement begins: parameters and initialisers take lines of their own.
+        # A lambda ends where its own line begins.
+        first = start
+        while not LAMBDA.search(line) and first > 0 and not STATEMENT_END.search(lines[first - 1]):
+            first -= 1
+        if not FUNCTION_START.match(re.match(r"\s*", lines[first]).group() + line.strip()) or \
+                CONTROL.match(lines[first]):
+            continue
+        closing = re.match(r"\s*", lines[first]).group() + "}"
         for end in range(start + 1, len(lines)):
             if lines[end].startswith(closing) and not lines[end].startswith(closing + " else"):
                 yield start, end - start + 1
