@@ -74,7 +74,9 @@ class Reader {
   }
 
   static Json empty(const Schema& type) {
-    return type.type == Type::kString ? Json(type.format == "quantity" ? "0" : "") : Json();
+    if (type.type != Type::kString) return nullptr;
+    if (type.format == "quantity") return "0";
+    return type.format.empty() ? Json("") : Json();
   }
 
   Json value(const wire::Field& field, const Schema& type, int depth) {

@@ -60,7 +60,7 @@ class Writer {
         for (const auto& [key, item] : value.items()) {
           std::string entry;
           append_bytes(entry, 1, key);
-          add(entry, 2, item, *type.items, depth + 1);
+          if (!item.is_null()) add(entry, 2, item, *type.items, depth + 1);
           append_bytes(out, field, entry);
         }
         return;

@@ -49,8 +49,10 @@ void decode_object(Json& value, const Schema& schema, const Path& path, Notes* n
 void decode_map(Json& value, const Schema& schema, const Path& path, Notes* notes,
                 FieldErrors& errors) {
   for (auto& [key, item] : value.items()) {
-    // A null in a map of texts decodes to the empty text.
-    if (item.is_null() && schema.items->type == Type::kString) item = "";
+    // A null in a map decodes to the empty value, which a time does not have as text.
+    bool plain = schema.items->type == Type::kString && schema.items->format.empty();
+    if (item.is_null() && plain) item = "";
+    if (item.is_null()) continue;
     decode_typed(item, *schema.items, path.entry(key), notes, errors);
   }
 }
