@@ -122,7 +122,7 @@ struct Task {
   std::vector<std::string> allowed_zones;   // from bound volumes; empty: all
   std::vector<std::string> excluded_nodes;  // bad nodes of earlier attempts
   std::int64_t attempt = 0;
-  Time not_before;  // back-off: may not start earlier
+  Time not_before;  // back-off: may not start earlier; 0: no back-off
   friend bool operator==(const Task&, const Task&) = default;
 };
 

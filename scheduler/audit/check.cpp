@@ -26,6 +26,10 @@ class PlanCheck {
     violations_.push_back(start.task + ": " + what);
   }
   void read(const Start& start);
+  bool cools_off(const Known& task) const {
+    const Time until = std::max(task.task.not_before, task.rejected_until);
+    return until.ns > 0 && until > now_;  // 0 and before: not asked for
+  }
   bool ready(const Known& task) const;
   void check_task(const Start& start, const Known& task);
   bool check_ranks(const Start& start, const Known& task, const Queue& queue);
@@ -69,7 +73,7 @@ bool PlanCheck::ready(const Known& task) const {
 void PlanCheck::check_task(const Start& start, const Known& task) {
   if (task.phase != Auditor::Phase::kWaits) say(start, "it does not wait");
   if (task.task.held) say(start, "it is held");
-  if (task.task.not_before > now_ || task.rejected_until > now_) say(start, "it is in back-off");
+  if (cools_off(task)) say(start, "it is in back-off");
   if (start.attempt != task.task.attempt) say(start, "the attempt is not the task's");
 }
 

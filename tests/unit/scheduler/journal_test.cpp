@@ -27,7 +27,7 @@ TEST(Journal, Any_bytes_of_a_text_survive) {
 
 TEST(Journal, A_bad_line_gives_one_clear_error) {
   const std::pair<const char*, const char*> cases[] = {
-      {"", "a field is missing"},
+      {"", "a line begins with D or P"},
       {"X y", "a line begins with D or P"},
       {"D", "a field is missing"},
       {"D nothing =a", "no such delta"},
@@ -40,7 +40,7 @@ TEST(Journal, A_bad_line_gives_one_clear_error) {
       {"D confirm =t 99999999999999999999", "a number is malformed"},
       {"D assume =t 0 9000000000000000000 =n", "a length is too large"},
       {"D assume =t 0 -1", "a length is too large"},
-      {"D assume =t 0 2 =n1", "a length is too large"},
+      {"D assume =t 0 2 =n1", "a field is missing"},
       {"D queue =q 3 0 1 0 0 0 0 0 0 0 0 0 0 0", "a tier is out of range"},
   };
   for (const auto& [line, error] : cases) {

@@ -55,9 +55,9 @@ TEST(Sentence, Amounts_have_units_that_people_read) {
   EXPECT_EQ(amount("cpu", "", 1500), "1.5 cores");
   EXPECT_EQ(amount("cpu", "", 320'000), "320 cores");
   EXPECT_EQ(amount("memory", "", 256 * kGiB), "256 GiB of memory");
-  EXPECT_EQ(amount("memory", "", 1280 * kGiB), "1280 GiB of memory");
-  EXPECT_EQ(amount("memory", "", 3 * kGiB / 2), "1536 MiB of memory");
-  EXPECT_EQ(amount("memory", "", 1'000'000'000), "953.674 MiB of memory");
+  EXPECT_EQ(amount("memory", "", 1280 * kGiB), "1.25 TiB of memory");
+  EXPECT_EQ(amount("memory", "", 3 * kGiB / 2), "1.5 GiB of memory");
+  EXPECT_EQ(amount("memory", "", 1'000'000'000), "953.673 MiB of memory");
   EXPECT_EQ(amount("memory", "", 0), "0 B of memory");
   EXPECT_EQ(amount("nvidia.com/gpu", "", 4), "4 x nvidia.com/gpu");
   EXPECT_EQ(amount("nvidia.com/gpu", "H100", 4), "4 x H100");
