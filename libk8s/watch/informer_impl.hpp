@@ -71,6 +71,18 @@ struct Informer<T>::Impl final : WatchSink {
   void commit() override {
     std::swap(objects, staged);
     const Store<T> old = std::exchange(staged, Store<T>(salt));
+    // With nobody to tell, the difference need not be found: that would unpack every object.
+    if (!handlers.empty()) deliver_differences(old);
+    if (std::exchange(synced, true)) return;
+    for (const auto& done : synced_handlers) done();
+  }
+
+  // What the state before and the one now do not share, told object by object.
+  void deliver_differences(const Store<T>& old) {
+    if (old.size() == 0) {
+      objects.for_each([&](const Object& now) { deliver({nullptr, now, false}); });
+      return;
+    }
     old.for_each_unlike(objects, [&](const Object& before) {
       const Object now = objects.find(Codec<T>::meta(*before).key());
       if (!now || uid(now) != uid(before)) deliver({before, nullptr, true});
@@ -83,8 +95,6 @@ struct Informer<T>::Impl final : WatchSink {
         deliver({before, now, false});
       }
     });
-    if (std::exchange(synced, true)) return;
-    for (const auto& done : synced_handlers) done();
   }
 
   void deliver_change(const Object& before, const Object& now) {
