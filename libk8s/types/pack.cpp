@@ -11,7 +11,7 @@
 #include <array>
 #include <cassert>
 #include <cstring>
-#include <unordered_map>
+#include <optional>
 
 #include "libk8s/codec/wire.hpp"
 #include "libk8s/types/codec.hpp"
@@ -126,13 +126,39 @@ constexpr std::array kCommon = std::to_array<std::string_view>({
     "worker",
 });
 
-const std::unordered_map<std::string_view, std::uint32_t>& common_places() {
-  static const auto places = [] {
-    std::unordered_map<std::string_view, std::uint32_t> made;
-    for (std::size_t i = 0; i < kCommon.size(); ++i)
-      made.emplace(kCommon[i], static_cast<std::uint32_t>(i));
-    return made;
-  }();
+// Finds common texts. Most texts are not common, and are told from those by length and three of
+// their characters, so that a miss costs next to nothing.
+class CommonPlaces {
+ public:
+  CommonPlaces() {
+    static_assert(kCommon.size() < 255);
+    for (std::size_t i = 0; i < kCommon.size(); ++i) {
+      std::size_t cell = start(kCommon[i]);
+      while (cells_[cell] != 0) cell = (cell + 1) % cells_.size();
+      cells_[cell] = static_cast<std::uint8_t>(i + 1);
+    }
+  }
+  std::optional<std::uint32_t> find(std::string_view text) const {
+    if (text.empty()) return std::nullopt;
+    for (std::size_t cell = start(text); cells_[cell] != 0; cell = (cell + 1) % cells_.size()) {
+      const std::uint32_t place = cells_[cell] - 1U;
+      if (kCommon[place] == text) return place;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  static std::size_t start(std::string_view text) {
+    const auto at = [&](std::size_t i) { return std::size_t{static_cast<unsigned char>(text[i])}; };
+    const std::size_t mixed =
+        text.size() * 131 + at(0) * 31 + at(text.size() / 2) * 17 + at(text.size() - 1) * 7;
+    return mixed % 1024;
+  }
+  std::array<std::uint8_t, 1024> cells_{};  // 0: empty, else the place + 1
+};
+
+const CommonPlaces& common_places() {
+  static const CommonPlaces places;
   return places;
 }
 
@@ -184,9 +210,8 @@ class Writer {
   }
   void operator()(const std::string& text) {
     std::array<char, kUuidBytes> uuid;
-    const auto& places = common_places();
-    if (const auto it = places.find(text); it != places.end()) {
-      wire::append_varint(out_, std::uint64_t{it->second} << 2 | 1);
+    if (const auto place = places_.find(text)) {
+      wire::append_varint(out_, std::uint64_t{*place} << 2 | 1);
     } else if (uuid_bytes(text, uuid)) {
       wire::append_varint(out_, 3);
       out_.append(uuid.data(), uuid.size());
@@ -227,6 +252,7 @@ class Writer {
 
  private:
   std::string& out_;
+  const CommonPlaces& places_ = common_places();
 };
 
 // Reads what a Writer wrote; there is nothing else it could be given.
