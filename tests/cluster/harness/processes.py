@@ -159,7 +159,8 @@ class Processes:
         self.folder = Path(tempfile.mkdtemp(prefix="fermi-test-"))
         self.keep_folder = keep_folder
         self._running: dict[str, subprocess.Popen[bytes]] = {}
-        # The watchdog first: as a subreaper we would become its parent.
+        # The watchdog first: a subreaper (as we may be from a run before) would become its parent.
+        _libc.prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
         self._watchdog_pipe = self._start_watchdog()
         _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

@@ -48,6 +48,10 @@ class Backend(abc.ABC):
     def check_alive(self) -> None:
         """BackendError if a part of it ended by itself."""
 
+    def has(self, what: str) -> bool:
+        """What `on WHAT` asks: the backend's name, or something that only some of them have."""
+        return what == self.name
+
     def wait_until(self, what: str, ready: Callable[[], bool], timeout_s: float) -> None:
         until = time.monotonic() + timeout_s
         error = ""

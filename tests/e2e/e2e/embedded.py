@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 
 from harness.nodes import parse_nodes
 from harness.processes import command_line
@@ -10,6 +11,7 @@ from harness.processes import command_line
 from .backend import Backend, BackendError
 
 START_S = 30.0
+PATH = "/usr/local/bin:/usr/bin:/bin"  # the distribution's programs, whoever runs the tests
 
 
 class Embedded(Backend):
@@ -30,6 +32,12 @@ class Embedded(Backend):
         self.wait_until("fermi up after kill -9", self.queues_exist, START_S)
         return "fermi up"
 
+    def has(self, what: str) -> bool:
+        if what != "torch":
+            return super().has(what)
+        probe = ["/bin/sh", "-c", "exec python3 -c 'import torch'"]
+        return subprocess.run(probe, env={"PATH": PATH}, capture_output=True).returncode == 0
+
     def pod_processes(self) -> list[int]:
         own = f"{self.kubectl.program} --kubeconfig {self.kubectl.kubeconfig}"  # our watches
         return [pid for pid in self.processes.leftovers() if not command_line(pid).startswith(own)]
@@ -43,11 +51,9 @@ class Embedded(Backend):
 
     def _run(self) -> None:
         environment = {
-            k: v
-            for k, v in os.environ.items()
-            if k in ("PATH", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS")
+            k: v for k, v in os.environ.items() if k in ("LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS")
         }
-        environment["HOME"] = str(self.processes.folder)
+        environment |= {"PATH": PATH, "HOME": str(self.processes.folder)}
         self.processes.start("fermi", [
             str(self.fermi), "up",
             "--data-dir", str(self.processes.folder / "data"),

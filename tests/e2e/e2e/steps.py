@@ -202,8 +202,8 @@ class Runner:
             self._run_all(statement.children)
 
     def _on(self, statement: Statement) -> None:
-        backend, verb, *words = statement.words
-        if backend == self.backend.name:
+        what, verb, *words = statement.words
+        if self.backend.has(what):
             inner = Statement(statement.line, verb, tuple(words))
             self._steps[verb](inner)
 
