@@ -118,7 +118,9 @@ int on_rewind(void* user, curl_off_t offset, int origin) {
   return unsent && offset == 0 && origin == SEEK_SET ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
 }
 
-void add_header(CurlExchange& exchange, const std::string& name, const std::string& value) {
+void add_header(CurlExchange& exchange, const std::string& name, std::string value) {
+  // A token or a name from outside may not end its line and begin another header.
+  std::erase_if(value, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
   // "Name:" would remove a header; "Name;" sends it empty.
   const std::string line = value.empty() ? name + ";" : name + ": " + value;
   curl_slist* longer = curl_slist_append(exchange.header_list, line.c_str());

@@ -101,6 +101,17 @@ TEST_F(TransportTest, A_request_and_its_answer_go_over_as_they_are) {
   EXPECT_EQ(seen.authorization, "Bearer secret");
 }
 
+TEST_F(TransportTest, A_line_end_in_a_token_cannot_begin_another_header) {
+  config_.token = "secret\r\nHost: elsewhere";
+  serve([](const SeenRequest&, ServerConnection& connection) {
+    connection.send(plain_answer(200, "{}"));
+    return true;
+  });
+  EXPECT_TRUE(exchange(get()).end->is_ok());
+  EXPECT_EQ(server_->seen().at(0).authorization, "Bearer secretHost: elsewhere");
+  EXPECT_EQ(server_->seen().at(0).host, "127.0.0.1:" + std::to_string(server_->port()));
+}
+
 TEST_F(TransportTest, A_connection_is_kept_for_the_next_request) {
   serve([](const SeenRequest&, ServerConnection& connection) {
     connection.send(plain_answer(200, "{}"));

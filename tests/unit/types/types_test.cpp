@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <random>
 
 #include "libk8s/codec/proto/core.pb.h"
 #include "libk8s/codec/rfc3339.hpp"
@@ -261,6 +262,22 @@ TEST(Pod, Wrong_types_read_as_absent_and_a_name_is_needed) {
   EXPECT_EQ(Codec<Pod>::from_json(json(3)).status().code(), Code::kMalformed);
   EXPECT_EQ(Codec<Pod>::from_protobuf("").status().code(), Code::kMalformed);
   EXPECT_EQ(Codec<Pod>::from_protobuf("\xff\xff").status().code(), Code::kMalformed);
+}
+
+TEST(Pod, Random_bytes_never_do_harm) {
+  const unsigned seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937_64 random(seed);
+  const std::string bytes = pod_protobuf();
+  for (int i = 0; i < 10'000; ++i) {
+    std::string broken = bytes.substr(0, random() % bytes.size() + 1);
+    for (std::uint64_t k = random() % 6; k > 0; --k)
+      broken[random() % broken.size()] = static_cast<char>(random());
+    const auto pod = Codec<Pod>::from_protobuf(broken);
+    if (!pod) continue;
+    const std::string packed = Codec<Pod>::pack(*pod);
+    ASSERT_EQ(Codec<Pod>::pack(*Codec<Pod>::unpack(packed)), packed);
+  }
 }
 
 TEST(Pod, It_occupies_its_node_until_it_is_finished_even_while_it_terminates) {
