@@ -116,10 +116,10 @@ apply() { k apply "$@" -f -; }
 
 built_in_kinds() {
   check "create a namespace" "namespace/team created" k create namespace team
-  check "create from flags" "configmap/a created" k -n team create configmap a --from-literal=x=y
+  check "create from flags" "configmap/a created" k -n team create configmap a --from-literal=color=red
   check "create a secret" "secret/s created" k -n team create secret generic s --from-literal=p=q
-  check "get as yaml" "x: y" k -n team get configmap a -o yaml
-  check "get as json" '"x": "y"' k -n team get configmap a -o json
+  check "get as yaml" "color: red" k -n team get configmap a -o yaml
+  check "get as json" '"color": "red"' k -n team get configmap a -o json
   check "get names" "configmap/a" k -n team get cm -o name
   check "apply on the client's side" "pod/p created" apply < <(pod p web)
   check "apply again" "pod/p unchanged" apply < <(pod p web)
@@ -182,7 +182,9 @@ custom_kinds() {
   check "scale" "scaled" k scale --replicas=4 wd/w
   check "merge patch" "patched" k patch wd w --type=merge -p '{"spec":{"color":"red"}}'
   check "describe" "Color:" k describe wd w
-  check "edit" "edited" env KUBE_EDITOR='sed -i s/size:.6/size:.9/' "$kubectl" edit wd w
+  printf '#!/bin/sh\nsed -i "s/size: 6/size: 9/" "$1"\n' >"$work/editor"
+  chmod +x "$work/editor"
+  check "edit" "edited" env KUBE_EDITOR="$work/editor" "$kubectl" edit wd w
   check "the edit is there" "9" k get wd w -o jsonpath='{.spec.size}'
   check "replace" "replaced" k replace -f <(k get wd w -o yaml | sed 's/color: red/color: blue/')
   documents

@@ -63,6 +63,8 @@ Outcome<bool> settle_name(const Core& core, const WriteContext& context, nlohman
   constexpr std::size_t kLongestPrefix = 58;  // 63 less the suffix
   constexpr int kTries = 8;
   auto& meta = object["metadata"];
+  // Protobuf clients send it empty.
+  if (string_at(meta, "generateName").empty()) meta.erase("generateName");
   if (!string_at(meta, "name").empty()) return false;
   const std::string prefix = string_at(meta, "generateName").substr(0, kLongestPrefix);
   if (prefix.empty()) {

@@ -27,20 +27,20 @@ v1 Secret secrets ns uncond proto fields=type
 v1 ServiceAccount serviceaccounts ns short=sa uncond proto
 v1 Service services ns short=svc cat=all uncond upsert proto fields=spec.clusterIP,spec.type sub=status
 apiextensions.k8s.io/v1 CustomResourceDefinition customresourcedefinitions cluster short=crd,crds cat=api-extensions gen sub=status
-authentication.k8s.io/v1 SelfSubjectReview selfsubjectreviews cluster review
-authentication.k8s.io/v1 TokenRequest tokenrequests ns review hidden
-authentication.k8s.io/v1 TokenReview tokenreviews cluster review
-authorization.k8s.io/v1 LocalSubjectAccessReview localsubjectaccessreviews ns review
-authorization.k8s.io/v1 SelfSubjectAccessReview selfsubjectaccessreviews cluster review
-authorization.k8s.io/v1 SelfSubjectRulesReview selfsubjectrulesreviews cluster review
-authorization.k8s.io/v1 SubjectAccessReview subjectaccessreviews cluster review
-autoscaling/v1 Scale scales ns review hidden
+authentication.k8s.io/v1 SelfSubjectReview selfsubjectreviews cluster review proto
+authentication.k8s.io/v1 TokenRequest tokenrequests ns review proto hidden
+authentication.k8s.io/v1 TokenReview tokenreviews cluster review proto
+authorization.k8s.io/v1 LocalSubjectAccessReview localsubjectaccessreviews ns review proto
+authorization.k8s.io/v1 SelfSubjectAccessReview selfsubjectaccessreviews cluster review proto
+authorization.k8s.io/v1 SelfSubjectRulesReview selfsubjectrulesreviews cluster review proto
+authorization.k8s.io/v1 SubjectAccessReview subjectaccessreviews cluster review proto
+autoscaling/v1 Scale scales ns review proto hidden
 coordination.k8s.io/v1 Lease leases ns upsert proto
 discovery.k8s.io/v1 EndpointSlice endpointslices ns uncond gen proto
 events.k8s.io/v1 Event events ns short=ev uncond upsert proto as=v1/events fields=regarding.kind,regarding.namespace,regarding.name,regarding.uid,regarding.apiVersion,regarding.resourceVersion,regarding.fieldPath,reason,reportingController,type
 networking.k8s.io/v1 Ingress ingresses ns short=ing uncond gen proto sub=status
 networking.k8s.io/v1 NetworkPolicy networkpolicies ns short=netpol uncond gen proto
-policy/v1 Eviction evictions ns review hidden
+policy/v1 Eviction evictions ns review proto hidden
 policy/v1 PodDisruptionBudget poddisruptionbudgets ns short=pdb gen proto sub=status
 rbac.authorization.k8s.io/v1 ClusterRoleBinding clusterrolebindings cluster uncond upsert proto
 rbac.authorization.k8s.io/v1 ClusterRole clusterroles cluster uncond upsert proto

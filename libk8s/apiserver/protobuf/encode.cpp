@@ -158,8 +158,10 @@ const Schema* message_type(std::string_view api_version, std::string_view kind) 
     return kinds::type("io.k8s.apimachinery.pkg.apis.meta.v1." + std::string(kind));
   }
   const kinds::Kind* known = kinds::find_kind(api_version, kind);
-  bool binding = api_version == "v1" && kind == "Binding";
-  if (!binding && (known == nullptr || !known->protobuf)) return nullptr;
+  bool hidden = (api_version == "v1" && kind == "Binding") ||
+                (api_version == "policy/v1" && kind == "Eviction") ||
+                (api_version == "autoscaling/v1" && kind == "Scale");
+  if (!hidden && (known == nullptr || !known->protobuf)) return nullptr;
   TypeRulesRef rules = kinds::rules(api_version, kind);
   return rules == nullptr ? nullptr : &rules->schema();
 }

@@ -196,13 +196,13 @@ TEST(Apply, Creates_owns_conflicts_and_takes_over_by_force) {
                       std::string("apiVersion: v1\nkind: ConfigMap\ndata: {key: ") + value + "}\n",
                       "application/apply-patch+yaml");
   };
-  EXPECT_EQ(apply("one", "x").status, 201);
-  EXPECT_EQ(apply("one", "y").status, 200);
-  const Answer refused = apply("two", "z");
+  EXPECT_EQ(apply("one", "red").status, 201);
+  EXPECT_EQ(apply("one", "green").status, 200);
+  const Answer refused = apply("two", "blue");
   EXPECT_EQ(refused.status, 409);
   EXPECT_NE(refused.message().find("conflict"), std::string::npos) << refused.message();
-  EXPECT_EQ(apply("two", "z", "&force=true").status, 200);
-  EXPECT_EQ(bench.get(url).body["data"]["key"], "z");
+  EXPECT_EQ(apply("two", "blue", "&force=true").status, 200);
+  EXPECT_EQ(bench.get(url).body["data"]["key"], "blue");
   EXPECT_EQ(bench.send("PATCH", url, "{}", "application/apply-patch+yaml").status, 400);
 }
 
