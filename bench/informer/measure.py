@@ -17,6 +17,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from fill import Cluster, fill
+
 ACCEPT = "application/vnd.kubernetes.protobuf"
 
 
@@ -38,13 +40,11 @@ def main() -> int:
     pods = 2_000 if arguments.smoke else int(os.environ.get("PODS", "100000"))
     rounds = 1 if arguments.smoke else int(os.environ.get("ROUNDS", "3"))
     kubeconfig = os.environ["KUBECONFIG"]
-    subprocess.run(
-        [arguments.programs / "bench_load", "--kubeconfig", kubeconfig, "--pods", str(pods)],
-        check=True,
-    )
+    cluster = _cluster(kubeconfig)
+    fill(cluster, pods)
     samples: dict[str, list[dict[str, float]]] = {}
     for number in range(rounds + 1):
-        for name, one in _round(arguments, kubeconfig).items():
+        for name, one in _round(arguments, kubeconfig, cluster).items():
             if one.get("pods", pods) != pods:
                 print(f"{name} saw {one['pods']} Pods of {pods}", file=sys.stderr)
                 return 1
@@ -64,10 +64,21 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _round(arguments: argparse.Namespace, kubeconfig: str) -> dict[str, dict[str, float]]:
+def _cluster(kubeconfig: str) -> Cluster:
+    """The kubeconfig of the test's control plane, which is JSON with a token."""
+    config = json.loads(Path(kubeconfig).read_text())
+    cluster = config["clusters"][0]["cluster"]
+    token = config["users"][0]["user"]["token"]
+    etcd = os.environ["ETCD_URL"]
+    return Cluster(cluster["server"], cluster["certificate-authority"], token, etcd)
+
+
+def _round(
+    arguments: argparse.Namespace, kubeconfig: str, cluster: Cluster
+) -> dict[str, dict[str, float]]:
     ours = str(arguments.programs / "bench_informer")
     return {
-        "curl": _curl(kubeconfig),
+        "curl": _curl(cluster),
         "libk8s": _informer([ours], kubeconfig),
         "WatchList": _informer([ours, "--watch-list"], kubeconfig),
         "client-go": _informer([str(arguments.client_go)], kubeconfig),
@@ -82,20 +93,17 @@ def _informer(command: list[str], kubeconfig: str) -> dict[str, float]:
     return report
 
 
-def _curl(kubeconfig: str) -> dict[str, float]:
+def _curl(cluster: Cluster) -> dict[str, float]:
     """The same list as a plain download; its own clock, as the informers use theirs."""
-    config = json.loads(Path(kubeconfig).read_text())
-    cluster = config["clusters"][0]["cluster"]
-    token = config["users"][0]["user"]["token"]
     done = subprocess.run(
         [
             "curl", "--silent", "--show-error", "--fail", "--output", "/dev/null",
-            "--cacert", cluster["certificate-authority"], "--noproxy", "*",
+            "--cacert", cluster.ca_file, "--noproxy", "*",
             "--header", "@-", "--header", f"Accept: {ACCEPT}",
             "--write-out", '{"syncSeconds": %{time_total}, "bytes": %{size_download}}',
-            f"{cluster['server']}/api/v1/pods?resourceVersion=0",
+            f"{cluster.server}/api/v1/pods?resourceVersion=0",
         ],
-        check=True, input=f"Authorization: Bearer {token}\n", stdout=subprocess.PIPE, text=True,
+        check=True, input=f"Authorization: Bearer {cluster.token}\n", stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     report: dict[str, float] = json.loads(done.stdout)
     return report

@@ -3,7 +3,7 @@
 # downloading the same list, and client-go's informer.
 #
 # Usage: run.sh BUILD_DIR [--smoke]
-#   BUILD_DIR  where bench_informer and bench_load were built (optimised, or the figures mean nothing)
+#   BUILD_DIR  where bench_informer was built (optimised, or the figures mean nothing)
 #   --smoke    2,000 Pods, one round, marks printed but not enforced: does it all still work?
 # PODS and ROUNDS override. Exit: 0 marks hold; 1 a mark is missed or something failed; 77 no Go here.
 set -euo pipefail

@@ -2,7 +2,7 @@
 """Starts a control plane with simulated nodes and serves until Ctrl-C, or runs a command on it.
 
 up.py --nodes zone-a=2x8,zone-b=3x8              prints the kubeconfig's path, serves until Ctrl-C
-up.py --no-kwok --no-controllers -- COMMAND ...  runs COMMAND with KUBECONFIG set, then stops
+up.py --no-kwok --no-controllers -- COMMAND ...  runs COMMAND with KUBECONFIG (and ETCD_URL) set, then stops
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ def main() -> int:
 def _serve(plane: ControlPlane, command: list[str]) -> int:
     if command:
         environment = {**os.environ, "KUBECONFIG": str(plane.admin_kubeconfig)}
+        environment["ETCD_URL"] = plane.store_url
         environment["PATH"] = f"{plane.binaries}:{environment.get('PATH', '')}"
         return subprocess.run(command, env=environment, check=False).returncode
     print(f"export KUBECONFIG={plane.admin_kubeconfig}", flush=True)

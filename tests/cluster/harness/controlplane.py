@@ -70,6 +70,7 @@ class ControlPlane:
         self.certificates = self.folder / "cert"
         self.admin_kubeconfig = self.folder / "admin.kubeconfig"
         self.port = 0
+        self.store_url = ""  # etcd's
         self._token = secrets.token_hex(16)
         self.kubectl = Kubectl(binaries / "kubectl", self.admin_kubeconfig)
 
@@ -170,6 +171,7 @@ class ControlPlane:
     def _start_store_and_server(self) -> None:
         client, peer, self.port = free_ports(3)
         client_url, peer_url = f"http://127.0.0.1:{client}", f"http://127.0.0.1:{peer}"
+        self.store_url = client_url
         self.processes.start("etcd", [
             str(self.binaries / "etcd"),
             f"--data-dir={self.folder / f'etcd-{client}'}",
