@@ -79,6 +79,7 @@ struct Followed {
   int exit_code = 0;
   std::map<std::string, std::unique_ptr<PodLog>> logs;  // by Pod name
   WallTime first_seen, started, running;
+  k8s::TimerId patience = k8s::TimerId::kNone;  // for the logs, once it has ended
 };
 
 }  // namespace
@@ -88,8 +89,7 @@ struct Follower::Impl {
       : loop(l), transport(t), print(std::move(p)), on_end(std::move(end)), jobs(l, t) {}
 
   ~Impl() {
-    for (auto& [key, job] : followed) give_up_logs_of(job);
-    loop.cancel(patience);
+    for (auto& [key, job] : followed) give_up_logs(job);
   }
 
   void say(const Followed& job, const std::string& text) {
@@ -135,7 +135,8 @@ struct Follower::Impl {
     job.phase = view.phase;
     if (view.phase == "Running") {
       job.running = loop.wall_now();
-      say(job, "runs: " + std::to_string(view.nodes.size()) + " ranks");
+      const auto ranks = view.nodes.size();
+      say(job, "runs: " + std::to_string(ranks) + (ranks == 1 ? " rank" : " ranks"));
     } else if (!view.ended() && view.phase != "Pending") {
       say(job, view.phase + (view.message.empty() ? "" : ": " + view.message));
     }
@@ -219,7 +220,10 @@ struct Follower::Impl {
       text += ", cost " + view.cost_accumulated + " " + view.currency;
     }
     outcomes.emplace_back(&job, text);
-    patience = loop.after(kLogPatience, [this] { give_up_logs(); });
+    job.patience = loop.after(kLogPatience, [this, &job] {
+      give_up_logs(job);
+      finish_if_all_ended();
+    });
     finish_if_all_ended();
   }
 
@@ -229,17 +233,13 @@ struct Follower::Impl {
     found->second.ended = true;
     found->second.exit_code = 1;
     outcomes.emplace_back(&found->second, "was deleted before it ended");
-    give_up_logs_of(found->second);
+    give_up_logs(found->second);
     finish_if_all_ended();
   }
 
-  void give_up_logs_of(Followed& job) {
+  void give_up_logs(Followed& job) {
+    loop.cancel(job.patience);
     for (auto& [name, log] : job.logs) stop(*log);
-  }
-
-  void give_up_logs() {
-    for (auto& [key, job] : followed) give_up_logs_of(job);
-    finish_if_all_ended();
   }
 
   void finish_if_all_ended() {
@@ -269,7 +269,6 @@ struct Follower::Impl {
   k8s::Informer<JobView> jobs;
   std::map<std::string, Followed> followed;
   std::vector<std::pair<Followed*, std::string>> outcomes;
-  k8s::TimerId patience = k8s::TimerId::kNone;
 };
 
 Follower::Follower(k8s::Loop& loop, k8s::http::Transport& transport, std::vector<std::string> keys,

@@ -105,6 +105,26 @@ TEST_F(Following, Logs_that_never_come_do_not_hold_up_the_end) {
   EXPECT_TRUE(outcome_);
 }
 
+TEST(FollowingTwo, The_logs_of_a_running_job_go_on_long_after_another_job_has_ended) {
+  SimLoop loop;
+  ScriptedTransport server(loop);
+  std::string lines;
+  Follower follower(
+      loop, server, {"ns/job", "ns/other"}, [&](const std::string& line) { lines += line + "\n"; },
+      [](auto) {});
+  server.always("watch=", hold(200, {event("ADDED", running(), "4"), initial_events_end()}));
+  server.always("/log?follow=true", hold(200, {"first\n"}));
+  follower.start();
+  loop.run_for(std::chrono::seconds(1));
+  std::string other = event("ADDED", {{"phase", "Completed"}}, "6");
+  other.replace(other.find("\"job\""), 5, "\"other\"");
+  server.data(server.find("watch=")->id, other);
+  loop.run_for(std::chrono::minutes(5));
+  server.data(server.find("-0/log")->id, "much later\n");
+  loop.run_for(std::chrono::seconds(1));
+  EXPECT_NE(lines.find("much later"), std::string::npos) << lines;
+}
+
 TEST_F(Following, Text_from_outside_cannot_steer_the_terminal) {
   server_.always("/log?follow=true", reply(200, "\x1b[2Jgone\r\n"));
   change(running(), "6");
