@@ -1,0 +1,426 @@
+// The job machine, one transition at a time, without a server.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "operator/api/duration.hpp"
+#include "operator/reconcile/failure.hpp"
+#include "operator/reconcile/job_machine.hpp"
+#include "operator/reconcile/queue_machine.hpp"
+#include "operator/translate/job_pod.hpp"
+
+namespace fermi {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr k8s::WallTime kNow{1'000 * kNsPerSecond};
+
+// A job with its Pods, as the machine sees them; two nodes by default.
+struct Scene {
+  TrainingJob job;
+  JobFacts facts;
+  std::vector<std::shared_ptr<k8s::Pod>> pods;
+
+  Scene(const Scene&) = delete;
+  explicit Scene(const Json& spec = Json::object()) {
+    Json whole = {{"image", "i"}, {"command", {"run"}}, {"nodes", 2}};
+    whole.merge_patch(spec);
+    job = *decode_training_job(
+        {{"metadata", {{"name", "j"}, {"namespace", "n"}, {"uid", "u"}}}, {"spec", whole}});
+    job.meta.creation_time = {500 * kNsPerSecond};
+    facts.node_state = [](const std::string&) { return NodeState::kReady; };
+    facts.now = kNow;
+    facts.currency = "CNY";
+    facts.service_known = true;
+    facts.room_kept = true;
+  }
+
+  void placed(Phase phase, std::int64_t attempt = 0) {
+    job.status.phase = phase;
+    job.status.attempt = attempt;
+    job.status.placement = JobPlacement{attempt, 1, 0, kNow, {"n0", "n1"}, {{"z", 2}}};
+    job.status.cost_per_hour_micros = 3'600'000'000;
+    if (phase == Phase::kRunning) job.status.start_time = kNow;
+  }
+
+  k8s::Pod& pod(std::int64_t attempt, int rank, const std::string& node,
+                k8s::PodPhase phase = k8s::PodPhase::kPending) {
+    auto made = std::make_shared<k8s::Pod>();
+    made->meta.name = pod_name(job, attempt, rank);
+    made->meta.ns = "n";
+    made->meta.uid = made->meta.name + "-uid";
+    made->meta.labels = {{label::kAttempt, std::to_string(attempt)},
+                         {label::kRank, std::to_string(rank)}};
+    made->meta.owners = {{std::string(kApiVersion), "TrainingJob", "j", "u", true}};
+    made->node_name = node;
+    made->phase = phase;
+    pods.push_back(made);
+    return *made;
+  }
+  void both(k8s::PodPhase phase) {
+    pod(job.status.attempt, 0, "n0", phase);
+    pod(job.status.attempt, 1, "n1", phase);
+  }
+  k8s::Pod& failed(int rank, int exit_code) {
+    k8s::Pod& p = pod(job.status.attempt, rank, "n" + std::to_string(rank), k8s::PodPhase::kFailed);
+    k8s::ContainerStatus c;
+    c.state = k8s::ContainerStatus::State::kTerminated;
+    c.exit_code = exit_code;
+    p.containers = {c};
+    return p;
+  }
+
+  Step step() {
+    facts.job = &job;
+    facts.pods.assign(pods.begin(), pods.end());
+    return next_step(facts);
+  }
+  // The status that is to be written; fails the test when it is another step.
+  TrainingJobStatus written() {
+    const Step s = step();
+    const auto* write = std::get_if<WriteStatus>(&s);
+    EXPECT_NE(write, nullptr) << "step " << s.index();
+    return write != nullptr ? write->status : TrainingJobStatus{};
+  }
+  template <class T>
+  T expect() {
+    const Step s = step();
+    const auto* found = std::get_if<T>(&s);
+    EXPECT_NE(found, nullptr) << "step " << s.index();
+    return found != nullptr ? *found : T{};
+  }
+};
+
+bool holds(const TrainingJobStatus& s, const char* type, const char* status) {
+  const Condition* c = find_condition(s.conditions, type);
+  return c != nullptr && c->status == status;
+}
+
+TEST(JobMachine, A_new_job_is_Pending_with_its_id_and_submit_time) {
+  Scene scene;
+  const TrainingJobStatus s = scene.written();
+  EXPECT_EQ(s.phase, Phase::kPending);
+  EXPECT_EQ(s.task_id, "u");
+  EXPECT_EQ(s.submit_time->ns, 500 * kNsPerSecond);
+  EXPECT_TRUE(holds(s, "Accepted", "True"));
+}
+
+TEST(JobMachine, A_decision_is_written_before_anything_is_made) {
+  Scene scene;
+  scene.facts.decided = JobPlacement{0, 4, 0, kNow, {"n0", "n1"}, {{"z", 2}}};
+  const TrainingJobStatus s = scene.written();
+  EXPECT_EQ(s.phase, Phase::kStarting);
+  ASSERT_TRUE(s.placement);
+  EXPECT_EQ(s.placement->epoch, 4);
+  EXPECT_TRUE(holds(s, "Admitted", "True"));
+  EXPECT_EQ(s.timeline.size(), 2U);  // it was never written as Pending: both at once
+}
+
+TEST(JobMachine, A_job_with_problems_says_them_and_goes_no_further) {
+  Scene scene(Json{{"nodes", 0}});
+  scene.facts.decided = JobPlacement{};
+  const TrainingJobStatus s = scene.written();
+  EXPECT_EQ(s.phase, Phase::kPending);
+  EXPECT_TRUE(holds(s, "Accepted", "False"));
+  EXPECT_NE(s.message.find("spec.nodes"), std::string::npos);
+  scene.job.status = s;
+  scene.expect<Wait>();
+}
+
+TEST(JobMachine, Service_then_Pods_then_Bindings) {
+  Scene scene;
+  scene.placed(Phase::kStarting);
+  scene.facts.service_known = false;
+  scene.expect<CreateService>();
+  scene.facts.service_known = true;
+  EXPECT_EQ(scene.expect<CreatePods>().ranks, (std::vector<std::int64_t>{0, 1}));
+  scene.pod(0, 0, "");
+  EXPECT_EQ(scene.expect<CreatePods>().ranks, (std::vector<std::int64_t>{1}));
+  scene.pod(0, 1, "n1");
+  const BindPods bind = scene.expect<BindPods>();
+  ASSERT_EQ(bind.binds.size(), 1U);
+  EXPECT_EQ(bind.binds[0].pod, "j-0-0");
+  EXPECT_EQ(bind.binds[0].uid, "j-0-0-uid");
+  EXPECT_EQ(bind.binds[0].node, "n0");
+}
+
+TEST(JobMachine, Runs_when_every_rank_runs_and_completes_when_every_rank_ended_with_0) {
+  Scene scene;
+  scene.placed(Phase::kStarting);
+  scene.pod(0, 0, "n0", k8s::PodPhase::kRunning);
+  k8s::Pod& second = scene.pod(0, 1, "n1", k8s::PodPhase::kPending);
+  scene.expect<Wait>();
+  second.phase = k8s::PodPhase::kRunning;
+  scene.job.status = scene.written();
+  EXPECT_EQ(scene.job.status.phase, Phase::kRunning);
+  EXPECT_EQ(scene.job.status.start_time, whole_seconds(kNow));
+  scene.pods[0]->phase = k8s::PodPhase::kSucceeded;
+  scene.expect<Wait>();
+  second.phase = k8s::PodPhase::kSucceeded;
+  scene.expect<DeleteService>();
+  scene.facts.service_gone = true;
+  scene.facts.now = kNow + k8s::Duration(3600 * kNsPerSecond);
+  const TrainingJobStatus s = scene.written();
+  EXPECT_EQ(s.phase, Phase::kCompleted);
+  EXPECT_TRUE(holds(s, "Complete", "True"));
+  EXPECT_EQ(s.cost_micros, 3'600'000'000);  // an hour at 3600.00 an hour
+  EXPECT_FALSE(s.cost_accounted_at);
+  scene.job.status = s;
+  scene.expect<Wait>();
+}
+
+TEST(JobMachine, A_retryable_failure_starts_the_next_attempt_on_the_same_nodes) {
+  Scene scene;
+  scene.placed(Phase::kRunning);
+  scene.pod(0, 0, "n0", k8s::PodPhase::kRunning);
+  scene.failed(1, 137);
+  const TrainingJobStatus s = scene.written();
+  EXPECT_EQ(s.phase, Phase::kStarting);
+  EXPECT_EQ(s.attempt, 1);
+  EXPECT_EQ(s.placement->attempt, 1);
+  EXPECT_EQ(s.placement->nodes, (std::vector<std::string>{"n0", "n1"}));
+  EXPECT_EQ(s.restarts, 1);
+  EXPECT_EQ(s.retry_at->ns - kNow.ns, 10 * kNsPerSecond);
+  // The old Pods go first, then the back-off is waited for.
+  scene.job.status = s;
+  EXPECT_EQ(scene.expect<DeletePods>().pods.size(), 2U);
+  scene.pods.clear();
+  EXPECT_EQ(scene.expect<Wait>().until, s.retry_at);
+  scene.facts.now = *s.retry_at;
+  EXPECT_EQ(scene.expect<CreatePods>().ranks.size(), 2U);
+}
+
+TEST(JobMachine, A_gang_that_lost_its_room_queues_again_at_its_old_submit_time) {
+  Scene scene;
+  scene.placed(Phase::kRunning);
+  scene.facts.room_kept = false;
+  scene.pod(0, 0, "n0", k8s::PodPhase::kSucceeded);
+  scene.failed(1, 137);
+  TrainingJobStatus s = scene.written();
+  EXPECT_EQ(s.phase, Phase::kStopping);
+  scene.job.status = s;
+  EXPECT_EQ(scene.expect<DeletePods>().pods.size(), 2U);
+  scene.pods.clear();
+  s = scene.written();
+  EXPECT_EQ(s.phase, Phase::kPending);
+  EXPECT_EQ(s.attempt, 1);
+  EXPECT_FALSE(s.placement);
+  EXPECT_TRUE(s.retry_at);
+}
+
+TEST(JobMachine, A_permanent_failure_stops_the_rest_and_fails) {
+  Scene scene;
+  scene.placed(Phase::kRunning);
+  scene.pod(0, 0, "n0", k8s::PodPhase::kRunning);
+  scene.failed(1, 3);
+  TrainingJobStatus s = scene.written();
+  EXPECT_EQ(s.phase, Phase::kStopping);
+  EXPECT_EQ(s.stopping->to, Phase::kFailed);
+  scene.job.status = s;
+  EXPECT_EQ(scene.expect<DeletePods>().pods.size(), 1U);  // the failed one keeps its logs
+  scene.pods.erase(scene.pods.begin());
+  scene.facts.service_gone = true;
+  s = scene.written();
+  EXPECT_EQ(s.phase, Phase::kFailed);
+  EXPECT_EQ(s.exit_code, 3);
+  EXPECT_TRUE(holds(s, "Failed", "True"));
+  scene.job.status = s;
+  scene.expect<Wait>();
+}
+
+TEST(JobMachine, The_retry_limit_ends_it) {
+  Scene scene(Json{{"retry", {{"limit", 1}}}});
+  scene.placed(Phase::kRunning);
+  scene.job.status.restarts = 1;
+  scene.failed(0, 200);
+  scene.failed(1, 200);
+  scene.facts.service_gone = true;
+  const TrainingJobStatus s = scene.written();
+  EXPECT_EQ(s.phase, Phase::kFailed);
+  EXPECT_EQ(s.reason, "RetryLimitReached");
+}
+
+TEST(JobMachine, A_lost_node_counts_against_nothing_and_requeues_the_gang) {
+  Scene scene(Json{{"retry", {{"limit", 0}}}});
+  scene.placed(Phase::kRunning);
+  scene.both(k8s::PodPhase::kRunning);
+  scene.facts.node_state = [](const std::string& node) {
+    return node == "n1" ? NodeState::kGone : NodeState::kReady;
+  };
+  const TrainingJobStatus s = scene.written();
+  EXPECT_EQ(s.phase, Phase::kStopping);
+  EXPECT_EQ(s.stopping->to, Phase::kPending);
+  EXPECT_EQ(s.restarts, 0);
+  EXPECT_EQ(s.disruptions, 1);
+  scene.job.status = s;
+  const DeletePods doomed = scene.expect<DeletePods>();
+  ASSERT_EQ(doomed.pods.size(), 2U);
+  EXPECT_FALSE(doomed.pods[0].force);
+  EXPECT_TRUE(doomed.pods[1].force);  // nobody is left on n1 to stop it
+}
+
+TEST(JobMachine, A_deleted_Pod_restarts_the_whole_gang_at_once) {
+  Scene scene(Json{{"retry", {{"limit", 0}}}});
+  scene.placed(Phase::kRunning);
+  scene.both(k8s::PodPhase::kRunning);
+  scene.pods[1]->meta.deletion_time = kNow;
+  const TrainingJobStatus s = scene.written();
+  EXPECT_EQ(s.phase, Phase::kStarting);
+  EXPECT_EQ(s.attempt, 1);
+  EXPECT_EQ(s.restarts, 0);
+}
+
+TEST(JobMachine, Suspending_stops_first_and_resuming_queues_again) {
+  Scene scene(Json{{"suspend", true}});
+  scene.placed(Phase::kRunning);
+  scene.both(k8s::PodPhase::kRunning);
+  scene.job.status = scene.written();
+  EXPECT_EQ(scene.job.status.phase, Phase::kStopping);
+  scene.expect<DeletePods>();
+  scene.pods.clear();
+  scene.job.status = scene.written();
+  EXPECT_EQ(scene.job.status.phase, Phase::kStopped);
+  EXPECT_TRUE(holds(scene.job.status, "Suspended", "True"));
+  EXPECT_EQ(scene.job.status.attempt, 1);
+  scene.expect<Wait>();
+  scene.job.spec.suspend = false;
+  EXPECT_EQ(scene.written().phase, Phase::kPending);
+}
+
+TEST(JobMachine, A_gang_that_is_not_bound_in_time_or_refused_is_taken_back) {
+  Scene scene;
+  scene.placed(Phase::kStarting);
+  scene.pod(0, 0, "n0");
+  scene.facts.start_overdue = true;
+  TrainingJobStatus s = scene.written();
+  EXPECT_EQ(s.phase, Phase::kStopping);
+  EXPECT_EQ(s.reason, "NotBoundInTime");
+  EXPECT_EQ(s.start_failures, 1);
+  scene.pods.clear();
+  scene.facts.start_overdue = false;
+  scene.facts.refusal = "Pod j-0-0 was refused: exceeded quota";
+  s = scene.written();
+  EXPECT_EQ(s.phase, Phase::kPending);  // nothing had been made: straight back
+  EXPECT_EQ(s.reason, "Refused");
+  EXPECT_NE(s.message.find("exceeded quota"), std::string::npos);
+  EXPECT_EQ(s.attempt, 1);
+  EXPECT_EQ(s.retry_at->ns - kNow.ns, 10 * kNsPerSecond);
+}
+
+TEST(JobMachine, The_deadline_counts_from_the_start) {
+  Scene scene(Json{{"activeDeadline", "1m"}});
+  scene.placed(Phase::kRunning);
+  scene.job.status.cost_accounted_at = kNow;
+  scene.both(k8s::PodPhase::kRunning);
+  EXPECT_EQ(scene.expect<Wait>().until, kNow + k8s::Duration(60 * kNsPerSecond));
+  scene.facts.now = kNow + k8s::Duration(60 * kNsPerSecond);
+  EXPECT_EQ(scene.written().reason, "DeadlineExceeded");
+}
+
+TEST(JobMachine, A_finished_job_is_deleted_after_its_time_and_nothing_is_made_for_it) {
+  Scene scene(Json{{"ttlAfterFinished", "1h"}});
+  scene.placed(Phase::kCompleted);
+  scene.job.status.completion_time = kNow;
+  EXPECT_EQ(scene.expect<Wait>().until, kNow + k8s::Duration(3600 * kNsPerSecond));
+  scene.facts.now = kNow + k8s::Duration(3600 * kNsPerSecond);
+  scene.expect<DeleteJob>();
+}
+
+TEST(JobMachine, A_job_in_deletion_gets_no_Pods) {
+  Scene scene;
+  scene.placed(Phase::kStarting);
+  scene.job.meta.deletion_time = kNow;
+  scene.expect<Wait>();
+  scene.pod(0, 0, "n0", k8s::PodPhase::kRunning);
+  scene.expect<DeletePods>();
+}
+
+TEST(JobMachine, Position_and_reason_are_written_when_they_say_something_new) {
+  Scene scene;
+  scene.job.status = scene.written();
+  scene.facts.waiting = Waiting{3, 5, "Capacity", "needs 16: 8 free", false};
+  Step step = scene.step();
+  auto* write = std::get_if<WriteStatus>(&step);
+  ASSERT_NE(write, nullptr);
+  EXPECT_TRUE(write->position_only);
+  EXPECT_EQ(write->status.queue_position, 3);
+  scene.job.status = write->status;
+  scene.expect<Wait>();
+  // Only the numbers moved: not again within ten seconds, then once.
+  scene.facts.waiting->message = "needs 16: 7 free";
+  scene.expect<Wait>();
+  scene.facts.now = kNow + k8s::Duration(10 * kNsPerSecond);
+  EXPECT_EQ(scene.written().message, "needs 16: 7 free");
+  // Far back in the line only the reason counts.
+  scene.job.status.queue_position = 0;
+  scene.facts.waiting = Waiting{500, 900, "Capacity", "needs 16: 6 free", false};
+  scene.expect<Wait>();
+  scene.facts.waiting->reason = "QueueClosed";
+  EXPECT_EQ(scene.written().queue_position, 500);
+}
+
+TEST(Failure, A_disruption_decides_before_what_follows_from_it) {
+  const TrainingJobSpec spec;
+  const std::vector<Failure> failures = {{Cause::kExit, 0, 1, {5}, "ExitCode", ""},
+                                         {Cause::kDisruption, 1, 0, {9}, "Evicted", ""}};
+  EXPECT_EQ(deciding(failures, spec)->rank, 1);
+  EXPECT_EQ(deciding({}, spec), nullptr);
+}
+
+TEST(Failure, The_earliest_end_decides_and_at_one_time_the_retryable_one) {
+  const TrainingJobSpec spec;
+  EXPECT_EQ(deciding({{Cause::kExit, 0, 137, {9}, "", ""}, {Cause::kExit, 1, 1, {5}, "", ""}}, spec)
+                ->rank,
+            1);
+  EXPECT_EQ(deciding({{Cause::kExit, 0, 1, {5}, "", ""}, {Cause::kExit, 1, 137, {5}, "", ""}}, spec)
+                ->rank,
+            1);
+}
+
+TEST(Failure, Rules_come_before_the_default_and_the_first_decides) {
+  TrainingJobSpec spec;
+  EXPECT_FALSE(may_retry(spec, 1));
+  EXPECT_FALSE(may_retry(spec, 127));
+  EXPECT_TRUE(may_retry(spec, 128));
+  spec.retry_rules = {{{1, 200}, true}, {{200}, false}, {{137}, false}};
+  EXPECT_TRUE(may_retry(spec, 1));
+  EXPECT_TRUE(may_retry(spec, 200));
+  EXPECT_FALSE(may_retry(spec, 137));
+}
+
+TEST(Failure, Back_off_doubles_up_to_its_cap) {
+  EXPECT_EQ(backoff_ns(10 * kNsPerSecond, 1), 10 * kNsPerSecond);
+  EXPECT_EQ(backoff_ns(10 * kNsPerSecond, 3), 40 * kNsPerSecond);
+  EXPECT_EQ(backoff_ns(10 * kNsPerSecond, 1000), 600 * kNsPerSecond);
+  EXPECT_EQ(backoff_ns(0, 5), 0);
+  EXPECT_EQ(start_backoff_ns(10), 300 * kNsPerSecond);
+}
+
+TEST(QueueMachine, The_finalizer_stays_until_the_queue_is_empty) {
+  TaskQueue queue;
+  queue.meta.name = "q";
+  QueueFacts facts;
+  facts.queue = &queue;
+  facts.now = kNow;
+  QueueStep step = next_step(facts);
+  ASSERT_NE(std::get_if<SetFinalizers>(&step), nullptr);
+  queue.meta.finalizers = std::get<SetFinalizers>(step).finalizers;
+  queue.meta.deletion_time = kNow;
+  facts.running = 1;
+  step = next_step(facts);
+  ASSERT_NE(std::get_if<WriteQueueStatus>(&step), nullptr);
+  queue.status = std::get<WriteQueueStatus>(step).status;
+  const Condition* deleting = find_condition(queue.status.conditions, "Deleting");
+  ASSERT_NE(deleting, nullptr);
+  EXPECT_NE(deleting->message.find("1 run"), std::string::npos);
+  step = next_step(facts);
+  EXPECT_NE(std::get_if<QueueRest>(&step), nullptr);
+  facts.running = 0;
+  step = next_step(facts);
+  ASSERT_NE(std::get_if<SetFinalizers>(&step), nullptr);
+  EXPECT_TRUE(std::get<SetFinalizers>(step).finalizers.empty());
+}
+
+}  // namespace
+}  // namespace fermi

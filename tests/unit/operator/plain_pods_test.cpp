@@ -1,0 +1,224 @@
+// Plain Pods, queues, costs and bad luck against the embedded API server, in virtual time.
+#include <gtest/gtest.h>
+
+#include "tests/unit/operator/cluster.hpp"
+
+namespace fermi::testing {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr const char* kPods = "/api/v1/namespaces/work/pods";
+constexpr const char* kJobs = "/apis/fermi-cluster.com/v1alpha1/namespaces/work/trainingjobs";
+constexpr const char* kQueues = "/apis/fermi-cluster.com/v1alpha1/taskqueues";
+
+Json member(const std::string& name, int size, int gpus) {
+  Json labels = {{"fermi-cluster.com/queue", "default"}};
+  if (size > 1) {
+    labels["fermi-cluster.com/gang"] = "pair";
+    labels["fermi-cluster.com/gang-size"] = std::to_string(size);
+  }
+  return {{"apiVersion", "v1"},
+          {"kind", "Pod"},
+          {"metadata",
+           {{"name", name},
+            {"namespace", "work"},
+            {"labels", labels},
+            {"annotations",
+             {{"sim/run-seconds", "20"}, {"fermi-cluster.com/expected-duration", "5m"}}}}},
+          {"spec",
+           {{"schedulerName", "fermi-scheduler"},
+            {"restartPolicy", "Never"},
+            {"containers",
+             Json::array({{{"name", "main"},
+                           {"image", "i"},
+                           {"resources",
+                            {{"requests", {{"cpu", "1"}}},
+                             {"limits", {{"nvidia.com/gpu", std::to_string(gpus)}}}}}}})}}}};
+}
+
+std::string node_of(Cluster& cluster, const std::string& pod) {
+  const Json found = cluster.get(std::string(kPods) + "/" + pod);
+  return found.is_null() ? "?" : found.value("/spec/nodeName"_json_pointer, "");
+}
+
+std::string why_waits(Cluster& cluster, const std::string& pod) {
+  const Json found = cluster.get(std::string(kPods) + "/" + pod);
+  for (const Json& c : found.value("/status/conditions"_json_pointer, Json::array()))
+    if (c["type"] == "PodScheduled" && c["status"] == "False") return c.value("message", "");
+  return "";
+}
+
+TEST(PlainPods, A_gang_is_bound_all_together_or_not_at_all) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  cluster.start_operator();
+  cluster.create(kPods, member("m-0", 2, 4));
+  EXPECT_TRUE(cluster.wait(seconds(30), [&] { return !why_waits(cluster, "m-0").empty(); }));
+  EXPECT_NE(why_waits(cluster, "m-0").find("1 more Pods"), std::string::npos);
+  EXPECT_EQ(node_of(cluster, "m-0"), "");
+  cluster.create(kPods, member("m-1", 2, 4));
+  EXPECT_TRUE(cluster.wait(seconds(30), [&] {
+    return node_of(cluster, "m-0") == "zone-a-0" && node_of(cluster, "m-1") == "zone-a-0";
+  }));
+  EXPECT_TRUE(cluster.wait(minutes(2), [&] {
+    return cluster.get(std::string(kPods) + "/m-1")["status"]["phase"] == "Succeeded";
+  }));
+  cluster.run_for(minutes(1));
+  const int quiet = cluster.operator_writes();
+  cluster.run_for(minutes(10));
+  EXPECT_EQ(cluster.operator_writes(), quiet);
+}
+
+TEST(PlainPods, A_single_Pod_waits_for_room_and_says_why) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  cluster.start_operator();
+  cluster.create(kPods, member("big", 1, 8));
+  EXPECT_TRUE(cluster.wait(seconds(30), [&] { return node_of(cluster, "big") == "zone-a-0"; }));
+  cluster.create(kPods, member("late", 1, 1));
+  EXPECT_TRUE(cluster.wait(seconds(30), [&] { return !why_waits(cluster, "late").empty(); }));
+  EXPECT_EQ(why_waits(cluster, "late").substr(0, 9), "Capacity:");
+  EXPECT_TRUE(cluster.wait(minutes(2), [&] { return node_of(cluster, "late") == "zone-a-0"; }));
+}
+
+TEST(PlainPods, A_successor_goes_on_with_a_gang_that_was_nominated) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  cluster.start_operator();
+  cluster.create(kPods, member("m-0", 2, 4));
+  cluster.create(kPods, member("m-1", 2, 4));
+  ASSERT_TRUE(cluster.wait(seconds(30), [&] {
+    return !cluster.get(std::string(kPods) + "/m-0")
+                .value("/status/nominatedNodeName"_json_pointer, "")
+                .empty();
+  }));
+  cluster.kill_operator();
+  cluster.run_for(seconds(5));
+  cluster.start_operator();
+  EXPECT_TRUE(cluster.wait(minutes(1), [&] {
+    return node_of(cluster, "m-0") == "zone-a-0" && node_of(cluster, "m-1") == "zone-a-0";
+  }));
+}
+
+TEST(Queues, One_in_use_is_deleted_only_when_it_is_empty) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  cluster.start_operator();
+  cluster.create(kQueues, {{"apiVersion", "fermi-cluster.com/v1alpha1"},
+                           {"kind", "TaskQueue"},
+                           {"metadata", {{"name", "team"}}},
+                           {"spec", Json::object()}});
+  cluster.submit("inside", {{"scheduling", {{"queue", "team"}}},
+                            {"podTemplate",
+                             {{"metadata", {{"annotations", {{"sim/run-seconds", "forever"}}}}}}}});
+  ASSERT_TRUE(cluster.wait_phase("inside", "Running"));
+  const std::string team = std::string(kQueues) + "/team";
+  ASSERT_TRUE(cluster.wait(seconds(20), [&] {
+    return cluster.get(team).value("/status/running"_json_pointer, 0) == 1;
+  }));
+  cluster.remove(team);
+  cluster.submit("late", {{"scheduling", {{"queue", "team"}}}});
+  cluster.run_for(seconds(20));
+  EXPECT_FALSE(cluster.get(team).is_null());
+  EXPECT_TRUE(cluster.pods_of("late").empty());
+  cluster.remove(std::string(kJobs) + "/late");
+  cluster.remove(std::string(kJobs) + "/inside");
+  EXPECT_TRUE(cluster.wait(minutes(2), [&] { return cluster.get(team).is_null(); }))
+      << cluster.get(team).dump(1);
+}
+
+TEST(Queues, An_unknown_one_is_said_and_its_coming_starts_the_job) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  cluster.start_operator();
+  cluster.submit("lost",
+                 {{"scheduling", {{"queue", "later"}}},
+                  {"podTemplate", {{"metadata", {{"annotations", {{"sim/run-seconds", "2"}}}}}}}});
+  const auto accepted = [&] {
+    for (const Json& c :
+         cluster.job("lost").value("/status/conditions"_json_pointer, Json::array()))
+      if (c["type"] == "Accepted") return c["status"].get<std::string>();
+    return std::string();
+  };
+  ASSERT_TRUE(cluster.wait(seconds(20), [&] { return accepted() == "False"; }))
+      << cluster.job("lost").dump(1);
+  EXPECT_NE(cluster.job("lost")["status"]["message"].get<std::string>().find("later"),
+            std::string::npos);
+  cluster.create(kQueues, {{"apiVersion", "fermi-cluster.com/v1alpha1"},
+                           {"kind", "TaskQueue"},
+                           {"metadata", {{"name", "later"}}},
+                           {"spec", {{"tier", "Low"}, {"strategy", "FIFO"}}}});
+  EXPECT_TRUE(cluster.wait_phase("lost", "Completed"));
+}
+
+TEST(Costs, Five_nodes_of_the_worked_example_cost_404_an_hour) {
+  Cluster cluster({{"zone-a", 2, 8}, {"zone-b", 3, 8}});
+  cluster.create(
+      "/api/v1/namespaces/fermi-system/configmaps",
+      {{"apiVersion", "v1"},
+       {"kind", "ConfigMap"},
+       {"metadata", {{"name", "fermi-config"}, {"namespace", "fermi-system"}}},
+       {"data", {{"config.yaml", "currency: CNY\nprices: {gpu: \"8.50\", cpuCore: \"0.20\"}\n"}}}});
+  cluster.start_operator();
+  cluster.submit(
+      "example",
+      {{"resources", {{"cpu", "64"}, {"memory", "256Gi"}}},
+       {"scheduling",
+        {{"zones", Json::array({{{"zone", "zone-a"}, {"nodes", 2}, {"gpusPerNode", 8}},
+                                {{"zone", "zone-b"}, {"nodes", 3}, {"gpusPerNode", 8}}})}}},
+       {"podTemplate", {{"metadata", {{"annotations", {{"sim/run-seconds", "3600"}}}}}}}});
+  ASSERT_TRUE(cluster.wait_phase("example", "Running"));
+  EXPECT_EQ(cluster.job("example")["status"]["costPerHour"], "404.00");
+  ASSERT_TRUE(cluster.wait_phase("example", "Completed", minutes(90)));
+  const Json status = cluster.job("example")["status"];
+  const double spent = std::stod(status["costAccumulated"].get<std::string>());
+  EXPECT_GT(spent, 404.0);
+  EXPECT_LT(spent, 406.0);  // the start and the end take some seconds
+}
+
+TEST(BadLuck, A_Pod_of_somebody_else_under_our_name_is_left_alone) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  Json foreign = member("clash-0-0", 1, 1);
+  foreign["spec"]["schedulerName"] = "somebody-else";
+  cluster.create(kPods, foreign);
+  const Json before = cluster.get(std::string(kPods) + "/clash-0-0");
+  cluster.start_operator();
+  cluster.submit("clash",
+                 {{"podTemplate", {{"metadata", {{"annotations", {{"sim/run-seconds", "2"}}}}}}}});
+  ASSERT_TRUE(cluster.wait_phase("clash", "Completed", minutes(5))) << cluster.job("clash").dump(1);
+  EXPECT_EQ(cluster.get(std::string(kPods) + "/clash-0-0")["metadata"]["uid"],
+            before["metadata"]["uid"]);
+  EXPECT_EQ(node_of(cluster, "clash-0-0"), "");
+  bool said = false;
+  for (const Json& entry : cluster.job("clash")["status"]["timeline"])
+    said = said || entry.value("why", "").find("clash-0-0") != std::string::npos;
+  EXPECT_TRUE(said);
+}
+
+TEST(BadLuck, A_node_that_goes_takes_its_gang_back_into_the_line) {
+  Cluster cluster({{"zone-a", 2, 8}});
+  cluster.start_operator();
+  cluster.submit("gang", {{"nodes", 2},
+                          {"gpusPerNode", 8},
+                          {"podTemplate",
+                           {{"metadata", {{"annotations", {{"sim/run-seconds", "forever"}}}}},
+                            {"spec", {{"terminationGracePeriodSeconds", 1}}}}}});
+  ASSERT_TRUE(cluster.wait_phase("gang", "Running"));
+  cluster.remove("/api/v1/nodes/zone-a-1");
+  ASSERT_TRUE(cluster.wait_phase("gang", "Pending", minutes(2))) << cluster.job("gang").dump(1);
+  EXPECT_EQ(cluster.job("gang")["status"]["restarts"], 0);
+  cluster.add_node("zone-a-9", "zone-a", 8);
+  ASSERT_TRUE(cluster.wait_phase("gang", "Running", minutes(2))) << cluster.job("gang").dump(1);
+  EXPECT_EQ(cluster.job("gang")["status"]["attempt"], 1);
+}
+
+TEST(BadLuck, A_finished_job_is_removed_when_its_time_is_over) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  cluster.start_operator();
+  cluster.submit("brief",
+                 {{"ttlAfterFinished", "1m"},
+                  {"podTemplate", {{"metadata", {{"annotations", {{"sim/run-seconds", "2"}}}}}}}});
+  ASSERT_TRUE(cluster.wait_phase("brief", "Completed"));
+  EXPECT_TRUE(cluster.wait(minutes(3), [&] { return cluster.job("brief").is_null(); }));
+  EXPECT_TRUE(cluster.wait(minutes(1), [&] { return cluster.pods_of("brief").empty(); }));
+}
+
+}  // namespace
+}  // namespace fermi::testing
