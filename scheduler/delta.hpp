@@ -203,6 +203,9 @@ struct TaskEnd {
 
 // Latency between zones in microseconds (symmetric; absent: unknown, taken as 0 within a region
 // and as far otherwise) and prices in millionths of a currency unit per hour.
+// The latency of what is "as far": larger than any that is configured.
+inline constexpr std::int64_t kLatencyFar = std::int64_t{1} << 60;
+
 struct Price {
   std::int64_t cpu_core = 0, memory_gib = 0;
   std::map<std::string, std::int64_t> gpu_by_model;

@@ -35,10 +35,12 @@ Engine& Engine::operator=(Engine&&) noexcept = default;
 
 bool Engine::apply(const Delta& delta) { return impl_->state.apply(delta); }
 
+// The pass gives back all it booked when it goes out of scope, after the plan was copied.
 Plan Engine::plan(Time now, std::size_t max_starts) const {
   return Pass(impl_->state, now, max_starts).plan();
 }
 
+// Everything else that changes a plan is a delta.
 std::optional<Time> Engine::next_time(Time now) const {
   impl_->state.advance(now);
   if (impl_->state.cooling.empty()) return std::nullopt;
@@ -51,6 +53,7 @@ std::optional<TaskState> Engine::state(std::string_view task) const {
   return impl_->state.tasks[id].state;
 }
 
+// Held tasks and tasks in back-off count: they keep their place.
 std::int64_t Engine::position(std::string_view task) const {
   const State& s = impl_->state;
   const TaskId id = s.find(task);
@@ -61,6 +64,7 @@ std::int64_t Engine::position(std::string_view task) const {
   return static_cast<std::int64_t>(line.rank(at)) + 1;
 }
 
+// Queues of one tier stand one behind the other, in the order in which the next plan begins.
 std::int64_t Engine::tasks_ahead(std::string_view task) const {
   const State& s = impl_->state;
   const std::int64_t own = position(task);
@@ -79,6 +83,8 @@ std::int64_t Engine::tasks_ahead(std::string_view task) const {
   return ahead;
 }
 
+// Looks at the state as the next plan leaves it: a task that could start alone, but is passed by
+// one before it, waits for what that one takes.
 Reason Engine::explain(std::string_view task, Time now) const {
   State& s = impl_->state;
   const TaskId id = s.find(task);

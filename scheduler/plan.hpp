@@ -15,7 +15,7 @@ struct Start {
   std::int64_t attempt = 0;
   Placement placement;
   std::int64_t zones = 0;           // how many zones it uses
-  std::int64_t max_latency_us = 0;  // between the zones used
+  std::int64_t max_latency_us = 0;  // between the zones used; kLatencyFar: other regions, unknown
   friend bool operator==(const Start&, const Start&) = default;
 };
 

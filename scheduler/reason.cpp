@@ -42,6 +42,7 @@ std::string number(const std::string& resource, std::int64_t value) {
   return count(value);
 }
 
+// Says what narrows the nodes down, if anything does.
 std::string where(const Reason& r) {
   std::string text;
   if (!r.zone.empty()) text += " in " + r.zone;
@@ -82,6 +83,7 @@ std::string never(const Reason& r) {
          all + ", but even when empty hold only " + count(r.pods_empty) + " of them";
 }
 
+// Filters that have a name of their own are named; labels, taints and the like are not repeated.
 std::string constraint(const Reason& r) {
   std::string text = "no node satisfies what it asks for";
   std::string asked;

@@ -233,97 +233,154 @@ Sample event(Engine& engine, const std::vector<Delta>& deltas, Row* starts) {
   return sample;
 }
 
-std::int64_t measure(const Options& options) {
-  World world(options);
+// Everything measured in one cluster.
+class Measurement {
+ public:
+  explicit Measurement(const Options& options) : options_(options), world_(options) {}
+
+  // Returns the counted work of an event, on average.
+  std::int64_t run() {
+    take_in();
+    cold_plan();
+    for (std::int64_t i = 0; i < options_.events; ++i) round(i);
+    for (Row* row : {&quiet_, &submits_, &pods_, &ends_, &cordons_, &shapes_, &refusals_, &gangs_,
+                     &reasons_, &booked_}) {
+      print(*row);
+    }
+    return average_work();
+  }
+
+ private:
+  void take_in();
+  void cold_plan();
+  void round(std::int64_t i);
+  void submit(std::int64_t i);
+  void foreign_pod(std::int64_t i);
+  void cordon();
+  void end_task();
+  void large_gang(std::int64_t i);
+  std::int64_t average_work() const;
+
+  const Options options_;
+  World world_;
+  Filled filled_;
+  Engine engine_;
+  Row booked_{"booking what started", {}}, quiet_{"plan, nothing changed", {}},
+      submits_{"submit to decision", {}}, refusals_{"refusal of a new large gang", {}},
+      ends_{"task end to decision", {}}, pods_{"foreign Pod to decision", {}},
+      cordons_{"cordon to decision", {}}, reasons_{"explain", {}},
+      shapes_{"taking in a new shape", {}}, gangs_{"start of a 512-node gang", {}};
+};
+
+// A fresh leader's first minute: the cluster, what runs, what waits.
+void Measurement::take_in() {
   double seconds = 0;
   std::size_t started = 0;
-  Filled filled = fill(options, world, seconds, started);
+  filled_ = fill(options_, world_, seconds, started);
   std::printf("\n%ld nodes, %ld GPUs, %ld waiting, %zu running, %ld shapes, %ld queues\n",
-              static_cast<long>(options.nodes), static_cast<long>(options.nodes * 8),
-              static_cast<long>(options.waiting), started, static_cast<long>(options.shapes),
-              static_cast<long>(options.queues));
+              static_cast<long>(options_.nodes), static_cast<long>(options_.nodes * 8),
+              static_cast<long>(options_.waiting), started, static_cast<long>(options_.shapes),
+              static_cast<long>(options_.queues));
   std::printf("%-30s %6s %10s %10s %10s | %26s | %20s\n", "", "n", "p50 us", "p99 us", "max us",
               "mean tasks shapes nodes", "most");
   std::printf("%-30s %6zu %10.1f us each\n", "starts in an empty cluster", started,
               seconds * 1e6 / static_cast<double>(std::max<std::size_t>(started, 1)));
   const std::int64_t before = resident_mib();
-  Engine engine;
-  auto begin = std::chrono::steady_clock::now();
-  for (const Delta& d : filled.deltas) engine.apply(d);
-  for (std::int64_t i = 0; i < options.waiting; ++i) engine.apply(TaskUpsert{world.waiting(i)});
+  const auto begin = std::chrono::steady_clock::now();
+  for (const Delta& d : filled_.deltas) engine_.apply(d);
+  for (std::int64_t i = 0; i < options_.waiting; ++i) engine_.apply(TaskUpsert{world_.waiting(i)});
   std::printf("%-30s %6s %10.1f ms, %ld MiB of memory\n", "state from scratch", "1",
               micros_since(begin) / 1e3, static_cast<long>(resident_mib() - before));
-  begin = std::chrono::steady_clock::now();
-  const Plan cold = engine.plan({});
-  print({"cold plan", {{micros_since(begin), cold.work}}});
-  std::printf("%-30s %6zu\n", "  of which started", cold.starts.size());
-  // Until nothing more fits: then what waits has been refused.
-  for (Plan plan = cold; !plan.starts.empty(); plan = engine.plan({})) {
-    for (const Start& s : plan.starts) engine.apply(Assume{s.task, s.attempt, s.placement});
+}
+
+// The first plan, then further ones until nothing more fits: what waits then has been refused.
+void Measurement::cold_plan() {
+  const auto begin = std::chrono::steady_clock::now();
+  Plan plan = engine_.plan({});
+  print({"cold plan", {{micros_since(begin), plan.work}}});
+  std::printf("%-30s %6zu\n", "  of which started", plan.starts.size());
+  for (; !plan.starts.empty(); plan = engine_.plan({})) {
+    for (const Start& s : plan.starts) engine_.apply(Assume{s.task, s.attempt, s.placement});
   }
-  Row booked{"booking what started", {}}, quiet{"plan, nothing changed", {}},
-      submits{"submit to decision", {}}, refusals{"refusal of a new large gang", {}},
-      ends{"task end to decision", {}}, pods{"foreign Pod to decision", {}},
-      cordons{"cordon to decision", {}}, reasons{"explain", {}},
-      shapes{"taking in a new shape", {}};
-  for (std::int64_t i = 0; i < options.events; ++i) {
-    Rng& rng = world.rng();
-    quiet.samples.push_back(event(engine, {}, &booked));
-    const std::int64_t id = 10'000'000 + i;
-    submits.samples.push_back(event(
-        engine, {TaskUpsert{world.shaped("new-" + std::to_string(i), id, id % options.shapes)}},
-        &booked));
-    const std::string node = "node-" + std::to_string(rng.below(options.nodes));
-    const std::string pod = "foreign-" + std::to_string(i);
-    pods.samples.push_back(
-        event(engine, {PodUpsert{pod, node, amounts(0, 1, 1, 1), "", 0, 0}}, &booked));
-    pods.samples.push_back(event(engine, {PodRemove{pod}}, &booked));
-    if (i % 4 == 0) {
-      for (const bool cordon : {true, false}) {
-        Node n = world.node(rng.below(options.nodes));
-        n.unschedulable = cordon;
-        cordons.samples.push_back(event(engine, {NodeUpsert{n}}, &booked));
-      }
-    }
-    if (!filled.running.empty()) {
-      const auto at =
-          static_cast<std::size_t>(rng.below(static_cast<std::int64_t>(filled.running.size())));
-      const std::string task = filled.running[at];
-      filled.running[at] = filled.running.back();
-      filled.running.pop_back();
-      std::vector<Delta> deltas{TaskEnd{task}};
-      for (std::size_t r = 0; r < filled.placed[task].nodes.size(); ++r) {
-        deltas.push_back(PodRemove{task + "-" + std::to_string(r)});
-      }
-      ends.samples.push_back(event(engine, deltas, &booked));
-    }
-    if (i % 10 == 0) {
-      // A gang of 512 whole nodes of a shape that nobody had: the slots of a new shape are
-      // counted once (in apply); refusing it is the plan.
-      Task gang = world.shaped("gang-" + std::to_string(i), id, 3);
-      gang.zone_policy = ZonePolicy::kAny;
-      gang.groups = {{"", 512, amounts(8, 32 + i % 60, 256, 1)}};
-      const auto arrives = std::chrono::steady_clock::now();
-      engine.apply(TaskUpsert{gang});
-      shapes.samples.push_back({micros_since(arrives), {}});
-      const auto start = std::chrono::steady_clock::now();
-      const Plan plan = engine.plan({});
-      refusals.samples.push_back({micros_since(start), plan.work});
-      const auto asked = std::chrono::steady_clock::now();
-      (void)engine.explain("wait-" + std::to_string(rng.below(options.waiting)), {});
-      reasons.samples.push_back({micros_since(asked), {}});
-    }
+}
+
+void Measurement::round(std::int64_t i) {
+  quiet_.samples.push_back(event(engine_, {}, &booked_));
+  submit(i);
+  foreign_pod(i);
+  if (i % 4 == 0) cordon();
+  end_task();
+  if (i % 10 == 0) large_gang(i);
+}
+
+void Measurement::submit(std::int64_t i) {
+  const std::int64_t id = 10'000'000 + i;
+  const Task task = world_.shaped("new-" + std::to_string(i), id, id % options_.shapes);
+  submits_.samples.push_back(event(engine_, {TaskUpsert{task}}, &booked_));
+}
+
+void Measurement::foreign_pod(std::int64_t i) {
+  const std::string node = "node-" + std::to_string(world_.rng().below(options_.nodes));
+  const std::string pod = "foreign-" + std::to_string(i);
+  const PodUpsert comes{pod, node, amounts(0, 1, 1, 1), "", 0, 0};
+  pods_.samples.push_back(event(engine_, {comes}, &booked_));
+  pods_.samples.push_back(event(engine_, {PodRemove{pod}}, &booked_));
+}
+
+void Measurement::cordon() {
+  Node n = world_.node(world_.rng().below(options_.nodes));
+  for (const bool cordon : {true, false}) {
+    n.unschedulable = cordon;
+    cordons_.samples.push_back(event(engine_, {NodeUpsert{n}}, &booked_));
   }
-  for (Row* row : {&quiet, &submits, &pods, &ends, &cordons, &shapes, &refusals, &reasons, &booked})
-    print(*row);
-  std::int64_t nodes = 0, events = 0;
-  for (const Row* row : {&submits, &pods, &ends}) {
-    for (const Sample& s : row->samples) {
-      nodes += s.work.nodes + s.work.shapes + s.work.tasks;
-      ++events;
-    }
+}
+
+void Measurement::end_task() {
+  if (filled_.running.empty()) return;
+  const auto at = static_cast<std::size_t>(
+      world_.rng().below(static_cast<std::int64_t>(filled_.running.size())));
+  const std::string task = filled_.running[at];
+  filled_.running[at] = filled_.running.back();
+  filled_.running.pop_back();
+  std::vector<Delta> deltas{TaskEnd{task}};
+  for (std::size_t r = 0; r < filled_.placed[task].nodes.size(); ++r) {
+    deltas.push_back(PodRemove{task + "-" + std::to_string(r)});
   }
-  return nodes / std::max<std::int64_t>(events, 1);
+  ends_.samples.push_back(event(engine_, deltas, &booked_));
+}
+
+// A gang of 512 whole nodes of a shape that nobody had: the slots of a new shape are counted once,
+// when it is taken in; refusing it is the plan. The same gang in the empty cluster starts.
+void Measurement::large_gang(std::int64_t i) {
+  Task gang = world_.shaped("gang-" + std::to_string(i), 20'000'000 + i, 3);
+  gang.zone_policy = ZonePolicy::kAny;
+  gang.gpu_model.clear();
+  gang.pool.clear();
+  gang.groups = {
+      {"", std::min<std::int64_t>(512, options_.nodes / 2), amounts(8, 32 + i % 60, 256, 1)}};
+  const auto arrives = std::chrono::steady_clock::now();
+  engine_.apply(TaskUpsert{gang});
+  shapes_.samples.push_back({micros_since(arrives), {}});
+  auto start = std::chrono::steady_clock::now();
+  const Plan plan = engine_.plan({});
+  refusals_.samples.push_back({micros_since(start), plan.work});
+  start = std::chrono::steady_clock::now();
+  (void)engine_.explain("wait-" + std::to_string(world_.rng().below(options_.waiting)), {});
+  reasons_.samples.push_back({micros_since(start), {}});
+  if (i % 100 != 0) return;
+  Engine empty;
+  for (const Delta& d : world_.cluster()) empty.apply(d);
+  empty.apply(TaskUpsert{gang});
+  gangs_.samples.push_back(event(empty, {}, &booked_));
+}
+
+std::int64_t Measurement::average_work() const {
+  std::int64_t looked = 0, events = 0;
+  for (const Row* row : {&submits_, &pods_, &ends_, &cordons_}) {
+    for (const Sample& s : row->samples) looked += s.work.nodes + s.work.shapes + s.work.tasks;
+    events += static_cast<std::int64_t>(row->samples.size());
+  }
+  return looked / std::max<std::int64_t>(events, 1);
 }
 
 Options parse(int argc, char** argv) {
@@ -359,7 +416,7 @@ int main(int argc, char** argv) {
     one.nodes = nodes;
     one.waiting = options.waiting * nodes / options.nodes;
     one.running = options.running * nodes / options.nodes;
-    worst = std::max(worst, measure(one));
+    worst = std::max(worst, Measurement(one).run());
   }
   std::printf("\nwork per event: at most %ld on average (budget %ld)\n", static_cast<long>(worst),
               static_cast<long>(kWorkBudget));

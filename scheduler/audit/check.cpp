@@ -6,6 +6,20 @@
 #include "scheduler/limits.hpp"
 
 namespace sched {
+namespace {
+
+// Whether one could run wherever the other runs, and is due the same.
+bool same_wishes(const Task& a, const Task& b) {
+  return a.tenant == b.tenant && a.groups == b.groups && a.tier == b.tier &&
+         a.priority_value == b.priority_value && a.zone_policy == b.zone_policy &&
+         a.max_zones == b.max_zones && a.min_per_zone == b.min_per_zone &&
+         a.max_skew == b.max_skew && a.max_latency_us == b.max_latency_us && a.pool == b.pool &&
+         a.gpu_model == b.gpu_model && a.node_selector == b.node_selector &&
+         a.affinity == b.affinity && a.tolerations == b.tolerations &&
+         a.allowed_zones == b.allowed_zones && a.excluded_nodes == b.excluded_nodes;
+}
+
+}  // namespace
 
 // One reading of one plan. Starts are read in order: each sees what those before it took.
 class PlanCheck {
@@ -40,17 +54,20 @@ class PlanCheck {
   bool may_ever_start(const Known& task, const Queue& queue) const;
   bool cluster_could_hold(const Known& task, const Queue& queue) const;
   Amount in_use(const std::string& node) const;
-  std::string region_of(const std::string& zone) const;
+  const std::string& region_of(const std::string& zone);
 
   const Auditor& known_;
   const Time now_;
   std::set<std::string> planned_;               // by the whole plan
   std::set<std::string> done_;                  // read so far
+  std::map<std::string, std::string> regions_;  // by zone, once they are needed
   std::map<std::string, Amount> taken_;         // by node, by the starts read so far
   std::map<std::string, Auditor::Usage> more_;  // by queue
   std::vector<std::string> violations_;
 };
 
+// Checks that need a later one's assumptions stop here: without a whole gang on known nodes there
+// is nothing more to say about zones and room.
 void PlanCheck::read(const Start& start) {
   auto task = known_.tasks_.find(start.task);
   if (task == known_.tasks_.end()) return say(start, "no such task");
@@ -112,20 +129,21 @@ bool PlanCheck::check_ranks(const Start& start, const Known& task, const Queue& 
   return known;
 }
 
-std::string PlanCheck::region_of(const std::string& zone) const {
-  std::map<std::string, std::int64_t> votes;
-  for (const auto& [name, node] : known_.nodes_) {
-    if (node.zone == zone) ++votes[node.region];
-  }
-  std::string region;
-  std::int64_t most = 0;
-  for (const auto& [name, count] : votes) {
-    if (count > most) {
-      most = count;
-      region = name;
+// The region that most nodes of a zone name; the first by name among equals. All zones are read in
+// one go, and only by plans that need it.
+const std::string& PlanCheck::region_of(const std::string& zone) {
+  if (regions_.empty()) {
+    std::map<std::string, std::map<std::string, std::int64_t>> votes;
+    for (const auto& [name, node] : known_.nodes_) ++votes[node.zone][node.region];
+    for (const auto& [of, regions] : votes) {
+      std::int64_t most = 0;
+      for (const auto& [region, count] : regions) {
+        if (count > most) regions_[of] = region;
+        most = std::max(most, count);
+      }
     }
   }
-  return region;
+  return regions_[zone];
 }
 
 void PlanCheck::check_zones(const Start& start, const Known& task, const Queue& queue) {
@@ -203,6 +221,7 @@ void PlanCheck::check_room(const Start& start, const Known& task) {
 
 // --- queue
 
+// Counts what the plan adds, start by start, on top of what runs.
 void PlanCheck::check_quota(const Start& start, const Known& task, const Queue& queue) {
   if (queue.closed) say(start, "its queue is closed");
   Auditor::Usage now;
@@ -227,6 +246,7 @@ void PlanCheck::check_quota(const Start& start, const Known& task, const Queue& 
   }
 }
 
+// Pods that each zone could hold if it were empty, group by group.
 bool PlanCheck::cluster_could_hold(const Known& task, const Queue& queue) const {
   std::vector<std::map<std::string, __int128>> room(task.task.groups.size());
   for (const auto& [name, node] : known_.nodes_) {
@@ -297,14 +317,7 @@ void PlanCheck::check_order(const Start& start, const Known& task, const Queue& 
     const std::string& uid = std::get<3>(seat);
     const Known& ahead = known_.tasks_.at(uid);
     if (done_.contains(uid) || !ready(ahead)) continue;
-    Task same = ahead.task;
-    same.uid = task.task.uid;
-    same.ns = task.task.ns;
-    same.name = task.task.name;
-    same.submitted = task.task.submitted;
-    same.attempt = task.task.attempt;
-    same.not_before = task.task.not_before;
-    if (same == task.task) {
+    if (same_wishes(ahead.task, task.task)) {
       say(start, "passes " + uid + ", which asks for the same and waits before it");
       return;
     }

@@ -6,8 +6,6 @@
 namespace sched::audit {
 namespace {
 
-constexpr std::int64_t kUnknownFar = std::int64_t{1} << 60;
-
 bool lists(const std::vector<std::string>& list, const std::string& word) {
   for (const std::string& entry : list) {
     if (entry == word) return true;
@@ -33,6 +31,7 @@ bool to_number(const std::string& text, long long& number) {
   return true;
 }
 
+// Operators as in Kubernetes; an unknown one matches nothing.
 bool meets(const Node& node, const Requirement& r) {
   const auto value = value_of(node, r.key);
   if (r.op == "Exists") return !value.empty();
@@ -57,6 +56,7 @@ bool meets_any(const Node& node, const std::vector<std::vector<Requirement>>& te
   return false;
 }
 
+// Effect empty: any. Exists without a key: every taint. No operator: Equal.
 bool tolerated(const Taint& taint, const std::vector<Toleration>& tolerations) {
   for (const Toleration& t : tolerations) {
     const bool effect = t.effect.empty() || t.effect == taint.effect;
@@ -70,6 +70,7 @@ bool tolerated(const Taint& taint, const std::vector<Toleration>& tolerations) {
 
 }  // namespace
 
+// In the order in which a reader would look: wishes, volumes, the queue, labels, taints.
 std::string refuses(const Node& node, const Task& task, const Queue& queue) {
   if (!task.pool.empty() && node.pool != task.pool) return "is in pool " + node.pool;
   if (!task.gpu_model.empty() && node.gpu_model != task.gpu_model) {
@@ -101,12 +102,13 @@ std::int64_t Geography::latency(const std::string& a, const std::string& b) cons
   if (a == b) return 0;
   for (const auto& pair : {std::pair(a, b), std::pair(b, a)}) {
     if (auto at = config.latency_us.find(pair); at != config.latency_us.end()) {
-      return std::max<std::int64_t>(0, std::min(at->second, kUnknownFar));
+      return std::max<std::int64_t>(0, std::min(at->second, kLatencyFar));
     }
   }
-  return region_of.at(a) == region_of.at(b) ? 0 : kUnknownFar;
+  return region_of.at(a) == region_of.at(b) ? 0 : kLatencyFar;
 }
 
+// Zone forms one by one; the exact split is checked rank by rank elsewhere.
 std::string zones_wrong(const Task& task, const std::map<std::string, std::int64_t>& per_zone,
                         const std::set<std::string>& eligible, const Geography& geography) {
   const auto used = static_cast<std::int64_t>(per_zone.size());

@@ -86,6 +86,7 @@ void Auditor::step_out(const std::string& uid) {
   lines_[task.queue].erase(seat(task));
 }
 
+// The seat depends on the task's own fields: it is left before they change.
 void Auditor::on(const TaskUpsert& d) {
   auto known = tasks_.find(d.task.uid);
   if (known == tasks_.end()) {
@@ -101,6 +102,7 @@ void Auditor::on(const TaskUpsert& d) {
   if (task.phase == Phase::kHolds) count_holder(task, 1);
 }
 
+// What a queue is charged: the whole gang from the decision to its end.
 void Auditor::count_holder(const Known& task, int sign) {
   Usage& usage = usage_[task.task.queue];
   usage.tasks += sign;
@@ -128,6 +130,7 @@ void Auditor::on(const TaskRemove& d) {
   tasks_.erase(known);
 }
 
+// Ranks whose Pod is known already reserve nothing.
 void Auditor::on(const Assume& d) {
   auto known = tasks_.find(d.task);
   if (known == tasks_.end() || known->second.phase == Phase::kOver) return;
@@ -183,6 +186,7 @@ void Auditor::on(const TaskEnd& d) {
 
 // --- Pods
 
+// Once a rank's Pod was seen its reservation is over for good, even if the Pod goes.
 void Auditor::on(const PodUpsert& d) {
   if (d.uid.empty() || d.node.empty()) return;
   if (auto old = pods_.find(d.uid); old != pods_.end()) {

@@ -18,6 +18,7 @@ bool plain(char c) {
          c == '_' || c == '/' || c == ':' || c == '@' || c == '-';
 }
 
+// Writes fields one after another, separated by blanks.
 class Writer {
  public:
   template <class... T>
@@ -78,6 +79,7 @@ class Writer {
   std::string line_;
 };
 
+// Reads them back. After the first error everything reads as empty, so that callers check once.
 class Reader {
  public:
   explicit Reader(std::string_view line) : rest_(line) {}
@@ -184,6 +186,7 @@ class Reader {
 };
 
 template <std::size_t I = 0>
+// The verb says which alternative follows; recursion is over the types, not over the input.
 std::optional<Delta> read_delta(std::string_view verb, Reader& reader) {
   if constexpr (I == std::variant_size_v<Delta>) {
     return std::nullopt;

@@ -43,6 +43,8 @@ Pass::Pass(State& state, Time now, std::size_t max_starts) : state_(state), over
   run(max_starts);
 }
 
+// Bookings first, then charges: both wake what they freed, so that whatever was parked because of
+// this pass alone is looked at again in the next.
 Pass::~Pass() {
   overlay_.undo(0);
   for (const auto& [queue, shape] : charged_) {
@@ -51,6 +53,7 @@ Pass::~Pass() {
   state_.wake_changed();
 }
 
+// The recipe of the header. A queue at its limit of tasks has no further turn in this pass.
 void Pass::run(std::size_t max_starts) {
   std::vector<Turn> all = turns();
   while (plan_.starts.size() < max_starts) {
@@ -74,6 +77,7 @@ void Pass::run(std::size_t max_starts) {
 
 // --- what the queues offer
 
+// Only queues with something active have a turn: the others cannot start anything.
 std::vector<Pass::Turn> Pass::turns() {
   std::map<QueueId, Turn> by_queue;
   for (const BucketId id : state_.active) {
@@ -121,6 +125,7 @@ std::pair<Place, BucketId> Pass::pop(Turn& turn) const {
   return first;
 }
 
+// The next of the same bucket; its twins are equal but for their place.
 void Pass::offer_next(Turn& turn, Place after, BucketId bucket) const {
   const auto& tasks = state_.buckets[bucket].tasks;
   const auto at = tasks.lower_bound([&](const Place& p) { return !state_.less(after, p); });
@@ -151,6 +156,7 @@ Pass::Turn* Pass::best(std::vector<Turn>& turns) {
 
 // --- trying one
 
+// Cheapest refusals first: parked, over quota, no slots; nodes are looked at last.
 bool Pass::attempt(TaskId task, BucketId id) {
   const Bucket& bucket = state_.buckets[id];
   const Shape& shape = state_.shapes[bucket.shape];
@@ -182,6 +188,7 @@ void Pass::start(TaskId id, const Shape& shape, const Gang& gang) {
   charged_.emplace_back(task.queue, task.shape);
 }
 
+// A strict queue without a turn is blocked by its first task that could ever start.
 TaskId Pass::blocker(QueueId id) const {
   if (auto known = blockers_.find(id); known != blockers_.end()) return known->second;
   const QueueRecord& queue = state_.queues[id];

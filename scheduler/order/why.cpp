@@ -15,6 +15,8 @@ struct Scope {
   Amounts owned;        // of all that match
 };
 
+// Sums of the class where the filter is about classes; where it is about single nodes, each node
+// is asked.
 void add_class(const Cluster& cluster, const Profile& p, ClassId id, Scope& scope) {
   const NodeClass& c = cluster.cls(id);
   const Profile::Cell& cell = p.cells[id];
@@ -55,6 +57,7 @@ Scope scope_of(const Cluster& cluster, const Profile& p, ZoneId zone) {
   return scope;
 }
 
+// GPUs first, then other devices by name, then CPU, memory and the rest: what people ask about.
 std::vector<ResourceId> asked(const State& state, const Amounts& request) {
   std::vector<ResourceId> ids;
   for (const auto& [id, amount] : request.extended) ids.push_back(id);
@@ -157,6 +160,7 @@ Reason Teller::topology(Room room) const {
   return r;
 }
 
+// The first group that the empty cluster cannot hold; if each can be held, it is the combination.
 Reason Teller::hopeless() const {
   Reason r = base_;
   r.code = ReasonCode::kNever;
@@ -178,6 +182,8 @@ Reason Teller::hopeless() const {
   return topology(Room::kEmpty);
 }
 
+// The first group that lacks slots; if none does, the combination of zones, or groups that stand
+// in each other's way.
 Reason Teller::no_room() const {
   Reason r = base_;
   for (const Shape::Group& g : shape_.groups) {
@@ -205,6 +211,7 @@ Reason Teller::no_room() const {
   return r;
 }
 
+// The first resource of the maximum that it would exceed; devices before CPU and memory.
 Reason quota(const State& state, const QueueRecord& queue, const Shape& shape, Reason r) {
   r.code = ReasonCode::kQuota;
   r.detail = queue.queue.name;
@@ -232,6 +239,7 @@ std::string label(const Task& task) {
 
 }  // namespace
 
+// What no time can mend comes first, then what others must mend, then room.
 Reason why(State& state, const Pass& pass, TaskId id, Time now) {
   const TaskRecord& task = state.tasks[id];
   if (task.state != TaskState::kWaiting || pass.starts(id)) return {};

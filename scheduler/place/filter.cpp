@@ -10,6 +10,8 @@ namespace {
 constexpr const char* kHostname = "kubernetes.io/hostname";
 constexpr const char* kName = "metadata.name";  // matchFields
 
+// Keys whose value is one node's alone. They are asked per node; as a class they would make one
+// class of each node.
 bool single_node_key(const std::string& key) { return key == kHostname || key == kName; }
 
 bool contains(const std::vector<std::string>& list, const std::string& value) {
@@ -27,12 +29,14 @@ std::optional<std::int64_t> integer(const std::string& text) {
   return value;
 }
 
+// The node's own name can be asked for like a label (matchFields).
 const std::string* label(const Node& node, const std::string& key) {
   if (key == kName) return &node.name;
   auto found = node.labels.find(key);
   return found == node.labels.end() ? nullptr : &found->second;
 }
 
+// Gt and Lt compare integers; anything else does not match, as in Kubernetes.
 bool compares(const Requirement& r, const std::string* value) {
   if (value == nullptr || r.values.size() != 1) return false;
   const auto has = integer(*value), limit = integer(r.values[0]);
@@ -58,6 +62,7 @@ bool affinity_names_nodes(const Filter& filter) {
   return false;
 }
 
+// The half of the selector that is (or is not) about single nodes.
 bool selector_matches(const Filter& filter, const Node& node, bool single) {
   return std::all_of(filter.node_selector.begin(), filter.node_selector.end(), [&](const auto& s) {
     if (single_node_key(s.first) != single) return true;

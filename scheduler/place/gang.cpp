@@ -38,6 +38,8 @@ bool place_group(State& state, const Shape::Group& group, const std::vector<Zone
   return true;
 }
 
+// The groups in the given order, on nodes; all or nothing. Ranks are numbered in the order in which
+// the groups are written, whatever order they were placed in.
 std::optional<Gang> place_split(State& state, const Shape& shape, const Split& split,
                                 const std::vector<std::size_t>& order, Overlay& overlay,
                                 std::int64_t& looked) {
@@ -55,6 +57,7 @@ std::optional<Gang> place_split(State& state, const Shape& shape, const Split& s
   return gang;
 }
 
+// Whether counts alone could be wrong about this shape.
 bool groups_share_zones(const Shape& shape) {
   if (shape.groups.size() < 2) return false;
   std::vector<std::string> zones;
@@ -73,6 +76,7 @@ void Overlay::book(NodeId node, const Amounts& request) {
   booked_.emplace_back(node, &request);
 }
 
+// In reverse, so that the state passes through the same points on the way back.
 void Overlay::undo(std::size_t mark) {
   while (booked_.size() > mark) {
     state_.cluster.adjust(booked_.back().first, nullptr, booked_.back().second);

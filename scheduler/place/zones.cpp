@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t kCandidatesMax = 32;
 constexpr __int128 kPriceMax = __int128{1} << 62;
 
+// A division that fits, with what it costs in the order of preference. Names settle every tie.
 struct Candidate {
   std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t>
       cost;
@@ -63,6 +64,7 @@ class Search {
   int steps_ = 0;
 };
 
+// Groups that name their zone leave nothing to search: they fit there, or nothing fits.
 bool Search::fixed_groups_fit() {
   for (const Shape::Group& g : shape_.groups) {
     if (g.zone.empty()) {
@@ -94,6 +96,8 @@ bool Search::joins(ZoneId zone) const {
   return true;
 }
 
+// Zones with the most room first: the bound in `may_suffice` needs that order, and large zones
+// make small sets.
 void Search::list_candidates() {
   const bool spread = shape_.policy == ZonePolicy::kSpread;
   for (const auto& [zone_name, zone] : state_.cluster.zones()) {
@@ -116,6 +120,7 @@ std::pair<std::size_t, std::size_t> Search::sizes() const {
   return {std::max<std::size_t>(fixed_, 1), most};
 }
 
+// Sets of zones by size, smallest first; a spread starts with the largest that keeps the latency.
 ZoneAnswer Search::run() {
   if (shape_.groups.empty() || shape_.too_large || !fixed_groups_fit()) return {};
   if (free_.empty()) {
@@ -159,6 +164,7 @@ bool Search::may_suffice(std::size_t start, std::size_t size) const {
   return room >= lead_->count;
 }
 
+// All sets of one size, in depth. Latency and region cut a branch as soon as two zones disagree.
 void Search::extend(std::size_t start, std::size_t size) {
   if (++steps_ > kZoneSearchSteps) return;
   if (set_.size() == size) {
@@ -175,6 +181,8 @@ void Search::extend(std::size_t start, std::size_t size) {
   }
 }
 
+// One division is enough for one group: the counts prove it. With several groups the best few are
+// kept, since they may fail on the nodes.
 void Search::consider() {
   std::optional<Split> split = this->split();
   if (!split) return;

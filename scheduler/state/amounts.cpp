@@ -43,6 +43,8 @@ bool Amounts::zero() const {
   return extended.empty() && std::all_of(base.begin(), base.end(), [](auto a) { return a == 0; });
 }
 
+// Devices first: they are the ones that run out. What is not asked for does not limit, even where
+// it is overdrawn.
 std::int64_t slots(const Amounts& free, const Amounts& request) {
   std::int64_t least = kSlotsMax;
   for (const auto& [id, amount] : request.extended) {
@@ -57,6 +59,7 @@ std::int64_t slots(const Amounts& free, const Amounts& request) {
 
 ResourceNames::ResourceNames() : names_{"cpu", "memory", "ephemeral-storage", "pods", "(other)"} {}
 
+// The bound is against inputs that make up names; a real cluster has a few dozen.
 ResourceId ResourceNames::id(const std::string& name) {
   if (auto known = ids_.find(name); known != ids_.end()) return known->second;
   if (names_.size() >= kResourceNamesMax) return kFirstExtended;

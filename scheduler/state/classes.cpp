@@ -46,6 +46,8 @@ std::uint32_t take_id(Table& table, std::vector<std::uint32_t>& unused) {
 
 // --- classes
 
+// Everything that a filter may look at and that is not the node's alone. The label part holds only
+// keys that somebody asks for: a label unique to each node does not split classes.
 std::string Cluster::class_key(const NodeRecord& record, ResourceId device) const {
   const Node& n = record.node;
   std::string key;
@@ -83,6 +85,7 @@ ClassId Cluster::class_of(const NodeRecord& record, const ResourceNames& names) 
   return id;
 }
 
+// The last class of a zone takes the zone with it.
 void Cluster::drop_class(ClassId id) {
   NodeClass& c = classes_[id];
   for (const ProfileId p : c.profiles) profiles_[p].cells[id] = {};
@@ -97,6 +100,7 @@ void Cluster::drop_class(ClassId id) {
   free_classes_.push_back(id);
 }
 
+// Asked once per class and profile, of any node of the class.
 void Cluster::match_profile(ProfileId p, ClassId c) {
   Profile& profile = profiles_[p];
   if (profile.cells.size() <= c) profile.cells.resize(classes_.size());
@@ -130,6 +134,8 @@ void Cluster::zone_count(const Node& node, ZoneId id, int sign) {
   if (region(id) != before) ++geography_;
 }
 
+// Nodes of one zone should agree on its region. Where they do not, most of them decide, then the
+// name: an answer that does not depend on who came first.
 std::string Cluster::region(ZoneId id) const {
   std::string region;
   std::int64_t most = 0;
@@ -190,6 +196,7 @@ void Cluster::release_profile(ProfileId id) {
   if (idle_profiles_ > static_cast<std::int64_t>(kIdleProfilesMax)) evict_idle();
 }
 
+// The one unused longest goes. This only costs a recount later and never changes an answer.
 void Cluster::evict_idle() {
   ProfileId oldest = kNoId;
   for (ProfileId p = 0; p < profiles_.size(); ++p) {

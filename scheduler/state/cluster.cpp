@@ -38,6 +38,7 @@ NodeId Cluster::intern(const std::string& name) {
   return id;
 }
 
+// Records of absent nodes live as long as something is booked on them.
 void Cluster::release(NodeId id) {
   NodeRecord& record = nodes_[id];
   if (record.present || record.bookings > 0) return;
@@ -46,6 +47,7 @@ void Cluster::release(NodeId id) {
   free_nodes_.push_back(id);
 }
 
+// A changed node leaves its class and joins the one it now belongs to; what is used stays.
 bool Cluster::upsert(const Node& node, ResourceNames& names) {
   const NodeId id = intern(node.name);
   const Amounts total = names.amounts(node.allocatable);
@@ -64,6 +66,8 @@ bool Cluster::upsert(const Node& node, ResourceNames& names) {
   return true;
 }
 
+// What runs on it is still booked: the Pods are removed by deltas of their own, and the node may
+// come back before.
 bool Cluster::remove(const std::string& name) {
   const NodeId id = find(name);
   if (id == kNoId || !nodes_[id].present) return false;
@@ -81,6 +85,8 @@ bool Cluster::remove(const std::string& name) {
   return true;
 }
 
+// The hot path: one node changes, and with it the sums of its class, its place in the packing
+// order, and the slots of the profiles that match its class.
 void Cluster::adjust(NodeId id, const Amounts* add, const Amounts* sub) {
   NodeRecord& record = nodes_[id];
   record.bookings += (add != nullptr) - (sub != nullptr);
@@ -101,6 +107,7 @@ void Cluster::adjust(NodeId id, const Amounts* add, const Amounts* sub) {
 
 // --- a node in its class
 
+// Free is cut at 0 where allocatable fell below use: nothing fits there, and nothing else breaks.
 void Cluster::measure(NodeId id) {
   NodeRecord& r = nodes_[id];
   r.free = r.total;
@@ -116,6 +123,8 @@ void Cluster::measure(NodeId id) {
                     left(r.free.base[kMemory], r.total.base[kMemory]));
 }
 
+// The place of a node in its class must be found by what it was inserted with: callers take it out
+// before they change what `measure` reads, and put it in after.
 void Cluster::index(NodeId id, bool insert) {
   const NodeRecord& r = nodes_[id];
   NodeClass& c = classes_[r.cls];
@@ -164,6 +173,7 @@ void Cluster::detach(NodeId id) {
   if (--c.nodes == 0) drop_class(cls);
 }
 
+// What would fit if nothing ran: closed nodes count too, they may come back.
 void Cluster::count_empty(NodeId id, int sign) {
   const NodeRecord& r = nodes_[id];
   for (const ProfileId p : classes_[r.cls].profiles) {
@@ -187,6 +197,7 @@ void Cluster::reslot(NodeId id) {
   }
 }
 
+// Every sum that contains this node moves by the difference: reading one never scans.
 void Cluster::set_slots(ProfileId p, NodeRecord& node, NodeId id, std::int64_t now) {
   Profile& profile = profiles_[p];
   if (profile.node_slots.size() <= id) profile.node_slots.resize(nodes_.size(), 0);
@@ -219,6 +230,7 @@ std::vector<Cluster::Change> Cluster::take_changes() {
 
 // --- picking
 
+// The packing order over all classes of a zone; total, since names are unique.
 bool Cluster::precedes(const Spot& a, const Spot& b) const {
   if (b.node == kNoId) return a.node != kNoId;
   if (a.node == kNoId) return false;

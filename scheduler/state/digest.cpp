@@ -68,6 +68,8 @@ void put_nodes(Hash& h, const State& s) {
   }
 }
 
+// The slots of a waiting task's profiles are part of it: a sum that drifted from its nodes shows
+// up as another digest.
 void put_task(Hash& h, const State& s, const TaskRecord& t) {
   for (const std::string* part : {&t.task.uid, &t.task.queue, &t.task.tenant, &t.rejected_why}) {
     h.text(*part);
@@ -95,6 +97,7 @@ void put_task(Hash& h, const State& s, const TaskRecord& t) {
   }
 }
 
+// The line in its order: two states that would start tasks in another order differ.
 void put_queue(Hash& h, const State& s, const QueueRecord& q) {
   h.text(q.queue.name);
   h.number(q.known);

@@ -7,6 +7,7 @@
 namespace sched {
 namespace {
 
+// What comes before submit time within a tier; smaller is earlier. Tenants' shares will join here.
 std::int64_t strategy_key(const Queue& queue, const Task& task) {
   const bool by_priority =
       queue.strategy == Strategy::kPriorityBased || queue.strategy == Strategy::kHybrid;
@@ -37,6 +38,8 @@ Place State::place_of(TaskId id) const {
 
 // --- queues
 
+// A queue that nobody made yet has a record as soon as a task names it: its tasks stand in line,
+// and start when it is made.
 QueueId State::queue_of(const std::string& name) {
   if (auto known = queue_ids.find(name); known != queue_ids.end()) return known->second;
   QueueId id = static_cast<QueueId>(queues.size());
@@ -100,6 +103,7 @@ void State::reline(QueueId id, const Queue& queue, bool known) {
   wake_quota(id);
 }
 
+// Counts a decided task in or out. Less use can only help those that the maximum stopped.
 void State::charge(QueueId id, const Amounts& total, int sign) {
   QueueRecord& queue = queues[id];
   queue.used.plus(total, sign);
@@ -107,6 +111,8 @@ void State::charge(QueueId id, const Amounts& total, int sign) {
   if (sign < 0) wake_quota(id);
 }
 
+// Dominant share: the largest used / total over CPU, memory and each extended resource, divided by
+// the weight. Exact: fractions are compared by cross multiplication.
 int State::compare_share(QueueId a, QueueId b) const {
   struct Share {
     unsigned __int128 used = 0, of = 1;
@@ -136,6 +142,8 @@ int State::compare_share(QueueId a, QueueId b) const {
 
 // --- standing in line
 
+// In line always; in a bucket only when it could start. Held tasks and those of unknown queues
+// wait in line alone, those in back-off beside a clock.
 void State::enlist(TaskId id) {
   TaskRecord& record = tasks[id];
   QueueRecord& queue = queues[record.queue];
@@ -183,6 +191,7 @@ void State::advance(Time now) {
 
 // --- buckets
 
+// Buckets come with their first ready task and go with their last.
 BucketId State::bucket_of(QueueId queue, std::uint8_t tier, ShapeId shape) {
   auto& known = queues[queue].buckets;
   if (auto at = known.find({tier, shape}); at != known.end()) return at->second;
@@ -221,6 +230,7 @@ void State::reposition(BucketId id, const Place* before) {
   if (after != nullptr) heads.insert(*after, by_place());
 }
 
+// `active` holds exactly the buckets that the next pass must look at.
 void State::refresh(BucketId id) {
   const Bucket& bucket = buckets[id];
   if (!bucket.tasks.empty() && !bucket.quota_parked && !shapes[bucket.shape].parked) {
@@ -257,6 +267,7 @@ void State::park_for_quota(BucketId id) {
   refresh(id);
 }
 
+// Also after an edit of the queue: its maximum may have grown.
 void State::wake_quota(QueueId queue) {
   for (const auto& [key, id] : queues[queue].buckets) {
     if (!buckets[id].quota_parked) continue;

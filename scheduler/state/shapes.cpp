@@ -24,6 +24,7 @@ void append(std::string& key, const std::vector<std::string>& list) {
   for (const std::string& text : list) append(key, text);
 }
 
+// Every field of the filter, in a fixed order: two filters are equal exactly when their keys are.
 std::string filter_key(const Filter& f) {
   std::string key;
   append(key, f.pool);
@@ -65,6 +66,8 @@ std::string request_key(const Amounts& a) {
 
 }  // namespace
 
+// The shape includes the queue's own filters: the same wish in another queue may be another shape.
+// Groups without Pods are dropped here, so that nothing later has to think of them.
 ShapeId State::acquire_shape(const Task& task, const QueueRecord& queue) {
   const Filter filter = filter_of(task, queue.known ? &queue.queue : nullptr);
   const std::string filtered = filter_key(filter);
@@ -119,6 +122,8 @@ ShapeId State::acquire_shape(const Task& task, const QueueRecord& queue) {
   return id;
 }
 
+// Gone with its last waiting task. The slots it used stay for a while (Cluster keeps idle
+// profiles), so that a stream of single tasks of one shape does not count the cluster each time.
 void State::release_shape(ShapeId id) {
   Shape& shape = shapes[id];
   if (--shape.refs > 0) return;
@@ -146,6 +151,7 @@ bool State::plausible(const Shape& shape) const {
   });
 }
 
+// Tells the cluster which profiles somebody waits for; the others change without a word.
 void State::watch(const Shape& shape, int sign) {
   for (const Shape::Group& group : shape.groups) {
     Profile& profile = cluster.profile(group.profile);
@@ -171,6 +177,7 @@ void State::unpark(ShapeId id) {
   for (const BucketId bucket : shape.buckets) refresh(bucket);
 }
 
+// Only slots that grew can help an exact search; a heuristic one may be helped by any change.
 void State::wake_changed() {
   for (const Cluster::Change& change : cluster.take_changes()) {
     if (change.profile >= shapes_by_profile_.size()) continue;
@@ -220,16 +227,17 @@ bool State::on(const ConfigUpdate& d) {
   return true;
 }
 
+// Symmetric: either order of the two names is looked up.
 std::int64_t State::latency_us(ZoneId a, ZoneId b) const {
   if (a == b) return 0;
   const std::string& x = cluster.zone(a).name;
   const std::string& y = cluster.zone(b).name;
   for (const auto& key : {std::pair{x, y}, std::pair{y, x}}) {
     if (auto known = config.latency_us.find(key); known != config.latency_us.end()) {
-      return std::clamp<std::int64_t>(known->second, 0, kFar);
+      return std::clamp<std::int64_t>(known->second, 0, kLatencyFar);
     }
   }
-  return cluster.region(a) == cluster.region(b) ? 0 : kFar;
+  return cluster.region(a) == cluster.region(b) ? 0 : kLatencyFar;
 }
 
 }  // namespace sched

@@ -161,11 +161,10 @@ class State {
   auto by_place() const {
     return [this](const Place& a, const Place& b) { return less(a, b); };
   }
-  // The latency between two zones; kFar when nothing is known and the regions differ.
+  // The latency between two zones; kLatencyFar when nothing is known and the regions differ.
   std::int64_t latency_us(ZoneId a, ZoneId b) const;
   // Orders queues of one tier: least dominant share by weight first.
   int compare_share(QueueId a, QueueId b) const;
-  static constexpr std::int64_t kFar = std::int64_t{1} << 60;
 
  private:
   bool on(const NodeUpsert& d);

@@ -6,6 +6,8 @@
 
 namespace sched {
 
+// The one entrance. Whatever a delta freed, the shapes that lacked it wake before the next plan.
+// (A refused delta changed nothing, so nobody can have woken.)
 bool State::apply(const Delta& delta) {
   const bool changed = std::visit([this](const auto& d) { return on(d); }, delta);
   if (changed) wake_changed();
@@ -23,6 +25,8 @@ bool State::on(const TaskUpsert& d) {
   if (d.task.uid.empty()) return false;
   TaskId id = find(d.task.uid);
   if (id != kNoId && tasks[id].task == d.task) return false;
+  // The new queue is entered before the old one is left, so that a record which both are is never
+  // forgotten in between.
   const QueueId queue = queue_of(d.task.queue);
   ++queues[queue].members;
   if (id == kNoId) {
@@ -69,6 +73,8 @@ bool State::on(const TaskRemove& d) {
 
 // --- the cycle: assume, confirm, reject, end
 
+// Takes a decision as given, even one that does not fit: it may have been read back from a status
+// while the node was away. Only a placement that is not whole is refused.
 bool State::on(const Assume& d) {
   const TaskId id = find(d.task);
   if (id == kNoId || tasks[id].state == TaskState::kEnded) return false;
@@ -78,6 +84,7 @@ bool State::on(const Assume& d) {
     pods += std::clamp<std::int64_t>(group.count, 0, kGangMax + 1);
     if (pods > kGangMax) return false;
   }
+  // Without a node for each rank there is nothing to book.
   if (pods == 0 || d.placement.nodes.size() != static_cast<std::size_t>(pods)) return false;
   if (decided(task)) {
     bool same = task.attempt == d.attempt;
@@ -105,6 +112,8 @@ const Amounts& State::request_of(const TaskRecord& task, std::size_t rank) const
   return part->second;
 }
 
+// Books each rank whose Pod was not seen yet. Pods may come before the decision: a new leader reads
+// objects in any order.
 void State::reserve(TaskRecord& task, const Assume& d) {
   task.attempt = d.attempt;
   task.parts.clear();
@@ -138,6 +147,8 @@ void State::reserve(TaskRecord& task, const Assume& d) {
   charge(task.queue, task.booked, 1);
 }
 
+// Gives back what is still reserved and what the queue is charged. Pods go on using their nodes
+// until they are gone.
 void State::release(TaskRecord& task) {
   static const Amounts kNothing;
   for (std::size_t r = 0; r < task.ranks.size(); ++r) {
@@ -169,6 +180,8 @@ bool State::on(const Confirm& d) {
   return true;
 }
 
+// Back in the line at the old place: the submit time never changes. Also said of a waiting task,
+// which only moves its back-off.
 bool State::on(const Reject& d) {
   const TaskId id = find(d.task);
   if (id == kNoId || tasks[id].state == TaskState::kEnded) return false;
@@ -195,6 +208,8 @@ bool State::on(const TaskEnd& d) {
 
 // --- Pods
 
+// A Pod uses its node from here on. The rank it belongs to, if the attempt is the one decided,
+// stops being reserved in the same step.
 void State::book_pod(PodRecord& record) {
   record.node = cluster.intern(record.pod.node);
   const TaskId id = record.pod.task.empty() ? kNoId : find(record.pod.task);
@@ -223,6 +238,8 @@ void State::release_rank(TaskRecord& task, std::size_t rank, NodeId node, const 
   cluster.adjust(held, &kNothing, nullptr);
 }
 
+// The Pod's use ends; a reservation that it took over does not come back: whether the gang is
+// lost is for the caller to say.
 void State::unbook_pod(PodRecord& record) {
   cluster.adjust(record.node, nullptr, &record.amounts);
   cluster.release(record.node);

@@ -19,7 +19,8 @@ Start& any(Plan& plan, World& world) {
       world.rng.below(static_cast<std::int64_t>(plan.starts.size())))];
 }
 
-std::vector<Mistake> mistakes() {
+// Mistakes in a gang and in what a start says of itself.
+std::vector<Mistake> gang_mistakes() {
   return {
       {"a rank is missing",
        [](Plan& p, World& w) {
@@ -57,6 +58,12 @@ std::vector<Mistake> mistakes() {
          ++any(p, w).zones;
          return true;
        }},
+  };
+}
+
+// Mistakes in who starts and where.
+std::vector<Mistake> place_mistakes() {
+  return {
       {"a held task",
        [](Plan& p, World& w) {
          for (const auto& [uid, known] : w.tasks) {
@@ -100,6 +107,12 @@ std::vector<Mistake> mistakes() {
          }
          return false;
        }},
+  };
+}
+
+// A strict queue's order.
+std::vector<Mistake> order_mistakes() {
+  return {
       {"a head that was passed",
        [](Plan& p, World& w) {
          for (std::size_t i = 0; i < p.starts.size(); ++i) {
@@ -116,6 +129,14 @@ std::vector<Mistake> mistakes() {
          return false;
        }},
   };
+}
+
+std::vector<Mistake> mistakes() {
+  std::vector<Mistake> all = gang_mistakes();
+  for (const auto& more : {place_mistakes(), order_mistakes()}) {
+    all.insert(all.end(), more.begin(), more.end());
+  }
+  return all;
 }
 
 // Two small tasks in a strict queue, so that most plans have a pair that could be swapped.
