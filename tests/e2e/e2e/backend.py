@@ -32,9 +32,10 @@ class Backend(abc.ABC):
         """Returns when nodes are ready, the queues exist and Fermi leads."""
 
     @abc.abstractmethod
-    def kill_leader(self) -> str:
-        """kill -9 of the process that decides now, and the restart that a supervisor would give it.
-        Returns what was killed."""
+    def kill_leader(self, replaced: bool) -> str:
+        """kill -9 of the process that decides now, and the restart that a supervisor would give it:
+        under its old name (a container that is started again), or, where there are several, as a
+        new one (`replaced`: another Pod), so that the others take over. Returns what was done."""
 
     @abc.abstractmethod
     def pod_processes(self) -> list[int]:

@@ -32,6 +32,8 @@ class Cluster(Backend):
         super().__init__(fermi, str(binaries / "kubectl"), processes, nodes)
         self.plane = ControlPlane(binaries, processes)
         self.kubectl = self.plane.kubectl
+        self._pod_name = {replica: replica for replica in REPLICAS}
+        self._pods_made = 0
 
     def start(self) -> None:
         try:
@@ -51,23 +53,26 @@ class Cluster(Backend):
         self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s")
         self.kubectl("apply", "-k", str(ROOT / "manifests/queues"))
 
-    def kill_leader(self) -> str:
-        """The killed replica comes back at once, as a Deployment would bring it. Until somebody has
-        renewed the Lease nothing is promised, so that is waited for."""
+    def kill_leader(self, replaced: bool) -> str:
+        """Until somebody has renewed the Lease nothing is promised, so that is waited for."""
         self.wait_until("a leader", lambda: self.leader() is not None, LEAD_S)
         leader = self.leader()
         assert leader is not None
         self.processes.kill(leader)
         left_behind = self._lease()
+        if replaced:
+            self._pods_made += 1
+            self._pod_name[leader] = f"{leader}-{self._pods_made}"
         self._run(leader)
         self.wait_until("the next leader", lambda: self._lease() != left_behind, LEAD_S)
-        return leader
+        how = "replaced" if replaced else "started again"
+        return f"{leader}; it is {how}, {self._lease()[0]} leads"
 
     def leader(self) -> str | None:
-        """The replica whose name the Lease's holder carries, if it still runs."""
+        """The replica that the Lease names, if it still runs."""
         holder, _ = self._lease()
-        for replica in REPLICAS:
-            if replica in holder and self.processes.running(replica):
+        for replica, pod_name in self._pod_name.items():
+            if pod_name == holder and self.processes.running(replica):
                 return replica
         return None
 
@@ -100,9 +105,9 @@ class Cluster(Backend):
         environment |= self.plane.in_cluster_environment()
         environment |= {
             "HOME": str(self.processes.folder),
-            "POD_NAME": replica,
+            "POD_NAME": self._pod_name[replica],
             "POD_NAMESPACE": NAMESPACE,
-            "HOSTNAME": replica,
+            "HOSTNAME": self._pod_name[replica],
         }
         self.processes.start(replica, [
             str(self.fermi), "operator", "--leader-elect",

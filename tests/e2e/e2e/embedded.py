@@ -26,11 +26,11 @@ class Embedded(Backend):
         )
         self.wait_until("fermi up: queues", self.queues_exist, START_S)
 
-    def kill_leader(self) -> str:
+    def kill_leader(self, replaced: bool) -> str:
         self.processes.kill("fermi")
         self._run()
         self.wait_until("fermi up after kill -9", self.queues_exist, START_S)
-        return "fermi up"
+        return "fermi up; it is started again"
 
     def has(self, what: str) -> bool:
         if what != "torch":

@@ -193,8 +193,8 @@ class Runner:
             case _:
                 raise ScenarioError(f"{statement}: wanted is: kill leader [after LOW..HIGH]")
         time.sleep(delay)
-        killed = self.backend.kill_leader()
-        print(f"    line {statement.line}: killed {killed} after {delay * 1000:.0f} ms", flush=True)
+        killed = self.backend.kill_leader(replaced=self.random.random() < 0.5)
+        print(f"    line {statement.line}: after {delay * 1000:.0f} ms killed {killed}", flush=True)
 
     def _repeat(self, statement: Statement) -> None:
         for i in range(1, int(statement.words[0]) + 1):
