@@ -10,6 +10,8 @@ from __future__ import annotations
 import base64
 import json
 import ssl
+import time
+import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +36,23 @@ def fill(cluster: Cluster, pods: int) -> None:
     for begin in range(1, pods, PER_TRANSACTION):
         numbers = range(begin, min(begin + PER_TRANSACTION, pods))
         _write(cluster, [(KEY + _name(n), _copy(stored, uid, n)) for n in numbers])
+    _wait_for_cache(cluster, _name(pods - 1))
+
+
+def _wait_for_cache(cluster: Cluster, last: str) -> None:
+    """Until the server's cache, which follows etcd in order, has the Pod that was written last."""
+    url = f"{cluster.server}/api/v1/namespaces/default/pods/{last}?resourceVersion=0"
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {cluster.token}"})
+    context = ssl.create_default_context(cafile=cluster.ca_file)
+    until = time.monotonic() + 300
+    while True:
+        try:
+            urllib.request.urlopen(request, timeout=30, context=context).close()
+            return
+        except urllib.error.HTTPError as error:
+            if error.code != 404 or time.monotonic() > until:
+                raise
+        time.sleep(0.2)
 
 
 def _name(number: int) -> str:
