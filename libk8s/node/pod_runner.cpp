@@ -7,6 +7,27 @@
 #include "libk8s/node/registrar.hpp"
 
 namespace k8s::node {
+
+void Machine::warn(const NodePod& pod, const std::string& reason, const std::string& note) {
+  const ObjectMeta& meta = pod.meta();
+  recorder.record({.regarding = {"v1", "Pod", meta.ns, meta.name, meta.uid},
+                   .warning = true,
+                   .reason = reason,
+                   .action = "Run",
+                   .note = note});
+}
+
+void Machine::note_images(const NodePod& pod) {
+  for (const ContainerSpec& container : pod.containers) {
+    const bool known = is_mapped(container.image, options.images);
+    if (known || images_noted.size() >= kImagesNoted) continue;
+    if (!images_noted.insert(container.image).second) continue;
+    warn(pod, "ImageNotPulled",
+         "image \"" + container.image +
+             "\" is not pulled: the command runs on this machine's own " + "file system");
+  }
+}
+
 namespace {
 
 constexpr Duration kLookAgain = std::chrono::seconds(2);
@@ -116,6 +137,7 @@ void PodRunner::admit() {
   }
   if (!refusal) refusal = take_room();
   if (refusal) return fail(*refusal);
+  machine_.note_images(*pod_);
   read_objects();
 }
 
@@ -234,19 +256,33 @@ void PodRunner::shim_ended() {
   record_ = state.record;
   if (record_ && record_->final) return end();
   stage_ = Stage::kCleaning;
-  log::warn("pod lost its shim", {{"pod", key_}});
   clean();
 }
 
 void PodRunner::clean() {
-  if (kill_leftovers(uid_)) return fail(lost(look_at_shim(folder_), folder_));
-  timer_ = machine_.loop.after(kKillAgain, [this] { clean(); });
+  if (!kill_leftovers(uid_)) {
+    timer_ = machine_.loop.after(kKillAgain, [this] { clean(); });
+    return;
+  }
+  // The shim can say no more, so we close its record: from now on it is like any that has ended.
+  const Refusal why = lost(look_at_shim(folder_), folder_);
+  record_ = closed_record(record_.value_or(PodRecord{}), why.reason, why.message,
+                          machine_.loop.wall_now());
+  const Status written = write_file(folder_ + "/state.json", encode(*record_), Sync::kDisk);
+  if (!written) log::error("record not closed", {{"pod", key_}, {"why", written.message()}});
+  tell(why);
+  end();
 }
 
 void PodRunner::fail(Refusal refusal) {
-  log::info("pod failed", {{"pod", key_}, {"reason", refusal.reason}, {"why", refusal.message}});
+  tell(refusal);
   failure_ = std::move(refusal);
   end();
+}
+
+void PodRunner::tell(const Refusal& refusal) {
+  log::warn("pod failed", {{"pod", key_}, {"reason", refusal.reason}, {"why", refusal.message}});
+  if (pod_) machine_.warn(*pod_, refusal.reason, refusal.message);
 }
 
 void PodRunner::end() {

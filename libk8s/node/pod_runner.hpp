@@ -13,8 +13,10 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
+#include "libk8s/events/event_recorder.hpp"
 #include "libk8s/node/api_writer.hpp"
 #include "libk8s/node/object_reader.hpp"
 #include "libk8s/node/pod_status.hpp"
@@ -34,8 +36,12 @@ struct Machine {
   std::map<std::string, std::map<std::string, DevicePool>> devices;
   WatcherThread watcher;
   ApiWriter writer;
+  Client client;
+  EventRecorder recorder;
   StringMap inherited_env;
   bool shutting_down = false;
+  static constexpr std::size_t kImagesNoted = 256;
+  std::set<std::string> images_noted;  // whose warning has been given
 
   // Supplied by the runtime.
   std::function<ResourceList(const std::string& node)> used;
@@ -44,6 +50,10 @@ struct Machine {
   std::function<void()> changed;                       // addresses or readiness did
   std::function<void(const std::string& uid)> remove;  // the runner is gone; destroys it later
 
+  // A Warning event about a Pod.
+  void warn(const NodePod& pod, const std::string& reason, const std::string& note);
+  // Says once of each image that no rule maps that it is not pulled.
+  void note_images(const NodePod& pod);
   std::string pods_folder() const { return options.data_dir + "/pods"; }
 };
 
@@ -103,6 +113,7 @@ class PodRunner {
   void shim_ended();
   void clean();
   void fail(Refusal refusal);
+  void tell(const Refusal& refusal);
   void end();
   void release();
   void publish();

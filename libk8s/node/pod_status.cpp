@@ -56,20 +56,13 @@ json container_json(const StatusInputs& in, const ContainerSpec& spec) {
   run.reason = in.waiting.reason;
   run.message = in.waiting.message;
   if (record != nullptr) run = record->now;
-  // Nothing of a Pod that has failed as a whole runs any more; what became of it nobody saw.
-  if (in.failure && run.state == State::kRunning) {
-    run.state = State::kTerminated;
-    run.reason = "ContainerStatusUnknown";
-    run.message = in.failure->message;
-    run.exit_code = 137;
-  }
   const bool began = record != nullptr && (run.state != State::kWaiting || record->last);
   json j = {{"name", spec.name},
             {"image", spec.image},
             {"imageID", began ? "host" : ""},
             {"restartCount", record == nullptr ? 0 : record->restarts},
-            {"ready", record != nullptr && record->ready && !in.failure},
-            {"started", record != nullptr && record->started && !in.failure},
+            {"ready", record != nullptr && record->ready},
+            {"started", record != nullptr && record->started},
             {"state", state_json(in, spec.name, run)}};
   if (began) j["containerID"] = container_id(in, spec.name, record->restarts);
   if (record != nullptr && record->last) {

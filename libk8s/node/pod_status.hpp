@@ -18,7 +18,7 @@ struct StatusInputs {
   std::string address;                 // "" before it has one
   std::optional<WallTime> started_at;  // when this node took it on
   std::optional<PodRecord> record;     // of its shim
-  // Set: the Pod ends as Failed for this reason, whatever the record says of its containers.
+  // Set: the Pod was refused, and ends as Failed for this reason.
   std::optional<Refusal> failure;
   // Why its containers do not start yet: reason and message of `waiting`.
   Refusal waiting{"ContainerCreating", ""};

@@ -8,14 +8,14 @@
 namespace k8s::node {
 namespace {
 
-// The runner that the longest matching prefix names.
-std::string runner_of(const std::string& image, const std::vector<ImageRule>& rules) {
+// The rule with the longest matching prefix, or null.
+const ImageRule* rule_for(const std::string& image, const std::vector<ImageRule>& rules) {
   const ImageRule* best = nullptr;
   for (const ImageRule& rule : rules) {
     if (!image.starts_with(rule.prefix)) continue;
     if (best == nullptr || rule.prefix.size() > best->prefix.size()) best = &rule;
   }
-  return best == nullptr ? "host" : best->runner;
+  return best;
 }
 
 std::string quoted(const std::string& text) { return "\"" + text.substr(0, 200) + "\""; }
@@ -28,7 +28,8 @@ std::string refuse_probe(const std::optional<ProbeSpec>& probe, const ContainerS
 
 std::string refuse_container(const ContainerSpec& c, const NodeOptions& options) {
   if (!is_file_name(c.name)) return "container name " + quoted(c.name) + " is not allowed";
-  const std::string runner = runner_of(c.image, options.images);
+  const ImageRule* rule = rule_for(c.image, options.images);
+  const std::string runner = rule == nullptr ? "host" : rule->runner;
   if (runner != "host") {
     return "image " + quoted(c.image) + " is mapped to the runner " + quoted(runner) +
            ", which this node does not have; it has: host";
@@ -189,6 +190,10 @@ Result<ContainerPlan> plan_container(const Preparation& p, const ContainerSpec& 
 }
 
 }  // namespace
+
+bool is_mapped(const std::string& image, const std::vector<ImageRule>& rules) {
+  return rule_for(image, rules) != nullptr;
+}
 
 bool is_file_name(std::string_view name) {
   return !name.empty() && name.size() <= 253 && name[0] != '.' &&

@@ -26,6 +26,9 @@ namespace k8s::node {
 // whose runner is not there, names that are no names, a probe or a volume of an unknown kind.
 std::optional<Refusal> refuse(const NodePod& pod, const NodeOptions& options);
 
+// Whether a rule says what this image is.
+bool is_mapped(const std::string& image, const std::vector<ImageRule>& rules);
+
 struct References {
   std::set<std::string> config_maps, secrets, claims;
 };

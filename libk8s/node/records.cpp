@@ -309,6 +309,24 @@ Result<PodRecord> decode_record(std::string_view text) {
   return record;
 }
 
+PodRecord closed_record(PodRecord last, const std::string& reason, const std::string& message,
+                        WallTime now) {
+  last.phase = PodPhase::kFailed;
+  last.reason = reason;
+  last.message = message;
+  last.final = true;
+  for (ContainerRecord& container : last.containers) {
+    container.ready = container.started = false;
+    if (container.now.state != ContainerStatus::State::kRunning) continue;
+    container.now.state = ContainerStatus::State::kTerminated;
+    container.now.reason = "ContainerStatusUnknown";
+    container.now.message = message;
+    container.now.exit_code = 137;
+    container.now.finished = now;
+  }
+  return last;
+}
+
 std::string encode(const StopOrder& order) {
   return json_text(
       {{"graceSeconds", order.grace_s}, {"reason", order.reason}, {"message", order.message}});

@@ -132,6 +132,10 @@ struct PodRecord {
   friend bool operator==(const PodRecord&, const PodRecord&) = default;
 };
 
+// The record of a Pod whose shim died: final and Failed; what ran has ended, nobody saw how.
+PodRecord closed_record(PodRecord last, const std::string& reason, const std::string& message,
+                        WallTime now);
+
 struct StopOrder {
   std::int64_t grace_s = 30;
   std::string reason, message;  // become the Pod's, when given

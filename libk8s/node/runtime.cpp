@@ -87,8 +87,15 @@ Runtime::Runtime(Loop& loop, http::Transport& transport, NodeOptions options, Ad
                .devices = {},
                .watcher = WatcherThread(loop),
                .writer = ApiWriter(loop, transport),
+               .client = Client(loop, transport),
+               .recorder = EventRecorder(
+                   loop, machine_.client,
+                   {.controller = "process-runtime",
+                    .instance = options_.nodes.empty() ? std::string("none")
+                                                       : options_.nodes.front().name}),
                .inherited_env = inherited(options_.inherited_env),
                .shutting_down = false,
+               .images_noted = {},
                .used = {},
                .service_environment = {},
                .hosts = {},

@@ -110,12 +110,11 @@ TEST(PodStatus, A_readiness_gate_holds_Ready_but_not_ContainersReady) {
   EXPECT_EQ(condition_of(patch, "Ready")["status"], "True");
 }
 
-TEST(PodStatus, A_Pod_that_failed_as_a_whole_shows_no_running_container) {
+TEST(PodStatus, A_Pod_whose_shim_died_shows_no_running_container) {
   const NodePod pod = simple_pod();
   ConditionTimes times;
-  StatusInputs in{pod, "h", "a", kNow, running_record(true), {}};
-  in.failure = Refusal{"ShimLost", "died"};
-  const json patch = status_patch(in, times, kNow);
+  const PodRecord record = closed_record(running_record(true), "ShimLost", "died", kNow);
+  const json patch = status_patch({pod, "h", "a", kNow, record, {}}, times, kNow);
   EXPECT_EQ(patch["status"]["phase"], "Failed");
   EXPECT_EQ(patch["status"]["reason"], "ShimLost");
   const json& main = patch["status"]["containerStatuses"][0];

@@ -146,6 +146,17 @@ std::string RuntimeBench::logs(const std::string& name, apiserver::LogRequest re
   return text;
 }
 
+bool RuntimeBench::has_event(const std::string& pod, const std::string& reason) {
+  const json events = call("GET", "/apis/events.k8s.io/v1/namespaces/default/events");
+  for (const json& event : array_at(events, "items")) {
+    if (string_at(event, "reason") == reason &&
+        string_at(object_at(event, "regarding"), "name") == pod) {
+      return true;
+    }
+  }
+  return false;
+}
+
 bool RuntimeBench::until(const std::function<bool()>& done) {
   return loop_.run_until(done, std::chrono::seconds(20));
 }

@@ -60,7 +60,12 @@ class RuntimeBench {
   bool exists(const std::string& name) { return get(name).value("kind", "") == "Pod"; }
   std::string logs(const std::string& name, apiserver::LogRequest request = {});
 
+  bool has_event(const std::string& pod, const std::string& reason);
+
   bool until(const std::function<bool()>& done);
+  void run_for(Duration time) {
+    loop_.run_until([] { return false; }, time);
+  }
   bool until_phase(const std::string& name, const std::string& wanted);
   NodeRuntime& runtime() { return *runtime_; }
   DirectTransport& transport() { return *transport_; }

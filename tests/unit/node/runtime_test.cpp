@@ -183,6 +183,7 @@ TEST(Runtime, A_container_without_a_command_fails_with_a_sentence_that_says_so) 
   pod["spec"]["containers"][0].erase("command");
   bench.create(pod);
   ASSERT_TRUE(bench.until_phase("p", "Failed"));
+  EXPECT_TRUE(bench.until([&] { return bench.has_event("p", "UnsupportedByNode"); }));
   EXPECT_EQ(bench.get("p")["status"]["message"],
             "image \"any\" names no command here, as images are not pulled; give container "
             "\"main\" a command");
@@ -337,6 +338,40 @@ TEST(Runtime, Logs_of_what_is_not_there_are_refused_with_a_reason) {
   request.previous = false;
   request.container = "../../x";
   EXPECT_TRUE(bench.logs("p", request).starts_with("error: container \"../../x\" is not valid"));
+}
+
+TEST(Runtime, An_image_that_no_rule_maps_runs_on_the_host_with_one_warning) {
+  RuntimeBench bench;
+  bench.start_runtime();
+  bench.create(RuntimeBench::pod("p", "true"));
+  bench.create(RuntimeBench::pod("q", "true"));
+  ASSERT_TRUE(bench.until_phase("p", "Succeeded"));
+  ASSERT_TRUE(bench.until_phase("q", "Succeeded"));
+  EXPECT_TRUE(bench.until([&] {
+    return bench.has_event("p", "ImageNotPulled") || bench.has_event("q", "ImageNotPulled");
+  }));
+  EXPECT_FALSE(bench.has_event("p", "ImageNotPulled") && bench.has_event("q", "ImageNotPulled"));
+}
+
+// A runtime is dropped at any moment of a Pod's life, again and again.
+TEST(Runtime, However_often_it_is_restarted_each_Pod_is_started_once) {
+  RuntimeBench bench;
+  bench.start_runtime();
+  constexpr int kPods = 12;
+  for (int i = 0; i < kPods; ++i) {
+    const std::string name = "p" + std::to_string(i);
+    json pod =
+        RuntimeBench::pod(name, "echo run >> " + bench.folder() + "/" + name + "; sleep 0.1");
+    bench.create(pod);
+    bench.run_for(std::chrono::milliseconds(4 * i));
+    bench.drop_runtime();
+    bench.start_runtime();
+  }
+  for (int i = 0; i < kPods; ++i) {
+    const std::string name = "p" + std::to_string(i);
+    ASSERT_TRUE(bench.until_phase(name, "Succeeded"));
+    EXPECT_EQ(*read_file(bench.folder() + "/" + name), "run\n") << name;
+  }
 }
 
 TEST(Runtime, stop_all_ends_every_Pod_and_says_why) {
