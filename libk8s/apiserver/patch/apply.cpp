@@ -67,6 +67,9 @@ Json relevant(const Json& config, const Writer& writer) {
 
 Status check_config(const Json& config, const Schema& schema) {
   if (!config.is_object()) return bad("an apply configuration must be an object");
+  if (config.contains("metadata") && !config["metadata"].is_object()) {
+    return bad("metadata must be an object");
+  }
   const Json& metadata = object_at(config, "metadata");
   if (metadata.contains("managedFields") && !metadata["managedFields"].empty()) {
     return bad("metadata.managedFields must be nil");

@@ -48,6 +48,7 @@ void write_managers(const Managers& managers, Json& object) {
     if (!m.subresource.empty()) entry["subresource"] = m.subresource;
     list.push_back(std::move(entry));
   }
+  if (!object["metadata"].is_object()) object["metadata"] = Json::object();
   if (list.empty()) {
     object["metadata"].erase("managedFields");
   } else {
