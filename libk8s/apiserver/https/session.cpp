@@ -68,8 +68,10 @@ class TlsSession final : public Session, public std::enable_shared_from_this<Tls
 
   void start() {
     lowest().expires_after(kHandshakeTimeout);
+    reading_ = true;
     stream_.async_handshake(asio::ssl::stream_base::server,
                             [self = shared_from_this()](error_code error) {
+                              self->reading_ = false;
                               if (!error) self->read_request();
                             });
   }
@@ -268,8 +270,8 @@ class TlsSession final : public Session, public std::enable_shared_from_this<Tls
     closed_ = true;
     body_.reset();
     lowest().expires_after(kShutdownTimeout);
-    if (reading_ahead_ || reading_) {
-      // A TLS goodbye needs a read of its own, and one is open: cut instead.
+    if (reading_ahead_ || reading_ || writing_) {
+      // A TLS goodbye reads and writes, and one of these is under way: cut instead.
       lowest().close();
       return;
     }
