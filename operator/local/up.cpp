@@ -7,10 +7,12 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <random>
+#include <set>
 
 #include "libk8s/apiserver/https_server.hpp"
 #include "libk8s/base/log.hpp"
 #include "libk8s/codec/json.hpp"
+#include "libk8s/transport/client.hpp"
 #include "libk8s/transport/cluster_config.hpp"
 #include "libk8s/transport/curl_transport.hpp"
 #include "operator/http/http_server.hpp"
@@ -20,6 +22,7 @@
 #include "operator/local/journal_file.hpp"
 #include "operator/local/manifests.hpp"
 #include "operator/local/nodes.hpp"
+#include "operator/local/stale_nodes.hpp"
 #include "operator/operator.hpp"
 
 namespace fermi {
@@ -68,6 +71,7 @@ struct Up::Impl {
   ~Impl() {
     follower.reset();
     applier.reset();
+    client.reset();
     http.reset();
     subject.reset();
     node.reset();
@@ -146,6 +150,7 @@ struct Up::Impl {
     auto connected = k8s::connect(loop, config);
     if (!connected) return connected.status();
     transport = std::move(*connected);
+    client = std::make_unique<k8s::Client>(loop, *transport);
     applier = std::make_unique<Applier>(loop, *transport);
     return Status::ok();
   }
@@ -199,6 +204,15 @@ struct Up::Impl {
     builtin.insert(builtin.begin(), system_namespace());
     applier->apply(std::move(builtin), false, [this](auto result) {
       if (!result) return fail("the built-in definitions", result.status());
+      start_work();
+    });
+  }
+
+  void start_work() {
+    std::set<std::string> names;
+    for (const auto& spec : nodes) names.insert(spec.name);
+    remove_stale_nodes(*client, std::move(names), [this](const Status& status) {
+      if (!status.is_ok()) return fail("nodes of an earlier start", status);
       node->start();
       subject->start();
       await_ready();
@@ -266,6 +280,7 @@ struct Up::Impl {
   std::unique_ptr<k8s::apiserver::ApiServer> api;
   std::unique_ptr<k8s::apiserver::HttpsServer> https;
   std::unique_ptr<k8s::http::Transport> transport;
+  std::unique_ptr<k8s::Client> client;
   std::optional<JournalFile> journal;
   std::unique_ptr<k8s::node::NodeRuntime> node;
   std::unique_ptr<Operator> subject;

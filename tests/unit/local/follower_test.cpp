@@ -4,7 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "libk8s/transport/client.hpp"
 #include "operator/local/applier.hpp"
+#include "operator/local/stale_nodes.hpp"
 #include "tests/support/scripted_transport.hpp"
 #include "tests/support/sim_loop.hpp"
 
@@ -186,6 +188,21 @@ TEST_F(Applying, An_object_that_is_refused_is_named_with_the_servers_words) {
   apply(false);
   ASSERT_FALSE(*result_);
   EXPECT_EQ(result_->status().message(), "Widget w: spec.size: must be at least 1");
+}
+
+TEST(StaleNodes, Only_nodes_that_this_machine_does_not_play_any_more_are_deleted) {
+  SimLoop loop;
+  ScriptedTransport server(loop);
+  k8s::Client client(loop, server);
+  server.on("GET /api/v1/nodes",
+            reply(200, R"({"items":[{"metadata":{"name":"a-0"}},{"metadata":{"name":"a-1"}}]})"));
+  server.on("DELETE /api/v1/nodes/a-1", reply(200, "{}"));
+  std::optional<k8s::Status> end;
+  remove_stale_nodes(client, {"a-0", "b-0"}, [&](k8s::Status status) { end = status; });
+  loop.run_until([&] { return end.has_value(); });
+  ASSERT_TRUE(end);
+  EXPECT_TRUE(end->is_ok()) << end->message();
+  EXPECT_EQ(server.count("DELETE"), 1U);
 }
 
 }  // namespace
