@@ -67,10 +67,22 @@ class Reader {
     Json item = empty(type);
     while (auto field = reader.next()) {
       if (field->number == 1) key = text(field->bytes);
-      if (field->number == 2) item = value(*field, type, depth);
+      if (field->number == 2) item = map_value(*field, type, depth);
     }
     broken = broken || reader.broken();
     map[key] = std::move(item);
+  }
+
+  // A list inside of a map is a message of its own: {repeated items = 1}.
+  Json map_value(const wire::Field& field, const Schema& type, int depth) {
+    if (type.type != Type::kArray) return value(field, type, depth);
+    Json list = Json::array();
+    wire::WireReader reader(field.bytes);
+    while (auto item = reader.next()) {
+      if (item->number == 1) list.push_back(value(*item, *type.items, depth + 1));
+    }
+    broken = broken || reader.broken();
+    return list;
   }
 
   static Json empty(const Schema& type) {

@@ -60,7 +60,7 @@ class Writer {
         for (const auto& [key, item] : value.items()) {
           std::string entry;
           append_bytes(entry, 1, key);
-          if (!item.is_null()) add(entry, 2, item, *type.items, depth + 1);
+          if (!item.is_null()) add_map_value(entry, item, *type.items, depth + 1);
           append_bytes(out, field, entry);
         }
         return;
@@ -76,6 +76,14 @@ class Writer {
       default:
         return append_bytes(out, field, special(value, type));
     }
+  }
+
+  // A list inside of a map is a message of its own: {repeated items = 1}.
+  void add_map_value(std::string& entry, const Json& item, const Schema& type, int depth) {
+    if (type.type != Type::kArray) return add(entry, 2, item, type, depth);
+    std::string list;
+    add(list, 1, item, type, depth);
+    append_bytes(entry, 2, list);
   }
 
   // Texts, and the values that are messages of their own in protobuf.
