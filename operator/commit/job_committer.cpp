@@ -229,7 +229,7 @@ void JobCommitter::bind_pod(const Context& c, const Bind& bind, std::shared_ptr<
                  const k8s::Status status = answer.status();
                  if (status.is_ok()) {
                    ++writer_.metrics().binds;
-                   pods_.mark_bound(bind.uid, bind.node);
+                   pods_.mark_bound(c.job->meta.ns + "/" + bind.pod, bind.uid, bind.node);
                    return next(true);
                  }
                  if (refused_for_good(status)) {

@@ -75,7 +75,16 @@ std::vector<std::string> PodBook::owners() const {
 
 void PodBook::observe(k8s::Pod pod) {
   index(pod);
-  overlay_.observe(std::make_shared<const k8s::Pod>(std::move(pod)));
+  const bool bound = pod.occupies();
+  const auto seen = std::make_shared<const k8s::Pod>(std::move(pod));
+  overlay_.observe(seen);
+  if (bound && on_bound_) on_bound_(*seen);
+}
+
+void PodBook::mark_bound(const std::string& key, const std::string& uid, const std::string& node) {
+  bound_[uid] = node;
+  const PodRef pod = get(key);
+  if (on_bound_ && pod != nullptr && pod->meta.uid == uid && pod->occupies()) on_bound_(*pod);
 }
 
 void PodBook::forget(const std::string& key) { overlay_.forget(key); }

@@ -5,6 +5,7 @@
 // uid until the cache shows it. Threads: the loop's.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -23,6 +24,10 @@ class PodBook {
   // The cache outlives this object. Reads what it holds.
   explicit PodBook(const k8s::Informer<k8s::Pod>& cache);
 
+  // Called with each Pod that is known to be bound before the cache shows it.
+  using OnBound = std::function<void(const k8s::Pod&)>;
+  void on_bound(OnBound on_bound) { on_bound_ = std::move(on_bound); }
+
   // Every event of the cache.
   void on_event(const k8s::Informer<k8s::Pod>::Event& event);
 
@@ -34,7 +39,7 @@ class PodBook {
 
   void observe(k8s::Pod pod);           // an answer of the server
   void forget(const std::string& key);  // the server has no such Pod
-  void mark_bound(const std::string& uid, const std::string& node) { bound_[uid] = node; }
+  void mark_bound(const std::string& key, const std::string& uid, const std::string& node);
   // `forced`: without waiting for its node.
   void mark_deleted(const std::string& uid, k8s::WallTime at, bool forced) {
     deleted_[uid] = {at, forced};
@@ -44,6 +49,7 @@ class PodBook {
   void index(const k8s::Pod& pod);
   std::shared_ptr<const k8s::Pod> with_marks(std::shared_ptr<const k8s::Pod> pod) const;
 
+  OnBound on_bound_;
   Overlay<k8s::Pod> overlay_;
   std::map<std::string, std::set<std::string>> keys_;              // by the controller's uid
   std::map<std::string, std::string> bound_;                       // Pod uid -> node

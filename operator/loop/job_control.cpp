@@ -90,10 +90,27 @@ void JobControl::learn(const TrainingJob& job, bool rebuilding) {
     queue_.add(r->key);
 }
 
+// The job is gone, and with it its reservations; but a Binding of one of its Pods may be on its
+// way, or done and not yet seen. Such a Pod is counted where it was to go, until the cache shows
+// its end.
+void JobControl::book_unseen(const Record& r) {
+  if (!r.told) return;
+  for (const auto& pod : pods_.controlled_by(r.uid)) {
+    const auto at = job_rank(*pod);
+    const bool current = at && at->attempt == r.told->first && at->rank >= 0 &&
+                         static_cast<std::size_t>(at->rank) < r.told->second.size();
+    if (!current || pod->finished() || !pod->node_name.empty()) continue;
+    k8s::Pod bound = *pod;
+    bound.node_name = r.told->second[static_cast<std::size_t>(at->rank)];
+    world_.book(bound);
+  }
+}
+
 void JobControl::drop(const std::string& uid) {
   const auto found = records_.find(uid);
   if (found == records_.end()) return;
   Record& r = *found->second;
+  book_unseen(r);
   index_nodes(r, {});
   world_.engine.apply(sched::TaskRemove{uid});
   fresh_.erase(r.key);

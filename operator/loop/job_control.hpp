@@ -72,6 +72,7 @@ class JobControl {
   void tell_task(Record& r, const sched::Task& task);
   void release(Record& r, const TrainingJob& job, const char* why);
   void index_nodes(Record& r, const std::vector<std::string>& nodes);
+  void book_unseen(const Record& r);
   // Books the next attempt of a gang on its own nodes before that is written down.
   void book_restart(Record& r, const TrainingJob& job, const TrainingJobStatus& next);
   bool has_room(const TrainingJob& job, const JobPlacement& placement) const;

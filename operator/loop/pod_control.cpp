@@ -196,8 +196,7 @@ void PodControl::give_up(const BatchRef& batch, const char* why) {
   batches_.erase(batch->id);
   // What is bound goes on using its node, now as a Pod of no task.
   for (const Member& member : batch->members)
-    if (const PodRef pod = world_.caches.pods.get(member.key);
-        pod && pod->meta.uid == member.uid && pod->occupies())
+    if (const PodRef pod = pod_of(member); pod && pod->occupies())
       world_.engine.apply(to_engine(*pod));
   reform(batch->group);
 }

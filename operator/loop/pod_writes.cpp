@@ -172,6 +172,7 @@ void PodControl::bind_one(const BatchRef& batch, std::size_t rank, std::shared_p
                        if (status.is_ok()) {
                          ++world_.metrics.binds;
                          bound_[member.uid] = node;
+                         if (const PodRef pod = pod_of(member)) world_.book(*pod);
                          return next(true);
                        }
                        *retry = true;

@@ -7,6 +7,11 @@
 #include "operator/translate/objects.hpp"
 
 namespace fermi {
+namespace {
+
+constexpr k8s::Duration kSettlePeriod = std::chrono::seconds(30);
+
+}  // namespace
 
 Term::Term(Context context)
     : context_(std::move(context)),
@@ -30,8 +35,17 @@ Term::Term(Context context)
                      plain_.on_planned();
                      queues_.on_planned();
                    }}),
-      world_{context_.loop, context_.options, context_.metrics, context_.caches, context_.config,
-             engine_,       writer_,          events_,          context_.epoch,  {}},
+      world_{context_.loop,
+             context_.options,
+             context_.metrics,
+             context_.caches,
+             context_.config,
+             engine_,
+             writer_,
+             events_,
+             context_.epoch,
+             [this](const k8s::Pod& bound) { book(bound); },
+             {}},
       pods_(context_.caches.pods),
       jobs_(world_, pods_),
       plain_(world_),
@@ -43,8 +57,11 @@ Term::Term(Context context)
     const sched::Task* task = jobs_.task(uid);
     return task != nullptr ? task : plain_.task(uid);
   };
+  pods_.on_bound([this](const k8s::Pod& bound) { book(bound); });
   rebuild();
 }
+
+Term::~Term() { context_.loop.cancel(settle_timer_); }
 
 void Term::rebuild() {
   engine_.apply(context_.config.engine);
@@ -105,13 +122,52 @@ void Term::take_pod(const k8s::Pod& pod) {
 void Term::on_pod(const k8s::Informer<k8s::Pod>::Event& event) {
   pods_.on_event(event);
   plain_.on_pod(event);
-  if (event.after != nullptr)
-    take_pod(*event.after);
-  else
-    engine_.apply(sched::PodRemove{event.before->meta.uid});
+  const std::string& uid = (event.after ? event.after : event.before)->meta.uid;
+  // What the cache brings may be older than the Binding.
+  const bool late = event.after != nullptr && booked_.count(uid) != 0 &&
+                    event.after->node_name.empty() && !event.after->finished();
+  if (!late) {
+    booked_.erase(uid);
+    if (event.after != nullptr)
+      take_pod(*event.after);
+    else
+      engine_.apply(sched::PodRemove{uid});
+  }
   for (const auto& pod : {event.before, event.after})
     if (pod != nullptr && pod->meta.controller() != nullptr)
       jobs_.on_pod(pod->meta.controller()->uid);
+}
+
+void Term::book(const k8s::Pod& bound) {
+  const auto cached = context_.caches.pods.get(bound.meta.key());
+  const bool seen = cached != nullptr && cached->meta.uid == bound.meta.uid &&
+                    (!cached->node_name.empty() || cached->finished());
+  if (seen) return;
+  take_pod(bound);
+  booked_[bound.meta.uid] = bound.meta.key();
+  arm_settle();
+}
+
+void Term::arm_settle() {
+  if (booked_.empty() || settle_timer_ != k8s::TimerId::kNone) return;
+  settle_timer_ = context_.loop.after(kSettlePeriod, [this] {
+    settle_timer_ = k8s::TimerId::kNone;
+    settle();
+  });
+}
+
+// A Pod that came and went between two lists is never told as gone: its absence says so.
+void Term::settle() {
+  std::vector<std::string> gone;
+  for (const auto& [uid, key] : booked_) {
+    const auto pod = pods_.get(key);
+    if (pod == nullptr || pod->meta.uid != uid) gone.push_back(uid);
+  }
+  for (const std::string& uid : gone) {
+    booked_.erase(uid);
+    engine_.apply(sched::PodRemove{uid});
+  }
+  arm_settle();
 }
 
 void Term::on_job(const k8s::Informer<TrainingJob>::Event& event) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -32,6 +33,7 @@ class Term {
   };
 
   explicit Term(Context context);
+  ~Term();
   Term(const Term&) = delete;
   Term& operator=(const Term&) = delete;
 
@@ -52,6 +54,9 @@ class Term {
   void rebuild();
   void take_pod(const k8s::Pod& pod);
   bool counts(const k8s::Pod& pod) const;
+  void book(const k8s::Pod& bound);
+  void arm_settle();
+  void settle();
 
   Context context_;
   GuardedTransport guarded_;
@@ -61,6 +66,9 @@ class Term {
   EngineHost engine_;
   World world_;
   PodBook pods_;
+  // Pods that are counted as bound before the cache shows them so: uid -> key.
+  std::map<std::string, std::string> booked_;
+  k8s::TimerId settle_timer_ = k8s::TimerId::kNone;
   JobControl jobs_;
   PodControl plain_;
   QueueControl queues_;

@@ -38,6 +38,9 @@ struct World {
   Writer& writer;
   k8s::EventRecorder& events;
   std::int64_t epoch = 0;
+  // Counts a Pod that was, or may have been, bound before the cache shows it. What it held as a
+  // reservation it then holds by itself, so that the task may be forgotten.
+  std::function<void(const k8s::Pod& bound)> book;
   // The task as the engine was told of it, or null.
   std::function<const sched::Task*(const std::string& uid)> task;
 
