@@ -22,7 +22,7 @@ void read(const Json& json, FieldSet& set, int depth) {
   for (const auto& [key, child] : json.items()) {
     if (key == ".") {
       set.self = true;
-    } else if (key.size() > 2 && key[1] == ':') {
+    } else if (key.size() >= 2 && key[1] == ':') {
       read(child, set.children[key], depth + 1);
     }
   }

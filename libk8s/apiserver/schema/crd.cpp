@@ -241,7 +241,7 @@ Json condition(const Json& old_status, const char* type, bool status, const char
                {"reason", reason},
                {"message", message}};
   for (const Json& old : array_at(old_status, "conditions")) {
-    bool same = string_at(old, "type") == type && old.value("status", Json()) == made["status"];
+    bool same = string_at(old, "type") == type && Json(string_at(old, "status")) == made["status"];
     if (same && old.contains("lastTransitionTime")) {
       made["lastTransitionTime"] = old["lastTransitionTime"];
     }
@@ -312,7 +312,7 @@ Json crd_status(const Json& crd, const std::string& now, const std::string& conf
   if (!stored.is_array()) stored = Json::array();
   for (const Json& version : array_at(spec, "versions")) {
     bool known =
-        std::find(stored.begin(), stored.end(), version.value("name", Json())) != stored.end();
+        std::find(stored.begin(), stored.end(), Json(string_at(version, "name"))) != stored.end();
     if (bool_at(version, "storage") && !known) stored.push_back(string_at(version, "name"));
   }
   status["storedVersions"] = std::move(stored);
