@@ -17,8 +17,8 @@
 namespace k8s {
 
 struct YamlLimits {
-  std::size_t bytes = std::size_t{16} << 20;           // of text
-  std::size_t expanded_bytes = std::size_t{64} << 20;  // of values, 32 for each node and its text
+  std::size_t bytes = std::size_t{4} << 20;            // of text
+  std::size_t expanded_bytes = std::size_t{16} << 20;  // of values, 32 for each node and its text
   int depth = 200;
 };
 
