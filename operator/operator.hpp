@@ -54,8 +54,9 @@ struct Options {
   std::string config_map = "fermi-config";
   std::string config_text;
 
-  // Gets every line of the decision journal (one JSON object, without the line end). May be null.
-  // The journal replays every decision; it is never read back by the operator.
+  // Gets every line of the decision journal (scheduler/journal), without the line end. May be null.
+  // Each term begins with a header line of its own, as its engine begins empty. The journal replays
+  // every decision; it is never read back by the operator.
   std::function<void(std::string_view line)> journal;
 
   // A gang that is not wholly created and bound after this long is taken back.

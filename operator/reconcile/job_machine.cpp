@@ -17,6 +17,7 @@ using PodRef = std::shared_ptr<const k8s::Pod>;
 
 constexpr std::int64_t kKeepRoomNs = 60 * kNsPerSecond;
 constexpr std::int64_t kHourNs = 3600 * kNsPerSecond;
+constexpr std::int64_t kStartDeadlineNs = 900 * kNsPerSecond;
 
 bool is_live(const k8s::Pod& pod) { return !pod.finished(); }
 
@@ -251,6 +252,14 @@ std::optional<Step> next_binding(const JobFacts& v, const Gang& gang) {
   return unbound;
 }
 
+// A gang that is bound but does not come to run (an image that cannot be pulled) holds its room no
+// longer than this.
+k8s::WallTime start_deadline(const TrainingJobStatus& s) {
+  const k8s::WallTime from =
+      std::max(s.placement->decided_at, s.retry_at.value_or(k8s::WallTime{}));
+  return from + k8s::Duration(kStartDeadlineNs);
+}
+
 Step starting(const JobFacts& v) {
   const Gang gang = sort_out(v);
   if (!v.job->status.placement) return stop(v, Draft(v), Phase::kPending, "NoPlacement", "");
@@ -265,7 +274,12 @@ Step starting(const JobFacts& v) {
   const bool all_run = std::all_of(gang.ranks.begin(), gang.ranks.end(), [](const PodRef& pod) {
     return pod->phase == k8s::PodPhase::kRunning || pod->phase == k8s::PodPhase::kSucceeded;
   });
-  if (!all_run) return Wait{};
+  if (!all_run) {
+    const k8s::WallTime until = start_deadline(v.job->status);
+    if (v.now < until) return Wait{until};
+    return take_back(v, "NotRunningInTime",
+                     "not every rank had started after " + format_duration(kStartDeadlineNs));
+  }
   Draft d(v);
   start_running(d);
   return d.done();

@@ -11,7 +11,8 @@
 //   Pending   -> Starting    the engine found a place; the decision is written before anything else
 //   Pending   -> Stopped     spec.suspend
 //   Starting  -> Running     every Pod of the gang has started
-//   Starting  -> Stopping    suspended; refused by the server; not bound whole in time
+//   Starting  -> Stopping    suspended; refused by the server; not bound whole, or not running,
+//                            in time
 //   Running   -> Completed   every rank ended with 0
 //   Running   -> Starting    a rank failed and is tried again soon: next attempt, same nodes
 //   Running   -> Stopping    suspended; failed for good; past its deadline; a node was lost

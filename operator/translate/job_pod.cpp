@@ -1,6 +1,7 @@
 #include "operator/translate/job_pod.hpp"
 
 #include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
 
 #include "libk8s/codec/json.hpp"
@@ -131,9 +132,15 @@ Json main_container(const TrainingJob& job, const JobPlacement& placement, std::
                     const Configuration& config, Json container) {
   container["name"] = kMain;
   set_program(job, container);
+  // Fermi's names come first, so that others may refer to them as $(NAME); nobody may set them
+  // anew.
   Json env = rank_environment(job, placement, rank);
-  append(container, "env", k8s::array_at(*job.raw_spec, "env"));
-  append(container, "env", env);
+  std::set<std::string> ours;
+  for (const Json& entry : env) ours.insert(entry["name"].get<std::string>());
+  for (const Json* list : {&k8s::array_at(container, "env"), &k8s::array_at(*job.raw_spec, "env")})
+    for (const Json& entry : *list)
+      if (ours.count(k8s::string_at(entry, "name")) == 0) env.push_back(entry);
+  container["env"] = std::move(env);
   append(container, "envFrom", k8s::array_at(*job.raw_spec, "envFrom"));
   append(container, "volumeMounts", mounts(job));
   const Json resources = resource_section(job, rank, config);

@@ -308,6 +308,16 @@ TEST(JobMachine, A_gang_that_is_not_bound_in_time_or_refused_is_taken_back) {
   EXPECT_EQ(s.retry_at->ns - kNow.ns, 10 * kNsPerSecond);
 }
 
+TEST(JobMachine, A_bound_gang_that_never_runs_gives_its_room_back) {
+  Scene scene;
+  scene.placed(Phase::kStarting);
+  scene.both(k8s::PodPhase::kPending);
+  const k8s::WallTime end = kNow + k8s::Duration(900 * kNsPerSecond);
+  EXPECT_EQ(scene.expect<Wait>().until, end);
+  scene.facts.now = end;
+  EXPECT_EQ(scene.written().reason, "NotRunningInTime");
+}
+
 TEST(JobMachine, The_deadline_counts_from_the_start) {
   Scene scene(Json{{"activeDeadline", "1m"}});
   scene.placed(Phase::kRunning);

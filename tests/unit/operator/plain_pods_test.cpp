@@ -115,6 +115,7 @@ TEST(Queues, One_in_use_is_deleted_only_when_it_is_empty) {
     return cluster.get(team).value("/status/running"_json_pointer, 0) == 1;
   }));
   cluster.remove(team);
+  cluster.run_for(seconds(2));  // no order is promised between the watches of two kinds
   cluster.submit("late", {{"scheduling", {{"queue", "team"}}}});
   cluster.run_for(seconds(20));
   EXPECT_FALSE(cluster.get(team).is_null());

@@ -103,6 +103,21 @@ TEST(JobPod, The_template_is_the_base_and_what_Fermi_sets_wins) {
   EXPECT_EQ(pod["metadata"]["ownerReferences"][0]["uid"], "u");
 }
 
+TEST(JobPod, What_Fermi_sets_comes_first_and_nobody_sets_it_anew) {
+  const TrainingJob job = job_of(
+      {{"env", Json::array({{{"name", "ME"}, {"value", "$(RANK)"}}})},
+       {"podTemplate",
+        {{"spec",
+          {{"containers",
+            Json::array({{{"name", "main"},
+                          {"env", Json::array({{{"name", "RANK"}, {"value", "9"}}})}}})}}}}}});
+  const Json env = job_pod(job, kPlacement, 2, {})["spec"]["containers"][0]["env"];
+  int ranks = 0;
+  for (const Json& entry : env) ranks += entry["name"] == "RANK" ? 1 : 0;
+  EXPECT_EQ(ranks, 1);
+  EXPECT_EQ(env.back()["name"], "ME");  // after RANK, so that it may refer to it
+}
+
 TEST(JobPod, Effective_requests_count_sidecars_of_the_template) {
   const TrainingJob job = job_of(
       {{"resources", {{"cpu", "2"}}},
