@@ -26,6 +26,7 @@ Faults Faults::drawn(k8s::testing::Random& random) {
   faults.reset = draw(10);
   faults.compact = draw(10);
   faults.crash_write = draw(15);
+  faults.lag = draw(10);
   return faults;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <string>
 
 #include "libk8s/base/loop.hpp"
 #include "tests/support/sim_loop.hpp"
@@ -37,6 +38,11 @@ struct Faults {
   int reset = 0;        // all connections of a process break at once
   int compact = 0;      // the server forgets its history: 410 for every watch
   int crash_write = 0;  // per write: dies before sending, after it took effect, or after the answer
+
+  int lag = 0;  // one kind's watches fall behind all others for a while
+
+  // Watches of targets in which this text occurs bring nothing while it is set; "" for none.
+  std::string lagging;
 
   // No faults, but still the time that things take.
   static Faults none() { return {}; }

@@ -220,6 +220,9 @@ void SimTransport::deliver(Id id) {
   Exchange* exchange = find(id);
   if (exchange == nullptr || exchange->dark) return;
   exchange->scheduled = false;
+  const bool lags = !faults_.lagging.empty() &&
+                    exchange->request.target.find(faults_.lagging) != std::string::npos;
+  if (lags) return look_again(id);
   if (const Response head = std::exchange(exchange->head, {}); head.status != 0) {
     hear(id, Duration(0), [head](Handler& handler) {
       if (handler.on_head) handler.on_head(head.status, head.headers);
@@ -244,6 +247,11 @@ void SimTransport::deliver(Id id) {
     });
   }
   if (ended) finish(id, Status::ok(), Duration(0));
+}
+
+void SimTransport::look_again(Id id) {
+  find(id)->scheduled = true;
+  process_.after(milliseconds(500), [this, id] { deliver(id); });
 }
 
 // Some of what was on its way still comes, perhaps half an event; then the stream is over.

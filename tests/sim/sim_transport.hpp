@@ -73,6 +73,7 @@ class SimTransport final : public k8s::http::Transport {
   void open_stream(Id id, const k8s::apiserver::Reply& reply);
   void arrange_delivery(Id id);
   void deliver(Id id);
+  void look_again(Id id);
   void cut(Id id, const std::string& bytes);
   // A write that nobody waits for any more may still arrive.
   void perhaps_apply_later(const Exchange& exchange);
