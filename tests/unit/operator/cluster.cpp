@@ -132,9 +132,11 @@ std::vector<Json> Cluster::pods_of(const std::string& job) {
 
 bool Cluster::wait(k8s::Duration span, const std::function<bool()>& done) {
   const k8s::TimePoint end = loop.now() + span;
+  // Looks often enough to see short phases, and seldom enough for hours to cost little.
+  const k8s::Duration step = std::max<k8s::Duration>(std::chrono::milliseconds(20), span / 5000);
   while (!done()) {
     if (loop.now() >= end) return false;
-    loop.run_for(std::chrono::milliseconds(20));
+    loop.run_for(step);
   }
   return true;
 }
