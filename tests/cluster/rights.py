@@ -34,17 +34,14 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("", "pods/binding"): {"create"},
     ("", "pods/eviction"): {"create"},
     ("", "nodes"): READ,
-    ("", "namespaces"): READ,
-    ("", "services"): READ | {"create", "patch", "delete"},
-    ("", "secrets"): {"get", "create", "update", "delete"},
-    ("", "configmaps"): {"get", "create", "update", "patch", "delete"},
+    ("", "services"): {"get", "create", "delete"},
     ("", "events"): {"create", "patch", "update"},
     ("events.k8s.io", "events"): {"create", "patch", "update"},
 }
 # The same within fermi-system.
 ALLOWED_AT_HOME: dict[tuple[str, str], set[str]] = {
     ("coordination.k8s.io", "leases"): READ | {"create", "update", "patch"},
-    ("", "configmaps"): {"list", "watch"},
+    ("", "configmaps"): READ,
 }
 
 
