@@ -188,7 +188,8 @@ TEST(BadLuck, A_Pod_of_somebody_else_under_our_name_is_left_alone) {
             before["metadata"]["uid"]);
   EXPECT_EQ(node_of(cluster, "clash-0-0"), "");
   bool said = false;
-  for (const Json& entry : cluster.job("clash")["status"]["timeline"])
+  const Json job = cluster.job("clash");
+  for (const Json& entry : job["status"]["timeline"])
     said = said || entry.value("why", "").find("clash-0-0") != std::string::npos;
   EXPECT_TRUE(said);
 }
