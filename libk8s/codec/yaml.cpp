@@ -1,5 +1,6 @@
 #include "libk8s/codec/yaml.hpp"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <sstream>
 #include <string>
 
 namespace k8s {
@@ -166,6 +168,40 @@ class Converter {
   std::optional<Status> failed_;
 };
 
+// Hears of documents and of nothing else.
+class DocumentCounter : public YAML::EventHandler {
+ public:
+  std::size_t count = 0;
+  void OnDocumentStart(const YAML::Mark&) override { ++count; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+// Before some tokens that no document can begin with, such as a lone ",", yaml-cpp's parser stands
+// still and gives empty documents for ever. A text cannot hold more documents than it has
+// separators, so more than that is such a text.
+bool has_endless_documents(const std::string& text) {
+  std::size_t most = 1;
+  for (const char* separator : {"---", "..."}) {
+    for (auto at = text.find(separator); at != text.npos; at = text.find(separator, at + 3)) ++most;
+  }
+  std::istringstream in(text);
+  YAML::Parser parser(in);
+  DocumentCounter counter;
+  while (counter.count <= most && parser.HandleNextDocument(counter)) {
+  }
+  return counter.count > most;
+}
+
 }  // namespace
 
 Result<std::vector<json>> parse_yaml_documents(std::string_view text, YamlLimits limits) {
@@ -175,7 +211,11 @@ Result<std::vector<json>> parse_yaml_documents(std::string_view text, YamlLimits
   std::vector<json> documents;
   try {
     Converter converter(limits);
-    for (const auto& node : YAML::LoadAll(std::string(text))) {
+    const std::string copy(text);
+    if (has_endless_documents(copy)) {
+      return Status(Code::kMalformed, "YAML: there is something that no document can begin with");
+    }
+    for (const auto& node : YAML::LoadAll(copy)) {
       json document = converter.convert(node, 1);
       if (converter.failed()) return *converter.failed();
       if (!document.is_null()) documents.push_back(std::move(document));

@@ -114,5 +114,12 @@ TEST(Yaml, Deep_nesting_and_bad_text_are_refused) {
   EXPECT_EQ(parse_yaml(blocks).status().code(), Code::kMalformed);
 }
 
+TEST(Yaml, A_text_before_which_the_parser_stands_still_is_refused) {
+  for (const char* text : {",", "a\n---\n,", ", ,"}) {
+    EXPECT_EQ(parse_yaml_documents(text).status().code(), Code::kMalformed) << text;
+  }
+  EXPECT_EQ(parse_yaml_documents("a: 1\n---\nb: 2\n...\n---\nc: 3\n")->size(), 3u);
+}
+
 }  // namespace
 }  // namespace k8s
