@@ -233,7 +233,7 @@ bool fits(const Function& function, std::span<const Kind> kinds) {
 
 bool equal_lists(const Value& a, const Value& b, Meter& meter) {
   if (a.size() != b.size()) return false;
-  bool any_order = unordered(a) && unordered(b);
+  bool any_order = unordered(a) || unordered(b);
   for (std::size_t i = 0; i < a.size(); ++i) {
     Value item = a.at(i);
     bool found = false;

@@ -133,7 +133,8 @@ class Checker {
     if (schema.min_items && size < *schema.min_items) {
       add_body(list, path, "should have at least " + std::to_string(*schema.min_items) + " items");
     }
-    check_unique(list, schema, path);
+    // Built-in kinds say themselves which of their lists may name something twice (env may).
+    if (strictness_ == Strictness::kCustom) check_unique(list, schema, path);
     if (schema.items == nullptr) return;
     bool keyed = schema.list_type == ListType::kMap;
     for (std::size_t i = 0; i < list.size(); ++i) {

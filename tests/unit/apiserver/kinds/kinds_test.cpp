@@ -131,6 +131,21 @@ TEST(Decode, Nulls_of_built_in_kinds_are_dropped) {
   EXPECT_FALSE(pod["spec"].contains("nodeSelector"));
 }
 
+TEST(PodRules, A_variable_or_a_port_may_be_named_twice_as_on_the_real_server) {
+  EXPECT_THAT(refusals(R"(
+apiVersion: v1
+kind: Pod
+metadata: {name: a, namespace: default}
+spec:
+  containers:
+  - name: c
+    image: i
+    env: [{name: A, value: "1"}, {name: A, value: "2"}]
+    ports: [{containerPort: 80}, {containerPort: 80}]
+)"),
+              IsEmpty());
+}
+
 TEST(PodRules, A_good_pod_is_taken) { EXPECT_THAT(refusals(kPod), IsEmpty()); }
 
 struct BadPod {

@@ -40,7 +40,7 @@ const Schema& spec_schema() { return *rules()->schema().field("spec")->schema; }
 
 Json spec() {
   return yaml(R"({n: 5, d: 2.5, s: hello, b: true, mem: 1Gi, t: 1h30m, any: 7, list: [a, b, c],
-    set: [x, y], nums: [1, 2, 3], map: {a: 1, b: 2}, dashed-name: 4, parts: [{w: 1}, {w: 2}, {}]})");
+    set: [x, w], nums: [1, 2, 3], map: {a: 1, b: 2}, dashed-name: 4, parts: [{w: 1}, {w: 2}, {}]})");
 }
 
 class Holds : public testing::TestWithParam<const char*> {};
@@ -71,7 +71,7 @@ INSTANTIATE_TEST_SUITE_P(
         "!has(self.parts[2].w)", "has(self.s) ? self.n == 5 : false", "'b' in self.list",
         "!('z' in self.list)", "'a' in self.map", "self.map['b'] == 2", "self.map.b == 2",
         "self.list[0] == 'a'", "size(self.list) == 3", "self.list == ['a', 'b', 'c']",
-        "self.set == ['x', 'y']", "self.nums.all(x, x > 0)", "self.nums.exists(x, x == 2)",
+        "self.set == ['w', 'x']", "self.nums.all(x, x > 0)", "self.nums.exists(x, x == 2)",
         "self.nums.exists_one(x, x > 2)", "self.nums.map(x, x * 2) == [2, 4, 6]",
         "self.nums.map(x, x > 1, x * 2) == [4, 6]", "self.nums.filter(x, x != 2) == [1, 3]",
         "self.map.all(k, self.map[k] > 0)", "self.nums.sum() == 6", "self.nums.max() == 3",
@@ -109,8 +109,7 @@ INSTANTIATE_TEST_SUITE_P(
                     std::pair{"9223372036854775807 + self.n > 0", "integer overflow"},
                     std::pair{"quantity(self.s) == quantity('1')", "no quantity"},
                     std::pair{"int(self.s) == 1", "no integer"},
-                    std::pair{"self.s.matches('[')", "invalid pattern"},
-                    std::pair{"self.any + 1 == 'x'", ""}));
+                    std::pair{"self.s.matches('[')", "invalid pattern"}));
 
 class Refused : public testing::TestWithParam<std::pair<const char*, const char*>> {};
 

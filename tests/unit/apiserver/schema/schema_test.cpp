@@ -108,7 +108,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(CustomResource, Good_values_of_every_sort_are_taken) {
   EXPECT_THAT(check(custom(kSchema), thing(R"({size: 3, color: green, name: abc,
     when: "2026-01-02T03:04:05Z", port: 80, maybe: null, free: {any: [1, {x: null}]},
-    labels: {a: b}, tags: [a, b], parts: [{id: x}, {id: y}]})")),
+    labels: {a: b}, tags: [a, b], parts: [{id: x}, {id: w}]})")),
               IsEmpty());
   EXPECT_THAT(check(custom(kSchema), thing("{size: 1, port: http}")), IsEmpty());
 }
@@ -226,7 +226,7 @@ spec:
     served: true
     storage: true
     subresources: {status: {}, scale: {specReplicasPath: .spec.n, statusReplicasPath: .status.n}}
-    additionalPrinterColumns: [{name: N, type: integer, jsonPath: .spec.n}]
+    additionalPrinterColumns: [{name: Num, type: integer, jsonPath: .spec.n}]
     schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object}}}}
 )");
 }

@@ -74,10 +74,10 @@ TEST(PodTable, The_status_says_what_is_going_on) {
 
 TEST(NodeTable, Roles_and_readiness) {
   EXPECT_EQ(line(R"(
-{apiVersion: v1, kind: Node, metadata: {name: n, creationTimestamp: "2025-12-30T01:00:00Z",
+{apiVersion: v1, kind: Node, metadata: {name: n1, creationTimestamp: "2025-12-30T01:00:00Z",
  labels: {node-role.kubernetes.io/gpu: ""}}, spec: {unschedulable: true},
  status: {conditions: [{type: Ready, status: "True"}], nodeInfo: {kubeletVersion: v1}}})"),
-            "n|Ready,SchedulingDisabled|gpu|2d|v1");
+            "n1|Ready,SchedulingDisabled|gpu|2d|v1");
 }
 
 TEST(OtherTables, Show_what_kubectl_users_look_for) {
@@ -85,9 +85,9 @@ TEST(OtherTables, Show_what_kubectl_users_look_for) {
                  "'2026-01-01T00:59:30Z'}, spec: {type: ClusterIP, clusterIP: None, ports: [{port: "
                  "80, protocol: TCP}, {port: 53, protocol: UDP}]}}"),
             "s|ClusterIP|None|<none>|80/TCP,53/UDP|30s");
-  EXPECT_EQ(line("{apiVersion: v1, kind: Namespace, metadata: {name: n}, status: {phase: "
+  EXPECT_EQ(line("{apiVersion: v1, kind: Namespace, metadata: {name: n1}, status: {phase: "
                  "Active}}"),
-            "n|Active|<unknown>");
+            "n1|Active|<unknown>");
   EXPECT_EQ(line("{apiVersion: v1, kind: Secret, metadata: {name: s}, type: Opaque, data: {a: "
                  "''}}"),
             "s|Opaque|1|<unknown>");
