@@ -191,7 +191,7 @@ TEST(BadLuck, A_Pod_of_somebody_else_under_our_name_is_left_alone) {
   const Json job = cluster.job("clash");
   for (const Json& entry : job["status"]["timeline"])
     said = said || entry.value("why", "").find("clash-0-0") != std::string::npos;
-  EXPECT_TRUE(said);
+  EXPECT_TRUE(said) << job["status"].dump(1);
 }
 
 TEST(BadLuck, A_node_that_goes_takes_its_gang_back_into_the_line) {
