@@ -191,6 +191,13 @@ Duration Elector::campaign_pause() {
 }
 
 void Elector::stop(std::function<void()> done) {
+  if (role_ == Role::kReleasing) {
+    released_ = [first = std::move(released_), second = std::move(done)] {
+      if (first) first();
+      if (second) second();
+    };
+    return;
+  }
   const bool may_hold = leading() || call_ != Client::CallId::kNone;
   loop_.cancel(std::exchange(round_timer_, TimerId::kNone));
   loop_.cancel(std::exchange(term_timer_, TimerId::kNone));

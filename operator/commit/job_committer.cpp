@@ -100,13 +100,22 @@ void JobCommitter::delete_job(const Context& c, Done done) {
 
 // --- the Service
 
+namespace {
+
+// Known for this attempt only: somebody may delete it between two.
+void know_service(const JobCommitter::Context& c) {
+  c.memory->service_attempt = c.job->status.placement->attempt;
+}
+
+}  // namespace
+
 void JobCommitter::create_service(const Context& c, Done done) {
   const TrainingJob& job = *c.job;
   writer_.send(
       request::create(resources::services(), job.meta.ns, job_service(job, *job.status.placement)),
       [this, c, done = std::move(done)](Answer answer) {
         if (answer) {
-          c.memory->service_known = true;
+          know_service(c);
           return done(Outcome::kDone);
         }
         const k8s::Status status = answer.status();
@@ -122,7 +131,7 @@ void JobCommitter::adopt_service(const Context& c, Done done) {
                [c, done = std::move(done)](Answer answer) {
                  if (!answer) return done(Outcome::kRetry);
                  if (controller_uid(*answer) == c.job->meta.uid)
-                   c.memory->service_known = true;
+                   know_service(c);
                  else
                    c.memory->refusal = "a Service named " + c.job->meta.name +
                                        " is in the way: it exists and is not this job's";
@@ -147,7 +156,7 @@ void JobCommitter::delete_service(const Context& c, Done done) {
                  writer_.send(request::remove(resources::services(), ns, name, options),
                               [c, done](Answer gone) {
                                 const k8s::Code end = gone.status().code();
-                                c.memory->service_known = false;
+                                c.memory->service_attempt.reset();
                                 c.memory->service_gone = gone || end == k8s::Code::kNotFound ||
                                                          end == k8s::Code::kConflict;
                                 done(c.memory->service_gone ? Outcome::kDone : Outcome::kRetry);

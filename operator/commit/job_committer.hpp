@@ -27,7 +27,8 @@ namespace fermi {
 
 // What is known of a job beside its objects; lives as long as the job is known.
 struct JobMemory {
-  bool service_known = false, service_gone = false;
+  std::optional<std::int64_t> service_attempt;  // the attempt for which the Service was seen
+  bool service_gone = false;
   std::optional<std::string> refusal;
 };
 

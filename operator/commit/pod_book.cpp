@@ -12,7 +12,8 @@ PodBook::PodBook(const k8s::Informer<k8s::Pod>& cache) : overlay_(cache) {
 
 void PodBook::index(const k8s::Pod& pod) {
   const k8s::OwnerReference* owner = pod.meta.controller();
-  if (owner != nullptr) keys_[owner->uid].insert(pod.meta.key());
+  // Only our jobs' Pods: a cluster has many others, and their owners are never asked about.
+  if (owner != nullptr && owner->kind == "TrainingJob") keys_[owner->uid].insert(pod.meta.key());
 }
 
 void PodBook::on_event(const k8s::Informer<k8s::Pod>::Event& event) {
@@ -26,6 +27,11 @@ void PodBook::on_event(const k8s::Informer<k8s::Pod>::Event& event) {
   }
   bound_.erase(event.before->meta.uid);
   deleted_.erase(event.before->meta.uid);
+  const k8s::OwnerReference* owner = event.before->meta.controller();
+  const auto of_owner = owner == nullptr ? keys_.end() : keys_.find(owner->uid);
+  if (of_owner == keys_.end()) return;
+  of_owner->second.erase(event.before->meta.key());
+  if (of_owner->second.empty()) keys_.erase(of_owner);
 }
 
 PodRef PodBook::with_marks(PodRef pod) const {

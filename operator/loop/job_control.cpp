@@ -208,7 +208,8 @@ JobFacts JobControl::facts_of(Record& r, const TrainingJob& job) {
   facts.queue_tier = r.tier;
   facts.decided = r.decided;
   facts.hourly_micros = r.decided_cost;
-  facts.service_known = r.memory->service_known;
+  facts.service_known =
+      job.status.placement && r.memory->service_attempt == job.status.placement->attempt;
   facts.service_gone = r.memory->service_gone;
   facts.refusal = r.memory->refusal;
   facts.currency = world_.config.currency;

@@ -84,14 +84,18 @@ void PodControl::adopt(const std::string& group) {
   for (const std::string& key : groups_[group])
     if (const PodRef pod = pods_.get(key); pod && !pod->finished() && !pod->meta.deleting())
       members.push_back(pod);
+  const auto node_of = [](const PodRef& pod) {
+    return pod->node_name.empty() ? pod->nominated_node : pod->node_name;
+  };
+  // A decision that was written down is kept whole. Where one member has none, what is nominated is
+  // planned anew, but what is bound goes on being counted for its queue.
+  const bool whole = std::none_of(members.begin(), members.end(),
+                                  [&](const PodRef& pod) { return node_of(pod).empty(); });
+  if (!whole) std::erase_if(members, [](const PodRef& pod) { return pod->node_name.empty(); });
   if (members.empty()) return;
   sort_members(members);
   std::vector<std::string> nodes;
-  for (const PodRef& pod : members) {
-    const std::string& node = pod->node_name.empty() ? pod->nominated_node : pod->node_name;
-    if (node.empty()) return;
-    nodes.push_back(node);
-  }
+  for (const PodRef& pod : members) nodes.push_back(node_of(pod));
   auto batch = std::make_shared<Batch>();
   const auto queue = queue_of(std::string(members.front()->meta.label(label::kQueue)));
   batch->task = plain_task(members, 0, queue.get());

@@ -267,6 +267,13 @@ Reply apply_object(Core& core, Call& call, ParsedBody body) {
     if (!call.target.subresource.empty()) {
       return error_reply(not_found(call.type->subject(call.target.name)));
     }
+    // A uid says which object is meant; that one is gone, and must not come back as another.
+    const std::string uid = string_at(object_at(config, "metadata"), "uid");
+    if (!uid.empty()) {
+      return error_reply(conflict(call.type->subject(call.target.name),
+                                  "uid mismatch: the provided object specified uid " + uid +
+                                      ", and no existing object was found"));
+    }
     auto made = run_apply(core, call, nullptr, config);
     if (!made) return error_reply(made.error());
     auto created = create(core, context, std::move(made).take());
