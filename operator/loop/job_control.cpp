@@ -125,6 +125,15 @@ void JobControl::on_job(const k8s::Informer<TrainingJob>::Event& event) {
   learn(newest != nullptr ? *newest : *event.after, false);
 }
 
+void JobControl::on_rank_gone(const PodRank& rank) {
+  const auto found = records_.find(rank.task);
+  if (found == records_.end()) return;
+  Record& r = *found->second;
+  if (r.lost_of != rank.attempt) r.lost.clear();
+  r.lost_of = rank.attempt;
+  r.lost.insert(rank.rank);
+  queue_.add(r.key);
+}
 void JobControl::on_pod(const std::string& owner_uid) {
   const auto found = records_.find(owner_uid);
   if (found != records_.end()) queue_.add(found->second->key);
@@ -225,6 +234,7 @@ JobFacts JobControl::facts_of(Record& r, const TrainingJob& job) {
     facts.waiting = waiting_of(r, job);
   if (phase == Phase::kStarting) facts.start_overdue = is_overdue(r, facts);
   facts.room_kept = is_room_kept(facts);
+  if (job.status.placement && r.lost_of == job.status.placement->attempt) facts.lost = r.lost;
   return facts;
 }
 

@@ -37,6 +37,8 @@ class JobControl {
   void on_job(const k8s::Informer<TrainingJob>::Event& event);
   // A Pod of this owner changed.
   void on_pod(const std::string& owner_uid);
+  // A Pod of a gang is gone, and the engine has been told: its rank has no room any more.
+  void on_rank_gone(const PodRank& rank);
   void on_node(const std::string& name);
   // The rules of a queue changed, or it came or went.
   void on_queue(const std::string& name);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,10 @@ struct JobControl::Record {
   // The engine's decision, not yet in the status.
   std::optional<JobPlacement> decided;
   std::int64_t decided_cost = 0;
+  // Ranks of attempt `lost_of` whose Pods are gone, and with them the room that was counted for
+  // them.
+  std::int64_t lost_of = -1;
+  std::set<std::int64_t> lost;
   // The next attempt on the same nodes is booked, and being written.
   bool restarting = false;
 

@@ -131,7 +131,7 @@ void Term::on_pod(const k8s::Informer<k8s::Pod>::Event& event) {
     if (event.after != nullptr)
       take_pod(*event.after);
     else
-      engine_.apply(sched::PodRemove{uid});
+      lose_pod(uid, job_rank(*event.before));
   }
   for (const auto& pod : {event.before, event.after})
     if (pod != nullptr && pod->meta.controller() != nullptr)
@@ -144,7 +144,7 @@ void Term::book(const k8s::Pod& bound) {
                     (!cached->node_name.empty() || cached->finished());
   if (seen) return;
   take_pod(bound);
-  booked_[bound.meta.uid] = bound.meta.key();
+  booked_[bound.meta.uid] = {bound.meta.key(), job_rank(bound)};
   arm_settle();
 }
 
@@ -158,16 +158,21 @@ void Term::arm_settle() {
 
 // A Pod that came and went between two lists is never told as gone: its absence says so.
 void Term::settle() {
-  std::vector<std::string> gone;
-  for (const auto& [uid, key] : booked_) {
-    const auto pod = pods_.get(key);
-    if (pod == nullptr || pod->meta.uid != uid) gone.push_back(uid);
+  std::vector<std::pair<std::string, std::optional<PodRank>>> gone;
+  for (const auto& [uid, booked] : booked_) {
+    const auto pod = pods_.get(booked.key);
+    if (pod == nullptr || pod->meta.uid != uid) gone.emplace_back(uid, booked.rank);
   }
-  for (const std::string& uid : gone) {
+  for (const auto& [uid, rank] : gone) {
     booked_.erase(uid);
-    engine_.apply(sched::PodRemove{uid});
+    lose_pod(uid, rank);
   }
   arm_settle();
+}
+
+void Term::lose_pod(const std::string& uid, const std::optional<PodRank>& rank) {
+  engine_.apply(sched::PodRemove{uid});
+  if (rank) jobs_.on_rank_gone(*rank);
 }
 
 void Term::on_job(const k8s::Informer<TrainingJob>::Event& event) {

@@ -39,6 +39,8 @@ class Term {
 
   void on_node(const k8s::Informer<k8s::Node>::Event& event);
   void on_pod(const k8s::Informer<k8s::Pod>::Event& event);
+  // Tells the engine that a Pod is gone, and its job that the rank's room went with it.
+  void lose_pod(const std::string& uid, const std::optional<PodRank>& rank);
   void on_queue(const k8s::Informer<TaskQueue>::Event& event);
   void on_job(const k8s::Informer<TrainingJob>::Event& event);
   // The configuration object was replaced in place.
@@ -66,8 +68,12 @@ class Term {
   EngineHost engine_;
   World world_;
   PodBook pods_;
-  // Pods that are counted as bound before the cache shows them so: uid -> key.
-  std::map<std::string, std::string> booked_;
+  // Pods that are counted as bound before the cache shows them so, by uid.
+  struct Booked {
+    std::string key;
+    std::optional<PodRank> rank;
+  };
+  std::map<std::string, Booked> booked_;
   k8s::TimerId settle_timer_ = k8s::TimerId::kNone;
   JobControl jobs_;
   PodControl plain_;

@@ -151,7 +151,7 @@ Trouble trouble_of(const JobFacts& v, const Gang& gang, bool missing_counts) {
     const auto rank = static_cast<std::int64_t>(i);
     const PodRef& pod = gang.ranks[i];
     if (pod == nullptr) {
-      if (missing_counts)
+      if (missing_counts || v.lost.contains(rank))
         out.failures.push_back({Cause::kDeleted,
                                 rank,
                                 0,

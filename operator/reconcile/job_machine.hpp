@@ -30,6 +30,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -67,6 +68,9 @@ struct JobFacts {
   bool start_overdue = false;  // the gang should have been bound by now
   // Every rank's room is still counted as this job's, so that the next attempt may have it.
   bool room_kept = false;
+  // Ranks of the current attempt whose Pods were there and are gone. Their room is not counted any
+  // more, so they may not simply be made again.
+  std::set<std::int64_t> lost;
   std::function<NodeState(const std::string& node)> node_state;
   std::int64_t hourly_micros = 0;  // of `decided`, else of the placement
   std::string currency;
