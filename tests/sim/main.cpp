@@ -46,6 +46,7 @@ std::string replay_line(const RunOptions& options) {
     line += " --die-at-write " + std::to_string(options.die_at_write) + " --die-point " +
             std::to_string(static_cast<int>(options.die_point));
   }
+  if (options.lag) line += " --lag";
   return line;
 }
 
