@@ -16,18 +16,49 @@
 
 namespace fermi {
 
+// What a leader watches. Made when it is elected, gone when it has lost.
+struct WatchedCaches {
+  WatchedCaches(k8s::Loop& loop, k8s::http::Transport& transport, const Options& options)
+      : nodes(loop, transport),
+        pods(loop, transport),
+        queues(loop, transport),
+        jobs(loop, transport),
+        config_maps(loop, transport,
+                    {.ns = options.ns, .field_selector = "metadata.name=" + options.config_map}) {}
+
+  void start() {
+    nodes.start();
+    pods.start();
+    queues.start();
+    jobs.start();
+    config_maps.start();
+  }
+  bool synced() const {
+    return nodes.synced() && pods.synced() && queues.synced() && jobs.synced() &&
+           config_maps.synced();
+  }
+
+  k8s::Informer<k8s::Node> nodes;
+  k8s::Informer<k8s::Pod> pods;
+  k8s::Informer<TaskQueue> queues;
+  k8s::Informer<TrainingJob> jobs;
+  k8s::Informer<ConfigMap> config_maps;
+};
+
 struct Operator::Impl {
   Impl(k8s::Loop& l, k8s::http::Transport& t, Options o);
   ~Impl() { *alive = false; }
 
   void start();
   void stop(std::function<void()> done);
+  void on_elected();
   void watch_caches();
   void maybe_take_over();
   void on_lost();
   void configure(const std::string& text);
   void end(std::function<void()> done);
   bool may_write() const;
+  bool ready() const;
   void take_gauges();
 
   k8s::Loop& loop;
@@ -36,56 +67,50 @@ struct Operator::Impl {
   CountingTransport transport;
   k8s::Client client;  // of the election; a term has one of its own, behind a gate
   Configuration config;
-  k8s::Informer<k8s::Node> nodes;
-  k8s::Informer<k8s::Pod> pods;
-  k8s::Informer<TaskQueue> queues;
-  k8s::Informer<TrainingJob> jobs;
-  k8s::Informer<ConfigMap> config_maps;
   sched::Engine idle;  // what a standby answers questions with
   std::optional<k8s::Elector> elector;
   bool elected = false;
   bool stopping = false;
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);
+  std::unique_ptr<WatchedCaches> caches;
   std::unique_ptr<Term> term;  // last: it uses all of the above
 };
 
 Operator::Impl::Impl(k8s::Loop& l, k8s::http::Transport& t, Options o)
-    : loop(l),
-      options(std::move(o)),
-      transport(t, metrics),
-      client(loop, transport),
-      nodes(loop, transport),
-      pods(loop, transport),
-      queues(loop, transport),
-      jobs(loop, transport),
-      config_maps(loop, transport,
-                  {.ns = options.ns, .field_selector = "metadata.name=" + options.config_map}) {
-  config = parse_configuration(options.config_text);
+    : loop(l), options(std::move(o)), transport(t, metrics), client(loop, transport) {}
+
+// The lists begin now, so that they hold everything that the leader before has written: a cache
+// that was filled earlier may lag behind it, and its successor would give the same room away again.
+void Operator::Impl::on_elected() {
+  elected = true;
+  configure(options.config_text);
+  caches = std::make_unique<WatchedCaches>(loop, transport, options);
   watch_caches();
+  caches->start();
 }
 
 void Operator::Impl::watch_caches() {
-  nodes.on_event([this](const auto& event) {
+  caches->nodes.on_event([this](const auto& event) {
     if (term) term->on_node(event);
   });
-  pods.on_event([this](const auto& event) {
+  caches->pods.on_event([this](const auto& event) {
     if (term) term->on_pod(event);
   });
-  queues.on_event([this](const auto& event) {
+  caches->queues.on_event([this](const auto& event) {
     if (term) term->on_queue(event);
   });
-  jobs.on_event([this](const auto& event) {
+  caches->jobs.on_event([this](const auto& event) {
     if (term) term->on_job(event);
   });
-  config_maps.on_event([this](const auto& event) {
+  caches->config_maps.on_event([this](const auto& event) {
     const bool ours = (event.after ? event.after : event.before)->meta.name == options.config_map;
     if (ours) configure(event.after ? event.after->text : options.config_text);
   });
-  nodes.on_synced([this] { maybe_take_over(); });
-  pods.on_synced([this] { maybe_take_over(); });
-  queues.on_synced([this] { maybe_take_over(); });
-  jobs.on_synced([this] { maybe_take_over(); });
-  config_maps.on_synced([this] { maybe_take_over(); });
+  caches->nodes.on_synced([this] { maybe_take_over(); });
+  caches->pods.on_synced([this] { maybe_take_over(); });
+  caches->queues.on_synced([this] { maybe_take_over(); });
+  caches->jobs.on_synced([this] { maybe_take_over(); });
+  caches->config_maps.on_synced([this] { maybe_take_over(); });
 }
 
 void Operator::Impl::configure(const std::string& text) {
@@ -96,17 +121,7 @@ void Operator::Impl::configure(const std::string& text) {
 }
 
 void Operator::Impl::start() {
-  for (const std::string& problem : config.problems)
-    k8s::log::warn("configuration", {{"problem", problem}});
-  nodes.start();
-  pods.start();
-  queues.start();
-  jobs.start();
-  config_maps.start();
-  if (!options.leader_elect) {
-    elected = true;
-    return;
-  }
+  if (!options.leader_elect) return on_elected();
   k8s::ElectionConfig election;
   election.ns = options.ns;
   election.name = options.lease_name;
@@ -115,10 +130,7 @@ void Operator::Impl::start() {
   election.renew_deadline = options.renew_deadline;
   election.retry_period = options.retry_period;
   k8s::Elector::Callbacks callbacks;
-  callbacks.on_elected = [this] {
-    elected = true;
-    maybe_take_over();
-  };
+  callbacks.on_elected = [this] { on_elected(); };
   callbacks.on_lost = [this] { on_lost(); };
   elector.emplace(loop, client, election, std::move(callbacks));
   elector->start();
@@ -128,20 +140,19 @@ bool Operator::Impl::may_write() const { return elector ? elector->may_write() :
 
 // Becomes leader in deed: holds the lease, and knows the world.
 void Operator::Impl::maybe_take_over() {
-  const bool synced =
-      nodes.synced() && pods.synced() && queues.synced() && jobs.synced() && config_maps.synced();
-  if (!elected || stopping || term || !synced) return;
+  if (!elected || stopping || term || !caches->synced()) return;
   ++metrics.leaderships;
   term = std::make_unique<Term>(
-      Term::Context{loop, transport, options, metrics, Caches{nodes, pods, queues, jobs}, config,
+      Term::Context{loop, transport, options, metrics,
+                    Caches{caches->nodes, caches->pods, caches->queues, caches->jobs}, config,
                     elector ? elector->epoch() : 1, [this] { return may_write(); }});
 }
 
 void Operator::Impl::on_lost() {
   elected = false;
-  if (!term) return;
   k8s::log::warn("lost the lease", {{"identity", options.identity}});
   term.reset();
+  caches.reset();
 }
 
 void Operator::Impl::stop(std::function<void()> done) {
@@ -161,26 +172,27 @@ void Operator::Impl::stop(std::function<void()> done) {
 void Operator::Impl::end(std::function<void()> done) {
   term.reset();
   elected = false;
-  nodes.stop();
-  pods.stop();
-  queues.stop();
-  jobs.stop();
-  config_maps.stop();
+  caches.reset();
   if (elector)
     elector->stop(std::move(done));
   else
     done();
 }
 
+// A leader that knows the world, or a standby that sees the lease it waits for.
+bool Operator::Impl::ready() const {
+  if (elected) return caches->synced();
+  return elector && elector->last_error().is_ok() && !elector->holder().empty();
+}
+
 void Operator::Impl::take_gauges() {
-  metrics.nodes = static_cast<std::int64_t>(nodes.size());
-  metrics.pods = static_cast<std::int64_t>(pods.size());
+  metrics.nodes = caches ? static_cast<std::int64_t>(caches->nodes.size()) : 0;
+  metrics.pods = caches ? static_cast<std::int64_t>(caches->pods.size()) : 0;
   metrics.tasks = 0;
   for (const auto& [name, queue] : metrics.queues) metrics.tasks += queue.pending + queue.running;
   metrics.work_pending = term ? static_cast<std::int64_t>(term->pending()) : 0;
   metrics.leading = term != nullptr;
-  metrics.ready =
-      nodes.synced() && pods.synced() && queues.synced() && jobs.synced() && config_maps.synced();
+  metrics.ready = ready();
 }
 
 Operator::Operator(k8s::Loop& loop, k8s::http::Transport& transport, Options options)

@@ -1,12 +1,13 @@
 // Operator: one whole Fermi controller and scheduler, on one loop and one transport.
 //
 // What it does, from start to stop:
-//   1. starts its caches (nodes, Pods, task queues, training jobs, the configuration) at once, so
-//      that a standby is warm;
-//   2. with `leader_elect`, asks for the lease; without, it leads from the moment it starts;
-//   3. as leader, once *every* cache is synced, rebuilds the engine from them (decisions that stand
-//      in statuses are kept), then plans, commits, reconciles and reports until the lease is lost;
-//   4. on loss of the lease it stops writing at once and becomes a standby again.
+//   1. with `leader_elect`, asks for the lease; without, it leads from the moment it starts;
+//   2. once elected, fills its caches (nodes, Pods, task queues, training jobs, the configuration).
+//      A standby has none: one that was filled before the election may lag behind what the leader
+//      before wrote, and lists that begin afterwards cannot;
+//   3. once *every* cache is synced, rebuilds the engine from them (decisions that stand in
+//      statuses are kept), then plans, commits, reconciles and reports until the lease is lost;
+//   4. on loss of the lease it stops writing at once, forgets its caches and is a standby again.
 //
 // It sends a mutating request only while it leads, asked anew before each one. It keeps nothing of
 // its own: whatever a successor needs stands in the API server.
@@ -81,7 +82,7 @@ class Operator {
   // watches, then calls `done` (once, from the loop).
   void stop(std::function<void()> done);
 
-  // Every cache is synced.
+  // A leader whose caches are all synced, or a standby that sees the lease it waits for.
   bool ready() const;
   // Holds the lease (or needs none) and has taken over.
   bool leading() const;

@@ -117,6 +117,7 @@ void JobControl::drop(const std::string& uid) {
   const auto at = uids_.find(r.key);
   if (at != uids_.end() && at->second == uid) uids_.erase(at);
   records_.erase(found);
+  world_.recount(uid);
 }
 
 void JobControl::on_job(const k8s::Informer<TrainingJob>::Event& event) {

@@ -68,6 +68,7 @@ class JobControl {
 
   // --- the engine's side (job_sync.cpp)
   void sync(Record& r, const TrainingJob& job, bool rebuilding);
+  void sync_phase(Record& r, const TrainingJob& job, bool rebuilding);
   void sync_waiting(Record& r, const TrainingJob& job, const sched::Task& task);
   void sync_placed(Record& r, const TrainingJob& job, const sched::Task& task, bool rebuilding);
   void sync_ended(Record& r);

@@ -32,7 +32,15 @@ std::shared_ptr<const TaskQueue> JobControl::queue_of(const TrainingJob& job) co
   return world_.caches.queues.get(job.spec.scheduling.queue);
 }
 
+// Not left to the event that shows the new status: a watch may be silent for minutes.
 void JobControl::sync(Record& r, const TrainingJob& job, bool rebuilding) {
+  const auto attempt_of = [&r] { return r.told && !r.ended ? r.told->first : -1; };
+  const std::int64_t before = attempt_of();
+  sync_phase(r, job, rebuilding);
+  if (before >= 0 && attempt_of() != before) world_.recount(r.uid);
+}
+
+void JobControl::sync_phase(Record& r, const TrainingJob& job, bool rebuilding) {
   if (is_terminal(job.status.phase)) return sync_ended(r);
   const bool waits = !holds_place(job);
   if (waits && (job.meta.deleting() || !job.problems.empty())) {
@@ -97,6 +105,7 @@ void JobControl::book_restart(Record& r, const TrainingJob& job, const TrainingJ
   r.told = {next.placement->attempt, next.placement->nodes};
   r.confirmed = false;
   r.restarting = true;
+  world_.recount(r.uid);
 }
 
 bool JobControl::keeps(const PodRank& rank) const {

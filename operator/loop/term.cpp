@@ -45,6 +45,7 @@ Term::Term(Context context)
              events_,
              context_.epoch,
              [this](const k8s::Pod& bound) { book(bound); },
+             [this](const std::string& uid) { recount(uid); },
              {}},
       pods_(context_.caches.pods),
       jobs_(world_, pods_),
@@ -175,13 +176,12 @@ void Term::lose_pod(const std::string& uid, const std::optional<PodRank>& rank) 
   if (rank) jobs_.on_rank_gone(*rank);
 }
 
-void Term::on_job(const k8s::Informer<TrainingJob>::Event& event) {
-  jobs_.on_job(event);
-  // Its failed Pods may have held their room until now.
-  const std::string& uid = (event.after ? event.after : event.before)->meta.uid;
-  for (const auto& pod : pods_.controlled_by(uid))
+void Term::recount(const std::string& job_uid) {
+  for (const auto& pod : pods_.controlled_by(job_uid))
     if (pod->finished()) take_pod(*pod);
 }
+
+void Term::on_job(const k8s::Informer<TrainingJob>::Event& event) { jobs_.on_job(event); }
 
 void Term::on_queue(const k8s::Informer<TaskQueue>::Event& event) { queues_.on_queue(event); }
 

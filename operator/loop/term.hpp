@@ -55,6 +55,8 @@ class Term {
  private:
   void rebuild();
   void take_pod(const k8s::Pod& pod);
+  // Tells the engine anew of a job's finished Pods: what they hold depends on its attempt.
+  void recount(const std::string& job_uid);
   bool counts(const k8s::Pod& pod) const;
   void book(const k8s::Pod& bound);
   void arm_settle();

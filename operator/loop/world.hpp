@@ -41,6 +41,8 @@ struct World {
   // Counts a Pod that was, or may have been, bound before the cache shows it. What it held as a
   // reservation it then holds by itself, so that the task may be forgotten.
   std::function<void(const k8s::Pod& bound)> book;
+  // A job's attempt has begun or ended: its failed Pods may hold their room no longer.
+  std::function<void(const std::string& uid)> recount;
   // The task as the engine was told of it, or null.
   std::function<const sched::Task*(const std::string& uid)> task;
 

@@ -24,7 +24,7 @@ struct Arguments {
   std::uint64_t seed = 1;
   std::uint64_t seeds = 1;
   double seconds = 0;  // 0: no limit in time
-  bool crash_sweep = false, verbose = false, no_faults = false, twice = false, lag = false;
+  bool crash_sweep = false, verbose = false, no_faults = false, twice = false;
   std::uint64_t die_at_write = 0;
   int die_point = 0;
 };
@@ -46,7 +46,6 @@ std::string replay_line(const RunOptions& options) {
     line += " --die-at-write " + std::to_string(options.die_at_write) + " --die-point " +
             std::to_string(static_cast<int>(options.die_point));
   }
-  if (options.lag) line += " --lag";
   return line;
 }
 
@@ -94,7 +93,6 @@ int seeds(const Arguments& arguments) {
     options.seed = arguments.seed + i;
     options.verbose = arguments.verbose;
     options.faults = !arguments.no_faults;
-    options.lag = arguments.lag;
     options.die_at_write = arguments.die_at_write;
     options.die_point = static_cast<WritePoint>(arguments.die_point);
     RunResult result = run_simulation(options);
@@ -124,7 +122,6 @@ int main(int argc, char** argv) {
   app.add_flag("--crash-sweep", arguments.crash_sweep,
                "die at every write of the run without faults");
   app.add_flag("--no-faults", arguments.no_faults, "only the time that things take");
-  app.add_flag("--lag", arguments.lag, "also let one kind's watches fall behind all others");
   app.add_flag("--twice", arguments.twice, "run each seed twice and compare");
   app.add_flag("--verbose", arguments.verbose, "print every write");
   app.add_option("--die-at-write", arguments.die_at_write, "die at this write");

@@ -2,6 +2,7 @@
 // change.
 #include <gtest/gtest.h>
 
+#include "scheduler/engine.hpp"
 #include "tests/sim/invariants.hpp"
 #include "tests/sim/kubelet.hpp"
 #include "tests/sim/operator_host.hpp"
@@ -24,19 +25,22 @@ class OperatorSimulation : public ::testing::Test {
     loop.run_for(seconds(5));
   }
 
-  void submit(const std::string& name, const std::string& run_seconds) {
-    const Json made = {{"apiVersion", "fermi-cluster.com/v1alpha1"},
-                       {"kind", "TrainingJob"},
-                       {"metadata", {{"name", name}, {"namespace", "work"}}},
-                       {"spec",
-                        {{"framework", "Command"},
-                         {"image", "sim"},
-                         {"command", {"run"}},
-                         {"nodes", 1},
-                         {"gpusPerNode", 8},
-                         {"podTemplate",
-                          {{"metadata", {{"annotations", {{"sim/run-seconds", run_seconds}}}}},
-                           {"spec", {{"terminationGracePeriodSeconds", 10}}}}}}}};
+  void submit(const std::string& name, const std::string& run_seconds,
+              const std::string& exit_code = "0") {
+    const Json made = {
+        {"apiVersion", "fermi-cluster.com/v1alpha1"},
+        {"kind", "TrainingJob"},
+        {"metadata", {{"name", name}, {"namespace", "work"}}},
+        {"spec",
+         {{"framework", "Command"},
+          {"image", "sim"},
+          {"command", {"run"}},
+          {"nodes", 1},
+          {"gpusPerNode", 8},
+          {"podTemplate",
+           {{"metadata",
+             {{"annotations", {{"sim/run-seconds", run_seconds}, {"sim/exit", exit_code}}}}},
+            {"spec", {{"terminationGracePeriodSeconds", 10}}}}}}}};
     ASSERT_TRUE(server.call("user", "POST", kJobs, made).ok());
   }
   std::string phase(const std::string& name) {
@@ -81,6 +85,50 @@ TEST_F(OperatorSimulation, A_gang_that_restarts_in_place_never_shares_its_room) 
   loop.run_for(minutes(1));
   EXPECT_EQ(invariants.violation().value_or(""), "");
   EXPECT_TRUE(phase("first") == "Running" || phase("second") == "Completed");
+}
+
+// A failed Pod holds its room until its gang's attempt is over; that was looked at again only when
+// the watch of jobs brought the end, which the operator itself had written.
+TEST_F(OperatorSimulation, A_job_that_failed_gives_its_room_back_though_its_watch_is_silent) {
+  submit("first", "20", "1");
+  ASSERT_TRUE(loop.run_until([&] { return phase("first") == "Running"; }, minutes(1)));
+  faults.lagging = "/trainingjobs";
+  ASSERT_TRUE(loop.run_until([&] { return phase("first") == "Failed"; }, minutes(1)));
+  loop.run_for(seconds(2));
+  const std::string node = truth.nodes().begin()->first;
+  ASSERT_TRUE(host.get()->engine().used(node));
+  EXPECT_EQ(host.get()->engine().used(node)->extended_amount("nvidia.com/gpu"), 0);
+}
+
+// The leader and a standby, whose watches of Pods have just fallen silent.
+class TwoReplicas : public OperatorSimulation {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(world.set_up()) << world.error();
+    leader.boot();
+    ASSERT_TRUE(loop.run_until([&] { return leader.leading(); }, minutes(1)));
+    standby.boot();
+    loop.run_for(seconds(10));
+    faults.lagging = "/pods";
+  }
+
+  OperatorHost leader{server, faults, {.name = "one"}, 6};
+  OperatorHost standby{server, faults, {.name = "two"}, 7};
+};
+
+// Its cache of Pods had been filled long before the election, and lagged behind the Binding of the
+// leader before: it gave the same room away again.
+TEST_F(TwoReplicas, A_standby_reads_the_world_afresh_when_it_is_elected) {
+  submit("first", "forever");
+  ASSERT_TRUE(loop.run_until([&] { return invariants.bindings() == 1; }, minutes(1)));
+  leader.crash();
+  server.call("foreign", "DELETE", std::string(kJobs) + "/first?propagationPolicy=Orphan");
+  submit("second", "5");
+  loop.run_for(minutes(1));
+  EXPECT_EQ(invariants.violation().value_or(""), "");
+  faults.lagging.clear();
+  ASSERT_TRUE(loop.run_until([&] { return phase("second") == "Pending"; }, minutes(2)));
+  EXPECT_EQ(invariants.violation().value_or(""), "");
 }
 
 }  // namespace

@@ -127,7 +127,7 @@ void Run::mishaps() {
   if (chance(faults_.compact)) server_.compact();
   static const char* const kLaggards[] = {"/pods", "/trainingjobs", "/nodes"};
   if (!faults_.lagging.empty() && chance(60)) faults_.lagging.clear();
-  if (chance(faults_.lag) && options_.lag) faults_.lagging = kLaggards[random_.below(3)];
+  if (chance(faults_.lag)) faults_.lagging = kLaggards[random_.below(3)];
   if (options_.faults && chance(100)) world_.interfere();
 }
 

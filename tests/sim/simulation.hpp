@@ -20,7 +20,6 @@ namespace fermi::sim {
 struct RunOptions {
   std::uint64_t seed = 1;
   bool faults = true;  // false: a reference run, without faults and interference
-  bool lag = false;  // one kind's watches may fall behind all others for a while
   bool verbose = false;
   std::uint64_t die_at_write = 0;  // see OperatorHost
   WritePoint die_point = WritePoint::kBeforeSend;
