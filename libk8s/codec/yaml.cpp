@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
@@ -82,10 +84,10 @@ json resolved(const std::string& text) {
   return text;
 }
 
-// Carries a document over, with a budget against aliases that multiply.
+// Carries a document over. What it comes to is known to be bounded (Reading, below).
 class Converter {
  public:
-  explicit Converter(YamlLimits limits) : limits_(limits), left_(limits.expanded_bytes) {}
+  explicit Converter(int most_levels) : most_levels_(most_levels) {}
 
   json convert(const YAML::Node& node, int depth) {
     if (failed_ || !allowed(node, depth)) return nullptr;
@@ -107,14 +109,8 @@ class Converter {
 
  private:
   bool allowed(const YAML::Node& node, int depth) {
-    if (depth > limits_.depth)
-      return fail(node, "nested deeper than " + std::to_string(limits_.depth) + " levels");
-    const std::size_t cost = 32 + (node.IsScalar() ? node.Scalar().size() : 0);
-    if (cost > left_)
-      return fail(node,
-                  "expands to more than " + std::to_string(limits_.expanded_bytes) + " bytes");
-    left_ -= cost;
-    return true;
+    if (depth <= most_levels_) return true;
+    return fail(node, "nested deeper than " + std::to_string(most_levels_) + " levels");
   }
 
   bool fail(const YAML::Node& node, const std::string& why) {
@@ -145,62 +141,146 @@ class Converter {
       const std::string& key = entry.first.Scalar();
       json value = convert(entry.second, depth + 1);
       if (key == "<<" && entry.first.Tag() == "?") {
-        merge(merged, value);
+        merge(merged, std::move(value));
       } else if (!out.emplace(key, std::move(value)).second) {
         fail(entry.first, "the key \"" + key.substr(0, 80) + "\" is there twice");
       }
     }
-    merge(out, merged);
+    merge(out, std::move(merged));
     return out;
   }
 
   // Adds what is not there yet; a list of mappings is merged in turn.
-  static void merge(json& into, const json& from) {
-    if (from.is_object()) into.insert(from.begin(), from.end());
+  static void merge(json& into, json from) {
+    if (from.is_object()) add_absent(into, std::move(from));
     if (!from.is_array()) return;
-    for (const auto& part : from) {
-      if (part.is_object()) into.insert(part.begin(), part.end());
+    for (auto& part : from) {
+      if (part.is_object()) add_absent(into, std::move(part));
     }
   }
 
-  YamlLimits limits_;
-  std::size_t left_;
+  // Moves the smaller side: mappings that are merged level by level cost no more than their size.
+  static void add_absent(json& into, json from) {
+    auto& kept = into.get_ref<json::object_t&>();
+    auto& added = from.get_ref<json::object_t&>();
+    if (kept.size() >= added.size()) return kept.merge(added);
+    for (auto& [key, value] : kept) added[key] = std::move(value);
+    kept.swap(added);
+  }
+
+  int most_levels_;
   std::optional<Status> failed_;
 };
 
-// Hears of documents and of nothing else.
-class DocumentCounter : public YAML::EventHandler {
- public:
-  std::size_t count = 0;
-  void OnDocumentStart(const YAML::Mark&) override { ++count; }
-  void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                const std::string&) override {}
-  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                       YAML::EmitterStyle::value) override {}
-  void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                  YAML::EmitterStyle::value) override {}
-  void OnMapEnd() override {}
+// How much stands below a node, as if every alias were written out.
+struct Extent {
+  std::size_t values = 0, scalar_bytes = 0;
+
+  // Counts stop far above every limit, instead of running over.
+  static std::size_t sum(std::size_t a, std::size_t b) {
+    return std::min(a + b, std::numeric_limits<std::size_t>::max() / 4);
+  }
+  void add(const Extent& other) {
+    values = sum(values, other.values);
+    scalar_bytes = sum(scalar_bytes, other.scalar_bytes);
+  }
 };
 
-// Before some tokens that no document can begin with, such as a lone ",", yaml-cpp's parser stands
-// still and gives empty documents for ever. A text cannot hold more documents than it has
-// separators, so more than that is such a text.
-bool has_endless_documents(const std::string& text) {
-  std::size_t most = 1;
-  for (const char* separator : {"---", "..."}) {
-    for (auto at = text.find(separator); at != text.npos; at = text.find(separator, at + 3)) ++most;
+// Goes over a text without building anything, and finds what would make it unbounded:
+// - aliases that multiply: the extent of each anchor is known when an alias names it;
+// - documents without end. Before some tokens that no document can begin with, such as a lone ",",
+//   yaml-cpp's parser stands still and gives empty documents for ever. A text cannot hold more
+//   documents than it has separators, so more than that is such a text.
+class Reading : public YAML::EventHandler {
+ public:
+  Reading(const std::string& text, const YamlLimits& limits)
+      : most_{std::min(Extent::sum(limits.values, text.size()), limits.most_values),
+              Extent::sum(limits.scalar_bytes, text.size() * 2)},
+        most_documents_(separators(text) + 1) {}
+
+  // Throws what the parser throws, and YAML::Exception when a bound is broken.
+  void run(const std::string& text) {
+    std::istringstream in(text);
+    YAML::Parser parser(in);
+    while (parser.HandleNextDocument(*this)) {
+    }
   }
-  std::istringstream in(text);
-  YAML::Parser parser(in);
-  DocumentCounter counter;
-  while (counter.count <= most && parser.HandleNextDocument(counter)) {
+
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (++documents_ > most_documents_)
+      throw YAML::Exception(mark, "there is something that no document can begin with");
+    anchors_.clear();
+    open_.clear();
   }
-  return counter.count > most;
-}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { leaf(mark, anchor, 0); }
+  void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                const std::string& value) override {
+    leaf(mark, anchor, value.size());
+  }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    const auto named = anchors_.find(anchor);
+    if (named == anchors_.end()) throw YAML::Exception(mark, "an alias of what it stands in");
+    count(mark, named->second);
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    begin(mark, anchor);
+  }
+  void OnSequenceEnd() override { end(); }
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    begin(mark, anchor);
+  }
+  void OnMapEnd() override { end(); }
+
+ private:
+  // An anchored collection whose end has not come, and what was counted before it.
+  struct Open {
+    YAML::anchor_t anchor;
+    Extent before;
+  };
+
+  static std::size_t separators(const std::string& text) {
+    std::size_t count = 0;
+    for (const char* separator : {"---", "..."}) {
+      for (auto at = text.find(separator); at != text.npos; at = text.find(separator, at + 3))
+        ++count;
+    }
+    return count;
+  }
+
+  void count(const YAML::Mark& mark, const Extent& extent) {
+    total_.add(extent);
+    if (total_.values > most_.values) refuse(mark, most_.values, " values");
+    if (total_.scalar_bytes > most_.scalar_bytes) refuse(mark, most_.scalar_bytes, " bytes");
+  }
+  [[noreturn]] static void refuse(const YAML::Mark& mark, std::size_t most, const char* of_what) {
+    throw YAML::Exception(mark, "with its aliases written out it comes to more than " +
+                                    std::to_string(most) + of_what);
+  }
+  void leaf(const YAML::Mark& mark, YAML::anchor_t anchor, std::size_t bytes) {
+    const Extent extent{1, bytes};
+    if (anchor != YAML::NullAnchor) anchors_[anchor] = extent;
+    count(mark, extent);
+  }
+  void begin(const YAML::Mark& mark, YAML::anchor_t anchor) {
+    open_.push_back({anchor, total_});
+    count(mark, {1, 0});
+  }
+  void end() {
+    const Open ended = open_.back();
+    open_.pop_back();
+    if (ended.anchor == YAML::NullAnchor) return;
+    anchors_[ended.anchor] = {total_.values - ended.before.values,
+                              total_.scalar_bytes - ended.before.scalar_bytes};
+  }
+
+  Extent most_, total_;
+  std::size_t most_documents_, documents_ = 0;
+  std::map<YAML::anchor_t, Extent> anchors_;  // of this document
+  std::vector<Open> open_;
+};
 
 }  // namespace
 
@@ -210,11 +290,9 @@ Result<std::vector<json>> parse_yaml_documents(std::string_view text, YamlLimits
                                         std::to_string(limits.bytes) + " are read");
   std::vector<json> documents;
   try {
-    Converter converter(limits);
+    Converter converter(limits.depth);
     const std::string copy(text);
-    if (has_endless_documents(copy)) {
-      return Status(Code::kMalformed, "YAML: there is something that no document can begin with");
-    }
+    Reading(copy, limits).run(copy);
     for (const auto& node : YAML::LoadAll(copy)) {
       json document = converter.convert(node, 1);
       if (converter.failed()) return *converter.failed();

@@ -22,7 +22,8 @@ struct ParsedBody {
 
 // Reads one JSON value. Errors: kInvalid with HTTP 400 (syntax, depth, bad UTF-8).
 Result<ParsedBody> parse_json(std::string_view text);
-// Reads one YAML document (1.2 core scalars, anchors refused beyond a bound). Errors as above.
+// Reads one YAML document, as codec/yaml.hpp does: aliases that multiply are refused. Errors as
+// above.
 Result<ParsedBody> parse_yaml(std::string_view text);
 
 // What a decode found beside errors.

@@ -118,8 +118,11 @@ Result<ParsedBody> parse_yaml(std::string_view text) {
       at != std::string_view::npos && text[at] == '{') {
     if (Result<ParsedBody> json = parse_json(text)) return json;
   }
+  // Reading YAML costs some microseconds a value, and everybody else waits: no object of a size
+  // that can be stored has this many.
   YamlLimits limits;
   limits.depth = kMaxDepth;
+  limits.most_values = 100'000;
   Result<Json> value = k8s::parse_yaml(text, limits);
   if (!value) return bad_request("the body is not valid YAML: " + value.status().message());
   ParsedBody body;

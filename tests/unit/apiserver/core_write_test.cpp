@@ -246,6 +246,29 @@ TEST(Bodies, That_are_too_large_too_deep_or_no_object_are_refused) {
   EXPECT_EQ(bench.send("POST", kMaps, R"({"kind": "Pod", "apiVersion": "v1"})").status, 400);
 }
 
+TEST(Bodies, In_YAML_whose_aliases_multiply_are_refused_with_one_sentence) {
+  Bench bench;
+  std::string bomb = "apiVersion: v1\nkind: ConfigMap\na0: &a0 [x,x,x,x,x,x,x,x,x]\n";
+  for (int i = 1; i < 9; ++i) {
+    const std::string before = "*a" + std::to_string(i - 1);
+    bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + before;
+    for (int k = 1; k < 9; ++k) bomb += "," + before;
+    bomb += "]\n";
+  }
+  ASSERT_LT(bomb.size(), 600U);
+  const auto refused = {
+      bench.send("PATCH", std::string(kMaps) + "/a?fieldManager=m", bomb,
+                 "application/apply-patch+yaml"),
+      bench.send("POST", kMaps, bomb, "application/yaml"),
+  };
+  for (const Answer& answer : refused) {
+    EXPECT_EQ(answer.status, 400);
+    EXPECT_NE(answer.message().find("with its aliases written out it comes to more than"),
+              std::string::npos)
+        << answer.message();
+  }
+}
+
 TEST(Status, Is_written_only_through_its_subresource_and_spec_only_beside_it) {
   Bench bench;
   bench.post(kCrds, widget_crd());

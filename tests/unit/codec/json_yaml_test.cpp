@@ -90,16 +90,61 @@ TEST(Yaml, Several_documents_come_in_order_and_empty_ones_are_left_out) {
   EXPECT_TRUE(parse_yaml("")->is_null());
 }
 
-TEST(Yaml, Aliases_that_multiply_are_stopped) {
+TEST(Yaml, Own_keys_win_over_merged_ones_whichever_are_more) {
+  EXPECT_EQ(yaml("b: &b {x: 1, y: 2, z: 3}\nm: {<<: *b, y: 9}\n")["m"],
+            json::parse(R"({"x":1,"y":9,"z":3})"));
+  EXPECT_EQ(yaml("b: &b {y: 2}\nm: {<<: *b, x: 1, y: 9, z: 3}\n")["m"],
+            json::parse(R"({"x":1,"y":9,"z":3})"));
+  EXPECT_EQ(yaml("a: &a {x: 1}\nb: &b {x: 2, y: 2}\nm: {<<: [*a, *b]}\n")["m"],
+            json::parse(R"({"x":1,"y":2})"));
+}
+
+// `levels` lists of ten aliases of the list before.
+std::string alias_bomb(int levels) {
   std::string bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n";
-  for (int i = 1; i < 12; ++i) {
+  for (int i = 1; i < levels; ++i) {
     const std::string before = "*a" + std::to_string(i - 1);
     bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [";
     for (int k = 0; k < 10; ++k) bomb += (k > 0 ? "," : "") + before;
     bomb += "]\n";
   }
-  // A small budget, so that the test is quick; the rule is the same for the usual one.
-  EXPECT_EQ(parse_yaml(bomb, {.expanded_bytes = 1 << 18}).status().code(), Code::kMalformed);
+  return bomb;
+}
+
+TEST(Yaml, A_small_text_whose_aliases_multiply_is_refused_before_anything_is_built) {
+  EXPECT_TRUE(parse_yaml(alias_bomb(3)).is_ok());
+  for (const int levels : {5, 6, 9, 60}) {
+    const Status refused = parse_yaml(alias_bomb(levels)).status();
+    EXPECT_EQ(refused.code(), Code::kMalformed) << levels;
+    EXPECT_NE(refused.message().find("with its aliases written out it comes to more than"),
+              std::string::npos)
+        << refused.message();
+  }
+  // A bound that does not grow with the text.
+  std::string items;
+  for (int i = 0; i < 300; ++i) items += "a,";
+  const std::string many = "[" + items + "]";
+  EXPECT_TRUE(parse_yaml(many, {.most_values = 301}).is_ok());
+  EXPECT_EQ(parse_yaml(many, {.most_values = 300}).status().code(), Code::kMalformed);
+  // The same with few values and much text.
+  std::string wide = "a: &a \"" + std::string(10'000, 'x') + "\"\nb: [";
+  for (int i = 0; i < 1000; ++i) wide += "*a, ";
+  EXPECT_EQ(parse_yaml(wide + "]").status().code(), Code::kMalformed);
+}
+
+TEST(Yaml, An_alias_of_what_it_stands_in_is_refused) {
+  for (const char* text : {"&a [*a]", "a: &a {b: [*a]}", "&a {<<: *a}"})
+    EXPECT_EQ(parse_yaml(text).status().code(), Code::kMalformed) << text;
+}
+
+TEST(Yaml, A_large_text_is_read_with_and_without_aliases) {
+  std::string text = "base: &base {cpu: 1, memory: 2Gi}\nitems:\n";
+  for (int i = 0; i < 4'000; ++i) text += "- {name: n" + std::to_string(i) + ", size: 12}\n";
+  for (int i = 0; i < 500; ++i) text += "- {resources: *base}\n";
+  const auto parsed = parse_yaml(text);
+  ASSERT_TRUE(parsed.is_ok()) << parsed.status().message();
+  EXPECT_EQ((*parsed)["items"].size(), 4'500u);
+  EXPECT_EQ((*parsed)["items"].back()["resources"]["memory"], "2Gi");
 }
 
 TEST(Yaml, Deep_nesting_and_bad_text_are_refused) {
