@@ -7,7 +7,10 @@
 // there.
 //
 // Limits: size and time of a request, time of each write to a slow client, number of connections.
-// What breaks them is answered with a Status object, or cut.
+// What breaks them is answered with a Status object, or cut. A connection on which nothing is asked
+// for is closed after `idle_timeout`, also when a stream went before. An exception from the
+// ApiServer or from a stream is logged and closes its connection; nothing that comes from outside
+// ends the thread.
 //
 // Files, all mode 0600 in `data_dir` (made with mode 0700): ca.crt, server.crt, server.key (made at
 // the first start and again before they expire), admin.token.
@@ -38,9 +41,10 @@ struct HttpsOptions {
   // More callers, one a line: "token,user,group,group"; read once. "" for none.
   std::string token_file;
   std::size_t connections = 1000;
-  std::chrono::seconds idle_timeout{180};    // between requests on one connection
-  std::chrono::seconds request_timeout{60};  // for one request to arrive whole
-  std::chrono::seconds write_timeout{30};    // for a client to take what it is sent
+  std::chrono::seconds idle_timeout{180};        // between requests on one connection
+  std::chrono::seconds request_timeout{60};      // for one request to arrive whole
+  std::chrono::seconds write_timeout{30};        // for a client to take what it is sent
+  std::chrono::milliseconds stop_timeout{1500};  // for clients to take the ends of their streams
   std::chrono::milliseconds tick_period{200};
 };
 
@@ -65,8 +69,8 @@ class HttpsServer {
   // Runs `fn` on the server's thread.
   virtual void post(std::function<void()> fn) = 0;
 
-  // Stops listening, ends streams cleanly, closes connections, joins the thread. Within two
-  // seconds, whatever the clients do. May be called twice.
+  // Stops listening, ends streams cleanly, closes connections, joins the thread. Within
+  // `stop_timeout` or little more, whatever the clients do. May be called twice.
   virtual void stop() = 0;
 };
 

@@ -262,8 +262,12 @@ std::optional<WallTime> Server::tick_watches() {
   for (const auto& weak : watches) {
     const auto watch = weak.lock();
     if (watch == nullptr) continue;
-    const std::optional<WallTime> due = watch->tick(now);
-    if (due && (!next || *due < *next)) next = due;
+    try {
+      const std::optional<WallTime> due = watch->tick(now);
+      if (due && (!next || *due < *next)) next = due;
+    } catch (const std::exception& failure) {
+      log::error("a watch failed", {{"why", failure.what()}});
+    }
   }
   return next;
 }

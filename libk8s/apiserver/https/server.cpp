@@ -27,8 +27,6 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-constexpr std::chrono::milliseconds kStopTimeout{1500};
-
 struct Known {
   std::string token;
   Caller caller;
@@ -65,6 +63,16 @@ Result<std::vector<Known>> read_token_file(const std::string& path) {
   return known;
 }
 
+// Runs `fn`; what it throws ends nothing but itself.
+template <class Fn>
+void attempt(const char* what, const Fn& fn) {
+  try {
+    fn();
+  } catch (const std::exception& failure) {
+    log::error("the API server goes on after a failure", {{"of", what}, {"why", failure.what()}});
+  }
+}
+
 // Picks HTTP/1.1 where the client offers a choice.
 int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
                     const unsigned char* in, unsigned in_size, void*) {
@@ -94,7 +102,9 @@ class Server final : public HttpsServer, public SessionHost {
   Status write_kubeconfig(const std::string& path, const std::string& name) const override {
     return write_private_file(path, kubeconfig_text({name, url(), ca_pem(), admin_token()}));
   }
-  void post(std::function<void()> fn) override { asio::post(io_, std::move(fn)); }
+  void post(std::function<void()> fn) override {
+    asio::post(io_, [fn = std::move(fn)] { attempt("posted work", fn); });
+  }
   void stop() override;
 
   ApiServer& api() override { return api_; }
@@ -107,9 +117,11 @@ class Server final : public HttpsServer, public SessionHost {
   Status listen();
   void set_up_tls();
   void accept();
+  void accept_later();
   void accepted(tcp::socket socket);
   void tick();
   void arrange_tick();
+  void serve();
   void shut_down();
   void await_sessions(std::chrono::steady_clock::time_point deadline);
 
@@ -120,6 +132,7 @@ class Server final : public HttpsServer, public SessionHost {
   asio::io_context io_{1};
   asio::ssl::context tls_{asio::ssl::context::tls_server};
   tcp::acceptor acceptor_{io_};
+  asio::steady_timer accept_timer_{io_};
   asio::steady_timer tick_timer_{io_};
   asio::steady_timer stop_timer_{io_};
   std::vector<std::weak_ptr<Session>> sessions_;
@@ -185,21 +198,30 @@ Status Server::open() {
   if (Status status = listen(); !status.is_ok()) return status;
   accept();
   arrange_tick();
-  thread_ = std::thread([this] {
-    try {
-      io_.run();
-    } catch (const std::exception& failure) {
-      log::error("the API server's thread has ended", {{"why", failure.what()}});
-    }
-  });
+  thread_ = std::thread([this] { serve(); });
   return Status::ok();
+}
+
+// Sessions, ticks and posted work keep what they throw to themselves. Should something get here all
+// the same, the thread goes on with the next event: only `stop` ends it.
+void Server::serve() {
+  while (!io_.stopped()) attempt("an event", [this] { io_.run(); });
 }
 
 void Server::accept() {
   acceptor_.async_accept([this](error_code error, tcp::socket socket) {
     if (stopping_ || error == asio::error::operation_aborted) return;
-    if (!error) accepted(std::move(socket));
+    if (error) return accept_later();
+    attempt("a connection", [&] { accepted(std::move(socket)); });
     accept();
+  });
+}
+
+// With no file left to open, say, asking again at once would bring the same answer for ever.
+void Server::accept_later() {
+  accept_timer_.expires_after(std::chrono::milliseconds(100));
+  accept_timer_.async_wait([this](error_code error) {
+    if (!error && !stopping_) accept();
   });
 }
 
@@ -242,7 +264,9 @@ void Server::arrange_tick() {
   });
 }
 
-void Server::tick() { (void)api_.tick(); }
+void Server::tick() {
+  attempt("background work", [this] { (void)api_.tick(); });
+}
 
 void Server::stop() {
   if (!thread_.joinable()) return;
@@ -255,11 +279,12 @@ void Server::shut_down() {
   stopping_ = true;
   error_code ignored;
   acceptor_.close(ignored);
+  accept_timer_.cancel();
   tick_timer_.cancel();
   for (const auto& weak : sessions_) {
     if (const auto session = weak.lock()) session->stop();
   }
-  await_sessions(std::chrono::steady_clock::now() + kStopTimeout);
+  await_sessions(std::chrono::steady_clock::now() + options_.stop_timeout);
 }
 
 // A client that does not read its last bytes does not hold the server up for ever.

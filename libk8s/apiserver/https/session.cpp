@@ -2,16 +2,19 @@
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
+#include <exception>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 
 #include "libk8s/apiserver/core/call.hpp"
 #include "libk8s/apiserver/wire/error.hpp"
+#include "libk8s/base/log.hpp"
 
 namespace k8s::apiserver {
 namespace {
@@ -62,27 +65,44 @@ std::string chunk(const std::string& data) {
 }
 
 class TlsSession final : public Session, public std::enable_shared_from_this<TlsSession> {
+  // What every callback goes through: keeps the session alive, and ends it, and nothing else, when
+  // something is thrown. Nothing should be; but one connection must not stop the server.
+  template <class Handler>
+  auto guarded(Handler handler) {
+    return [self = shared_from_this(), handler = std::move(handler)](auto... arguments) mutable {
+      try {
+        handler(arguments...);
+      } catch (const std::exception& failure) {
+        log::error("a connection was closed: its handling failed", {{"why", failure.what()}});
+        self->cut();
+      }
+    };
+  }
+
  public:
   TlsSession(asio::ip::tcp::socket socket, asio::ssl::context& tls, SessionHost& host)
-      : stream_(beast::tcp_stream(std::move(socket)), tls), host_(host) {}
+      : stream_(beast::tcp_stream(std::move(socket)), tls),
+        idle_timer_(stream_.get_executor()),
+        host_(host) {}
 
   void start() {
     lowest().expires_after(kHandshakeTimeout);
     reading_ = true;
-    stream_.async_handshake(asio::ssl::stream_base::server,
-                            [self = shared_from_this()](error_code error) {
-                              self->reading_ = false;
-                              if (!error) self->read_request();
-                            });
+    stream_.async_handshake(asio::ssl::stream_base::server, guarded([this](error_code error) {
+                              reading_ = false;
+                              if (!error) read_request();
+                            }));
   }
 
   void stop() override {
-    stopping_ = true;
-    if (body_) {
-      pump();  // ends the stream
-    } else if (!writing_) {
-      close();
-    }
+    guarded([this] {
+      stopping_ = true;
+      if (body_) {
+        pump();  // ends the stream
+      } else if (!writing_) {
+        close();
+      }
+    })();
   }
 
  private:
@@ -96,10 +116,10 @@ class TlsSession final : public Session, public std::enable_shared_from_this<Tls
     lowest().expires_after(host_.options().idle_timeout);
     reading_ = true;
     beast::http::async_read_header(stream_, buffer_, *parser_,
-                                   [self = shared_from_this()](error_code error, std::size_t) {
-                                     self->reading_ = false;
-                                     self->on_header(error);
-                                   });
+                                   guarded([this](error_code error, std::size_t) {
+                                     reading_ = false;
+                                     on_header(error);
+                                   }));
   }
 
   void on_header(error_code error) {
@@ -121,14 +141,14 @@ class TlsSession final : public Session, public std::enable_shared_from_this<Tls
     lowest().expires_after(host_.options().request_timeout);
     reading_ = true;
     beast::http::async_read(stream_, buffer_, *parser_,
-                            [self = shared_from_this()](error_code error, std::size_t) {
-                              self->reading_ = false;
+                            guarded([this](error_code error, std::size_t) {
+                              reading_ = false;
                               if (error == beast::http::error::body_limit) {
-                                return self->refuse(too_large(kMaxBodyBytes));
+                                return refuse(too_large(kMaxBodyBytes));
                               }
-                              if (error) return self->on_read_error(error);
-                              self->answer();
-                            });
+                              if (error) return on_read_error(error);
+                              answer();
+                            }));
   }
 
   // A client that closes, stalls or talks garbage. Only the last gets a word back.
@@ -201,7 +221,7 @@ class TlsSession final : public Session, public std::enable_shared_from_this<Tls
     body_->on_ready([weak = weak_from_this(), executor = lowest().get_executor()] {
       // May come from inside another request, or from another thread.
       asio::post(executor, [weak] {
-        if (const auto self = weak.lock()) self->pump();
+        if (const auto self = weak.lock()) self->guarded([self] { self->pump(); })();
       });
     });
     watch_for_end();
@@ -226,23 +246,25 @@ class TlsSession final : public Session, public std::enable_shared_from_this<Tls
 
   void end_of_stream() {
     if (!keep_alive_ || stopping_) return close();
-    // The open read becomes the read of the next request.
-    if (!reading_ahead_) read_request();
+    if (!reading_ahead_) return read_request();
+    // The open read becomes the read of the next request. It has no deadline of its own.
+    idle_timer_.expires_after(host_.options().idle_timeout);
+    idle_timer_.async_wait(guarded([this](error_code error) {
+      if (!error && reading_ahead_ && !writing_) close();
+    }));
   }
 
   void watch_for_end() {
     reading_ahead_ = true;
     lowest().expires_never();
     stream_.async_read_some(buffer_.prepare(4096),
-                            [self = shared_from_this()](error_code error, std::size_t size) {
-                              self->reading_ahead_ = false;
-                              if (error) {
-                                self->body_.reset();
-                                return self->close();
-                              }
-                              self->buffer_.commit(size);
-                              if (!self->body_ && !self->writing_) self->read_request();
-                            });
+                            guarded([this](error_code error, std::size_t size) {
+                              reading_ahead_ = false;
+                              idle_timer_.cancel();
+                              if (error) return cut();
+                              buffer_.commit(size);
+                              if (!body_ && !writing_) read_request();
+                            }));
   }
 
   // ---- writing and closing
@@ -254,31 +276,38 @@ class TlsSession final : public Session, public std::enable_shared_from_this<Tls
     out_ = std::move(text);
     lowest().expires_after(host_.options().write_timeout);
     asio::async_write(stream_, asio::buffer(out_),
-                      [self = shared_from_this(), then](error_code error, std::size_t) {
-                        self->writing_ = false;
-                        self->out_.clear();
-                        if (error) {
-                          self->body_.reset();
-                          return self->close();
-                        }
+                      guarded([this, then](error_code error, std::size_t) {
+                        writing_ = false;
+                        out_.clear();
+                        if (error) return cut();
                         then();
-                      });
+                      }));
   }
 
   void close() {
     if (closed_) return;
+    // A TLS goodbye reads and writes; if one of these is under way: cut instead.
+    if (reading_ahead_ || reading_ || writing_) return cut();
     closed_ = true;
-    body_.reset();
+    end_stream();
     lowest().expires_after(kShutdownTimeout);
-    if (reading_ahead_ || reading_ || writing_) {
-      // A TLS goodbye reads and writes, and one of these is under way: cut instead.
-      lowest().close();
-      return;
-    }
     stream_.async_shutdown([self = shared_from_this()](error_code) { self->lowest().close(); });
   }
 
+  // Closes without a word. What was under way ends with an error, which finds the session closed.
+  void cut() {
+    closed_ = true;
+    end_stream();
+    lowest().close();
+  }
+
+  void end_stream() {
+    idle_timer_.cancel();
+    body_.reset();
+  }
+
   asio::ssl::stream<beast::tcp_stream> stream_;
+  asio::steady_timer idle_timer_;  // between a stream and the next request
   SessionHost& host_;
   beast::flat_buffer buffer_;
   std::optional<Parser> parser_;

@@ -5,6 +5,7 @@
 #include <curl/curl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <thread>
@@ -34,6 +36,60 @@ std::size_t append(char* data, std::size_t size, std::size_t count, void* to) {
 }
 
 std::size_t refuse(char*, std::size_t, std::size_t, void*) { return 0; }
+
+// A body that one thread receives and another looks at.
+struct Growing {
+  std::mutex mutex;
+  std::string text;
+  bool contains(const std::string& words) {
+    const std::lock_guard lock(mutex);
+    return text.find(words) != std::string::npos;
+  }
+};
+
+std::size_t grow(char* data, std::size_t size, std::size_t count, void* to) {
+  auto& body = *static_cast<Growing*>(to);
+  const std::lock_guard lock(body.mutex);
+  body.text.append(data, size * count);
+  return size * count;
+}
+
+// Whether `done` comes true within a time that is long for any machine.
+template <class Done>
+bool comes_true(const Done& done) {
+  for (int i = 0; i < 3000; ++i) {
+    if (done()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return done();
+}
+
+// An API server in which everything that can throw does.
+class Throwing final : public ApiServer {
+ public:
+  Reply handle(const http::Request& request, const Caller&) override {
+    if (request.target == "/throw") throw std::runtime_error("handle");
+    Reply reply;
+    reply.response.status = 200;
+    reply.response.body = "fine";
+    if (request.target == "/stream") reply.stream = std::make_shared<Broken>();
+    return reply;
+  }
+  std::optional<WallTime> tick() override {
+    ++ticks;
+    throw std::runtime_error("tick");
+  }
+  void compact() override {}
+
+  std::atomic<int> ticks{0};
+
+ private:
+  struct Broken final : Stream {
+    std::string take() override { throw std::runtime_error("take"); }
+    bool ended() const override { return false; }
+    void on_ready(std::function<void()> ready) override { ready(); }
+  };
+};
 
 // A server over an in-memory API server, in a folder of its own.
 class Https : public ::testing::Test {
@@ -61,46 +117,49 @@ class Https : public ::testing::Test {
     std::ofstream(folder_ + "/ca.pem") << server_->ca_pem();
   }
 
-  // One request by libcurl. `token` "" sends none.
-  Got send(const std::string& method, const std::string& path, const std::string& token,
-           const std::string& body = "") {
-    Got got;
+  // A request by libcurl, as the administrator and with nobody to take its body, so far.
+  CURL* prepare(const std::string& path, const std::string& token) {
     CURL* curl = curl_easy_init();
-    curl_slist* headers = curl_slist_append(nullptr, "Content-Type: application/json");
-    if (!token.empty()) {
-      headers = curl_slist_append(headers, ("Authorization: Bearer " + token).c_str());
-    }
     curl_easy_setopt(curl, CURLOPT_URL, (server_->url() + path).c_str());
     curl_easy_setopt(curl, CURLOPT_CAINFO, (folder_ + "/ca.pem").c_str());
-    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method.c_str());
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, 20L);
+    if (!token.empty()) {
+      curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+      curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, token.c_str());
+    }
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, 60L);
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    return curl;
+  }
+  // Sends it (again, where it was sent before).
+  static Got perform(CURL* curl) {
+    Got got;
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, append);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &got.body);
+    got.code = curl_easy_perform(curl);
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &got.status);
+    return got;
+  }
+  // One request on a connection of its own. `token` "" sends none.
+  Got send(const std::string& method, const std::string& path, const std::string& token,
+           const std::string& body = "") {
+    CURL* curl = prepare(path, token);
+    curl_slist* headers = curl_slist_append(nullptr, "Content-Type: application/json");
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method.c_str());
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     if (!body.empty()) {
       curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, static_cast<long>(body.size()));
       curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.c_str());
     }
-    got.code = curl_easy_perform(curl);
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &got.status);
+    Got got = perform(curl);
     curl_slist_free_all(headers);
     curl_easy_cleanup(curl);
     return got;
   }
   // Asks for something large and goes away with the first bytes of it.
   void break_off(const std::string& path) {
-    CURL* curl = curl_easy_init();
-    const std::string token = "Authorization: Bearer " + server_->admin_token();
-    curl_slist* headers = curl_slist_append(nullptr, token.c_str());
-    curl_easy_setopt(curl, CURLOPT_URL, (server_->url() + path).c_str());
-    curl_easy_setopt(curl, CURLOPT_CAINFO, (folder_ + "/ca.pem").c_str());
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, 20L);
-    curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    CURL* curl = prepare(path, server_->admin_token());
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, refuse);
     EXPECT_EQ(curl_easy_perform(curl), CURLE_WRITE_ERROR);
-    curl_slist_free_all(headers);
     curl_easy_cleanup(curl);
   }
   Got get(const std::string& path) { return send("GET", path, server_->admin_token()); }
@@ -147,24 +206,65 @@ TEST_F(Https, Refuses_a_body_above_3_MiB_with_413) {
 }
 
 TEST_F(Https, Sends_a_watch_as_it_happens_and_ends_it_when_it_stops) {
+  https_.stop_timeout = std::chrono::seconds(30);  // a busy machine may need more than usual
   start();
-  Got watched;
-  std::thread watcher([&] { watched = get("/api/v1/configmaps?watch=true&resourceVersion=0"); });
+  Growing body;
+  CURL* curl = prepare("/api/v1/configmaps?watch=true&resourceVersion=0", server_->admin_token());
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, grow);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
+  CURLcode end = CURLE_OK;
+  std::thread watcher([&] { end = curl_easy_perform(curl); });
   // The watch begins with the present objects, so it does not matter which of the two is first.
-  ASSERT_EQ(make("a").status, 201);
-  ASSERT_EQ(make("b").status, 201);
-  std::string told;
-  // A second watch with a deadline shows that both were told, without waiting on the first.
-  told = get("/api/v1/configmaps?watch=true&resourceVersion=0&timeoutSeconds=1").body;
-  EXPECT_NE(told.find("\"name\":\"b\""), std::string::npos);
-  const auto before = std::chrono::steady_clock::now();
+  EXPECT_EQ(make("a").status, 201);
+  EXPECT_TRUE(comes_true([&] { return body.contains("\"name\":\"a\""); }));
+  EXPECT_EQ(make("b").status, 201);
+  EXPECT_TRUE(comes_true([&] { return body.contains("\"name\":\"b\""); }));
   server_->stop();
   watcher.join();
-  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(2));
-  if (watched.status == 200) {
-    EXPECT_EQ(watched.code, CURLE_OK) << "the stream was cut, not ended";
-    EXPECT_NE(watched.body.find("\"ADDED\""), std::string::npos);
+  EXPECT_EQ(end, CURLE_OK) << "the stream was cut, not ended";
+  curl_easy_cleanup(curl);
+}
+
+TEST_F(Https, Serves_the_next_request_on_a_connection_whose_stream_has_ended) {
+  start();
+  CURL* curl = prepare("/api/v1/configmaps?watch=true&timeoutSeconds=1", server_->admin_token());
+  EXPECT_EQ(perform(curl).status, 200);
+  curl_easy_setopt(curl, CURLOPT_URL, (server_->url() + "/version").c_str());
+  EXPECT_EQ(perform(curl).status, 200);
+  long connects = -1;
+  curl_easy_getinfo(curl, CURLINFO_NUM_CONNECTS, &connects);
+  EXPECT_EQ(connects, 0);
+  curl_easy_cleanup(curl);
+}
+
+TEST_F(Https, Closes_an_idle_connection_also_when_a_stream_went_before) {
+  https_.idle_timeout = std::chrono::seconds(1);
+  start();
+  for (const char* path : {"/version", "/api/v1/configmaps?watch=true&timeoutSeconds=1"}) {
+    CURL* curl = prepare(path, server_->admin_token());
+    EXPECT_EQ(perform(curl).status, 200);
+    curl_socket_t fd = CURL_SOCKET_BAD;
+    curl_easy_getinfo(curl, CURLINFO_ACTIVESOCKET, &fd);
+    pollfd entry{fd, POLLRDHUP, 0};
+    EXPECT_EQ(::poll(&entry, 1, 30'000), 1) << path << " left its connection open";
+    curl_easy_cleanup(curl);
   }
+}
+
+TEST_F(Https, Loses_one_connection_and_not_itself_to_whatever_is_thrown) {
+  auto throwing = std::make_unique<Throwing>();
+  Throwing& api = *throwing;
+  api_ = std::move(throwing);
+  https_.tick_period = std::chrono::milliseconds(1);
+  start();
+  EXPECT_NE(get("/throw").code, CURLE_OK);
+  EXPECT_EQ(get("/").body, "fine");
+  EXPECT_NE(get("/stream").code, CURLE_OK);
+  EXPECT_EQ(get("/").body, "fine");
+  server_->post([] { throw std::runtime_error("post"); });
+  EXPECT_EQ(get("/").body, "fine");
+  const int before = api.ticks;
+  EXPECT_TRUE(comes_true([&] { return api.ticks > before + 1; })) << "it ticks no more";
 }
 
 TEST_F(Https, Stops_in_time_while_a_client_holds_a_connection_and_says_nothing) {
@@ -176,9 +276,7 @@ TEST_F(Https, Stops_in_time_while_a_client_holds_a_connection_and_says_nothing) 
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   ASSERT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   EXPECT_EQ(get("/version").status, 200);
-  const auto before = std::chrono::steady_clock::now();
-  server_->stop();
-  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(2));
+  server_->stop();  // would wait for ever, or until the test's own end
   ::close(fd);
 }
 
