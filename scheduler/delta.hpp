@@ -41,6 +41,23 @@ enum class Strategy : std::uint8_t {
   kHybrid,
 };
 
+// The four switches that a strategy is a preset of (order/rules.hpp has the table); each can be set
+// by itself.
+enum class Order : std::uint8_t {
+  kSubmitTime,
+  kTenantShare,     // the tenant with the smallest dominant share first, then submit time
+  kPriority,        // priority_value, then submit time
+  kDecayedShare,    // as kTenantShare, of usage that decays with the queue's half-life
+  kRoundRobin,      // tenants in turn
+  kTenantPriority,  // as kTenantShare, then priority_value
+};
+enum class Passing : std::uint8_t {
+  kStrict,        // nobody passes a blocked head
+  kEasy,          // beside the reservations of the head and of all older than `reserve_after`
+  kConservative,  // beside the reservations of all up to `depth`
+  kFree,          // beside nothing: for yardsticks only
+};
+
 struct Taint {
   std::string key, value, effect;  // NoSchedule, PreferNoSchedule, NoExecute
   friend bool operator==(const Taint&, const Taint&) = default;
@@ -79,6 +96,23 @@ struct Queue {
   Resources maximum;             // a resource that is not named is not limited
   bool has_maximum = false;
   std::vector<std::string> zones, pools, gpu_models;  // empty: all
+  // Switches that differ from the strategy's.
+  std::optional<Order> order;
+  std::optional<Passing> passing;
+  std::optional<bool> pooling;  // idle guaranteed room of other queues may be borrowed
+  std::optional<bool> spread;   // least loaded first, instead of packing
+  std::optional<bool> slices;   // a running task may be rotated out after `quantum_ns`
+  // Reservations.
+  std::int64_t depth = 16;            // of kConservative
+  std::int64_t reserve_after_ns = 0;  // 0: only the head (kEasy)
+  // Preemption: the least guarantee, and how long a preempted Medium task is left alone.
+  std::int64_t floor_ns = 60'000'000'000;
+  std::int64_t cooldown_ns = 60'000'000'000;
+  std::int64_t quantum_ns = 0;                         // 0: no rotation
+  std::int64_t half_life_ns = 0;                       // 0: no decay
+  std::map<std::string, std::int64_t> tenant_weights;  // not named: 1
+  Resources guaranteed;  // what is named here is kept for, or returned to, this queue
+  bool has_guaranteed = false;
   friend bool operator==(const Queue&, const Queue&) = default;
 };
 
@@ -123,6 +157,12 @@ struct Task {
   std::vector<std::string> excluded_nodes;  // bad nodes of earlier attempts
   std::int64_t attempt = 0;
   Time not_before;  // back-off: may not start earlier; 0: no back-off
+  // High: may be preempted by High. Medium: from its start on. It can only make a task more so.
+  bool preemptible = false;
+  // Past preemptions: each halves the guarantee.
+  std::int64_t preemptions = 0;
+  Time guarantee_until;  // Medium, once it runs: absolute, so that restarts change nothing; 0: none
+  Time last_preempted;   // 0: never
   friend bool operator==(const Task&, const Task&) = default;
 };
 
@@ -201,6 +241,23 @@ struct TaskEnd {
   friend bool operator==(const TaskEnd&, const TaskEnd&) = default;
 };
 
+// A running task was asked to stop for `by`: its room is on its way. It goes on counting until it
+// is rejected or ends.
+struct Evict {
+  std::string task, by;
+  Time at;
+  friend bool operator==(const Evict&, const Evict&) = default;
+};
+// Room that is free, or becomes free when those who were asked to stop are gone, is kept for this
+// waiting task until it starts, leaves, or `until` passes. Replaces an earlier hold of the task; an
+// empty placement gives it up.
+struct Hold {
+  std::string task;
+  Placement placement;
+  Time until;
+  friend bool operator==(const Hold&, const Hold&) = default;
+};
+
 // Latency between zones in microseconds (symmetric; absent: unknown, taken as 0 within a region
 // and as far otherwise) and prices in millionths of a currency unit per hour.
 // The latency of what is "as far": larger than any that is configured.
@@ -219,7 +276,8 @@ struct ConfigUpdate {
   friend bool operator==(const ConfigUpdate&, const ConfigUpdate&) = default;
 };
 
-using Delta = std::variant<NodeUpsert, NodeRemove, QueueUpsert, QueueRemove, TaskUpsert, TaskRemove,
-                           PodUpsert, PodRemove, Assume, Confirm, Reject, TaskEnd, ConfigUpdate>;
+using Delta =
+    std::variant<NodeUpsert, NodeRemove, QueueUpsert, QueueRemove, TaskUpsert, TaskRemove,
+                 PodUpsert, PodRemove, Assume, Confirm, Reject, TaskEnd, ConfigUpdate, Evict, Hold>;
 
 }  // namespace sched

@@ -19,6 +19,25 @@ struct Start {
   friend bool operator==(const Start&, const Start&) = default;
 };
 
+// These running tasks have to stop so that `task` can start on these nodes: proved before it is
+// said. The caller writes down who is preempted by whom, then feeds back an Evict for each victim
+// and a Hold for the task, then asks the Pods to stop.
+struct Preemption {
+  std::string task;
+  std::int64_t attempt = 0;
+  Placement placement;
+  std::vector<std::string> victims;  // none of them can be left out
+  friend bool operator==(const Preemption&, const Preemption&) = default;
+};
+
+// Room promised to a task that cannot start now, from the expected ends of what runs.
+struct Reservation {
+  std::string task;
+  Time at;  // when it has room at the latest, as far as is known
+  Placement placement;
+  friend bool operator==(const Reservation&, const Reservation&) = default;
+};
+
 // Stable codes; documented in docs/reasons.md and tested.
 enum class ReasonCode : std::uint8_t {
   kNone,           // not waiting
@@ -34,6 +53,8 @@ enum class ReasonCode : std::uint8_t {
   kBlockedHead,  // strict order: somebody ahead in the queue waits
   kHeld,         // suspended, held, or waits for another task
   kBackoff,      // waits until not_before
+  kReserved,     // it would fit, but would delay a task ahead that has a reservation
+  kEvicting,     // those it preempts have been asked to stop
 };
 const char* name(ReasonCode code);  // "Capacity", ...
 
@@ -46,12 +67,15 @@ struct Reason {
   std::int64_t pods_empty = 0;        // kNever: how many of its Pods the empty nodes would hold
   std::string zone, pool, gpu_model;  // what narrows it down, "" when nothing does
   std::string detail;                 // the held_why, the queue's name, the task ahead, ...
-  Time until;                         // kBackoff
+  Time until;                         // kBackoff, kReserved: when the reservation begins
+  Time predicted;                     // when its own reservation begins; 0: not known
   friend bool operator==(const Reason&, const Reason&) = default;
 };
 
 struct Plan {
   std::vector<Start> starts;  // in the order they were decided
+  std::vector<Preemption> preemptions;
+  std::vector<Reservation> reservations;  // in the order they were made
   // Counted work, for benchmarks: how much the pass looked at.
   struct Work {
     std::int64_t tasks = 0, shapes = 0, nodes = 0;

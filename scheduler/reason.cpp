@@ -131,6 +131,10 @@ const char* name(ReasonCode code) {
       return "Held";
     case ReasonCode::kBackoff:
       return "Backoff";
+    case ReasonCode::kReserved:
+      return "Reserved";
+    case ReasonCode::kEvicting:
+      return "Evicting";
   }
   return "None";
 }
@@ -179,6 +183,11 @@ std::string sentence(const Reason& r) {
       return "held" + (r.detail.empty() ? "" : ": " + r.detail);
     case ReasonCode::kBackoff:
       return "tries again at " + clock(r.until) + (r.detail.empty() ? "" : ": " + r.detail);
+    case ReasonCode::kReserved:
+      return needs(r) + ": it would fit, but " + r.detail + " has that room from " +
+             clock(r.until) + " on";
+    case ReasonCode::kEvicting:
+      return "waits until " + r.detail + " has stopped: its room is kept for this task";
   }
   return "";
 }

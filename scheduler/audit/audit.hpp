@@ -65,6 +65,8 @@ class Auditor {
   void on(const Reject& d);
   void on(const TaskEnd& d);
   void on(const ConfigUpdate& d);
+  void on(const Evict&) {}
+  void on(const Hold&) {}
   void rule(const std::string& name, const Queue* queue);
   void give_up(Known& task);
   void line_up(const std::string& uid);

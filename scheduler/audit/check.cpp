@@ -310,7 +310,7 @@ void PlanCheck::check_order(const Start& start, const Known& task, const Queue& 
   auto line = known_.lines_.find(queue.name);
   if (line == known_.lines_.end()) return;
   const Auditor::Seat own = known_.seat(task.task);
-  const bool strict = queue.strategy == Strategy::kFifo;
+  const bool strict = audit::is_strict(queue);
   int looked = 0;
   for (const Auditor::Seat& seat : line->second) {
     if (!(seat < own) || (!strict && ++looked > 100)) return;

@@ -70,6 +70,23 @@ bool tolerated(const Taint& taint, const std::vector<Toleration>& tolerations) {
 
 }  // namespace
 
+bool is_strict(const Queue& queue) {
+  if (queue.passing) return *queue.passing == Passing::kStrict;
+  return queue.strategy == Strategy::kFifo;
+}
+
+bool by_priority(const Queue& queue) {
+  if (queue.order)
+    return *queue.order == Order::kPriority || *queue.order == Order::kTenantPriority;
+  return queue.strategy == Strategy::kPriorityBased || queue.strategy == Strategy::kHybrid;
+}
+
+bool by_tenant(const Queue& queue) {
+  if (queue.order) return *queue.order != Order::kSubmitTime && *queue.order != Order::kPriority;
+  return queue.strategy == Strategy::kDrf || queue.strategy == Strategy::kFairSharing ||
+         queue.strategy == Strategy::kTimeSlicing || queue.strategy == Strategy::kHybrid;
+}
+
 // In the order in which a reader would look: wishes, volumes, the queue, labels, taints.
 std::string refuses(const Node& node, const Task& task, const Queue& queue) {
   if (!task.pool.empty() && node.pool != task.pool) return "is in pool " + node.pool;

@@ -10,6 +10,11 @@
 
 namespace sched::audit {
 
+// What a strategy and its switches mean.
+bool is_strict(const Queue& queue);
+bool by_priority(const Queue& queue);
+bool by_tenant(const Queue& queue);
+
 // Why a Pod of this task may not run on the node; "" when it may. Room, readiness and cordons are
 // not part of it.
 std::string refuses(const Node& node, const Task& task, const Queue& queue);

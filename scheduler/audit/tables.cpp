@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "scheduler/audit/audit.hpp"
+#include "scheduler/audit/rules.hpp"
 #include "scheduler/limits.hpp"
 
 namespace sched {
@@ -68,8 +69,7 @@ Auditor::Seat Auditor::seat(const Task& task) const {
   std::int64_t key = 0;
   if (auto queue = queues_.find(task.queue); queue != queues_.end()) {
     tier = std::max(tier, static_cast<int>(queue->second.tier));
-    const Strategy strategy = queue->second.strategy;
-    if (strategy == Strategy::kPriorityBased || strategy == Strategy::kHybrid) {
+    if (audit::by_priority(queue->second)) {
       key = -static_cast<std::int64_t>(task.priority_value);
     }
   }

@@ -34,7 +34,9 @@ void fields(A& a, Node& v) {
 template <class A>
 void fields(A& a, Queue& v) {
   a(v.name, v.tier, v.strategy, v.weight, v.closed, v.max_running, v.maximum, v.has_maximum,
-    v.zones, v.pools, v.gpu_models);
+    v.zones, v.pools, v.gpu_models, v.order, v.passing, v.pooling, v.spread, v.slices, v.depth,
+    v.reserve_after_ns, v.floor_ns, v.cooldown_ns, v.quantum_ns, v.half_life_ns, v.tenant_weights,
+    v.guaranteed, v.has_guaranteed);
 }
 template <class A>
 void fields(A& a, PodGroup& v) {
@@ -45,7 +47,8 @@ void fields(A& a, Task& v) {
   a(v.uid, v.ns, v.name, v.kind, v.queue, v.tenant, v.group_uid, v.tier, v.priority_value,
     v.submitted, v.expected_duration_ns, v.held, v.held_why, v.groups, v.zone_policy, v.max_zones,
     v.min_per_zone, v.max_skew, v.max_latency_us, v.pool, v.gpu_model, v.node_selector, v.affinity,
-    v.tolerations, v.allowed_zones, v.excluded_nodes, v.attempt, v.not_before);
+    v.tolerations, v.allowed_zones, v.excluded_nodes, v.attempt, v.not_before, v.preemptible,
+    v.preemptions, v.guarantee_until, v.last_preempted);
 }
 template <class A>
 void fields(A& a, Placement& v) {
@@ -104,6 +107,14 @@ void fields(A& a, TaskEnd& v) {
   a(v.task);
 }
 template <class A>
+void fields(A& a, Evict& v) {
+  a(v.task, v.by, v.at);
+}
+template <class A>
+void fields(A& a, Hold& v) {
+  a(v.task, v.placement, v.until);
+}
+template <class A>
 void fields(A& a, ConfigUpdate& v) {
   a(v.latency_us, v.price, v.zone_price);
 }
@@ -118,8 +129,8 @@ void fields(A& a, PlanRecord& v) {
 
 // The word that names each delta, in the order of the variant.
 inline constexpr const char* kVerbs[] = {
-    "node",       "node-remove", "queue",   "queue-remove", "task", "task-remove", "pod",
-    "pod-remove", "assume",      "confirm", "reject",       "end",  "config"};
+    "node",   "node-remove", "queue",  "queue-remove", "task",   "task-remove", "pod", "pod-remove",
+    "assume", "confirm",     "reject", "end",          "config", "evict",       "hold"};
 static_assert(std::size(kVerbs) == std::variant_size_v<Delta>);
 
 }  // namespace sched::journal

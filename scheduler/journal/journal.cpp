@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <map>
+#include <optional>
 #include <type_traits>
 
 #include "scheduler/journal/fields.hpp"
@@ -60,6 +61,12 @@ class Writer {
   void put(std::pair<A, B>& pair) {
     put(pair.first);
     put(pair.second);
+  }
+  template <class T>
+  void put(std::optional<T>& choice) {
+    bool given = choice.has_value();
+    put(given);
+    if (given) put(*choice);
   }
   template <class T>
   void put(std::vector<T>& list) {
@@ -132,6 +139,12 @@ class Reader {
     } else {
       journal::fields(*this, value);
     }
+  }
+  template <class T>
+  void get(std::optional<T>& choice) {
+    bool given = false;
+    get(given);
+    if (given) get(choice.emplace());
   }
   void get(Tier& tier) {
     const std::int64_t value = number();
@@ -211,7 +224,7 @@ std::string tell(const Start& start) {
 
 }  // namespace
 
-std::string journal_header() { return "sched-journal 1"; }
+std::string journal_header() { return "sched-journal 2"; }
 
 std::string encode(const Delta& delta) {
   Writer writer;

@@ -71,7 +71,8 @@ void put_nodes(Hash& h, const State& s) {
 // The slots of a waiting task's profiles are part of it: a sum that drifted from its nodes shows
 // up as another digest.
 void put_task(Hash& h, const State& s, const TaskRecord& t) {
-  for (const std::string* part : {&t.task.uid, &t.task.queue, &t.task.tenant, &t.rejected_why}) {
+  for (const std::string* part :
+       {&t.task.uid, &t.task.queue, &t.task.tenant, &t.rejected_why, &t.evicted_by}) {
     h.text(*part);
   }
   for (const std::int64_t part :
@@ -86,6 +87,9 @@ void put_task(Hash& h, const State& s, const TaskRecord& t) {
     h.number(rank.reserved);
   }
   put(h, s.names, t.booked);
+  h.number(t.evicted_at.ns);
+  h.number(t.hold_until.ns);
+  for (const std::string& node : t.hold) h.text(node);
   if (t.shape == kNoId) return;
   for (const Shape::Group& g : s.shapes[t.shape].groups) {
     const Profile& profile = s.cluster.profile(g.profile);

@@ -2,16 +2,15 @@
 #include <algorithm>
 
 #include "scheduler/limits.hpp"
+#include "scheduler/order/rules.hpp"
 #include "scheduler/state/state.hpp"
 
 namespace sched {
 namespace {
 
-// What comes before submit time within a tier; smaller is earlier. Tenants' shares will join here.
+// What comes before submit time within a tier; smaller is earlier.
 std::int64_t strategy_key(const Queue& queue, const Task& task) {
-  const bool by_priority =
-      queue.strategy == Strategy::kPriorityBased || queue.strategy == Strategy::kHybrid;
-  return by_priority ? (std::int64_t{1} << 31) - task.priority_value : 0;
+  return by_priority(rules_of(queue).order) ? (std::int64_t{1} << 31) - task.priority_value : 0;
 }
 
 }  // namespace
@@ -20,7 +19,7 @@ Tier tier_of(const Task& task, const QueueRecord& queue) {
   return queue.known ? std::max(task.tier, queue.queue.tier) : task.tier;
 }
 
-bool strict(const Queue& queue) { return queue.strategy == Strategy::kFifo; }
+bool strict(const Queue& queue) { return rules_of(queue).passing == Passing::kStrict; }
 
 bool State::less(const Place& a, const Place& b) const {
   if (a.rank != b.rank) return a.rank < b.rank;
@@ -87,7 +86,7 @@ void State::reline(QueueId id, const Queue& queue, bool known) {
   QueueRecord& record = queues[id];
   const Queue& old = record.queue;
   const bool same_line = record.known == known && old.tier == queue.tier &&
-                         old.strategy == queue.strategy && old.zones == queue.zones &&
+                         rules_of(old).order == rules_of(queue).order && old.zones == queue.zones &&
                          old.pools == queue.pools && old.gpu_models == queue.gpu_models;
   std::vector<TaskId> waiting;
   if (!same_line) {

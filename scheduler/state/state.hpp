@@ -114,6 +114,12 @@ struct TaskRecord {
   std::vector<std::pair<std::int64_t, Amounts>> parts;  // ranks below .first have this request
   Amounts booked;
   Time since;
+  // While it holds a decision: who it was asked to stop for ("" for nobody), and when.
+  std::string evicted_by;
+  Time evicted_at;
+  // While it waits: the nodes, by rank, whose room is kept for it.
+  std::vector<std::string> hold;
+  Time hold_until;
 };
 
 struct PodRecord {
@@ -143,6 +149,7 @@ class State {
   std::set<BucketId> active;
   std::uint64_t geography = 0;  // of the cluster, when shapes were last woken for it
   Time clock;
+  std::set<TaskId> held;                              // waiting tasks with a hold
   std::set<std::pair<std::int64_t, TaskId>> cooling;  // back-off not over at `clock`
   std::set<std::pair<std::int64_t, TaskId>> matured;  // had one, over at `clock`
 
@@ -180,6 +187,9 @@ class State {
   bool on(const Reject& d);
   bool on(const TaskEnd& d);
   bool on(const ConfigUpdate& d);
+  bool on(const Evict& d);
+  bool on(const Hold& d);
+  void forget_hold(TaskId id);
 
   QueueId queue_of(const std::string& name);
   void forget_queue(QueueId id);

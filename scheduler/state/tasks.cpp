@@ -63,6 +63,7 @@ bool State::on(const TaskRemove& d) {
   if (id == kNoId) return false;
   withdraw(id);
   const QueueId queue = tasks[id].queue;
+  forget_hold(id);
   task_ids.erase(d.uid);
   tasks[id] = {};
   free_tasks_.push_back(id);
@@ -97,6 +98,7 @@ bool State::on(const Assume& d) {
     task.state = TaskState::kReserved;
   } else {
     delist(id);
+    forget_hold(id);
     task.state = TaskState::kReserved;
   }
   task.rejected_until = {};
@@ -162,6 +164,8 @@ void State::release(TaskRecord& task) {
   task.booked = {};
   task.attempt = 0;
   task.since = {};
+  task.evicted_by.clear();
+  task.evicted_at = {};
 }
 
 // Takes a task out of the line, or its decision back.
@@ -202,6 +206,7 @@ bool State::on(const TaskEnd& d) {
   const TaskId id = find(d.task);
   if (id == kNoId || tasks[id].state == TaskState::kEnded) return false;
   withdraw(id);
+  forget_hold(id);
   tasks[id].state = TaskState::kEnded;
   return true;
 }
