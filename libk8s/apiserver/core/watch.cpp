@@ -85,12 +85,10 @@ Outcome<Watch::Setup> set_up(const Core& core, const Call& call) {
   const std::uint64_t wanted = (*version).value_or(0);
   const bool asked = query.has("sendInitialEvents");
   const bool initial = asked ? query.flag("sendInitialEvents") : wanted == 0;
-  if (initial && wanted > core.store->revision()) {
-    return too_large_version(wanted, core.store->revision());
-  }
+  if (initial && wanted > core.store->revision()) setup.await = wanted;
   // sendInitialEvents=false without a resourceVersion starts at the most recent state.
   setup.from = initial || wanted == 0 ? core.store->revision() : wanted;
-  if (initial) setup.initial = current_matches(core, *call.type, setup.filter);
+  if (initial && setup.await == 0) setup.initial = current_matches(core, *call.type, setup.filter);
   return setup;
 }
 
@@ -114,23 +112,34 @@ Reply start_watch(Core& core, const Call& call) {
 }
 
 Watch::Watch(const Core& core, Setup setup)
-    : core_(core), setup_(std::move(setup)), cursor_(setup_.from) {
+    : core_(core),
+      setup_(std::move(setup)),
+      cursor_(setup_.from),
+      await_until_(core.options.now() + kLongestWait) {
   set_next_bookmark(core_.options.now());
 }
 
 std::string Watch::take() {
   std::string out;
   if (ended_) return out;
-  if (!expired_) {
-    // 410 is told in the stream, never as an HTTP status.
-    if (cursor_ < core_.store->floor(setup_.type->storage)) expired_ = true;
-  }
-  if (!expired_ && (!take_initial(out) || !take_events(out))) {
+  // 410 is told in the stream, never as an HTTP status.
+  if (!error_ && cursor_ < core_.store->floor(setup_.type->storage)) error_ = gone();
+  if (!error_ && await_version() && (!take_initial(out) || !take_events(out))) {
     wake();
     return out;
   }
   take_end(out);
   return out;
+}
+
+// Whether the store has come to the version that initial events wait for; collects them then.
+bool Watch::await_version() {
+  if (setup_.await == 0) return true;
+  if (core_.store->revision() < setup_.await) return false;
+  setup_.await = 0;
+  setup_.from = cursor_ = core_.store->revision();
+  setup_.initial = current_matches(core_, *setup_.type, setup_.filter);
+  return true;
 }
 
 // False: there is more to take.
@@ -170,16 +179,15 @@ bool Watch::take_events(std::string& out) {
 
 // What comes after all events: a bookmark that is due, or the end.
 void Watch::take_end(std::string& out) {
-  if (expired_) {
-    append_gone(out);
+  if (error_) {
+    append_error(out, *error_);
     ended_ = true;
     return;
   }
-  if (bookmark_due_) {
+  if (bookmark_due_ && setup_.await == 0) {
     bookmark_due_ = false;
-    const std::uint64_t revision = std::max(core_.store->revision(), cursor_);
-    cursor_ = revision;
-    append_bookmark(out, revision, false);
+    const std::uint64_t revision = core_.store->revision();
+    if (revision >= cursor_) append_bookmark(out, cursor_ = revision, false);
   }
   if (finishing_) ended_ = true;
 }
@@ -244,10 +252,13 @@ void Watch::append_bookmark(std::string& out, std::uint64_t revision, bool initi
   }
 }
 
-void Watch::append_gone(std::string& out) const {
-  const nlohmann::json status =
-      status_object(expired("too old resource version: " + std::to_string(cursor_) + " (" +
-                            std::to_string(core_.store->floor(setup_.type->storage)) + ")"));
+ApiError Watch::gone() const {
+  return expired("too old resource version: " + std::to_string(cursor_) + " (" +
+                 std::to_string(core_.store->floor(setup_.type->storage)) + ")");
+}
+
+void Watch::append_error(std::string& out, const ApiError& error) const {
+  const nlohmann::json status = status_object(error);
   if (setup_.media.protobuf) {
     append(out, "ERROR", status, nullptr);
   } else {
@@ -262,8 +273,10 @@ void Watch::on_ready(std::function<void()> ready) {
 
 bool Watch::has_more() const {
   if (ended_) return false;
-  return expired_ || finishing_ || bookmark_due_ || setup_.mark_initial_end ||
-         !setup_.initial.empty() || cursor_ < core_.store->floor(setup_.type->storage) ||
+  if (error_ || finishing_) return true;
+  if (setup_.await > 0) return core_.store->revision() >= setup_.await;
+  return bookmark_due_ || setup_.mark_initial_end || !setup_.initial.empty() ||
+         cursor_ < core_.store->floor(setup_.type->storage) ||
          core_.store->next_event(setup_.type->storage, cursor_) != nullptr;
 }
 
@@ -274,12 +287,13 @@ void Watch::changed(const Event& event) {
 }
 
 std::optional<WallTime> Watch::tick(WallTime now) {
-  if (ended_ || finishing_) return std::nullopt;
+  if (ended_ || finishing_ || error_) return std::nullopt;
   if (now >= setup_.deadline) {
     bookmark_due_ = false;
     finish();
     return std::nullopt;
   }
+  if (setup_.await > 0) return tick_waiting(now);
   if (!setup_.bookmarks) return setup_.deadline;
   if (now >= next_bookmark_) {
     bookmark_due_ = true;
@@ -287,6 +301,15 @@ std::optional<WallTime> Watch::tick(WallTime now) {
     wake();
   }
   return std::min(next_bookmark_, setup_.deadline);
+}
+
+std::optional<WallTime> Watch::tick_waiting(WallTime now) {
+  const std::uint64_t revision = core_.store->revision();
+  const bool reached = revision >= setup_.await;
+  if (!reached && now < await_until_) return std::min(await_until_, setup_.deadline);
+  if (!reached) error_ = too_large_version(setup_.await, revision);
+  wake();
+  return setup_.deadline;
 }
 
 // One each period, and a last one just before the deadline.
@@ -297,7 +320,7 @@ void Watch::set_next_bookmark(WallTime now) {
 }
 
 void Watch::expire() {
-  expired_ = true;
+  error_ = gone();
   wake();
 }
 

@@ -98,7 +98,7 @@ ApiError expired(std::string message) { return plain(410, "Expired", std::move(m
 
 ApiError too_large_version(std::uint64_t wanted, std::uint64_t current) {
   ApiError error = plain(504, "Timeout",
-                         "Too large resource version: " + std::to_string(wanted) +
+                         "Timeout: Too large resource version: " + std::to_string(wanted) +
                              ", current: " + std::to_string(current));
   error.causes = {{"ResourceVersionTooLarge", "Too large resource version", ""}};
   error.retry_after_s = 1;

@@ -32,10 +32,15 @@ TEST(Watch, From_a_version_tells_what_came_strictly_after_it) {
   EXPECT_EQ(told(stream), "MODIFIED a, DELETED b");
 }
 
-TEST(Watch, From_a_version_in_the_future_never_tells_of_the_past) {
+// As kube-apiserver's, it says nothing meanwhile: neither an error nor a bookmark.
+TEST(Watch, From_a_version_in_the_future_is_silent_until_then_and_never_tells_of_the_past) {
   Bench bench;
   const std::string now = bench.post(kMaps, config_map("a")).version();
-  const auto stream = bench.watch(maps("resourceVersion=" + std::to_string(std::stoi(now) + 2)));
+  const auto stream =
+      bench.watch(maps("allowWatchBookmarks=true&timeoutSeconds=600&resourceVersion=" +
+                       std::to_string(std::stoi(now) + 2)));
+  bench.pass(std::chrono::seconds(130));
+  EXPECT_EQ(told(stream), "");
   bench.post(kMaps, config_map("b"));
   bench.post(kMaps, config_map("c"));
   bench.post(kMaps, config_map("d"));
@@ -234,11 +239,53 @@ TEST(WatchList, Refuses_the_parameters_that_Kubernetes_refuses) {
   Bench bench;
   EXPECT_EQ(bench.get(maps("sendInitialEvents=true")).status, 400);
   EXPECT_EQ(bench.get(maps("resourceVersionMatch=NotOlderThan&resourceVersion=1")).status, 400);
-  EXPECT_EQ(bench
-                .get(maps("sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
-                          "&resourceVersion=99999"))
-                .status,
-            504);
+}
+
+std::string not_older_than(std::uint64_t version) {
+  return maps(
+      "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
+      "&resourceVersion=" +
+      std::to_string(version));
+}
+
+TEST(WatchList, From_the_future_ends_after_a_short_wait_with_a_504_inside_a_200) {
+  Bench bench;
+  const auto now = std::stoull(bench.post(kMaps, config_map("a")).version());
+  const auto stream = bench.watch(not_older_than(now + 100));
+  bench.pass(std::chrono::seconds(2));
+  EXPECT_EQ(told(stream), "");
+  EXPECT_FALSE(stream->ended());
+  bench.pass(std::chrono::seconds(1));
+  const auto events = seen(stream);
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_TRUE(stream->ended());
+  EXPECT_EQ(events[0].type, "ERROR");
+  const Json& status = events[0].object;
+  EXPECT_EQ(status["code"], 504);
+  EXPECT_EQ(status["reason"], "Timeout");
+  EXPECT_EQ(status["message"], "Timeout: Too large resource version: " + std::to_string(now + 100) +
+                                   ", current: " + std::to_string(now));
+  EXPECT_EQ(status["details"]["causes"][0]["reason"], "ResourceVersionTooLarge");
+  EXPECT_EQ(status["details"]["retryAfterSeconds"], 1);
+}
+
+TEST(WatchList, From_the_near_future_begins_when_the_server_has_come_there) {
+  Bench bench;
+  const auto now = std::stoull(bench.post(kMaps, config_map("a")).version());
+  const auto stream = bench.watch(not_older_than(now + 2));
+  int woken = 0;
+  stream->on_ready([&] { ++woken; });
+  EXPECT_EQ(woken, 0);
+  bench.post(kPods, pod("p"));  // another type's writes count as well
+  bench.pass(std::chrono::seconds(1));
+  EXPECT_EQ(told(stream), "");
+  bench.post(kPods, pod("q"));
+  bench.pass(std::chrono::seconds(1));
+  EXPECT_GT(woken, 0);
+  EXPECT_EQ(told(stream), "ADDED a, BOOKMARK");
+  bench.post(kMaps, config_map("b"));
+  bench.pass(std::chrono::seconds(5));
+  EXPECT_EQ(told(stream), "ADDED b");
 }
 
 TEST(Watch, Many_objects_come_in_parts_that_the_reader_is_woken_for) {
