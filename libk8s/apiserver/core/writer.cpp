@@ -228,8 +228,10 @@ ApiError apply_conflict(const Call& call, const std::vector<patch::Conflict>& co
 // Server-side apply: merges the body into `live` (null: makes a new object).
 Outcome<nlohmann::json> run_apply(const Core& core, Call& call, const nlohmann::json* live,
                                   const nlohmann::json& config) {
-  const patch::Writer writer{call.manager, call.type->api_version(), call.target.subresource,
-                             core.now_text()};
+  patch::Writer writer{call.manager, call.type->api_version(), call.target.subresource,
+                       core.now_text()};
+  // Without a status subresource, status is a field like any other: applied and owned.
+  writer.splits_status = call.type->subresource("status") != nullptr;
   auto applied = patch::apply(live, config, call.type->rules->schema(), writer,
                               call.target.query.flag("force"));
   if (!applied) return from_status(applied.status());
@@ -274,6 +276,7 @@ Reply apply_object(Core& core, Call& call, ParsedBody body) {
                                   "uid mismatch: the provided object specified uid " + uid +
                                       ", and no existing object was found"));
     }
+    config["metadata"].erase("resourceVersion");  // as Kubernetes: it says nothing here
     auto made = run_apply(core, call, nullptr, config);
     if (!made) return error_reply(made.error());
     auto created = create(core, context, std::move(made).take());
@@ -385,6 +388,14 @@ Reply update_object(Core& core, Call& call) {
   const bool absent = core.store->get(object_id(*call.type, call.target.ns, name)) == nullptr;
   if (absent && call.type->create_on_update && call.target.subresource.empty() &&
       name_of(object) == name) {
+    // As with apply: a uid says which object is meant, and that one is gone.
+    const std::string uid = string_at(object_at(object, "metadata"), "uid");
+    if (!uid.empty()) {
+      return error_reply(
+          conflict(call.type->subject(name),
+                   "Precondition failed: UID in precondition: " + uid + ", UID in object meta: "));
+    }
+    object["metadata"].erase("resourceVersion");
     auto created = create(core, context, std::move(object));
     return created ? written_reply(core, call, 201, *created) : error_reply(created.error());
   }

@@ -136,6 +136,23 @@ TEST(Update, With_a_name_that_is_not_the_URLs_is_400) {
   EXPECT_EQ(bench.put(std::string(kMaps) + "/a", config_map("b")).status, 400);
 }
 
+TEST(Update, Of_what_is_not_there_creates_it_for_kinds_that_allow_it_unless_a_uid_is_named) {
+  Bench bench;
+  const std::string leases = "/apis/coordination.k8s.io/v1/namespaces/default/leases/l";
+  Json lease = {{"apiVersion", "coordination.k8s.io/v1"},
+                {"kind", "Lease"},
+                {"metadata", {{"name", "l"}, {"uid", "1-2-3"}, {"resourceVersion", "7"}}}};
+  const Answer refused = bench.put(leases, lease);
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_NE(refused.message().find("Precondition failed: UID"), std::string::npos);
+  EXPECT_EQ(bench.get(leases).status, 404);
+  lease["metadata"].erase("uid");
+  EXPECT_EQ(bench.put(leases, lease).status, 201);
+  Json map = config_map("a");
+  map["metadata"]["uid"] = "1-2-3";
+  EXPECT_EQ(bench.put(std::string(kMaps) + "/a", map).status, 404);
+}
+
 TEST(Patch, Of_all_types_works_and_strategic_merge_is_for_built_in_kinds_only) {
   Bench bench;
   bench.post(kMaps, config_map("a"));
@@ -214,6 +231,47 @@ TEST(Apply, Without_effect_keeps_the_resourceVersion) {
   bench.pass(std::chrono::minutes(5));
   const Answer second = bench.send("PATCH", url, body, "application/apply-patch+yaml");
   EXPECT_EQ(second.version(), first.version());
+}
+
+TEST(Apply, Owns_the_status_it_declares_where_the_type_has_no_status_subresource) {
+  const std::string body =
+      "apiVersion: example.com/v1\nkind: Widget\nspec: {size: 5}\nstatus: {phase: Ready}\n";
+  const std::string url = std::string(kWidgets) + "/w?fieldManager=one";
+  for (const bool has_status : {false, true}) {
+    Bench bench;
+    Json crd = widget_crd();
+    if (!has_status) crd["spec"]["versions"][0]["subresources"].erase("status");
+    ASSERT_EQ(bench.post(kCrds, crd).status, 201);
+    for (const int status : {201, 200}) {
+      const Answer applied = bench.send("PATCH", url, body, "application/apply-patch+yaml");
+      ASSERT_EQ(applied.status, status) << applied.body;
+      EXPECT_EQ(applied.body.contains("status"), !has_status);
+      const Json& owned = applied.meta().at("managedFields").at(0).at("fieldsV1");
+      EXPECT_TRUE(owned.contains("f:spec"));
+      EXPECT_EQ(owned.contains("f:status"), !has_status);
+    }
+  }
+}
+
+TEST(Apply, With_the_uid_of_an_object_that_is_gone_makes_no_other_one) {
+  Bench bench;
+  const std::string url = std::string(kMaps) + "/a?fieldManager=one";
+  const Answer refused = bench.send(
+      "PATCH", url, "apiVersion: v1\nkind: ConfigMap\nmetadata: {uid: 1-2-3}\ndata: {key: x}\n",
+      "application/apply-patch+yaml");
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_EQ(refused.reason(), "Conflict");
+  EXPECT_NE(refused.message().find("1-2-3"), std::string::npos) << refused.message();
+  EXPECT_EQ(bench.get(std::string(kMaps) + "/a").status, 404);
+}
+
+TEST(Apply, Of_a_new_object_does_not_mind_a_resourceVersion) {
+  Bench bench;
+  const Answer made = bench.send("PATCH", std::string(kMaps) + "/a?fieldManager=one",
+                                 "apiVersion: v1\nkind: ConfigMap\nmetadata: {resourceVersion: "
+                                 "'7'}\ndata: {key: x}\n",
+                                 "application/apply-patch+yaml");
+  EXPECT_EQ(made.status, 201) << made.body;
 }
 
 TEST(FieldValidation, Warns_refuses_or_is_silent_about_unknown_fields) {
