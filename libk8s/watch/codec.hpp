@@ -21,7 +21,8 @@
 //   };
 //
 // Readers are lenient: they fail only for what has no name or uid, because an object that cannot be
-// read is missing from the cache. What else is wrong with an object is for its controller to say.
+// read is old in the cache, or missing. What else is wrong with an object is for its controller to
+// say.
 #pragma once
 
 #include <memory>

@@ -10,6 +10,9 @@
 //     only noticed by a relist carries the last known state and `stale` is set (a tombstone).
 //  4. An object that was deleted and made anew under its name (other uid) is always reported as a
 //     delete and then an add, also when both happened between two lists.
+//  5. An object that is there is never told as deleted because it cannot be read: what is cached of
+//     it stays, old as it is, also over a relist; `skipped` counts, `last_error` tells. A list with
+//     an item that has not even a readable name fails and is tried again: it could be any object.
 // The store is swapped as a whole at the end of a relist, before its events are delivered: a
 // handler that reads the store sees the newest state, which may be ahead of its event.
 //
@@ -79,7 +82,7 @@ class Informer {
   // The newest resourceVersion that the store is known to have passed.
   std::string resource_version() const;
   Status last_error() const;
-  // Objects that could not be read, and are therefore missing here, so far.
+  // How often an object could not be read, and is therefore old or missing here.
   std::uint64_t skipped() const;
 
  private:

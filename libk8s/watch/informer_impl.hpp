@@ -68,6 +68,19 @@ struct Informer<T>::Impl final : WatchSink {
     deliver({same ? now : before, nullptr, !same});
   }
 
+  void stage_unread(WatchEventType type, const std::string& key) override {
+    if (type == WatchEventType::kDeleted) {
+      staged.erase(key);
+    } else if (const Object kept = objects.find(key); kept && !staged.find(key)) {
+      staged.put(*kept);
+    }
+  }
+
+  void apply_unread(WatchEventType type, const std::string& key) override {
+    if (type != WatchEventType::kDeleted) return;
+    if (const Object before = objects.erase(key)) deliver({before, nullptr, true});
+  }
+
   void commit() override {
     std::swap(objects, staged);
     const Store<T> old = std::exchange(staged, Store<T>(salt));

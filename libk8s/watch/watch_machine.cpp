@@ -89,14 +89,19 @@ void WatchMachine::on_initial_events_end(std::string resource_version) {
 }
 
 void WatchMachine::on_progress(std::string resource_version) {
-  resource_version_ = std::move(resource_version);
+  move_to(std::move(resource_version));
   progress_ = true;
   failures_in_a_row_ = 0;
 }
 
 void WatchMachine::on_bookmark(std::string resource_version) {
-  resource_version_ = std::move(resource_version);
+  move_to(std::move(resource_version));
   failures_in_a_row_ = 0;
+}
+
+// A change or bookmark that does not say where the stream stands leaves it where it stood.
+void WatchMachine::move_to(std::string resource_version) {
+  if (!resource_version.empty()) resource_version_ = std::move(resource_version);
 }
 
 void WatchMachine::relist() {

@@ -95,6 +95,7 @@ class WatchMachine {
   const std::string& resource_version() const { return resource_version_; }
 
  private:
+  void move_to(std::string resource_version);
   void relist();
   void back_off(const Status& status, TimePoint now, std::uint64_t chance);
   // Gone or too large: asks once more with RV unset, at once; then with back-off.

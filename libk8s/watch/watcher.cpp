@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "libk8s/base/log.hpp"
+#include "libk8s/codec/identity.hpp"
 #include "libk8s/codec/json.hpp"
 #include "libk8s/codec/resource_version.hpp"
 
@@ -223,7 +224,13 @@ bool Watcher::read_object(Encoding encoding, std::string_view bytes, std::string
 
 Status Watcher::on_item(Attempt& attempt, std::string_view object) {
   std::string version;
-  if (read_object(attempt.list->encoding(), object, version)) sink_.stage(WatchEventType::kAdded);
+  if (read_object(attempt.list->encoding(), object, version)) {
+    sink_.stage(WatchEventType::kAdded);
+    return Status::ok();
+  }
+  const auto identity = identity_of(attempt.list->encoding(), object);
+  if (!identity) return identity.status();
+  sink_.stage_unread(WatchEventType::kAdded, identity->key());
   return Status::ok();
 }
 
@@ -238,7 +245,7 @@ Status Watcher::on_event(Attempt& attempt, const WatchEvent& event) {
     case WatchEventType::kAdded:
     case WatchEventType::kModified:
     case WatchEventType::kDeleted:
-      on_change(attempt, event);
+      if (Status status = on_change(attempt, event); !status) return status;
       break;
     case WatchEventType::kUnknown:
       break;
@@ -246,22 +253,43 @@ Status Watcher::on_event(Attempt& attempt, const WatchEvent& event) {
   return attempt.live ? Status::ok() : Status(Code::kCancelled, "stopped");
 }
 
-void Watcher::on_change(Attempt& attempt, const WatchEvent& event) {
+Status Watcher::on_change(Attempt& attempt, const WatchEvent& event) {
   std::string version;
-  if (!read_object(attempt.watch->encoding(), event.object, version)) return;
-  if (machine_.state() == WatchState::kWatchListing) return sink_.stage(event.type);
-  // A stream is ordered: what is older than where it stands was delivered before, and to apply it
-  // again could bring a deleted object back.
+  if (!read_object(attempt.watch->encoding(), event.object, version)) {
+    return on_unread_change(attempt, event);
+  }
+  if (machine_.state() == WatchState::kWatchListing) {
+    sink_.stage(event.type);
+  } else if (!is_older(version)) {
+    machine_.on_progress(std::move(version));
+    sink_.apply(event.type);
+  }
+  return Status::ok();
+}
+
+Status Watcher::on_unread_change(Attempt& attempt, const WatchEvent& event) {
+  const auto identity = identity_of(attempt.watch->encoding(), event.object);
+  if (machine_.state() == WatchState::kWatchListing) {
+    if (!identity) return identity.status();
+    sink_.stage_unread(event.type, identity->key());
+  } else if (identity && !is_older(identity->resource_version)) {
+    sink_.apply_unread(event.type, identity->key());
+  }
+  return Status::ok();
+}
+
+// A stream is ordered: what is older than where it stands was delivered before, and to apply it
+// again could bring a deleted object back.
+bool Watcher::is_older(std::string_view version) const {
   const auto order = compare_versions(version, machine_.resource_version());
-  if (order && *order < 0) return;
-  machine_.on_progress(std::move(version));
-  sink_.apply(event.type);
+  return order && *order < 0;
 }
 
 void Watcher::on_bookmark(Attempt& attempt, const WatchEvent& event) {
   if (machine_.state() != WatchState::kWatchListing) {
-    const auto order = compare_versions(event.resource_version, machine_.resource_version());
-    if (!order || *order >= 0) machine_.on_bookmark(std::string(event.resource_version));
+    if (!is_older(event.resource_version)) {
+      machine_.on_bookmark(std::string(event.resource_version));
+    }
     return;
   }
   if (!event.initial_events_end) return;

@@ -9,6 +9,11 @@
 //     (bookmarks come about every minute) or 30 s after the server should have ended it.
 //
 // An object that cannot be read is skipped and told in `last_error`; it never stops the stream.
+// What is cached under its name stays as it is, also over a relist: an object that is there must
+// not be told as deleted because a newer form of it is not understood. Its deletion is told all the
+// same. An object without so much as a readable name could be any: a list that has one fails as a
+// whole, and is tried again after back-off; in a watch it is skipped.
+//
 // Threads: the loop's. The sink's calls come from loop callbacks; `stop` may be called in them, the
 // destructor may not.
 #pragma once
@@ -44,6 +49,11 @@ class WatchSink {
   virtual void commit() = 0;
   // The object read last has changed.
   virtual void apply(WatchEventType type) = 0;
+  // The same for an object that could not be read, known by its key alone. What the state before
+  // holds under it belongs to the state that comes in (kDeleted: no longer).
+  virtual void stage_unread(WatchEventType type, const std::string& key) = 0;
+  // Nothing changes, but for kDeleted.
+  virtual void apply_unread(WatchEventType type, const std::string& key) = 0;
 };
 
 struct WatcherOptions {
@@ -96,7 +106,9 @@ class Watcher {
 
   Status on_item(Attempt& attempt, std::string_view object);
   Status on_event(Attempt& attempt, const WatchEvent& event);
-  void on_change(Attempt& attempt, const WatchEvent& event);
+  Status on_change(Attempt& attempt, const WatchEvent& event);
+  Status on_unread_change(Attempt& attempt, const WatchEvent& event);
+  bool is_older(std::string_view version) const;
   void on_bookmark(Attempt& attempt, const WatchEvent& event);
   bool read_object(Encoding encoding, std::string_view bytes, std::string& version);
 

@@ -136,6 +136,34 @@ TEST_F(InformerTest, An_object_that_cannot_be_read_is_left_out_and_told) {
   EXPECT_EQ(informer->skipped(), 1u);
 }
 
+TEST_F(InformerTest, A_list_item_without_a_readable_name_fails_the_list_and_the_cache_stays) {
+  start_listed(10, {widget("a", "1", 4)});
+  nlohmann::json nameless = widget("", "9", 22);
+  server.on("/widgets", reply(200, widget_list(30, {widget("b", "2", 21), nameless})));
+  server.on("/widgets", reply(200, widget_list(31, {widget("a", "1", 4)})));
+  server.on("watch=", hold(200));
+  say(error_event(410, "Gone", "too old"));
+  loop.run_until([&] { return informer->skipped() > 0; });
+  EXPECT_EQ(informer->size(), 1u);
+  EXPECT_EQ(informer->last_error().code(), Code::kMalformed);
+  loop.run_for(seconds(10));
+  EXPECT_THAT(told, IsEmpty());
+  EXPECT_EQ(informer->resource_version(), "31");
+}
+
+TEST_F(InformerTest, Selectors_go_with_every_list_and_watch) {
+  make({.label_selector = "app=x", .field_selector = "spec.nodeName=n"});
+  server.on("sendInitialEvents=true", refuse(422, "Invalid", "forbidden for watch"));
+  server.on("/widgets", reply(200, widget_list(10, {widget("a", "1", 4)})));
+  informer->start();
+  loop.run_due();
+  ASSERT_EQ(server.log().size(), 3u);
+  for (const auto& exchange : server.log()) {
+    EXPECT_THAT(exchange.request.target, HasSubstr("labelSelector=app%3Dx"));
+    EXPECT_THAT(exchange.request.target, HasSubstr("fieldSelector=spec.nodeName%3Dn"));
+  }
+}
+
 TEST_F(InformerTest, A_list_on_which_nothing_comes_is_given_up_by_our_own_deadline) {
   make({.watch_list = false});
   informer->start();
@@ -241,6 +269,17 @@ TEST_F(InformerTest, Versions_beyond_64_bits_are_compared_all_the_same) {
   EXPECT_EQ(informer->get("ns/a")->color, "big");
 }
 
+TEST_F(InformerTest, A_change_that_cannot_be_read_leaves_the_state_before_and_a_delete_is_told) {
+  start_listed(10, {widget("a", "1", 4), widget("b", "2", 5)});
+  say(event("MODIFIED", widget("a", "1", 12, "unreadable")));
+  EXPECT_THAT(told, IsEmpty());
+  EXPECT_EQ(informer->get("ns/a")->color, "red");
+  say(event("DELETED", widget("a", "1", 13, "unreadable")) +
+      event("DELETED", widget("b", "2", 9, "unreadable")));  // older than where the stream stands
+  EXPECT_THAT(told, ElementsAre("-a:1?"));
+  EXPECT_EQ(informer->skipped(), 3u);
+}
+
 // ---- uid -------------------------------------------------------------------------------------
 
 TEST_F(InformerTest, An_update_that_shows_another_uid_is_told_as_delete_and_add) {
@@ -308,6 +347,59 @@ TEST_F(InformerTest, A_version_too_large_for_the_server_is_given_up_at_once) {
   EXPECT_EQ(informer->get("ns/a")->color, "old");  // the server was restored; it is right
 }
 
+TEST_F(InformerTest, What_cannot_be_read_in_a_relist_keeps_its_cached_state_and_is_not_a_delete) {
+  start_listed(10, {widget("a", "1", 4), widget("b", "2", 5)});
+  server.on("/widgets", reply(200, widget_list(30, {widget("a", "1", 21, "unreadable"),
+                                                    widget("c", "3", 22, "unreadable")})));
+  server.on("watch=", hold(200));
+  say(error_event(410, "Gone", "too old"));
+  loop.run_for(seconds(2));
+  EXPECT_THAT(told, ElementsAre("-b:2?"));  // which is truly gone
+  EXPECT_EQ(informer->get("ns/a")->meta.resource_version, "4");
+  EXPECT_EQ(informer->get("ns/c"), nullptr);
+  EXPECT_EQ(informer->skipped(), 2u);
+  server.data(server.last().id, event("MODIFIED", widget("a", "1", 33, "blue")));
+  loop.run_due();
+  EXPECT_EQ(told.back(), "~a:blue");
+}
+
+// Both ways in which a server may say that it has not come to our version: in its answer to a list,
+// and as an ERROR event of a stream.
+std::string too_large_event() {
+  return event("ERROR", nlohmann::json::parse(
+                            R"({"kind":"Status","apiVersion":"v1","status":"Failure","code":504,
+      "reason":"Timeout","message":"Timeout: Too large resource version: 10, current: 3",
+      "details":{"causes":[{"reason":"ResourceVersionTooLarge",
+      "message":"Too large resource version"}],"retryAfterSeconds":1}})"));
+}
+
+TEST_F(InformerTest, A_watch_told_that_its_version_is_too_large_relists_down_to_what_there_is) {
+  start_listed(10, {widget("a", "1", 4)});
+  server.on("/widgets", refuse(504, "Timeout", "Too large resource version: 10, current: 3"));
+  server.on("/widgets", reply(200, widget_list(3, {widget("a", "1", 2, "old")})));
+  server.on("watch=", hold(200));
+  say(too_large_event());
+  loop.run_for(seconds(2));
+  EXPECT_EQ(informer->get("ns/a")->color, "old");
+  EXPECT_THAT(server.last().request.target, HasSubstr("resourceVersion=3"));
+}
+
+TEST_F(InformerTest, A_WatchList_told_so_asks_at_once_without_a_version) {
+  make({});
+  server.on("sendInitialEvents=true",
+            hold(200, {event("ADDED", widget("a", "1", 4)), bookmark(10, true)}));
+  informer->start();
+  loop.run_due();
+  server.on("resourceVersion=10", hold(200, {too_large_event()}));
+  server.on("sendInitialEvents=true",
+            hold(200, {event("ADDED", widget("a", "1", 2, "old")), bookmark(3, true)}));
+  say(error_event(410, "Gone", "too old"));
+  loop.run_for(seconds(2));
+  EXPECT_EQ(server.log().size(), 3u);
+  EXPECT_EQ(informer->get("ns/a")->color, "old");
+  EXPECT_EQ(informer->resource_version(), "3");
+}
+
 TEST_F(InformerTest, A_refused_watch_backs_off_without_a_relist) {
   start_listed(10, {});
   for (int i = 0; i < 3; ++i) server.on("watch=", fail(Status(Code::kUnavailable, "refused")));
@@ -344,6 +436,36 @@ TEST_F(InformerTest, WatchList_fills_the_store_at_its_bookmark_and_goes_on_as_a_
   say(event("MODIFIED", widget("a", "1", 12, "blue")));
   EXPECT_EQ(informer->get("ns/a")->color, "blue");
   EXPECT_EQ(server.log().size(), 1u);
+}
+
+TEST_F(InformerTest, A_bookmark_that_does_not_say_so_is_not_the_end_of_the_initial_events) {
+  make({});
+  server.on("sendInitialEvents=true",
+            hold(200, {event("ADDED", widget("a", "1", 4)), bookmark(9)}));
+  informer->start();
+  loop.run_due();
+  EXPECT_FALSE(informer->synced());
+  EXPECT_EQ(informer->resource_version(), "");
+  say(event("ADDED", widget("b", "2", 5)) + bookmark(10, true));
+  EXPECT_THAT(told, ElementsAre("+a:1", "+b:2"));
+}
+
+TEST_F(InformerTest, An_initial_event_that_cannot_be_read_keeps_what_is_cached) {
+  make({});
+  server.on("sendInitialEvents=true",
+            hold(200, {event("ADDED", widget("a", "1", 4)), event("ADDED", widget("b", "2", 5)),
+                       bookmark(10, true)}));
+  informer->start();
+  loop.run_due();
+  told.clear();
+  server.on("sendInitialEvents=true",
+            hold(200, {event("ADDED", widget("a", "1", 12, "unreadable")),
+                       event("ADDED", widget("b", "2", 13, "unreadable")),
+                       event("DELETED", widget("b", "2", 14, "unreadable")), bookmark(20, true)}));
+  say(error_event(410, "Gone", "too old"));
+  loop.run_for(seconds(2));
+  EXPECT_THAT(told, ElementsAre("-b:2?"));
+  EXPECT_EQ(informer->get("ns/a")->color, "red");
 }
 
 TEST_F(InformerTest, Versions_of_initial_events_are_no_place_to_resume_from) {

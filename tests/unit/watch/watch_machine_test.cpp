@@ -103,6 +103,15 @@ TEST(WatchMachine, A_version_too_large_for_the_server_takes_the_same_way) {
   EXPECT_EQ(machine.next(0).delay, Duration(0));
 }
 
+TEST(WatchMachine, A_server_whose_cache_is_not_ready_is_listed_again_when_it_said) {
+  WatchMachine machine = list_only();
+  machine.on_list_failed(
+      Status(Code::kTooManyRequests, "storage is (re)initializing").with_retry_after(seconds(9)),
+      kT0, 0);
+  EXPECT_EQ(machine.state(), WatchState::kListing);
+  EXPECT_EQ(machine.next(0).delay, seconds(9));
+}
+
 TEST(WatchMachine, A_whole_list_makes_relists_use_the_version_again) {
   WatchMachine machine = watching_from("17");
   machine.on_watch_ended(gone(), minutes(1), kT0, 0);
@@ -192,6 +201,20 @@ TEST(WatchMachine, Internal_errors_are_tried_three_times_then_relisted) {
   EXPECT_EQ(machine.state(), WatchState::kListing);
 }
 
+TEST(WatchMachine, A_watch_from_a_version_too_large_for_the_server_relists) {
+  WatchMachine machine = watching_from("17");
+  machine.on_watch_ended(too_large(), seconds(3), kT0, 0);
+  EXPECT_EQ(machine.state(), WatchState::kListing);
+  EXPECT_GE(machine.next(0).delay, milliseconds(800));
+}
+
+TEST(WatchMachine, An_event_or_bookmark_without_a_version_leaves_the_stream_where_it_stood) {
+  WatchMachine machine = watching_from("17");
+  machine.on_bookmark("");
+  machine.on_progress("");
+  EXPECT_EQ(machine.resource_version(), "17");
+}
+
 TEST(WatchMachine, A_forbidden_watch_relists_with_back_off) {
   WatchMachine machine = watching_from("17");
   machine.on_watch_ended(Status(Code::kForbidden, "no"), seconds(5), kT0, 0);
@@ -229,6 +252,18 @@ TEST(WatchMachine, A_WatchList_that_is_gone_asks_at_once_with_the_version_unset)
   EXPECT_EQ(machine.next(0).delay, Duration(0));
 }
 
+TEST(WatchMachine, A_WatchList_from_a_version_too_large_for_the_server_does_so_too) {
+  WatchMachine machine({});
+  machine.on_initial_events_end("40");
+  machine.on_watch_ended(gone(), minutes(1), kT0, 0);
+  machine.on_watch_ended(too_large(), seconds(3), kT0, 0);
+  EXPECT_EQ(machine.next(0).state, WatchState::kWatchListing);
+  EXPECT_EQ(machine.next(0).resource_version, std::nullopt);
+  EXPECT_EQ(machine.next(0).delay, Duration(0));
+  machine.on_watch_ended(too_large(), seconds(3), kT0, 0);
+  EXPECT_GE(machine.next(0).delay, milliseconds(800));
+}
+
 TEST(WatchMachine, A_server_that_does_not_know_WatchList_is_listed_for_good) {
   WatchMachine machine({});
   machine.on_watch_ended(Status(Code::kInvalid, "forbidden parameter"), Duration(0), kT0, 0);
@@ -253,6 +288,10 @@ TEST(WatchMachine, A_busy_server_is_asked_for_the_WatchList_again) {
   machine.on_watch_ended(refused(), Duration(0), kT0, 0);
   EXPECT_EQ(machine.next(0).state, WatchState::kWatchListing);
   EXPECT_GE(machine.next(0).delay, milliseconds(800));
+  machine.on_watch_ended(Status(Code::kTooManyRequests, "slow").with_retry_after(seconds(7)),
+                         Duration(0), kT0, 0);
+  EXPECT_EQ(machine.next(0).state, WatchState::kWatchListing);
+  EXPECT_EQ(machine.next(0).delay, seconds(7));
 }
 
 TEST(WatchMachine, Initial_events_without_an_end_fall_back_to_LIST_at_the_third_time) {
