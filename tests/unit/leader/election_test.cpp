@@ -101,6 +101,12 @@ TEST(Election, A_released_lease_has_no_holder_and_keeps_its_epoch) {
   EXPECT_EQ(record.transitions, 7);
 }
 
+TEST(Election, Durations_are_15_10_and_2_seconds_unless_said_otherwise) {
+  EXPECT_EQ(config().lease_duration, seconds(15));
+  EXPECT_EQ(config().renew_deadline, seconds(10));
+  EXPECT_EQ(config().retry_period, seconds(2));
+}
+
 TEST(Election, Durations_out_of_order_are_refused) {
   EXPECT_TRUE(check(config()).is_ok());
   ElectionConfig bad = config();

@@ -182,6 +182,98 @@ TEST_F(ElectorTest, A_stop_of_a_follower_leaves_the_lease_alone) {
   EXPECT_TRUE(a.elector->may_write());
 }
 
+TEST_F(ElectorTest, A_stop_asked_for_twice_tells_both_who_asked) {
+  Process leader(*this, "a"), follower(*this, "b");
+  leader.elector->start();
+  loop.run_for(seconds(1));
+  follower.elector->start();
+  loop.run_for(seconds(5));
+  for (Process* process : {&leader, &follower}) {
+    int told = 0;
+    process->elector->stop([&] { told += 1; });
+    process->elector->stop([&] { told += 10; });
+    EXPECT_EQ(told, 0) << "never from inside the call";
+    loop.run_for(seconds(5));
+    EXPECT_EQ(told, 11);
+    process->elector->stop([&] { told += 100; });  // long after
+    process->elector->stop({});
+    loop.run_for(seconds(5));
+    EXPECT_EQ(told, 111);
+  }
+}
+
+TEST_F(ElectorTest, A_stop_without_a_connection_ends_after_one_lease_for_all_who_asked) {
+  Process a(*this, "a");
+  a.elector->start();
+  loop.run_for(seconds(1));
+  a.cut = true;
+  int told = 0;
+  a.elector->stop([&] { ++told; });
+  loop.run_for(seconds(5));
+  a.elector->stop([&] { ++told; });
+  EXPECT_EQ(told, 0);
+  loop.run_for(seconds(16));
+  EXPECT_EQ(told, 2);
+}
+
+TEST_F(ElectorTest, A_release_that_meets_a_conflict_reads_and_tries_again) {
+  Process a(*this, "a");
+  a.elector->start();
+  loop.run_for(seconds(1));
+  json changed = server.lease;  // by somebody who does not want it
+  changed["metadata"]["labels"] = {{"seen", "yes"}};
+  server.store(changed);
+  bool stopped = false;
+  a.elector->stop([&] { stopped = true; });
+  loop.run_for(seconds(5));
+  EXPECT_TRUE(stopped);
+  EXPECT_EQ(server.holder(), "");
+  EXPECT_EQ(server.lease["metadata"]["labels"]["seen"], "yes");
+}
+
+TEST_F(ElectorTest, Jumps_of_the_wall_clock_neither_end_a_term_nor_begin_one) {
+  Process a(*this, "a"), b(*this, "b");
+  a.elector->start();
+  loop.run_for(seconds(1));
+  b.elector->start();
+  for (const int hours : {100, -200, 100}) {
+    loop.shift_wall_clock(std::chrono::hours(hours));
+    loop.run_for(seconds(30));
+    EXPECT_TRUE(a.elector->may_write());
+    EXPECT_FALSE(b.elector->may_write());
+  }
+  EXPECT_EQ(a.elected, 1);
+  EXPECT_EQ(b.elected, 0);
+}
+
+// A process that was stopped and goes on asks before any timer has run.
+TEST_F(ElectorTest, The_clock_and_not_a_timer_says_whether_writing_is_allowed) {
+  Process a(*this, "a");
+  int late = 0;
+  for (int i = 0; i < 300; ++i) {  // made before any timer of the elector, so each runs before it
+    loop.after(milliseconds(100) * i, [&] {
+      if (!a.elector->leading() || loop.now() < a.elector->term_end()) return;
+      EXPECT_FALSE(a.elector->may_write());
+      ++late;
+    });
+  }
+  a.elector->start();
+  loop.run_for(seconds(1));
+  a.cut = true;
+  loop.run_for(seconds(29));
+  EXPECT_EQ(late, 1);
+}
+
+TEST_F(ElectorTest, A_follower_asks_every_1_to_2_point_2_retry_periods) {
+  Process a(*this, "a"), b(*this, "b");
+  a.elector->start();
+  loop.run_for(seconds(1));
+  b.elector->start();
+  loop.run_for(seconds(4400));
+  EXPECT_GE(b.transport.log().size(), 1000u);
+  EXPECT_LE(b.transport.log().size(), 2201u);
+}
+
 TEST_F(ElectorTest, A_leader_whose_lease_is_deleted_stops_leading) {
   Process a(*this, "a");
   a.elector->start();
