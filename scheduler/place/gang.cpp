@@ -73,14 +73,21 @@ bool groups_share_zones(const Shape& shape) {
 
 void Overlay::book(NodeId node, const Amounts& request) {
   state_.cluster.adjust(node, &request, nullptr);
-  booked_.emplace_back(node, &request);
+  changes_.push_back({node, &request, false});
+}
+
+void Overlay::free(NodeId node, const Amounts& use) {
+  state_.cluster.adjust(node, nullptr, &use);
+  changes_.push_back({node, &use, true});
 }
 
 // In reverse, so that the state passes through the same points on the way back.
 void Overlay::undo(std::size_t mark) {
-  while (booked_.size() > mark) {
-    state_.cluster.adjust(booked_.back().first, nullptr, booked_.back().second);
-    booked_.pop_back();
+  while (changes_.size() > mark) {
+    const Change& last = changes_.back();
+    state_.cluster.adjust(last.node, last.freed ? last.amounts : nullptr,
+                          last.freed ? nullptr : last.amounts);
+    changes_.pop_back();
   }
 }
 

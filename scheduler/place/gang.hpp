@@ -23,12 +23,19 @@ class Overlay {
   Overlay& operator=(const Overlay&) = delete;
 
   void book(NodeId node, const Amounts& request);  // request must stay where it is
-  std::size_t mark() const { return booked_.size(); }
+  // As if this use of the node had ended; the same holds for `use`.
+  void free(NodeId node, const Amounts& use);
+  std::size_t mark() const { return changes_.size(); }
   void undo(std::size_t mark);
 
  private:
   State& state_;
-  std::vector<std::pair<NodeId, const Amounts*>> booked_;
+  struct Change {
+    NodeId node;
+    const Amounts* amounts;
+    bool freed;
+  };
+  std::vector<Change> changes_;
 };
 
 struct Gang {

@@ -218,7 +218,7 @@ void Cluster::set_slots(ProfileId p, NodeRecord& node, NodeId id, std::int64_t n
 }
 
 void Cluster::note(ProfileId p, bool grew) {
-  if (!grew && profiles_[p].reported) return;
+  if (quiet || (!grew && profiles_[p].reported)) return;
   profiles_[p].reported = true;
   changes_.push_back({p, grew});
 }

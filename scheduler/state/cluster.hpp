@@ -140,6 +140,9 @@ class Cluster {
     bool grew;
   };
   std::vector<Change> take_changes();
+  // While quiet, nothing is reported: for looking at states that are not so, and are undone before
+  // the quiet ends.
+  bool quiet = false;
 
  private:
   struct Spot {  // a node's place in the order of `pick`
