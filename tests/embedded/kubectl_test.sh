@@ -4,6 +4,7 @@
 #
 #   kubectl_test.sh SERVER_BINARY [KUBECTL...]
 #
+# Every wait is for a condition, with a limit that is far above what a busy machine needs.
 # Each step is `check "what it shows" 'a piece of the wanted output' command...`; a failing step
 # prints what came instead. Exit 77: no kubectl on this machine.
 set -u
@@ -38,7 +39,7 @@ start_server() { # DATA_DIR
   server_pid=$!
   exec 8>"$work/stdin"
   local line
-  for _ in $(seq 100); do
+  for _ in $(seq 600); do
     line=$(cat "$work/ready")
     [[ $line == ready* ]] && break
     sleep 0.1
@@ -47,7 +48,7 @@ start_server() { # DATA_DIR
   export KUBECONFIG=$1/kubeconfig KUBECACHEDIR=$1/cache
 }
 
-k() { timeout 30 "$kubectl" "$@"; }
+k() { timeout 120 "$kubectl" "$@"; }
 
 # check WHAT WANTED COMMAND...: the output (both streams) must contain WANTED, as plain text.
 check() {
@@ -136,7 +137,7 @@ built_in_kinds() {
   check "label" "labeled" k label pod p l=1
   check "annotate" "annotated" k annotate pod p note=hello
   check "wait for a field" "condition met" \
-    k wait --for=jsonpath='{.status.phase}'=Pending pod/p --timeout=10s
+    k wait --for=jsonpath='{.status.phase}'=Pending pod/p --timeout=60s
   check "events" "No events found" k events -n team
   check "diff" "app: web" k diff -f <(pod p web)
   check "server-side dry run" "server dry run" k apply --dry-run=server -f <(pod q web)
@@ -145,7 +146,7 @@ built_in_kinds() {
   check "who am I" "admin" k auth whoami
   check "may I" "yes" k auth can-i create pods
   check "delete" 'pod "p" deleted' k delete pod p
-  check "delete a namespace" "deleted" k delete namespace team --timeout=20s
+  check "delete a namespace" "deleted" k delete namespace team --timeout=60s
   check "its content is gone" "NotFound" k -n team get configmap a
   check "no logs without a node" "no node" k_logs
   check "no Deployments" "doesn't have a resource type" k get deployments
@@ -167,7 +168,7 @@ documents() {
 custom_kinds() {
   check "apply a CRD" "created" apply < <(widgets)
   check "wait for the CRD" "condition met" \
-    k wait --for=condition=Established crd/widgets.example.com --timeout=10s
+    k wait --for=condition=Established crd/widgets.example.com --timeout=60s
   check "apply a custom resource" "widget.example.com/w created" apply < <(widget w 5)
   check "its columns" "SIZE" k get widgets
   check "its wide columns" "COLOR" k get wd -o wide
@@ -191,18 +192,18 @@ custom_kinds() {
   check "watch" "moved" watched
   check "delete by label" "No resources found" k delete wd -l none=none
   check "delete all" 'widget.example.com "v" deleted' k delete wd --all
-  check "delete the CRD" "deleted" k delete crd widgets.example.com --timeout=20s
+  check "delete the CRD" "deleted" k delete crd widgets.example.com --timeout=60s
   check "its type is gone" "could not find the requested resource" k get widgets
 }
 
 # Starts a watch, makes and moves an object, and shows what the watch has printed.
 watched() {
-  timeout 10 "$kubectl" get wd -w -o 'jsonpath={.metadata.name}{" "}{.spec.color}{"\n"}' \
+  timeout 150 "$kubectl" get wd -w -o 'jsonpath={.metadata.name}{" "}{.spec.color}{"\n"}' \
     >"$work/watch" 2>&1 &
   local watcher=$!
-  for _ in $(seq 50); do grep -q v "$work/watch" && break; sleep 0.1; done
+  for _ in $(seq 600); do grep -q '^v' "$work/watch" && break; sleep 0.1; done
   k patch wd w --type=merge -p '{"spec":{"color":"moved"}}' >/dev/null
-  for _ in $(seq 50); do grep -q moved "$work/watch" && break; sleep 0.1; done
+  for _ in $(seq 600); do grep -q moved "$work/watch" && break; sleep 0.1; done
   kill "$watcher" 2>/dev/null
   wait "$watcher" 2>/dev/null
   cat "$work/watch"
