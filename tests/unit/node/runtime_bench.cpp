@@ -158,7 +158,14 @@ bool RuntimeBench::has_event(const std::string& pod, const std::string& reason) 
 }
 
 bool RuntimeBench::until(const std::function<bool()>& done) {
-  return loop_.run_until(done, std::chrono::seconds(20));
+  return loop_.run_until(done, std::chrono::seconds(60));
+}
+
+bool RuntimeBench::until_seen(const std::function<bool()>& done) {
+  return eventually([&] {
+    run_for(std::chrono::milliseconds(1));
+    return done();
+  });
 }
 
 bool RuntimeBench::until_phase(const std::string& name, const std::string& wanted) {

@@ -62,7 +62,10 @@ class RuntimeBench {
 
   bool has_event(const std::string& pod, const std::string& reason);
 
+  // Looks after each turn of the loop: for what the runtime itself does.
   bool until(const std::function<bool()>& done);
+  // Looks again and again: for what processes do, of which the loop hears nothing.
+  bool until_seen(const std::function<bool()>& done);
   void run_for(Duration time) {
     loop_.run_until([] { return false; }, time);
   }

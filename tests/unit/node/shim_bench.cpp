@@ -92,6 +92,10 @@ bool ShimBench::wait_running(std::size_t index) const {
   });
 }
 
+bool ShimBench::wait_log(const std::string& name, const std::string& text) const {
+  return eventually([&] { return log(name).find(text) != std::string::npos; });
+}
+
 bool ShimBench::gone() const {
   (void)::waitpid(process_.pid, nullptr, WNOHANG);
   return !alive(process_);

@@ -27,7 +27,7 @@ class TempFolder {
 std::vector<std::string> shim_command();
 
 // Looks until `done` or the deadline; says which. Real processes have their own time.
-bool eventually(const std::function<bool()>& done, int seconds = 20);
+bool eventually(const std::function<bool()>& done, int seconds = 60);
 
 // A Pod with one main container that runs `script` in sh.
 PodPlan plan_with(const std::string& script);
@@ -48,7 +48,9 @@ class ShimBench {
   // The newest record; an empty one when there is none yet.
   PodRecord record() const;
   bool wait_final() const;
+  // The process was started; how far it has come, it does not say: see wait_log.
   bool wait_running(std::size_t container = 0) const;
+  bool wait_log(const std::string& container, const std::string& text) const;
   bool gone() const;  // the shim has ended, and was reaped
   // The log of a container's attempt, without the time stamps: "stdout F text\n".
   std::string log(const std::string& container, int attempt = 0) const;

@@ -79,9 +79,9 @@ TEST_P(Shim, A_stop_order_ends_the_whole_process_group) {
 }
 
 TEST_P(Shim, What_ignores_SIGTERM_is_killed_when_the_grace_is_over) {
-  ShimBench bench(plan("trap '' TERM; while true; do sleep 1; done"));
+  ShimBench bench(plan("trap '' TERM; echo deaf; while true; do sleep 1; done"));
   bench.start();
-  ASSERT_TRUE(bench.wait_running());
+  ASSERT_TRUE(bench.wait_log("main", "deaf"));
   ASSERT_TRUE(order_stop(bench.folder(), {0, "", ""}));
   ASSERT_TRUE(bench.wait_final());
   EXPECT_EQ(bench.record().containers[0].now.exit_code, 137);
