@@ -10,6 +10,8 @@
 
 #include <cerrno>
 
+#include "libk8s/node/mark.hpp"
+
 namespace k8s::node {
 namespace {
 
@@ -81,6 +83,7 @@ std::string become_user(const LaunchOptions& options) {
 // In the child; comes back only with the reason why it failed.
 std::string exec_command(const LaunchOptions& options) {
   ::setsid();
+  take_limit_mark(options.pod_uid);
   set_up_files(options);
   set_up_signals();
   ::umask(022);

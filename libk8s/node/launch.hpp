@@ -14,6 +14,7 @@
 namespace k8s::node {
 
 struct LaunchOptions {
+  std::string pod_uid;  // whose mark (mark.hpp) the process gets, besides that in `env`
   std::vector<std::string> argv;
   std::vector<std::string> env;  // PATH in it is where argv[0] is looked up
   std::string cwd;

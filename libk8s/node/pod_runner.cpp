@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "libk8s/base/log.hpp"
+#include "libk8s/node/mark.hpp"
 #include "libk8s/node/registrar.hpp"
 
 namespace k8s::node {
@@ -260,7 +261,7 @@ void PodRunner::shim_ended() {
 }
 
 void PodRunner::clean() {
-  if (!kill_leftovers(uid_)) {
+  if (!kill_marked(uid_)) {
     timer_ = machine_.loop.after(kKillAgain, [this] { clean(); });
     return;
   }

@@ -51,7 +51,9 @@ std::optional<Stat> read_stat(pid_t pid) {
 
 bool dead(const Stat& stat) { return stat.state == 'Z' || stat.state == 'X'; }
 
-std::vector<pid_t> all_pids() {
+}  // namespace
+
+std::vector<pid_t> all_processes() {
   std::vector<pid_t> pids;
   const std::unique_ptr<DIR, int (*)(DIR*)> proc(::opendir("/proc"), ::closedir);
   if (!proc) return pids;
@@ -61,8 +63,6 @@ std::vector<pid_t> all_pids() {
   }
   return pids;
 }
-
-}  // namespace
 
 std::optional<ProcessId> identify(pid_t pid) {
   const std::optional<Stat> stat = read_stat(pid);
@@ -86,9 +86,18 @@ bool send_signal(const ProcessId& process, int signal) {
   return fd && ::syscall(SYS_pidfd_send_signal, fd.get(), signal, nullptr, 0) == 0;
 }
 
+std::vector<pid_t> children(pid_t parent) {
+  std::vector<pid_t> found;
+  for (const pid_t pid : all_processes()) {
+    const std::optional<Stat> stat = read_stat(pid);
+    if (stat && !dead(*stat) && stat->parent == parent) found.push_back(pid);
+  }
+  return found;
+}
+
 std::vector<pid_t> descendants(pid_t ancestor) {
   std::multimap<pid_t, pid_t> children;
-  for (const pid_t pid : all_pids()) {
+  for (const pid_t pid : all_processes()) {
     const std::optional<Stat> stat = read_stat(pid);
     if (stat && !dead(*stat)) children.emplace(stat->parent, pid);
   }
@@ -105,16 +114,12 @@ std::vector<pid_t> descendants(pid_t ancestor) {
   return found;
 }
 
-std::vector<ProcessId> with_environment(std::string_view entry) {
+bool has_environment(pid_t pid, std::string_view entry) {
+  const Result<std::string> text = read_file("/proc/" + std::to_string(pid) + "/environ");
+  if (!text) return false;
   std::string needle("\0", 1);
   needle.append(entry).push_back('\0');
-  std::vector<ProcessId> found;
-  for (const pid_t pid : all_pids()) {
-    const Result<std::string> text = read_file("/proc/" + std::to_string(pid) + "/environ");
-    if (!text || (std::string(1, '\0') + *text).find(needle) == std::string::npos) continue;
-    if (const std::optional<ProcessId> process = identify(pid)) found.push_back(*process);
-  }
-  return found;
+  return (std::string(1, '\0') + *text).find(needle) != std::string::npos;
 }
 
 std::string boot_id() {

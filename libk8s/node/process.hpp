@@ -30,10 +30,14 @@ Fd open_process(const ProcessId& process);
 // Never hits another process that got the pid meanwhile. False when the process has ended.
 bool send_signal(const ProcessId& process, int signal);
 
+// Every living process whose parent is `pid`.
+std::vector<pid_t> children(pid_t pid);
 // Every living process below `ancestor`, by parent pid.
 std::vector<pid_t> descendants(pid_t ancestor);
-// Every living process whose environment holds `entry` ("NAME=value") as it was at its exec.
-std::vector<ProcessId> with_environment(std::string_view entry);
+// Every process there is, zombies included.
+std::vector<pid_t> all_processes();
+// Whether the environment of a process held `entry` ("NAME=value") at its exec.
+bool has_environment(pid_t pid, std::string_view entry);
 
 // A different value after each boot of this machine.
 std::string boot_id();

@@ -54,6 +54,7 @@ class Shim {
   void ended(std::size_t i);
   void run_probes();
   void save();
+  void clear_strays();
   void sweep() const;
 
   std::string folder_;
@@ -203,6 +204,7 @@ void Shim::ended(std::size_t i) {
   ContainerRun& run = *runs_.at(i);
   run.finish();
   probers_.erase(i);
+  clear_strays();
   if (run.start_error()) {
     sequence_.start_failed(i, *run.start_error(), read_clocks());
   } else {
@@ -237,7 +239,26 @@ void Shim::save() {
   ever_saved_ = true;
 }
 
-// Orphans of supervisors that were killed come to us. None may be left when the record is final.
+// Orphans of a supervisor that was killed come to us. They go before its container starts again.
+void Shim::clear_strays() {
+  if (isolation_ == Isolation::kNamespaces) return;  // the kernel has killed them
+  const auto supervises = [this](pid_t pid) {
+    return std::any_of(runs_.begin(), runs_.end(),
+                       [pid](const auto& entry) { return entry.second->pid() == pid; });
+  };
+  for (int round = 0; round < 5000; ++round) {
+    std::vector<pid_t> strays = children(::getpid());
+    std::erase_if(strays, supervises);
+    if (strays.empty()) return;
+    for (const pid_t stray : strays) {
+      for (const pid_t pid : descendants(stray)) ::kill(pid, SIGKILL);
+      ::kill(stray, SIGKILL);  // what it still forked becomes ours, for the next round
+    }
+    ::poll(nullptr, 0, 2);
+  }
+}
+
+// None may be left when the record is final; the kernel's own word for that is ECHILD.
 void Shim::sweep() const {
   for (int round = 0; round < 5000; ++round) {
     for (const pid_t pid : descendants(::getpid())) ::kill(pid, SIGKILL);

@@ -6,8 +6,6 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "libk8s/node/supervisor.hpp"
-
 namespace k8s::node {
 namespace {
 
@@ -94,12 +92,6 @@ Status order_stop(const std::string& folder, const StopOrder& order) {
   const ShimState state = look_at_shim(folder);
   if (state.locked && state.identity) (void)send_signal(state.identity->process, SIGUSR1);
   return Status::ok();
-}
-
-bool kill_leftovers(const std::string& uid) {
-  const std::vector<ProcessId> left = with_environment(process_mark(uid));
-  for (const ProcessId& process : left) (void)send_signal(process, SIGKILL);
-  return left.empty();
 }
 
 }  // namespace k8s::node

@@ -29,7 +29,4 @@ ShimState look_at_shim(const std::string& folder);
 // gone, or not yet ready for signals, is no error: it reads the order when it begins.
 Status order_stop(const std::string& folder, const StopOrder& order);
 
-// Kills whatever processes of a Pod a dead shim left. True when there is none any more.
-bool kill_leftovers(const std::string& uid);
-
 }  // namespace k8s::node

@@ -15,6 +15,7 @@
 
 #include "libk8s/node/isolation.hpp"
 #include "libk8s/node/launch.hpp"
+#include "libk8s/node/mark.hpp"
 #include "libk8s/node/mounts.hpp"
 
 namespace k8s::node {
@@ -98,9 +99,10 @@ Status SupervisorProcess::set_up() {
 
 LaunchOptions SupervisorProcess::launch_options() const {
   LaunchOptions options;
+  options.pod_uid = pod_.uid;
   options.argv = container_.argv;
   options.env = container_.env;
-  options.env.push_back(process_mark(pod_.uid));
+  options.env.push_back(environment_mark(pod_.uid));
   options.cwd = container_.cwd;
   options.run_as_user = container_.run_as_user;
   options.run_as_group = container_.run_as_group;
@@ -216,8 +218,6 @@ void keep_only(int control, int out, int err) {
 }
 
 }  // namespace
-
-std::string process_mark(const std::string& uid) { return "POD_SHIM_UID=" + uid; }
 
 Result<Supervisor> start_supervisor(const PodPlan& pod, const ContainerPlan& container,
                                     const SupervisorOptions& options) {

@@ -40,7 +40,4 @@ struct SupervisorOptions {
 Result<Supervisor> start_supervisor(const PodPlan& pod, const ContainerPlan& container,
                                     const SupervisorOptions& options);
 
-// The variable that marks every process of a Pod: "POD_SHIM_UID=<uid>".
-std::string process_mark(const std::string& uid);
-
 }  // namespace k8s::node

@@ -7,7 +7,7 @@
 #include <filesystem>
 
 #include "libk8s/codec/json.hpp"
-#include "libk8s/node/supervisor.hpp"
+#include "libk8s/node/mark.hpp"
 #include "tests/unit/node/runtime_bench.hpp"
 
 namespace k8s::node::test {
@@ -69,7 +69,7 @@ TEST(Runtime, A_running_Pod_is_Ready_and_deletion_ends_its_processes_then_the_ob
   bench.remove("p", 5);
   EXPECT_TRUE(bench.exists("p"));
   ASSERT_TRUE(bench.until([&] { return !bench.exists("p"); }));
-  EXPECT_TRUE(with_environment(process_mark(uid_of(made))).empty());
+  EXPECT_TRUE(marked_processes(uid_of(made)).empty());
   EXPECT_TRUE(bench.until(
       [&] { return !std::filesystem::exists(bench.options.data_dir + "/pods/" + uid_of(made)); }));
 }
@@ -82,8 +82,7 @@ TEST(Runtime, A_forced_deletion_ends_the_processes_too) {
   ASSERT_TRUE(bench.until_phase("p", "Running"));
   bench.remove("p", 0);
   EXPECT_FALSE(bench.exists("p"));
-  EXPECT_TRUE(
-      bench.until_seen([&] { return with_environment(process_mark(uid_of(made))).empty(); }));
+  EXPECT_TRUE(bench.until_seen([&] { return marked_processes(uid_of(made)).empty(); }));
 }
 
 TEST(Runtime, After_a_restart_of_the_runtime_a_running_Pod_is_adopted) {
@@ -131,8 +130,7 @@ TEST(Runtime, A_Pod_deleted_while_no_runtime_ran_is_stopped_at_adoption) {
   bench.start_runtime();
   ASSERT_TRUE(bench.until([&] { return !bench.exists("graceful"); }));
   EXPECT_TRUE(bench.until_seen([&] {
-    return with_environment(process_mark(uid_of(kept))).empty() &&
-           with_environment(process_mark(uid_of(gone))).empty();
+    return marked_processes(uid_of(kept)).empty() && marked_processes(uid_of(gone)).empty();
   }));
 }
 
@@ -151,11 +149,25 @@ TEST(Runtime, A_Pod_whose_shim_was_killed_fails_with_a_reason_and_is_not_started
   ASSERT_TRUE(send_signal(look_at_shim(folder).identity->process, SIGKILL));
   ASSERT_TRUE(bench.until_phase("p", "Failed"));
   EXPECT_EQ(bench.get("p")["status"]["reason"], "ShimLost");
-  EXPECT_TRUE(with_environment(process_mark(uid_of(made))).empty());
+  EXPECT_TRUE(marked_processes(uid_of(made)).empty());
   bench.drop_runtime();
   bench.start_runtime();
   EXPECT_EQ(bench.phase("p"), "Failed");
   EXPECT_EQ(runs(), "run\n");
+}
+
+TEST(Runtime, A_process_that_hid_from_everybody_is_gone_when_its_Pod_is_deleted) {
+  for (const bool namespaces : {true, false}) {
+    RuntimeBench bench;
+    bench.options.namespaces = namespaces;
+    bench.start_runtime();
+    const std::string hidden = own_sleep();
+    bench.create(RuntimeBench::pod("p", hidden_sleep(hidden) + "sleep 1000"));
+    ASSERT_TRUE(bench.until_seen([&] { return processes_with_argument(hidden).size() == 1; }));
+    bench.remove("p", 5);
+    ASSERT_TRUE(bench.until([&] { return !bench.exists("p"); }));
+    EXPECT_TRUE(processes_with_argument(hidden).empty());
+  }
 }
 
 TEST(Runtime, Only_one_runtime_can_use_a_data_folder) {

@@ -4,12 +4,14 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
 #include <sstream>
 
 #include "libk8s/node/log_writer.hpp"
+#include "libk8s/node/mark.hpp"
 
 namespace k8s::node::test {
 
@@ -31,6 +33,24 @@ bool eventually(const std::function<bool()>& done, int seconds) {
     ::poll(nullptr, 0, 5);
   }
   return true;
+}
+
+std::string own_sleep() {
+  static int count = 0;
+  return "1000." + std::to_string(::getpid()) + std::to_string(++count);
+}
+
+std::vector<pid_t> processes_with_argument(const std::string& argument) {
+  std::vector<pid_t> found;
+  for (const pid_t pid : all_processes()) {
+    const Result<std::string> words = read_file("/proc/" + std::to_string(pid) + "/cmdline");
+    if (words && words->find('\0' + argument + '\0') != std::string::npos) found.push_back(pid);
+  }
+  return found;
+}
+
+std::string hidden_sleep(const std::string& time) {
+  return "env -i setsid /bin/sh -c '/bin/sleep " + time + " & exit 0' & ";
 }
 
 ContainerPlan container(const std::string& name, const std::string& script, ContainerKind kind) {
@@ -69,7 +89,7 @@ ShimBench::~ShimBench() {
     (void)send_signal(process_, SIGKILL);
     EXPECT_TRUE(eventually([this] { return gone(); }));
   }
-  EXPECT_TRUE(eventually([this] { return kill_leftovers(plan_.uid); }));
+  EXPECT_TRUE(eventually([this] { return kill_marked(plan_.uid); }));
 }
 
 void ShimBench::start() {

@@ -29,6 +29,14 @@ std::vector<std::string> shim_command();
 // Looks until `done` or the deadline; says which. Real processes have their own time.
 bool eventually(const std::function<bool()>& done, int seconds = 60);
 
+// An argument for `sleep` that no other process has.
+std::string own_sleep();
+// Processes with exactly this argument, in whatever PID namespace.
+std::vector<pid_t> processes_with_argument(const std::string& argument);
+// For sh: starts `sleep TIME` and hides it: forked twice, in a session of its own, without any
+// environment.
+std::string hidden_sleep(const std::string& time);
+
 // A Pod with one main container that runs `script` in sh.
 PodPlan plan_with(const std::string& script);
 ContainerPlan container(const std::string& name, const std::string& script,

@@ -4,11 +4,12 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <filesystem>
 
-#include "libk8s/node/supervisor.hpp"
+#include "libk8s/node/mark.hpp"
 #include "tests/unit/node/shim_bench.hpp"
 
 namespace k8s::node::test {
@@ -94,20 +95,80 @@ TEST_P(Shim, A_process_that_fled_into_another_session_does_not_outlive_the_conta
   bench.start();
   ASSERT_TRUE(bench.wait_final());
   EXPECT_EQ(bench.record().phase, PodPhase::kSucceeded);
-  EXPECT_TRUE(with_environment(process_mark(p.uid)).empty());
+  EXPECT_TRUE(marked_processes(p.uid).empty());
 }
 
 TEST_P(Shim, When_the_shim_is_killed_its_containers_end_too) {
-  const PodPlan p = plan("setsid sleep 1000 & sleep 1000");
+  const std::string fled = own_sleep();
+  const PodPlan p = plan("setsid sleep " + fled + " & sleep 1000");
   ShimBench bench(p);
   bench.start();
-  ASSERT_TRUE(bench.wait_running());
-  ASSERT_TRUE(eventually([&] { return with_environment(process_mark(p.uid)).size() >= 3; }));
+  ASSERT_TRUE(eventually([&] { return processes_with_argument(fled).size() == 1; }));
   ASSERT_TRUE(send_signal(bench.process(), SIGKILL));
-  EXPECT_TRUE(eventually([&] { return with_environment(process_mark(p.uid)).empty(); }));
+  EXPECT_TRUE(eventually([&] { return marked_processes(p.uid).empty(); }));
   EXPECT_TRUE(eventually([&] { return bench.gone(); }));
   EXPECT_FALSE(look_at_shim(bench.folder()).locked);
   EXPECT_FALSE(bench.record().final);  // from which the runtime knows that it died
+}
+
+TEST_P(Shim, A_process_that_hid_from_everybody_ends_with_its_Pod) {
+  const std::string hidden = own_sleep();
+  ShimBench bench(plan(hidden_sleep(hidden) + "sleep 1000"));
+  bench.start();
+  ASSERT_TRUE(eventually([&] { return processes_with_argument(hidden).size() == 1; }));
+  ASSERT_TRUE(order_stop(bench.folder(), {5, "", ""}));
+  ASSERT_TRUE(bench.wait_final());
+  EXPECT_TRUE(processes_with_argument(hidden).empty());
+}
+
+TEST_P(Shim, A_process_that_hid_ends_when_the_shim_is_killed) {
+  const std::string hidden = own_sleep();
+  ShimBench bench(plan(hidden_sleep(hidden) + "sleep 1000"));
+  bench.start();
+  ASSERT_TRUE(eventually([&] { return processes_with_argument(hidden).size() == 1; }));
+  ASSERT_TRUE(send_signal(bench.process(), SIGKILL));
+  EXPECT_TRUE(eventually([&] { return processes_with_argument(hidden).empty(); }));
+}
+
+TEST_P(Shim, A_container_whose_supervisor_was_killed_starts_again_without_what_had_hidden) {
+  const std::string hidden = own_sleep();
+  PodPlan p = plan("");
+  p.restart_policy = RestartPolicy::kOnFailure;
+  ShimBench bench(p);
+  // Only the first run hides something.
+  const std::string runs = bench.folder() + "/runs";
+  p.containers[0].argv[2] = "if ! test -f " + runs + "; then " + hidden_sleep(hidden) +
+                            "fi; echo run >> " + runs + "; sleep 1000";
+  ASSERT_TRUE(write_file(bench.folder() + "/plan.json", encode(p), Sync::kNone));
+  const auto runs_so_far = [&runs] {
+    const Result<std::string> text = read_file(runs);
+    return text ? *text : std::string();
+  };
+  bench.start();
+  ASSERT_TRUE(eventually([&] { return runs_so_far() == "run\n"; }));
+  ASSERT_TRUE(eventually([&] { return processes_with_argument(hidden).size() == 1; }));
+  const std::vector<pid_t> supervisors = children(bench.process().pid);
+  ASSERT_EQ(supervisors.size(), 1u);
+  ASSERT_EQ(::kill(supervisors[0], SIGKILL), 0);
+  ASSERT_TRUE(eventually([&] { return runs_so_far() == "run\nrun\n"; }));
+  EXPECT_TRUE(processes_with_argument(hidden).empty());
+}
+
+// Nobody is left above the processes then: they are found by their marks.
+TEST_P(Shim, What_hid_is_found_when_shim_and_supervisor_are_killed_at_one_moment) {
+  const std::string hidden = own_sleep();
+  const PodPlan p = plan(hidden_sleep(hidden) + "sleep 1000");
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_RTTIME, &limit), 0);
+  if (limit.rlim_max < limit_mark(p.uid)) GTEST_SKIP() << "this machine's limit is too low";
+  ShimBench bench(p);
+  bench.start();
+  ASSERT_TRUE(eventually([&] { return processes_with_argument(hidden).size() == 1; }));
+  ASSERT_TRUE(send_signal(bench.process(), SIGSTOP));
+  for (const pid_t supervisor : children(bench.process().pid)) ::kill(supervisor, SIGKILL);
+  ASSERT_TRUE(send_signal(bench.process(), SIGKILL));
+  EXPECT_TRUE(eventually([&] { return kill_marked(p.uid); }));
+  EXPECT_TRUE(processes_with_argument(hidden).empty());
 }
 
 TEST_P(Shim, A_folder_is_locked_as_long_as_its_shim_lives) {
