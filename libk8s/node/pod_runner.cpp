@@ -1,6 +1,7 @@
 #include "libk8s/node/pod_runner.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "libk8s/base/log.hpp"
@@ -41,6 +42,11 @@ Refusal lost(const ShimState& state, const std::string& folder) {
     return {"MachineRestarted",
             "the machine was restarted while the Pod ran; it is not started "
             "a second time"};
+  }
+  std::error_code error;
+  if (!std::filesystem::exists(folder, error)) {
+    return {"ShimLost", "the Pod's folder was removed while it ran: " + folder +
+                            "; its processes were ended, and they are not started a second time"};
   }
   std::string message =
       "the process that watched over the Pod died without a final record; its "
@@ -254,7 +260,7 @@ void PodRunner::shim_ended() {
     timer_ = machine_.loop.after(kKillAgain, [this] { shim_ended(); });
     return;
   }
-  record_ = state.record;
+  if (state.record) record_ = state.record;
   if (record_ && record_->final) return end();
   stage_ = Stage::kCleaning;
   clean();
@@ -270,7 +276,9 @@ void PodRunner::clean() {
   record_ = closed_record(record_.value_or(PodRecord{}), why.reason, why.message,
                           machine_.loop.wall_now());
   const Status written = write_file(folder_ + "/state.json", encode(*record_), Sync::kDisk);
-  if (!written) log::error("record not closed", {{"pod", key_}, {"why", written.message()}});
+  const bool no_folder = written.code() == Code::kNotFound;
+  if (!written && !no_folder)
+    log::error("record not closed", {{"pod", key_}, {"why", written.message()}});
   tell(why);
   end();
 }

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +25,9 @@ namespace k8s::node {
 namespace {
 
 constexpr int kLockFd = 3;
+// How often a shim looks whether its folder is still there, and the grace its Pod gets if not.
+constexpr int kLookHomeMs = 1000;
+constexpr std::int64_t kHomelessGraceSeconds = 1;
 
 std::int64_t clock_ns(clockid_t clock) {
   timespec t = {};
@@ -43,6 +47,7 @@ class Shim {
 
  private:
   bool introduce();
+  bool has_home();
   void carry_out(const Sequence::Action& action);
   void start(std::size_t i, int attempt);
   void heard(std::size_t i, std::string_view message);
@@ -65,6 +70,7 @@ class Shim {
   std::map<std::size_t, Prober> probers_;
   PodRecord saved_;
   bool ever_saved_ = false;
+  bool homeless_ = false;
   Fd signals_;
 };
 
@@ -96,6 +102,7 @@ int Shim::run() {
     save();
     wait();
     run_probes();
+    (void)has_home();
   }
   sweep();
   save();
@@ -110,8 +117,24 @@ void Shim::carry_out(const Sequence::Action& action) {
   if (action.kind == Sequence::Action::Kind::kKill) run->second->kill(action.count);
 }
 
+// Whether our folder is still where it was. Without it nobody can find us, order us to stop or read
+// our record, so the Pod ends; and nothing more is written, as its place may be somebody else's.
+bool Shim::has_home() {
+  if (homeless_) return false;
+  struct stat ours = {}, there = {};
+  if (::fstat(kLockFd, &ours) != 0) return true;
+  const bool found = ::stat((folder_ + "/lock").c_str(), &there) == 0;
+  if (found && there.st_ino == ours.st_ino && there.st_dev == ours.st_dev) return true;
+  // A folder that cannot be looked at just now is none that is gone.
+  if (!found && errno != ENOENT && errno != ENOTDIR) return true;
+  homeless_ = true;
+  sequence_.stop({kHomelessGraceSeconds, "FolderLost", "the Pod's folder is gone"}, read_clocks());
+  return false;
+}
+
 void Shim::start(std::size_t i, int attempt) {
   const ContainerPlan& container = plan_.containers[i];
+  if (!has_home()) return sequence_.start_failed(i, "the Pod's folder is gone", read_clocks());
   Result<Supervisor> supervisor =
       start_supervisor(plan_, container, {folder_, isolation_, attempt});
   if (!supervisor) {
@@ -139,11 +162,11 @@ int Shim::timeout_ms() const {
     const std::optional<TimePoint> next = prober.next_wake();
     if (next) wake = wake ? std::min(*wake, *next) : next;
   }
-  if (!wake) return -1;
+  if (!wake) return kLookHomeMs;
   const Duration left = *wake - read_clocks().mono;
   // Rounded up, so that what is waited for has come.
   return static_cast<int>(
-      std::clamp<std::int64_t>(left.count() / 1'000'000 + 1, 0, std::int64_t{3'600'000}));
+      std::clamp<std::int64_t>(left.count() / 1'000'000 + 1, 0, std::int64_t{kLookHomeMs}));
 }
 
 // Waits for the next thing to happen and takes in everything that has.
@@ -225,7 +248,7 @@ void Shim::run_probes() {
 // Makes the record visible; what says that a run is over must outlive the machine as well.
 void Shim::save() {
   const PodRecord& record = sequence_.record();
-  if (ever_saved_ && record == saved_) return;
+  if (homeless_ || (ever_saved_ && record == saved_)) return;
   bool durable = record.final;
   for (std::size_t i = 0; ever_saved_ && i < record.containers.size(); ++i) {
     const ContainerRecord &before = saved_.containers[i], &after = record.containers[i];

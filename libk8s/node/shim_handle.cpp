@@ -6,15 +6,24 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 namespace k8s::node {
 namespace {
 
 constexpr int kLockFd = 3;  // where shim_main expects it
 
-Fd lock_folder(const std::string& folder) {
-  Fd lock(::open((folder + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (lock && ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) lock.reset();
-  return lock;
+Fd open_lock(const std::string& folder) {
+  return Fd(::open((folder + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+}
+
+bool take(const Fd& lock) { return ::flock(lock.get(), LOCK_EX | LOCK_NB) == 0; }
+
+// Where the folder itself is gone nobody can be found by it: a shim that had it is about to end.
+// Any other error may pass, and until then the shim counts as living.
+bool is_locked(const std::string& folder) {
+  const Fd lock = open_lock(folder);
+  return lock ? !take(lock) : errno != ENOENT && errno != ENOTDIR;
 }
 
 // Files and signals of the new process, undone at the end of the scope.
@@ -58,8 +67,9 @@ class SpawnSetup {
 }  // namespace
 
 Result<ProcessId> start_shim(const std::vector<std::string>& command, const std::string& folder) {
-  Fd lock = lock_folder(folder);
-  if (!lock) return Status(Code::kConflict, "another shim has " + folder);
+  Fd lock = open_lock(folder);
+  if (!lock) return Status(Code::kInternal, errno_text("open the lock of " + folder, errno));
+  if (!take(lock)) return Status(Code::kConflict, "another shim has " + folder);
   // dup2 onto itself would leave close-on-exec set.
   if (lock.get() == kLockFd) lock = Fd(::fcntl(lock.release(), F_DUPFD_CLOEXEC, kLockFd + 1));
   const SpawnSetup setup(folder + "/shim.log", lock.get());
@@ -76,7 +86,7 @@ Result<ProcessId> start_shim(const std::vector<std::string>& command, const std:
 
 ShimState look_at_shim(const std::string& folder) {
   ShimState state;
-  state.locked = !lock_folder(folder);
+  state.locked = is_locked(folder);
   // After the lock, so that a shim found dead has written all it ever will.
   if (const Result<std::string> text = read_file(folder + "/shim.json")) {
     if (const Result<ShimIdentity> identity = decode_shim(*text)) state.identity = *identity;

@@ -170,6 +170,19 @@ TEST(Runtime, A_process_that_hid_from_everybody_is_gone_when_its_Pod_is_deleted)
   }
 }
 
+TEST(Runtime, A_Pod_whose_folder_was_removed_fails_with_a_reason_and_leaves_no_process) {
+  RuntimeBench bench;
+  bench.start_runtime();
+  const json made = bench.create(RuntimeBench::pod("p", "sleep 1000"));
+  ASSERT_TRUE(bench.until_phase("p", "Running"));
+  remove_tree(bench.options.data_dir + "/pods/" + uid_of(made));
+  ASSERT_TRUE(bench.until_phase("p", "Failed"));
+  const json status = bench.get("p")["status"];
+  EXPECT_EQ(status["reason"], "ShimLost");
+  EXPECT_NE(status["message"].get<std::string>().find("folder was removed"), std::string::npos);
+  EXPECT_TRUE(marked_processes(uid_of(made)).empty());
+}
+
 TEST(Runtime, Only_one_runtime_can_use_a_data_folder) {
   RuntimeBench bench;
   bench.start_runtime();

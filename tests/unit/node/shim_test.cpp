@@ -171,6 +171,31 @@ TEST_P(Shim, What_hid_is_found_when_shim_and_supervisor_are_killed_at_one_moment
   EXPECT_TRUE(processes_with_argument(hidden).empty());
 }
 
+TEST_P(Shim, One_whose_folder_is_gone_ends_its_processes_and_itself_and_makes_no_new_folder) {
+  const std::string hidden = own_sleep();
+  ShimBench bench(plan("trap '' TERM; " + hidden_sleep(hidden) + "while true; do sleep 1; done"));
+  bench.start();
+  ASSERT_TRUE(bench.wait_running());
+  ASSERT_TRUE(eventually([&] { return processes_with_argument(hidden).size() == 1; }));
+  remove_tree(bench.folder());
+  EXPECT_TRUE(eventually([&] { return bench.gone(); }));
+  EXPECT_TRUE(processes_with_argument(hidden).empty());
+  EXPECT_FALSE(std::filesystem::exists(bench.folder()));
+}
+
+TEST_P(Shim, A_folder_that_was_put_in_the_place_of_its_own_is_left_alone) {
+  ShimBench bench(plan("sleep 1000"));
+  bench.start();
+  ASSERT_TRUE(bench.wait_running());
+  const std::string aside = bench.folder() + ".aside";
+  std::filesystem::rename(bench.folder(), aside);
+  ASSERT_TRUE(make_folders(bench.folder()));
+  ASSERT_TRUE(rewrite_in_place(bench.folder() + "/lock", ""));
+  EXPECT_TRUE(eventually([&] { return bench.gone(); }));
+  EXPECT_FALSE(std::filesystem::exists(bench.folder() + "/state.json"));
+  remove_tree(aside);
+}
+
 TEST_P(Shim, A_folder_is_locked_as_long_as_its_shim_lives) {
   ShimBench bench(plan("sleep 1000"));
   bench.start();
