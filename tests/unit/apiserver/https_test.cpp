@@ -127,6 +127,8 @@ class Https : public ::testing::Test {
       curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, token.c_str());
     }
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, 60L);
+    // Waits for the server's word before it sends a large body, however slow the machine is.
+    curl_easy_setopt(curl, CURLOPT_EXPECT_100_TIMEOUT_MS, 30'000L);
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     return curl;
   }
@@ -265,6 +267,40 @@ TEST_F(Https, Loses_one_connection_and_not_itself_to_whatever_is_thrown) {
   EXPECT_EQ(get("/").body, "fine");
   const int before = api.ticks;
   EXPECT_TRUE(comes_true([&] { return api.ticks > before + 1; })) << "it ticks no more";
+}
+
+TEST_F(Https, Answers_or_closes_whatever_is_sent_instead_of_a_request) {
+  start();
+  const std::string head = "Host: x\r\nAuthorization: Bearer " + server_->admin_token() + "\r\n";
+  const std::vector<std::string> garbage = {
+      std::string("\0\xff\r\n\r\n", 6),
+      "GET\r\n\r\n",
+      "GET / HTTP/9.9\r\n\r\n",
+      "GET / HTTP/1.1\r\nx: " + std::string(70'000, 'x'),
+      "POST /api HTTP/1.1\r\n" + head + "Content-Length: -1\r\n\r\n",
+      "POST /api HTTP/1.1\r\n" + head + "Content-Length: 99999999999\r\n\r\n",
+      "POST /api HTTP/1.1\r\n" + head + "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+      "GET /%ff%00%zz?watch=%ff&resourceVersion=-1 HTTP/1.1\r\n" + head + "\r\n",
+      "GET /version HTTP/1.0\r\n\r\nGET /version HTTP/1.1\r\n\r\n",
+  };
+  for (const std::string& bytes : garbage) {
+    CURL* curl = prepare("/", "");
+    curl_easy_setopt(curl, CURLOPT_CONNECT_ONLY, 1L);
+    ASSERT_EQ(curl_easy_perform(curl), CURLE_OK);
+    curl_socket_t fd = CURL_SOCKET_BAD;
+    curl_easy_getinfo(curl, CURLINFO_ACTIVESOCKET, &fd);
+    CURLcode code = CURLE_OK;
+    for (std::size_t at = 0, sent = 0; at < bytes.size(); at += sent, sent = 0) {
+      code = curl_easy_send(curl, bytes.data() + at, bytes.size() - at, &sent);
+      if (code != CURLE_OK && code != CURLE_AGAIN) break;  // it has closed already
+      pollfd room{fd, POLLOUT, 0};
+      (void)::poll(&room, 1, 30'000);
+    }
+    pollfd entry{fd, POLLIN | POLLRDHUP, 0};
+    EXPECT_EQ(::poll(&entry, 1, 30'000), 1) << "no word to: " << bytes.substr(0, 60);
+    curl_easy_cleanup(curl);
+  }
+  EXPECT_EQ(get("/version").status, 200);
 }
 
 TEST_F(Https, Stops_in_time_while_a_client_holds_a_connection_and_says_nothing) {
