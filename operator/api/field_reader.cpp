@@ -6,6 +6,7 @@
 #include "libk8s/codec/json.hpp"
 #include "libk8s/codec/quantity.hpp"
 #include "operator/api/duration.hpp"
+#include "scheduler/limits.hpp"
 
 namespace fermi {
 namespace {
@@ -61,6 +62,10 @@ std::string shown(const Json& value) {
     text = text.substr(0, end) + "...";
   }
   return text;
+}
+
+std::int64_t most_of_pod(std::string_view resource) {
+  return resource == "cpu" ? 1'000'000'000 : sched::kAmountMax;
 }
 
 FieldReader::FieldReader(const Json& object, std::string path, Problems& problems)
@@ -154,15 +159,19 @@ std::optional<std::int64_t> FieldReader::duration_ns(std::string_view key) {
   return std::nullopt;
 }
 
-std::optional<std::int64_t> FieldReader::amount(std::string_view key, std::string_view resource) {
+std::optional<std::int64_t> FieldReader::amount(std::string_view key, std::string_view resource,
+                                                std::int64_t most) {
   if (!has(key)) return std::nullopt;
   const Json& value = raw(key);
   const bool readable = value.is_string() || whole(value).has_value();
   auto quantity = k8s::Quantity::parse(value.is_string() ? value.get<std::string>()
                                        : readable        ? value.dump()
                                                          : "");
-  if (quantity && !quantity->negative()) return k8s::resource_amount(resource, *quantity);
-  refuse(key, "an amount such as 4, 500m or 16Gi, not negative");
+  if (quantity && !quantity->negative()) {
+    const std::int64_t amount = k8s::resource_amount(resource, *quantity);
+    if (amount <= most) return amount;
+  }
+  refuse(key, "an amount such as 4, 500m or 16Gi, from 0 to " + k8s::format_amount(resource, most));
   return std::nullopt;
 }
 

@@ -30,6 +30,10 @@ void add_problem(Problems& problems, std::string_view path, std::string_view sen
 // A value as it may be shown to people: cut to 60 characters.
 std::string shown(const nlohmann::json& value);
 
+// The most that one Pod may ask for of a resource: 1M cores, and of all else what the engine tells
+// apart (64Ti of memory).
+std::int64_t most_of_pod(std::string_view resource);
+
 struct IntRange {
   std::int64_t min, max;
 };
@@ -57,8 +61,9 @@ class FieldReader {
   std::string choice(std::string_view key, std::string_view fallback,
                      std::initializer_list<std::string_view> allowed);
   std::optional<std::int64_t> duration_ns(std::string_view key);
-  // A resource amount, as `resource` is counted (milli-cores for "cpu"); never negative.
-  std::optional<std::int64_t> amount(std::string_view key, std::string_view resource);
+  // A resource amount, as `resource` is counted (milli-cores for "cpu"), from 0 to `most`.
+  std::optional<std::int64_t> amount(std::string_view key, std::string_view resource,
+                                     std::int64_t most);
   std::vector<std::string> texts(std::string_view key, std::size_t max_items, TextRule rule);
   // Values may be text or, with `numbers`, whole numbers (kept as text).
   k8s::StringMap text_map(std::string_view key, std::size_t max_items, TextRule rule,

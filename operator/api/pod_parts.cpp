@@ -104,7 +104,7 @@ void check_volumes(FieldReader& spec, const std::string& checkpoint_volume) {
       ++sources;
       FieldReader dir = volume.child("emptyDir");
       dir.choice("medium", "", {"", "Memory"});
-      dir.amount("sizeLimit", "memory");
+      dir.amount("sizeLimit", "memory", most_of_pod("memory"));
     }
     if (sources != 1)
       volume.problem("", "give exactly one of existingClaim, configMap, secret and emptyDir");

@@ -28,6 +28,12 @@ sched::Strategy strategy_of(std::string_view text) {
   return sched::Strategy::kBackfill;
 }
 
+// Sums over many nodes: larger than what one Pod may ask for.
+std::int64_t most_of_queue(std::string_view resource) {
+  const bool bytes = resource == "memory" || resource == "ephemeral-storage";
+  return bytes ? std::int64_t{1} << 62 : std::int64_t{1'000'000'000'000'000};
+}
+
 void read_quota(FieldReader quota, TaskQueueSpec& spec) {
   if (!quota.has("maximum")) return;
   spec.has_maximum = true;
@@ -37,7 +43,8 @@ void read_quota(FieldReader quota, TaskQueueSpec& spec) {
   }
   FieldReader maximum = quota.child("maximum");
   for (const auto& [resource, value] : quota.raw("maximum").items()) {
-    if (const auto amount = maximum.amount(resource, resource)) spec.maximum[resource] = *amount;
+    if (const auto amount = maximum.amount(resource, resource, most_of_queue(resource)))
+      spec.maximum[resource] = *amount;
   }
 }
 

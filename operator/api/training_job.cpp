@@ -36,14 +36,19 @@ sched::ZonePolicy policy_of(std::string_view text) {
   return sched::ZonePolicy::kAny;
 }
 
+std::optional<std::int64_t> amount(FieldReader& from, std::string_view key,
+                                   std::string_view resource) {
+  return from.amount(key, resource, most_of_pod(resource));
+}
+
 // spec.resources and spec.gpusPerNode: what every Pod asks for unless its zone says otherwise.
 JobGroup read_resources(FieldReader& spec, TrainingJobSpec& out) {
   FieldReader resources = spec.child("resources");
   JobGroup base;
-  base.cpu_milli = resources.amount("cpu", "cpu");
-  base.memory = resources.amount("memory", "memory");
-  out.ephemeral_bytes = resources.amount("ephemeralStorage", "ephemeral-storage");
-  out.shm_bytes = resources.amount("shm", "memory");
+  base.cpu_milli = amount(resources, "cpu", "cpu");
+  base.memory = amount(resources, "memory", "memory");
+  out.ephemeral_bytes = amount(resources, "ephemeralStorage", "ephemeral-storage");
+  out.shm_bytes = amount(resources, "shm", "memory");
   base.gpus = resources.integer("gpus", 0, kGpus);
   if (spec.has("gpusPerNode")) {
     if (resources.has("gpus"))
@@ -61,8 +66,8 @@ void read_zones(FieldReader& scheduling, const JobGroup& base, TrainingJobSpec& 
     group.zone = zone.text("zone", kLabelValue);
     group.nodes = zone.integer("nodes", 1, kNodes);
     group.gpus = zone.integer("gpusPerNode", base.gpus, kGpus);
-    if (const auto cpu = zone.amount("cpu", "cpu")) group.cpu_milli = cpu;
-    if (const auto memory = zone.amount("memory", "memory")) group.memory = memory;
+    if (const auto cpu = amount(zone, "cpu", "cpu")) group.cpu_milli = cpu;
+    if (const auto memory = amount(zone, "memory", "memory")) group.memory = memory;
     for (const JobGroup& other : out.groups)
       if (other.zone == group.zone && !group.zone.empty())
         zone.problem("zone", "\"" + group.zone + "\" stands twice; give each zone once");
