@@ -210,12 +210,7 @@ Step pending(const JobFacts& v, Draft d) {
     return d.done();
   }
   if (!v.job->problems.empty()) {
-    std::string all;
-    for (const std::string& problem : v.job->problems) all += (all.empty() ? "" : "; ") + problem;
-    if (d.status.reason != "Invalid") d.notices.push_back({true, "Invalid", all});
-    d.status.reason = "Invalid";
-    d.status.message = all.substr(0, 1024);
-    set(d, "Accepted", false, "Invalid", all);
+    refuse(d);
     return d.done();
   }
   if (v.decided) {

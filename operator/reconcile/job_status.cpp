@@ -9,6 +9,8 @@
 namespace fermi {
 namespace {
 
+constexpr std::string_view kInvalid = "Invalid";
+
 // Sentences come from anywhere; a status keeps the beginning of them.
 std::string cut(std::string_view text, std::size_t most) {
   if (text.size() <= most) return std::string(text);
@@ -41,6 +43,16 @@ std::optional<k8s::WallTime> held_since(const JobFacts& view) {
     if (!since || at < *since) since = at;
   }
   return since;
+}
+
+std::string problems_of(const TrainingJob& job) {
+  std::string all;
+  for (const std::string& problem : job.problems) all += (all.empty() ? "" : "; ") + problem;
+  return all;
+}
+
+std::string waits_in(const TrainingJob& job) {
+  return "waits in queue \"" + job.spec.scheduling.queue + "\"";
 }
 
 void next_attempt(Draft& d) {
@@ -102,9 +114,23 @@ void first_seen(Draft& d) {
   d.status.task_id = job.meta.uid;
   d.status.submit_time = whole_seconds(job.meta.creation_time);
   d.status.currency = d.view.currency;
-  move_to(d, Phase::kPending, "Queued", "waits in queue \"" + job.spec.scheduling.queue + "\"");
+  if (!job.problems.empty()) {
+    move_to(d, Phase::kPending, kInvalid, problems_of(job), true);
+    return refuse(d);
+  }
+  move_to(d, Phase::kPending, "Queued", waits_in(job));
   set(d, "Accepted", true, "Accepted", "the job is well formed");
   set(d, "Queued", true, "Queued", d.status.message);
+}
+
+void refuse(Draft& d) {
+  const std::string all = problems_of(*d.view.job);
+  if (d.status.reason != kInvalid) d.notices.push_back({true, std::string(kInvalid), all});
+  leave_line(d);
+  d.status.reason = kInvalid;
+  d.status.message = cut(all, 1024);
+  set(d, "Accepted", false, kInvalid, all);
+  set(d, "Queued", false, kInvalid, "it is in no queue until its spec is mended");
 }
 
 void show_waiting(Draft& d) {
@@ -124,6 +150,9 @@ void show_waiting(Draft& d) {
                      (!s.observed_at || d.view.now.ns - s.observed_at->ns >= kRefreshNs);
   set(d, "Accepted", !w.hopeless, w.hopeless ? reason : "Accepted",
       w.hopeless ? w.message : "the job is well formed");
+  const Condition* queued = find_condition(s.conditions, "Queued");
+  if (queued == nullptr || queued->status != "True")
+    set(d, "Queued", true, "Queued", waits_in(*d.view.job));
   if (!moved && !other && !stale) return;
   s.queue_position = w.position;
   s.tasks_ahead = w.ahead;

@@ -31,6 +31,8 @@ void move_to(Draft& d, Phase to, std::string_view reason, std::string_view messa
 void account(Draft& d, bool still_held);
 
 void first_seen(Draft& d);
+// The spec has problems: it stands in no line, whatever it did before.
+void refuse(Draft& d);
 void show_waiting(Draft& d);
 void decide(Draft& d);
 void start_running(Draft& d);

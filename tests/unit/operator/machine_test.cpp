@@ -128,6 +128,31 @@ TEST(JobMachine, A_job_with_problems_says_them_and_goes_no_further) {
   scene.expect<Wait>();
 }
 
+TEST(JobMachine, A_job_with_problems_is_in_no_queue_and_says_so_until_they_are_mended) {
+  Scene scene(Json{{"nodes", 0}});
+  Step step = scene.step();
+  const auto* write = std::get_if<WriteStatus>(&step);
+  ASSERT_NE(write, nullptr);
+  EXPECT_TRUE(holds(write->status, "Accepted", "False"));
+  EXPECT_TRUE(holds(write->status, "Queued", "False"));
+  EXPECT_EQ(write->status.reason, "Invalid");
+  ASSERT_EQ(write->notices.size(), 1U);
+  EXPECT_EQ(write->notices[0].reason, "Invalid");
+  EXPECT_TRUE(write->notices[0].warning);
+  scene.job.status = write->status;
+  scene.job.problems.clear();
+  scene.facts.waiting = Waiting{1, 0, "Capacity", "needs 16: 8 free", false};
+  const TrainingJobStatus s = scene.written();
+  EXPECT_TRUE(holds(s, "Accepted", "True"));
+  EXPECT_TRUE(holds(s, "Queued", "True"));
+  // And one that stood in line loses its place there.
+  scene.job.status = s;
+  scene.job.problems = {"spec.nodes: 0 is not allowed; a whole number from 1 to 4096"};
+  const TrainingJobStatus refused = scene.written();
+  EXPECT_TRUE(holds(refused, "Queued", "False"));
+  EXPECT_EQ(refused.queue_position, 0);
+}
+
 TEST(JobMachine, Service_then_Pods_then_Bindings) {
   Scene scene;
   scene.placed(Phase::kStarting);
@@ -258,17 +283,6 @@ TEST(JobMachine, A_lost_node_counts_against_nothing_and_requeues_the_gang) {
   ASSERT_EQ(doomed.pods.size(), 2U);
   EXPECT_FALSE(doomed.pods[0].force);
   EXPECT_TRUE(doomed.pods[1].force);  // nobody is left on n1 to stop it
-}
-
-TEST(JobMachine, A_deleted_Pod_restarts_the_whole_gang_at_once) {
-  Scene scene(Json{{"retry", {{"limit", 0}}}});
-  scene.placed(Phase::kRunning);
-  scene.both(k8s::PodPhase::kRunning);
-  scene.pods[1]->meta.deletion_time = kNow;
-  const TrainingJobStatus s = scene.written();
-  EXPECT_EQ(s.phase, Phase::kStarting);
-  EXPECT_EQ(s.attempt, 1);
-  EXPECT_EQ(s.restarts, 0);
 }
 
 TEST(JobMachine, Suspending_stops_first_and_resuming_queues_again) {
