@@ -107,6 +107,7 @@ struct TrainingJobStatus {
   std::optional<JobPlacement> placement;
   std::optional<JobStopping> stopping;
   std::int64_t restarts = 0, disruptions = 0, start_failures = 0, preemptions = 0;
+  std::int64_t disruptions_in_row = 0;  // without ten minutes of running between them
   std::optional<std::int64_t> exit_code;
   std::optional<k8s::WallTime> retry_at, submit_time, start_time, running_since, completion_time;
   std::int64_t cost_per_hour_micros = 0, cost_micros = 0;

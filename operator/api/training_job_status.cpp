@@ -121,6 +121,7 @@ Json encode_status(const TrainingJobStatus& s) {
   out["attempt"] = s.attempt;
   out["restarts"] = s.restarts;
   put(out, "disruptions", s.disruptions);
+  put(out, "disruptionsInRow", s.disruptions_in_row);
   put(out, "startFailures", s.start_failures);
   put(out, "preemptions", s.preemptions);
   if (s.exit_code) out["exitCode"] = *s.exit_code;
@@ -146,6 +147,7 @@ TrainingJobStatus decode_training_job_status(const Json& from) {
   s.attempt = k8s::int_at(from, "attempt");
   s.restarts = k8s::int_at(from, "restarts");
   s.disruptions = k8s::int_at(from, "disruptions");
+  s.disruptions_in_row = k8s::int_at(from, "disruptionsInRow");
   s.start_failures = k8s::int_at(from, "startFailures");
   s.preemptions = k8s::int_at(from, "preemptions");
   if (k8s::has(from, "exitCode")) s.exit_code = k8s::int_at(from, "exitCode");

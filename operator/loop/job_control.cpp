@@ -265,6 +265,8 @@ bool JobControl::is_overdue(Record& r, const JobFacts& facts) {
     r.starting_attempt = s.attempt;
     r.starting_since = world_.loop.now();
   }
+  // A back-off is not looked at all the time: it may have ended long after the last look.
+  if (s.retry_at && facts.now - *s.retry_at < world_.options.bind_deadline) return false;
   return world_.loop.now() - r.starting_since >= world_.options.bind_deadline;
 }
 

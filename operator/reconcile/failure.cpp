@@ -105,6 +105,10 @@ std::int64_t backoff_ns(std::int64_t first_ns, std::int64_t n) {
   return wait;
 }
 
+std::int64_t disruption_backoff_ns(std::int64_t n) {
+  return std::min(backoff_ns(kNsPerSecond, n), 60 * kNsPerSecond);
+}
+
 std::int64_t start_backoff_ns(std::int64_t n) {
   return std::min(backoff_ns(10 * kNsPerSecond, n), 300 * kNsPerSecond);
 }

@@ -39,6 +39,9 @@ bool may_retry(const TrainingJobSpec& spec, std::int64_t exit_code);
 
 // The wait before the n-th retry (from 1): doubled each time, at most ten minutes.
 std::int64_t backoff_ns(std::int64_t first_ns, std::int64_t n);
+// The wait after the n-th disruption in a row (from 1): 1 s, 2 s, ... 60 s, so that one is hardly
+// felt, and a gang that is disrupted again and again does no harm.
+std::int64_t disruption_backoff_ns(std::int64_t n);
 // The wait after the n-th start in a row (from 1) that did not come to run: 10 s, 20 s, ... 5 min.
 std::int64_t start_backoff_ns(std::int64_t n);
 

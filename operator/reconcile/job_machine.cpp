@@ -18,6 +18,8 @@ using PodRef = std::shared_ptr<const k8s::Pod>;
 constexpr std::int64_t kKeepRoomNs = 60 * kNsPerSecond;
 constexpr std::int64_t kHourNs = 3600 * kNsPerSecond;
 constexpr std::int64_t kStartDeadlineNs = 900 * kNsPerSecond;
+// A gang that ran for this long was well; its next disruption is a first one again.
+constexpr std::int64_t kWellNs = 600 * kNsPerSecond;
 
 bool is_live(const k8s::Pod& pod) { return !pod.finished(); }
 
@@ -71,6 +73,11 @@ std::optional<Step> clear_away(const JobFacts& v, const std::vector<PodRef>& pod
   return DeletePods{std::move(doomed)};
 }
 
+// The end of a wait, in whole seconds: a back-off is never cut short by them.
+k8s::WallTime after(k8s::WallTime now, std::int64_t wait_ns) {
+  return whole_seconds(now + k8s::Duration(wait_ns + kNsPerSecond - 1));
+}
+
 // --- ends of an attempt
 
 // To `to`, by way of Stopping when there are Pods to stop first.
@@ -94,7 +101,7 @@ Step take_back(const JobFacts& v, std::string_view reason, std::string_view mess
   Draft d(v);
   ++d.status.start_failures;
   const std::int64_t wait = start_backoff_ns(d.status.start_failures);
-  d.status.retry_at = whole_seconds(v.now + k8s::Duration(wait));
+  d.status.retry_at = after(v.now, wait);
   return stop(v, std::move(d), Phase::kPending, reason, message);
 }
 
@@ -111,7 +118,7 @@ Step after_exit(const JobFacts& v, const Failure& failure, bool nodes_good) {
                     " times, which is the limit");
   ++d.status.restarts;
   const std::int64_t wait = backoff_ns(spec.retry_backoff_ns, d.status.restarts);
-  const k8s::WallTime at = v.now + k8s::Duration(wait);
+  const k8s::WallTime at = after(v.now, wait);
   const std::string message = failure.message + "; retry " + std::to_string(d.status.restarts) +
                               " of " + std::to_string(spec.retry_limit) + " in " +
                               format_duration(wait);
@@ -119,7 +126,7 @@ Step after_exit(const JobFacts& v, const Failure& failure, bool nodes_good) {
     restart_in_place(d, at, "Restarting", message);
     return d.done();
   }
-  d.status.retry_at = whole_seconds(at);
+  d.status.retry_at = at;
   return stop(v, std::move(d), Phase::kPending, "Restarting", message);
 }
 
@@ -178,27 +185,38 @@ Trouble trouble_of(const JobFacts& v, const Gang& gang, bool missing_counts) {
   return out;
 }
 
+// Nobody of the gang is to blame. It counts against no limit, but a gang that is disrupted again
+// and again waits longer and longer.
+Step after_disruption(const JobFacts& v, const Failure& failure, bool same_nodes) {
+  Draft d(v);
+  TrainingJobStatus& s = d.status;
+  const bool was_well = s.running_since && v.now.ns - s.running_since->ns >= kWellNs;
+  s.disruptions_in_row = was_well ? 1 : s.disruptions_in_row + 1;
+  ++s.disruptions;
+  const k8s::WallTime at = after(v.now, disruption_backoff_ns(s.disruptions_in_row));
+  if (same_nodes) {
+    restart_in_place(d, at, failure.reason, failure.message + "; the gang starts anew");
+    return d.done();
+  }
+  s.retry_at = at;
+  return stop(v, std::move(d), Phase::kPending, failure.reason, failure.message);
+}
+
 Step after_trouble(const JobFacts& v, const Trouble& trouble) {
   Failure failure = *deciding(trouble.failures, v.job->spec);
   // A program that ends while a node of its gang does not answer most likely ends because of that.
   if (failure.cause == Cause::kExit && !trouble.nodes_good) failure.cause = Cause::kDisruption;
-  Draft d(v);
   switch (failure.cause) {
     case Cause::kExit:
       return after_exit(v, failure, trouble.nodes_good);
     case Cause::kRejected:
       return take_back(v, "RejectedByNode", failure.message);
     case Cause::kDisruption:
-      ++d.status.disruptions;
-      return stop(v, std::move(d), Phase::kPending, failure.reason, failure.message);
+      return after_disruption(v, failure, false);
     case Cause::kDeleted:
       break;
   }
-  ++d.status.disruptions;
-  if (!trouble.nodes_good || !v.room_kept)
-    return stop(v, std::move(d), Phase::kPending, failure.reason, failure.message);
-  restart_in_place(d, v.now, failure.reason, failure.message + "; the gang starts anew");
-  return d.done();
+  return after_disruption(v, failure, trouble.nodes_good && v.room_kept);
 }
 
 // --- the phases

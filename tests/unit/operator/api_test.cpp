@@ -126,6 +126,7 @@ TrainingJobStatus full_status() {
   s.stopping = JobStopping{Phase::kFailed, "x", "y"};
   s.restarts = 1;
   s.disruptions = 2;
+  s.disruptions_in_row = 4;
   s.start_failures = 3;
   s.exit_code = 0;
   s.retry_at = k8s::WallTime{4 * kNsPerSecond};

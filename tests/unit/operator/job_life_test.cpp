@@ -100,6 +100,28 @@ TEST(JobLife, A_Pod_deleted_by_hand_restarts_the_whole_gang_under_the_next_attem
   EXPECT_EQ(pods[0]["metadata"]["name"], "gang-1-0");
 }
 
+TEST(JobLife, A_job_whose_Pod_is_deleted_again_and_again_starts_less_and_less_often) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  cluster.start_operator();
+  Json pod = runs_for("forever");
+  pod["spec"] = {{"terminationGracePeriodSeconds", 1}};
+  cluster.submit("victim", {{"podTemplate", pod}});
+  const k8s::TimePoint end = cluster.loop.now() + minutes(10);
+  while (cluster.loop.now() < end) {
+    for (const Json& one : cluster.pods_of("victim"))
+      if (one["status"].value("phase", "") == "Running" && !sim::is_deleting(one))
+        cluster.remove("/api/v1/namespaces/work/pods/" +
+                       one["metadata"]["name"].get<std::string>());
+    cluster.run_for(std::chrono::milliseconds(500));
+  }
+  // 1 s, 2 s, ... 60 s: seven restarts in the first two minutes and a half, then one a minute.
+  const std::int64_t attempts = cluster.job("victim")["status"]["attempt"];
+  EXPECT_GE(attempts, 8);
+  EXPECT_LE(attempts, 16);
+  EXPECT_EQ(cluster.job("victim")["status"]["restarts"], 0);
+  EXPECT_TRUE(cluster.wait_phase("victim", "Running", minutes(2)));
+}
+
 TEST(JobLife, Suspending_a_running_job_stops_it_and_resuming_starts_it_again) {
   Cluster cluster({{"zone-a", 1, 8}});
   cluster.start_operator();

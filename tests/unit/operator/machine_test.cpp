@@ -285,6 +285,57 @@ TEST(JobMachine, A_lost_node_counts_against_nothing_and_requeues_the_gang) {
   EXPECT_TRUE(doomed.pods[1].force);  // nobody is left on n1 to stop it
 }
 
+TEST(JobMachine, Disruptions_in_a_row_are_followed_by_longer_and_longer_waits) {
+  Scene scene(Json{{"retry", {{"limit", 0}}}});
+  std::vector<std::int64_t> waits;
+  for (int i = 0; i < 9; ++i) {
+    scene.placed(Phase::kRunning, scene.job.status.attempt);
+    scene.pods.clear();
+    scene.both(k8s::PodPhase::kRunning);
+    scene.pods[1]->meta.deletion_time = kNow;
+    scene.job.status = scene.written();
+    EXPECT_EQ(scene.job.status.phase, Phase::kStarting);
+    ASSERT_TRUE(scene.job.status.retry_at);
+    waits.push_back((scene.job.status.retry_at->ns - kNow.ns) / kNsPerSecond);
+  }
+  EXPECT_EQ(waits, (std::vector<std::int64_t>{1, 2, 4, 8, 16, 32, 60, 60, 60}));
+  EXPECT_EQ(scene.job.status.restarts, 0);
+  EXPECT_EQ(scene.job.status.disruptions, 9);
+  // A lost node is waited for in the same way, in the line.
+  scene.placed(Phase::kRunning, scene.job.status.attempt);
+  scene.pods.clear();
+  scene.both(k8s::PodPhase::kRunning);
+  scene.facts.node_state = [](const std::string&) { return NodeState::kGone; };
+  TrainingJobStatus s = scene.written();
+  EXPECT_EQ(s.stopping->to, Phase::kPending);
+  EXPECT_EQ(s.retry_at->ns - kNow.ns, 60 * kNsPerSecond);
+  // After ten minutes of running it is no row any more.
+  scene.job.status.running_since = k8s::WallTime{kNow.ns - 600 * kNsPerSecond};
+  s = scene.written();
+  EXPECT_EQ(s.retry_at->ns - kNow.ns, kNsPerSecond);
+}
+
+TEST(JobMachine, A_back_off_is_never_cut_by_the_seconds_of_the_API) {
+  Scene scene;
+  scene.placed(Phase::kRunning);
+  scene.facts.now = kNow + k8s::Duration(900'000'000);
+  scene.both(k8s::PodPhase::kRunning);
+  scene.pods[1]->meta.deletion_time = kNow;
+  EXPECT_EQ(scene.written().retry_at->ns, kNow.ns + 2 * kNsPerSecond);
+}
+
+TEST(JobMachine, A_deleted_Pod_restarts_the_whole_gang_after_a_second) {
+  Scene scene(Json{{"retry", {{"limit", 0}}}});
+  scene.placed(Phase::kRunning);
+  scene.both(k8s::PodPhase::kRunning);
+  scene.pods[1]->meta.deletion_time = kNow;
+  const TrainingJobStatus s = scene.written();
+  EXPECT_EQ(s.phase, Phase::kStarting);
+  EXPECT_EQ(s.attempt, 1);
+  EXPECT_EQ(s.restarts, 0);
+  EXPECT_EQ(s.retry_at->ns - kNow.ns, kNsPerSecond);
+}
+
 TEST(JobMachine, Suspending_stops_first_and_resuming_queues_again) {
   Scene scene(Json{{"suspend", true}});
   scene.placed(Phase::kRunning);
