@@ -88,6 +88,8 @@ void decode_lists(const Json& from, TrainingJobStatus& out) {
                             k8s::string_at(entry, "why")});
   if (k8s::has(from, "placement"))
     out.placement = decode_placement(k8s::object_at(from, "placement"));
+  for (const Json& rank : k8s::array_at(from, "succeededRanks"))
+    if (rank.is_number_unsigned()) out.succeeded.push_back(rank.get<std::int64_t>());
   const Json& stopping = k8s::object_at(from, "stopping");
   if (!stopping.empty())
     out.stopping =
@@ -99,6 +101,7 @@ void encode_lists(const TrainingJobStatus& s, Json& out) {
   if (!s.conditions.empty()) out["conditions"] = encode_conditions(s.conditions);
   for (const TimelineEntry& entry : s.timeline) out["timeline"].push_back(encode(entry));
   if (s.placement) out["placement"] = encode(*s.placement);
+  if (!s.succeeded.empty()) out["succeededRanks"] = s.succeeded;
   if (!s.stopping) return;
   out["stopping"]["to"] = name(s.stopping->to);
   put(out["stopping"], "reason", s.stopping->reason);

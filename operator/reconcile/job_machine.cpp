@@ -18,6 +18,8 @@ using PodRef = std::shared_ptr<const k8s::Pod>;
 constexpr std::int64_t kKeepRoomNs = 60 * kNsPerSecond;
 constexpr std::int64_t kHourNs = 3600 * kNsPerSecond;
 constexpr std::int64_t kStartDeadlineNs = 900 * kNsPerSecond;
+// Ends of ranks are written down together: so long after the first of them.
+constexpr std::int64_t kGatherEndsNs = 2 * kNsPerSecond;
 // A gang that ran for this long was well; its next disruption is a first one again.
 constexpr std::int64_t kWellNs = 600 * kNsPerSecond;
 
@@ -26,6 +28,7 @@ bool is_live(const k8s::Pod& pod) { return !pod.finished(); }
 // The Pods of the current attempt by rank, and those of other attempts.
 struct Gang {
   std::vector<PodRef> ranks;  // null where there is none
+  std::vector<bool> done;     // ended with 0: its Pod says so, or the status remembers
   std::vector<PodRef> others;
 };
 
@@ -42,6 +45,12 @@ Gang sort_out(const JobFacts& v) {
     else
       gang.others.push_back(pod);
   }
+  gang.done.resize(gang.ranks.size());
+  for (std::size_t i = 0; i < gang.ranks.size(); ++i)
+    gang.done[i] = gang.ranks[i] != nullptr && gang.ranks[i]->phase == k8s::PodPhase::kSucceeded;
+  for (const std::int64_t rank : v.job->status.succeeded)
+    if (rank >= 0 && static_cast<std::size_t>(rank) < gang.done.size())
+      gang.done[static_cast<std::size_t>(rank)] = true;
   return gang;
 }
 
@@ -157,6 +166,7 @@ Trouble trouble_of(const JobFacts& v, const Gang& gang, bool missing_counts) {
   for (std::size_t i = 0; i < gang.ranks.size(); ++i) {
     const auto rank = static_cast<std::int64_t>(i);
     const PodRef& pod = gang.ranks[i];
+    if (gang.done[i]) continue;
     if (pod == nullptr) {
       if (missing_counts || v.lost.contains(rank))
         out.failures.push_back({Cause::kDeleted,
@@ -247,6 +257,7 @@ std::optional<Step> next_binding(const JobFacts& v, const Gang& gang) {
   BindPods unbound;
   for (std::size_t i = 0; i < gang.ranks.size(); ++i) {
     const PodRef& pod = gang.ranks[i];
+    if (gang.done[i]) continue;
     if (pod == nullptr)
       missing.ranks.push_back(static_cast<std::int64_t>(i));
     else if (pod->node_name.empty())
@@ -273,6 +284,43 @@ k8s::WallTime start_deadline(const TrainingJobStatus& s) {
   return from + k8s::Duration(kStartDeadlineNs);
 }
 
+// The first moment at which ends with 0 that the status does not know yet are to be written down,
+// and all of them; before it, more may come. Nothing when all are known.
+struct Ends {
+  std::vector<std::int64_t> ranks;
+  k8s::WallTime due;
+};
+std::optional<Ends> unrecorded(const JobFacts& v, const Gang& gang) {
+  const auto& known = v.job->status.succeeded;
+  if (static_cast<std::size_t>(std::count(gang.done.begin(), gang.done.end(), true)) ==
+      known.size())
+    return std::nullopt;
+  const std::set<std::int64_t> before(known.begin(), known.end());
+  Ends out;
+  std::optional<k8s::WallTime> first;
+  for (std::size_t i = 0; i < gang.done.size(); ++i) {
+    if (!gang.done[i]) continue;
+    const auto rank = static_cast<std::int64_t>(i);
+    out.ranks.push_back(rank);
+    if (before.contains(rank)) continue;
+    k8s::WallTime end;  // unknown: long ago
+    for (const k8s::ContainerStatus& c : gang.ranks[i]->containers)
+      end = std::max(end, c.finished.value_or(k8s::WallTime{}));
+    if (!first || end < *first) first = end;
+  }
+  if (!first) return std::nullopt;
+  out.due = *first + k8s::Duration(kGatherEndsNs);
+  // A node's clock may be ahead of ours; that is no reason to wait for long.
+  if (*first > v.now) out.due = v.now;
+  return out;
+}
+
+Step remember(const JobFacts& v, const Ends& ends) {
+  Draft d(v);
+  d.status.succeeded = ends.ranks;
+  return d.done();
+}
+
 Step starting(const JobFacts& v) {
   const Gang gang = sort_out(v);
   if (!v.job->status.placement) return stop(v, Draft(v), Phase::kPending, "NoPlacement", "");
@@ -284,11 +332,15 @@ Step starting(const JobFacts& v) {
   const Trouble trouble = trouble_of(v, gang, false);
   if (!trouble.failures.empty()) return after_trouble(v, trouble);
   if (auto step = next_binding(v, gang)) return *step;
-  const bool all_run = std::all_of(gang.ranks.begin(), gang.ranks.end(), [](const PodRef& pod) {
-    return pod->phase == k8s::PodPhase::kRunning || pod->phase == k8s::PodPhase::kSucceeded;
-  });
+  bool all_run = true;
+  for (std::size_t i = 0; i < gang.ranks.size(); ++i)
+    all_run = all_run && (gang.done[i] || gang.ranks[i]->phase == k8s::PodPhase::kRunning);
   if (!all_run) {
-    const k8s::WallTime until = start_deadline(v.job->status);
+    k8s::WallTime until = start_deadline(v.job->status);
+    if (const auto ends = unrecorded(v, gang)) {
+      if (v.now >= ends->due) return remember(v, *ends);
+      until = std::min(until, ends->due);
+    }
     if (v.now < until) return Wait{until};
     return take_back(v, "NotRunningInTime",
                      "not every rank had started after " + format_duration(kStartDeadlineNs));
@@ -310,9 +362,8 @@ Step running(const JobFacts& v) {
   const TrainingJob& job = *v.job;
   if (!job.status.placement) return stop(v, Draft(v), Phase::kPending, "NoPlacement", "");
   const Gang gang = sort_out(v);
-  const bool all_done = std::all_of(gang.ranks.begin(), gang.ranks.end(), [](const PodRef& pod) {
-    return pod != nullptr && pod->phase == k8s::PodPhase::kSucceeded;
-  });
+  const bool all_done =
+      std::all_of(gang.done.begin(), gang.done.end(), [](bool done) { return done; });
   if (all_done) {
     if (needs_service(job) && !v.service_gone) return DeleteService{};
     Draft d(v);
@@ -330,7 +381,10 @@ Step running(const JobFacts& v) {
     return stop(v, Draft(v), Phase::kFailed, "DeadlineExceeded",
                 "it ran for longer than spec.activeDeadline, " +
                     format_duration(*job.spec.active_deadline_ns));
-  const auto due = next_due(v, deadline);
+  const auto ends = unrecorded(v, gang);
+  if (ends && v.now >= ends->due) return remember(v, *ends);
+  auto due = next_due(v, deadline);
+  if (ends) due = due ? std::min(*due, ends->due) : ends->due;
   if (!due || v.now < *due) return Wait{due};
   Draft d(v);
   account(d, true);

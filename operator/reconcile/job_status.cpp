@@ -58,6 +58,7 @@ std::string waits_in(const TrainingJob& job) {
 void next_attempt(Draft& d) {
   ++d.status.attempt;
   d.status.running_since.reset();
+  d.status.succeeded.clear();
 }
 
 }  // namespace
@@ -194,6 +195,7 @@ void complete(Draft& d) {
   account(d, false);
   d.status.completion_time = whole_seconds(d.view.now);
   d.status.exit_code = 0;
+  d.status.succeeded.clear();
   d.status.stopping.reset();
   move_to(d, Phase::kCompleted, "Completed", "every rank ended with exit code 0");
   set(d, "Admitted", false, "Completed", "its room is free again");

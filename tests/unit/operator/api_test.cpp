@@ -128,6 +128,7 @@ TrainingJobStatus full_status() {
   s.disruptions = 2;
   s.disruptions_in_row = 4;
   s.start_failures = 3;
+  s.succeeded = {0, 2};
   s.exit_code = 0;
   s.retry_at = k8s::WallTime{4 * kNsPerSecond};
   s.start_time = k8s::WallTime{5 * kNsPerSecond};

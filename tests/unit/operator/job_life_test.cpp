@@ -100,6 +100,34 @@ TEST(JobLife, A_Pod_deleted_by_hand_restarts_the_whole_gang_under_the_next_attem
   EXPECT_EQ(pods[0]["metadata"]["name"], "gang-1-0");
 }
 
+TEST(JobLife, A_rank_that_has_ended_well_is_not_asked_for_again_when_its_Pod_is_deleted) {
+  Cluster cluster({{"zone-a", 2, 8}});
+  cluster.start_operator();
+  cluster.submit("gang", {{"nodes", 2}, {"gpusPerNode", 8}, {"podTemplate", runs_for("forever")}});
+  ASSERT_TRUE(cluster.wait_phase("gang", "Running"));
+  const std::string first = "/api/v1/namespaces/work/pods/gang-0-0";
+  const auto succeed = [&](const std::string& pod) {
+    cluster.server.call("kubelet", "PATCH", pod + "/status", {{"status", {{"phase", "Succeeded"}}}},
+                        "application/merge-patch+json");
+  };
+  succeed(first);
+  cluster.run_for(seconds(10));
+  cluster.remove(first);
+  cluster.run_for(minutes(2));
+  EXPECT_TRUE(cluster.get(first).is_null());
+  EXPECT_EQ(cluster.phase("gang"), "Running") << cluster.job("gang")["status"].dump(1);
+  EXPECT_EQ(cluster.job("gang")["status"]["attempt"], 0);
+  // A successor knows it from the status alone.
+  cluster.kill_operator();
+  cluster.run_for(seconds(20));
+  cluster.start_operator();
+  cluster.run_for(minutes(1));
+  EXPECT_EQ(cluster.job("gang")["status"]["attempt"], 0);
+  succeed("/api/v1/namespaces/work/pods/gang-0-1");
+  ASSERT_TRUE(cluster.wait_phase("gang", "Completed")) << cluster.job("gang")["status"].dump(1);
+  EXPECT_EQ(cluster.job("gang")["status"]["attempt"], 0);
+}
+
 TEST(JobLife, A_job_whose_Pod_is_deleted_again_and_again_starts_less_and_less_often) {
   Cluster cluster({{"zone-a", 1, 8}});
   cluster.start_operator();

@@ -181,6 +181,7 @@ TEST(JobMachine, Runs_when_every_rank_runs_and_completes_when_every_rank_ended_w
   EXPECT_EQ(scene.job.status.phase, Phase::kRunning);
   EXPECT_EQ(scene.job.status.start_time, whole_seconds(kNow));
   scene.pods[0]->phase = k8s::PodPhase::kSucceeded;
+  scene.job.status = scene.written();  // the end of the first is remembered
   scene.expect<Wait>();
   second.phase = k8s::PodPhase::kSucceeded;
   scene.expect<DeleteService>();
@@ -322,6 +323,66 @@ TEST(JobMachine, A_back_off_is_never_cut_by_the_seconds_of_the_API) {
   scene.both(k8s::PodPhase::kRunning);
   scene.pods[1]->meta.deletion_time = kNow;
   EXPECT_EQ(scene.written().retry_at->ns, kNow.ns + 2 * kNsPerSecond);
+}
+
+TEST(JobMachine, A_rank_that_ended_with_0_is_remembered_beyond_its_Pod) {
+  Scene scene;
+  scene.placed(Phase::kRunning);
+  scene.job.status.cost_accounted_at = kNow;
+  scene.pod(0, 0, "n0", k8s::PodPhase::kSucceeded);
+  k8s::Pod& second = scene.pod(0, 1, "n1", k8s::PodPhase::kRunning);
+  scene.job.status = scene.written();
+  EXPECT_EQ(scene.job.status.phase, Phase::kRunning);
+  scene.expect<Wait>();
+  scene.pods.erase(scene.pods.begin());
+  scene.facts.lost = {0};
+  scene.facts.room_kept = false;
+  scene.expect<Wait>();
+  second.phase = k8s::PodPhase::kSucceeded;
+  scene.facts.service_gone = true;
+  EXPECT_EQ(scene.written().phase, Phase::kCompleted);
+  // The next attempt knows nothing of it.
+  second.phase = k8s::PodPhase::kRunning;
+  second.meta.deletion_time = kNow;
+  scene.job.status = scene.written();
+  scene.pods.clear();
+  scene.job.status = scene.written();
+  ASSERT_EQ(scene.job.status.phase, Phase::kPending);
+  scene.placed(Phase::kStarting, 1);
+  scene.job.status.retry_at.reset();
+  scene.facts.lost.clear();
+  EXPECT_EQ(scene.expect<CreatePods>().ranks, (std::vector<std::int64_t>{0, 1}));
+}
+
+TEST(JobMachine, A_rank_that_ended_while_others_start_is_not_asked_for_again) {
+  Scene scene;
+  scene.placed(Phase::kStarting);
+  scene.pod(0, 0, "n0", k8s::PodPhase::kSucceeded);
+  k8s::Pod& second = scene.pod(0, 1, "n1", k8s::PodPhase::kPending);
+  scene.job.status = scene.written();
+  EXPECT_EQ(scene.job.status.phase, Phase::kStarting);
+  scene.pods.erase(scene.pods.begin());
+  scene.facts.lost = {0};
+  scene.expect<Wait>();
+  second.phase = k8s::PodPhase::kRunning;
+  EXPECT_EQ(scene.written().phase, Phase::kRunning);
+}
+
+// A gang whose ranks end together costs no write for each of them.
+TEST(JobMachine, Ends_within_two_seconds_are_remembered_together) {
+  Scene scene;
+  scene.placed(Phase::kRunning);
+  scene.job.status.cost_accounted_at = kNow;
+  k8s::Pod& first = scene.pod(0, 0, "n0", k8s::PodPhase::kSucceeded);
+  scene.pod(0, 1, "n1", k8s::PodPhase::kRunning);
+  k8s::ContainerStatus end;
+  end.state = k8s::ContainerStatus::State::kTerminated;
+  end.finished = kNow;
+  first.containers = {end};
+  EXPECT_EQ(scene.expect<Wait>().until, kNow + k8s::Duration(2 * kNsPerSecond));
+  scene.facts.now = kNow + k8s::Duration(2 * kNsPerSecond);
+  scene.job.status = scene.written();
+  scene.expect<Wait>();
 }
 
 TEST(JobMachine, A_deleted_Pod_restarts_the_whole_gang_after_a_second) {
