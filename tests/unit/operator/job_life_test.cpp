@@ -100,6 +100,22 @@ TEST(JobLife, A_Pod_deleted_by_hand_restarts_the_whole_gang_under_the_next_attem
   EXPECT_EQ(pods[0]["metadata"]["name"], "gang-1-0");
 }
 
+// Its Service may be deleted by somebody between two attempts: it is looked for in each of them.
+TEST(JobLife, A_Service_that_is_gone_is_made_again_for_the_next_attempt) {
+  Cluster cluster({{"zone-a", 2, 8}});
+  cluster.start_operator();
+  cluster.submit("gang", {{"nodes", 2}, {"gpusPerNode", 8}, {"podTemplate", runs_for("forever")}});
+  ASSERT_TRUE(cluster.wait_phase("gang", "Running"));
+  const std::string service = "/api/v1/namespaces/work/services/gang";
+  ASSERT_FALSE(cluster.get(service).is_null());
+  cluster.remove(service);
+  cluster.remove("/api/v1/namespaces/work/pods/gang-0-1");
+  ASSERT_TRUE(cluster.wait(minutes(3), [&] {
+    return cluster.phase("gang") == "Running" && cluster.job("gang")["status"]["attempt"] == 1;
+  })) << cluster.job("gang").dump(1);
+  EXPECT_FALSE(cluster.get(service).is_null());
+}
+
 TEST(JobLife, A_rank_that_has_ended_well_is_not_asked_for_again_when_its_Pod_is_deleted) {
   Cluster cluster({{"zone-a", 2, 8}});
   cluster.start_operator();

@@ -325,6 +325,28 @@ TEST(JobMachine, A_back_off_is_never_cut_by_the_seconds_of_the_API) {
   EXPECT_EQ(scene.written().retry_at->ns, kNow.ns + 2 * kNsPerSecond);
 }
 
+// The room of a rank that lost its Pod is given away: nothing may be bound into it again.
+TEST(JobMachine, A_starting_gang_that_lost_a_Pod_and_its_room_takes_the_attempt_back) {
+  Scene scene;
+  scene.placed(Phase::kStarting);
+  scene.pod(0, 0, "n0");
+  scene.facts.lost = {1};
+  scene.facts.room_kept = false;
+  TrainingJobStatus s = scene.written();
+  EXPECT_EQ(s.phase, Phase::kStopping);
+  EXPECT_EQ(s.stopping->to, Phase::kPending);
+  EXPECT_EQ(s.restarts, 0);
+  scene.job.status = s;
+  const DeletePods doomed = scene.expect<DeletePods>();
+  ASSERT_EQ(doomed.pods.size(), 1U);
+  EXPECT_EQ(doomed.pods[0].pod, "j-0-0");
+  scene.pods.clear();
+  s = scene.written();
+  EXPECT_EQ(s.phase, Phase::kPending);
+  EXPECT_EQ(s.attempt, 1);
+  EXPECT_FALSE(s.placement);
+}
+
 TEST(JobMachine, A_rank_that_ended_with_0_is_remembered_beyond_its_Pod) {
   Scene scene;
   scene.placed(Phase::kRunning);
