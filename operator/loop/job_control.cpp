@@ -222,6 +222,7 @@ JobFacts JobControl::facts_of(Record& r, const TrainingJob& job) {
       job.status.placement && r.memory->service_attempt == job.status.placement->attempt;
   facts.service_gone = r.memory->service_gone;
   facts.refusal = r.memory->refusal;
+  facts.config = &world_.config;
   facts.currency = world_.config.currency;
   facts.epoch = world_.epoch;
   facts.now = world_.loop.wall_now();

@@ -1,6 +1,7 @@
 #include "operator/reconcile/job_machine.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -114,6 +115,29 @@ Step take_back(const JobFacts& v, std::string_view reason, std::string_view mess
   return stop(v, std::move(d), Phase::kPending, reason, message);
 }
 
+// Whether the next attempt fits into the room of this one: every rank's room is still counted, and
+// what a rank will ask for is at most what its Pod holds.
+bool fits_in_place(const JobFacts& v) {
+  if (!v.room_kept) return false;
+  if (v.config == nullptr) return true;
+  std::map<std::int64_t, k8s::ResourceList> asked;  // by the first rank of a group
+  for (const PodRef& pod : v.pods) {
+    const auto at = job_rank(*pod);
+    if (!at || at->attempt != v.job->status.placement->attempt) continue;
+    std::int64_t first = 0;
+    for (const JobGroup& group : v.job->spec.groups) {
+      if (at->rank < first + group.nodes) break;
+      first += group.nodes;
+    }
+    if (asked.count(first) == 0) asked[first] = effective_requests(*v.job, first, *v.config);
+    for (const auto& [resource, amount] : asked[first]) {
+      const auto held = pod->requests.find(resource);
+      if (amount > 0 && (held == pod->requests.end() || held->second < amount)) return false;
+    }
+  }
+  return true;
+}
+
 Step after_exit(const JobFacts& v, const Failure& failure, bool nodes_good) {
   const TrainingJobSpec& spec = v.job->spec;
   Draft d(v);
@@ -131,7 +155,7 @@ Step after_exit(const JobFacts& v, const Failure& failure, bool nodes_good) {
   const std::string message = failure.message + "; retry " + std::to_string(d.status.restarts) +
                               " of " + std::to_string(spec.retry_limit) + " in " +
                               format_duration(wait);
-  if (wait <= kKeepRoomNs && nodes_good && v.room_kept) {
+  if (wait <= kKeepRoomNs && nodes_good && fits_in_place(v)) {
     restart_in_place(d, at, "Restarting", message);
     return d.done();
   }
@@ -226,7 +250,7 @@ Step after_trouble(const JobFacts& v, const Trouble& trouble) {
     case Cause::kDeleted:
       break;
   }
-  return after_disruption(v, failure, trouble.nodes_good && v.room_kept);
+  return after_disruption(v, failure, trouble.nodes_good && fits_in_place(v));
 }
 
 // --- the phases

@@ -66,6 +66,8 @@ struct JobFacts {
   // What the server said when it refused a Pod, a Service or a Binding for good.
   std::optional<std::string> refusal;
   bool start_overdue = false;  // the gang should have been bound by now
+  // For what the next attempt would ask for; null: it is taken to be the same.
+  const Configuration* config = nullptr;
   // Every rank's room is still counted as this job's, so that the next attempt may have it.
   bool room_kept = false;
   // Ranks of the current attempt whose Pods were there and are gone. Their room is not counted any

@@ -28,6 +28,17 @@ void describe(const TrainingJob& job, sched::Task& task) {
   if (job.status.retry_at) task.not_before = {job.status.retry_at->ns};
 }
 
+// While it holds a place it is charged as it was decided: its own wishes and the rules of queues
+// may have changed since, and count from the next decision on.
+void keep_decision(const TrainingJobStatus& status, sched::Task& task) {
+  const Phase phase = status.phase;
+  const bool decided =
+      phase == Phase::kStarting || phase == Phase::kRunning || phase == Phase::kStopping;
+  if (!decided || !status.placement) return;
+  if (!status.queue.empty()) task.queue = status.queue;
+  if (const auto tier = tier_of(status.priority)) task.tier = *tier;
+}
+
 void place_in_queue(const TrainingJob& job, const TaskQueue* queue, sched::Task& task) {
   const JobScheduling& wish = job.spec.scheduling;
   task.queue = wish.queue;
@@ -135,6 +146,7 @@ sched::Task to_engine(const TrainingJob& job, const TaskQueue* queue, const Conf
   sched::Task task;
   describe(job, task);
   place_in_queue(job, queue, task);
+  keep_decision(job.status, task);
   hold(job, queue, task);
   add_groups(job, config, task);
   task.zone_policy = wish.zone_policy;

@@ -37,8 +37,9 @@ std::optional<PodRank> job_rank(const k8s::Pod& pod);
 // What a bound Pod holds of its node. `task` is left empty.
 sched::PodUpsert to_engine(const k8s::Pod& pod);
 
-// The task of a job as it would wait now. `queue` is null when there is no such queue. The job has
-// no problems and has not ended.
+// The task of a job as it would wait now; while it holds a place, in the queue and the tier that
+// its status says it was decided in. `queue` is null when there is no such queue. The job has no
+// problems and has not ended.
 sched::Task to_engine(const TrainingJob& job, const TaskQueue* queue, const Configuration& config);
 
 // Why the job may not be scheduled although its object is well formed ("" when it may): a tier

@@ -217,6 +217,21 @@ TEST(JobMachine, A_retryable_failure_starts_the_next_attempt_on_the_same_nodes) 
   EXPECT_EQ(scene.expect<CreatePods>().ranks.size(), 2U);
 }
 
+TEST(JobMachine, A_gang_that_would_ask_for_more_than_it_holds_is_not_restarted_in_place) {
+  const Configuration config;
+  const auto phase_with = [&config](std::int64_t held_milli) {
+    Scene scene(Json{{"resources", {{"cpu", "2"}}}});
+    scene.facts.config = &config;
+    scene.placed(Phase::kRunning);
+    scene.pod(0, 0, "n0", k8s::PodPhase::kRunning).requests = {{"cpu", 2000}, {"pods", 1}};
+    scene.failed(1, 137).requests = {{"cpu", held_milli}, {"memory", 64}};
+    return scene.written().phase;
+  };
+  EXPECT_EQ(phase_with(2000), Phase::kStarting);
+  EXPECT_EQ(phase_with(3000), Phase::kStarting);
+  EXPECT_EQ(phase_with(1000), Phase::kStopping);
+}
+
 TEST(JobMachine, A_gang_that_lost_its_room_queues_again_at_its_old_submit_time) {
   Scene scene;
   scene.placed(Phase::kRunning);

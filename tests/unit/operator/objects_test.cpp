@@ -118,5 +118,28 @@ TEST(Objects, What_is_changed_after_the_start_is_refused) {
   EXPECT_EQ(change({{"scheduling", {{"queue", "high"}}}}), 200);
 }
 
+TEST(Objects, Queue_and_priority_stay_while_a_job_holds_its_place) {
+  Cluster cluster({});
+  const std::string path = "/apis/fermi-cluster.com/v1alpha1/namespaces/work/trainingjobs/fixed";
+  cluster.submit("fixed", {{"scheduling", {{"queue", "high"}, {"priority", "Medium"}}}});
+  cluster.submit("bare", Json::object());
+  EXPECT_EQ(cluster.job("bare")["spec"]["scheduling"]["queue"], "default");
+  const auto change = [&](const Json& scheduling) {
+    return cluster.server
+        .call("user", "PATCH", path, {{"spec", {{"scheduling", scheduling}}}},
+              "application/merge-patch+json")
+        .status;
+  };
+  for (const char* phase : {"Starting", "Running", "Stopping"}) {
+    cluster.patch(path + "/status", {{"status", {{"phase", phase}}}});
+    EXPECT_EQ(change({{"queue", "low"}}), 422) << phase;
+    EXPECT_EQ(change({{"priority", "Low"}}), 422) << phase;
+    EXPECT_EQ(change({{"priority", nullptr}}), 422) << phase;
+    EXPECT_EQ(change(nullptr), 422) << phase;  // as a whole: it would be the default queue
+  }
+  cluster.patch(path + "/status", {{"status", {{"phase", "Pending"}}}});
+  EXPECT_EQ(change({{"queue", "low"}, {"priority", "Low"}}), 200);
+}
+
 }  // namespace
 }  // namespace fermi::testing

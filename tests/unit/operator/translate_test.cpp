@@ -227,5 +227,27 @@ TEST(Placement, Neighbours_of_one_zone_are_counted_together) {
   EXPECT_EQ(p.zone_of(2), "b");
 }
 
+// Its spec and the rules of queues may change while it runs, also while no leader looks on.
+TEST(ToEngine, A_job_that_holds_a_place_keeps_the_queue_and_tier_of_its_decision) {
+  TrainingJob job = job_of({{"scheduling", {{"queue", "other"}, {"priority", "High"}}}});
+  TaskQueue other;
+  other.meta.name = "other";
+  other.spec.tier = sched::Tier::kHigh;
+  job.status.queue = "first";
+  job.status.priority = "Low";
+  job.status.placement = kPlacement;
+  for (const Phase phase : {Phase::kStarting, Phase::kRunning, Phase::kStopping}) {
+    job.status.phase = phase;
+    const sched::Task task = to_engine(job, &other, {});
+    EXPECT_EQ(task.queue, "first");
+    EXPECT_EQ(task.tier, sched::Tier::kLow);
+  }
+  // Back in the line its wishes count as they are now.
+  job.status.phase = Phase::kPending;
+  job.status.placement.reset();
+  EXPECT_EQ(to_engine(job, &other, {}).queue, "other");
+  EXPECT_EQ(to_engine(job, &other, {}).tier, sched::Tier::kHigh);
+}
+
 }  // namespace
 }  // namespace fermi
