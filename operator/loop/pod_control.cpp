@@ -12,7 +12,10 @@ namespace fermi {
 namespace {
 
 constexpr k8s::Duration kRefreshPeriod = std::chrono::milliseconds(250);
-constexpr std::size_t kShownHead = 20;
+// A share is given back when one in so many members has ended, or after so
+// long.
+constexpr std::size_t kShrinkPart = 16;
+constexpr k8s::Duration kShrinkAfter = std::chrono::seconds(10);
 
 k8s::WorkQueue::Options queue_options() {
   k8s::WorkQueue::Options out;
@@ -50,14 +53,19 @@ std::shared_ptr<const TaskQueue> PodControl::queue_of(const std::string& name) c
   return world_.caches.queues.get(name);
 }
 
-PodRef PodControl::pod_of(const Member& member) {
-  PodRef pod = pods_.get(member.key);
-  if (pod == nullptr || pod->meta.uid != member.uid) return nullptr;
-  const auto bound = bound_.find(member.uid);
+// The Pod as it is since our own Binding.
+PodRef PodControl::with_binding(PodRef pod) const {
+  const auto bound = bound_.find(pod->meta.uid);
   if (bound == bound_.end() || !pod->node_name.empty()) return pod;
   k8s::Pod copy = *pod;
   copy.node_name = bound->second;
   return std::make_shared<const k8s::Pod>(std::move(copy));
+}
+
+PodRef PodControl::pod_of(const Member& member) {
+  PodRef pod = pods_.get(member.key);
+  if (pod == nullptr || pod->meta.uid != member.uid) return nullptr;
+  return with_binding(std::move(pod));
 }
 
 PodControl::Census PodControl::census(const std::string& group) {
@@ -65,47 +73,79 @@ PodControl::Census PodControl::census(const std::string& group) {
   const auto found = groups_.find(group);
   if (found == groups_.end()) return out;
   for (const std::string& key : found->second) {
-    const PodRef pod = pods_.get(key);
-    if (pod == nullptr || placed_.count(pod->meta.uid) != 0) {
-      if (pod != nullptr && !pod->finished()) out.running.push_back(pod);
-    } else if (is_waiting(*pod) && bound_.count(pod->meta.uid) == 0) {
-      out.waiting.push_back(pod);
-    } else if (pod->occupies()) {
+    PodRef pod = pods_.get(key);
+    if (pod == nullptr || pod->finished()) continue;
+    pod = with_binding(std::move(pod));
+    if (placed_.count(pod->meta.uid) != 0)
       out.running.push_back(pod);
-    }
+    else if (!pod->node_name.empty())
+      out.uncounted.push_back(pod);
+    else if (is_waiting(*pod))
+      out.waiting.push_back(pod);
   }
   sort_members(out.waiting);
   return out;
 }
 
-// A new leader: Pods that were bound or nominated together before go on as one placed batch.
+// A new leader: a decision that was written down for every Pod of the group is
+// kept whole. Where one Pod has none, what is nominated is planned anew.
 void PodControl::adopt(const std::string& group) {
   std::vector<PodRef> members;
   for (const std::string& key : groups_[group])
     if (const PodRef pod = pods_.get(key); pod && !pod->finished() && !pod->meta.deleting())
       members.push_back(pod);
-  const auto node_of = [](const PodRef& pod) {
-    return pod->node_name.empty() ? pod->nominated_node : pod->node_name;
+  const auto undecided = [](const PodRef& pod) {
+    return pod->node_name.empty() && pod->nominated_node.empty();
   };
-  // A decision that was written down is kept whole. Where one member has none, what is nominated is
-  // planned anew, but what is bound goes on being counted for its queue.
-  const bool whole = std::none_of(members.begin(), members.end(),
-                                  [&](const PodRef& pod) { return node_of(pod).empty(); });
-  if (!whole) std::erase_if(members, [](const PodRef& pod) { return pod->node_name.empty(); });
-  if (members.empty()) return;
+  if (members.empty() || std::any_of(members.begin(), members.end(), undecided)) return;
+  hold(group, std::move(members));
+}
+
+// Makes batches of the group's Pods that are bound and in none: another leader
+// bound them, somebody else did, or their batch was given up. One for each
+// queue that they name.
+void PodControl::count_bound(const std::string& group) {
+  std::map<std::string, std::vector<PodRef>> by_queue;
+  for (PodRef& pod : census(group).uncounted)
+    by_queue[std::string(pod->meta.label(label::kQueue))].push_back(std::move(pod));
+  for (auto& [queue, members] : by_queue) hold(group, std::move(members));
+}
+
+// A placed batch of these Pods where they are, or where they are nominated to.
+void PodControl::hold(const std::string& group, std::vector<PodRef> members) {
   sort_members(members);
-  std::vector<std::string> nodes;
-  for (const PodRef& pod : members) nodes.push_back(node_of(pod));
   auto batch = std::make_shared<Batch>();
+  std::vector<std::string> nodes;
+  for (const PodRef& pod : members) {
+    nodes.push_back(pod->node_name.empty() ? pod->nominated_node : pod->node_name);
+    batch->members.push_back({pod->meta.key(), pod->meta.uid});
+  }
   const auto queue = queue_of(std::string(members.front()->meta.label(label::kQueue)));
   batch->task = plain_task(members, 0, queue.get());
   batch->id = batch->task.uid;
   batch->group = group;
-  for (const PodRef& pod : members) batch->members.push_back({pod->meta.key(), pod->meta.uid});
+  // Its id may be that of the batch in which its first Pod waited until now.
+  if (const auto at = forming_.find(group); at != forming_.end() && at->second == batch->id)
+    remove_forming(group);
   batches_[batch->id] = batch;
-  world_.engine.apply(sched::TaskUpsert{batch->task});
-  world_.engine.apply(sched::Assume{batch->id, batch->attempt, {nodes}});
   place(batch, std::move(nodes));
+  world_.engine.apply(sched::TaskUpsert{batch->task});
+  tell_bound(*batch);
+  world_.engine.apply(sched::Assume{batch->id, batch->attempt, {batch->nodes}});
+}
+
+// Tells the engine which rank each bound Pod is; before the decision, so that
+// no rank is booked beside its Pod.
+void PodControl::tell_bound(const Batch& batch) {
+  for (std::size_t i = 0; i < batch.members.size(); ++i) {
+    const PodRef pod = pod_of(batch.members[i]);
+    if (pod == nullptr || !pod->occupies()) continue;
+    sched::PodUpsert told = to_engine(*pod);
+    told.task = batch.id;
+    told.attempt = batch.attempt;
+    told.rank = static_cast<std::int64_t>(i);
+    world_.engine.apply(std::move(told));
+  }
 }
 
 void PodControl::remove_forming(const std::string& group) {
@@ -118,6 +158,7 @@ void PodControl::remove_forming(const std::string& group) {
 
 // Makes the engine's picture of a group's waiting Pods that of the caches.
 void PodControl::reform(const std::string& group) {
+  count_bound(group);
   const Census now = census(group);
   if (now.waiting.empty()) {
     remove_forming(group);
@@ -171,38 +212,85 @@ void PodControl::on_pod(const k8s::Informer<k8s::Pod>::Event& event) {
 
 // Looks at a placed batch after one of its Pods has changed.
 void PodControl::check_placed(const BatchRef& batch) {
-  bool all_over = true, all_run = true, all_bound = true, lost = false;
+  bool all_run = true, all_bound = true, lost = false;
+  std::size_t over = 0;
   for (const Member& member : batch->members) {
     const PodRef pod = pod_of(member);
-    const bool over = pod == nullptr || pod->finished();
+    const bool ended = pod == nullptr || pod->finished();
     const bool bound = pod != nullptr && !pod->node_name.empty();
-    all_over = all_over && over;
-    all_bound = all_bound && (bound || over);
-    all_run = all_run && pod != nullptr &&
-              (pod->phase == k8s::PodPhase::kRunning || pod->phase == k8s::PodPhase::kSucceeded);
+    over += ended ? 1 : 0;
+    all_bound = all_bound && (bound || ended);
+    all_run = all_run && (ended || pod->phase == k8s::PodPhase::kRunning);
     lost = lost || ((pod == nullptr || pod->meta.deleting()) && !bound);
   }
-  if (all_over) return give_up(batch, "ended");
+  if (over == batch->members.size()) return give_up(batch, "ended");
   if (lost && !all_bound) return give_up(batch, "a member is gone");
   if (all_run && !batch->confirmed) {
-    batch->confirmed = true;
+    batch->confirmed = world_.engine.now();
     failures_.erase(batch->group);
-    world_.engine.apply(sched::Confirm{batch->id, world_.engine.now()});
+    world_.engine.apply(sched::Confirm{batch->id, *batch->confirmed});
   }
   if (!all_bound) queue_.add(batch->id);
+  if (over == 0) return;
+  // Each time, all others are told anew: of a large batch, many ends at once or
+  // after a while.
+  const k8s::TimePoint now = world_.loop.now();
+  if (!batch->ended_at) batch->ended_at = now;
+  if (over * kShrinkPart >= batch->members.size() || now >= *batch->ended_at + kShrinkAfter)
+    shrink(batch);
+  else
+    queue_.add_after(batch->id, kShrinkAfter);
 }
 
-// Ends a placed batch. Pods of it that are bound stay where they are.
+// Members that have ended leave the batch, and give back their share of the
+// queue.
+void PodControl::shrink(const BatchRef& old) {
+  auto batch = std::make_shared<Batch>(*old);
+  batch->members.clear();
+  batch->nodes.clear();
+  batch->ended_at.reset();
+  std::vector<PodRef> left;
+  for (std::size_t i = 0; i < old->members.size(); ++i) {
+    const PodRef pod = pod_of(old->members[i]);
+    if (pod == nullptr || pod->finished()) {
+      placed_.erase(old->members[i].uid);
+      continue;
+    }
+    placed_[old->members[i].uid] = {batch->id, left.size()};
+    left.push_back(pod);
+    batch->members.push_back(old->members[i]);
+    batch->nodes.push_back(old->nodes[i]);
+  }
+  batch->task.groups = plain_task(left, 0, nullptr).groups;
+  batch->task.attempt = ++batch->attempt;
+  batches_[batch->id] = batch;
+  world_.engine.apply(sched::TaskUpsert{batch->task});
+  tell_bound(*batch);
+  world_.engine.apply(sched::Assume{batch->id, batch->attempt, {batch->nodes}});
+  if (batch->confirmed) world_.engine.apply(sched::Confirm{batch->id, *batch->confirmed});
+}
+
+// Ends a placed batch. What of it is bound stays where it is and goes on
+// counting, as a batch of its own; what is not waits again.
 void PodControl::give_up(const BatchRef& batch, const char* why) {
   k8s::log::debug("pods released", {{"group", batch->group}, {"why", why}});
   for (const Member& member : batch->members) placed_.erase(member.uid);
   world_.engine.apply(sched::TaskRemove{batch->id});
   batches_.erase(batch->id);
-  // What is bound goes on using its node, now as a Pod of no task.
+  // Their labels may have changed, and with them their groups.
+  std::set<std::string> touched = {batch->group};
   for (const Member& member : batch->members)
-    if (const PodRef pod = pod_of(member); pod && pod->occupies())
+    if (const PodRef pod = pod_of(member); pod && is_plain(*pod)) touched.insert(group_key(*pod));
+  for (const std::string& group : touched) reform(group);
+  // What is not for us any more goes on using its node, as a Pod of no task.
+  for (const Member& member : batch->members)
+    if (const PodRef pod = pod_of(member); pod && pod->occupies() && !is_plain(*pod))
       world_.engine.apply(to_engine(*pod));
-  reform(batch->group);
+}
+
+bool PodControl::is_current(const BatchRef& batch) const {
+  const auto found = batches_.find(batch->id);
+  return found != batches_.end() && found->second == batch;
 }
 
 void PodControl::place(const BatchRef& batch, std::vector<std::string> nodes) {

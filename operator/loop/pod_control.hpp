@@ -1,11 +1,17 @@
 // PodControl: plain Pods and Pod groups of one leader's term.
 //
-// A batch is what is placed together: one Pod, or the waiting Pods of a gang. It is `forming` while
-// it waits (one per group; its members may come and go), and `placed` once the engine has decided.
-// A placed batch of several first writes its hold, status.nominatedNodeName of each member, then
-// the Bindings; a new leader that finds every member bound or nominated goes on from there. A batch
-// that loses a member before all are bound is given up, and what is left waits again.
-// Why a Pod waits goes into its PodScheduled condition. Threads: the loop's.
+// A batch is what is placed together: one Pod, or the waiting Pods of a gang.
+// It is `forming` while it waits (one per group; its members may come and go),
+// and `placed` once the engine has decided. A placed batch of several first
+// writes its hold, status.nominatedNodeName of each member, then the Bindings;
+// a new leader that finds every member bound or nominated goes on from there. A
+// batch that loses a member before all are bound is given up, and what is left
+// waits again.
+//
+// Every Pod that is bound and has not ended is a member of a placed batch, so
+// that it counts for its queue, however it came to be bound; a member that has
+// ended gives back its share. Why a Pod waits goes into its PodScheduled
+// condition. Threads: the loop's.
 #pragma once
 
 #include <functional>
@@ -14,6 +20,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "libk8s/workqueue/work_queue.hpp"
@@ -45,13 +52,18 @@ class PodControl {
   struct Member {
     std::string key, uid;
   };
+  // are ids of batches.
+  // Members of a placed batch never change: writes that are under way name them
+  // by rank. When some have ended, another batch with the same id takes its
+  // place.
   struct Batch {
     std::string id, group;
     sched::Task task;
     std::vector<Member> members;     // by rank
     std::vector<std::string> nodes;  // by rank; empty while forming
     std::int64_t attempt = 0;
-    bool confirmed = false;
+    std::optional<sched::Time> confirmed;    // since when all of it runs
+    std::optional<k8s::TimePoint> ended_at;  // when a member ended whose share is not given back
     k8s::TimePoint placed_at;
     std::optional<std::string> refusal;
     std::string said;  // why it waits, as last written
@@ -65,17 +77,23 @@ class PodControl {
   };
   using Finish = k8s::WorkQueue::Finish;
 
-  // What a group's Pods are, sorted into those that wait and those that run.
+  // What a group's Pods are: those that wait, those that run and are counted,
+  // those that run and are not.
   struct Census {
-    std::vector<PodRef> waiting, running;
+    std::vector<PodRef> waiting, running, uncounted;
   };
   Census census(const std::string& group);
   void reform(const std::string& group);
   void remove_forming(const std::string& group);
   void adopt(const std::string& group);
+  void count_bound(const std::string& group);
+  void hold(const std::string& group, std::vector<PodRef> members);
   void check_placed(const BatchRef& batch);
+  void shrink(const BatchRef& batch);
+  void tell_bound(const Batch& batch);
   void give_up(const BatchRef& batch, const char* why);
   void place(const BatchRef& batch, std::vector<std::string> nodes);
+  bool is_current(const BatchRef& batch) const;
   std::shared_ptr<const TaskQueue> queue_of(const std::string& name) const;
 
   // pod_writes.cpp
@@ -91,6 +109,7 @@ class PodControl {
                 std::function<void(bool)> next);
   void take_back(const BatchRef& batch, Finish finish);
   PodRef pod_of(const Member& member);
+  PodRef with_binding(PodRef pod) const;
 
   World& world_;
   Overlay<k8s::Pod> pods_;

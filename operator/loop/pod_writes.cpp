@@ -21,8 +21,17 @@ constexpr k8s::Duration kSayAgain = std::chrono::seconds(10);
 std::string namespace_of(const std::string& key) { return key.substr(0, key.find('/')); }
 std::string name_of(const std::string& key) { return key.substr(key.find('/') + 1); }
 
-// The stable word before the sentence: it alone decides whether something new is to be said.
+// The stable word before the sentence: it alone decides whether something new
+// is to be said.
 std::string word_of(const std::string& why) { return why.substr(0, why.find(':')); }
+
+Json unschedulable(const std::string& why, k8s::WallTime now) {
+  return {{"conditions", Json::array({{{"type", "PodScheduled"},
+                                       {"status", "False"},
+                                       {"reason", "Unschedulable"},
+                                       {"message", why.substr(0, 1024)},
+                                       {"lastTransitionTime", k8s::format_time(now)}}})}};
+}
 
 }  // namespace
 
@@ -63,13 +72,7 @@ void PodControl::say_why(const BatchRef& batch, const std::string& why, Finish f
   }
   batch->said = why;
   batch->said_at = world_.loop.now();
-  const Json status = {
-      {"conditions",
-       Json::array({{{"type", "PodScheduled"},
-                     {"status", "False"},
-                     {"reason", "Unschedulable"},
-                     {"message", why.substr(0, 1024)},
-                     {"lastTransitionTime", k8s::format_time(world_.loop.wall_now())}}})}};
+  const Json status = unschedulable(why, world_.loop.wall_now());
   auto failed = std::make_shared<bool>(false);
   in_batches(
       silent.size(), kAtOnce,
@@ -103,17 +106,22 @@ void PodControl::patch_status(const Member& member, Json status, bool strategic,
 
 void PodControl::work_placed(const BatchRef& batch, Finish finish) {
   std::vector<std::size_t> unheld, unbound;
+  bool lost = false;
   for (std::size_t i = 0; i < batch->members.size(); ++i) {
     const PodRef pod = pod_of(batch->members[i]);
-    if (pod == nullptr || pod->meta.deleting()) {
-      give_up(batch, "a member is gone");
-      return finish(Verdict::done());
-    }
-    if (!pod->node_name.empty()) continue;
+    lost = lost || pod == nullptr || pod->meta.deleting();
+    if (pod == nullptr || pod->finished() || !pod->node_name.empty()) continue;
     unbound.push_back(i);
     if (pod->nominated_node != batch->nodes[i]) unheld.push_back(i);
   }
-  if (unbound.empty()) return finish(Verdict::done());
+  if (unbound.empty()) {
+    check_placed(batch);
+    return finish(Verdict::done());
+  }
+  if (lost) {
+    give_up(batch, "a member is gone");
+    return finish(Verdict::done());
+  }
   const bool overdue = world_.loop.now() - batch->placed_at >= world_.options.bind_deadline;
   if (batch->refusal || overdue) return take_back(batch, std::move(finish));
   // One Pod alone needs no hold: there is nothing that could be half done.
@@ -127,6 +135,10 @@ void PodControl::nominate(const BatchRef& batch, std::vector<std::size_t> ranks,
   in_batches(
       ranks.size(), kAtOnce,
       [this, batch, ranks, retry](std::size_t i, std::function<void(bool)> next) {
+        if (!is_current(batch)) {
+          *retry = true;
+          return next(false);
+        }
         const std::size_t rank = ranks[i];
         patch_status(batch->members[rank], {{"nominatedNodeName", batch->nodes[rank]}}, false,
                      [batch, retry, next](const k8s::Status& end) {
@@ -154,6 +166,11 @@ void PodControl::bind(const BatchRef& batch, std::vector<std::size_t> ranks, Fin
 
 void PodControl::bind_one(const BatchRef& batch, std::size_t rank, std::shared_ptr<bool> retry,
                           std::function<void(bool)> next) {
+  // Given up, or smaller, meanwhile: its places are not what they were.
+  if (!is_current(batch)) {
+    *retry = true;
+    return next(false);
+  }
   const Member member = batch->members[rank];
   const std::string ns = namespace_of(member.key), name = name_of(member.key);
   const std::string node = batch->nodes[rank];
@@ -173,13 +190,14 @@ void PodControl::bind_one(const BatchRef& batch, std::size_t rank, std::shared_p
                          ++world_.metrics.binds;
                          bound_[member.uid] = node;
                          if (const PodRef pod = pod_of(member)) world_.book(*pod);
+                         if (placed_.count(member.uid) == 0) reform(batch->group);
                          return next(true);
                        }
                        *retry = true;
                        if (status.next() == k8s::Next::kFixInput) batch->refusal = status.message();
                        if (status.next() != k8s::Next::kReread) return next(false);
-                       // Bound by somebody else, gone, or an answer that was lost: the Pod itself
-                       // tells.
+                       // Bound by somebody else, gone, or an answer that was lost: the Pod
+                       // itself tells.
                        world_.writer.send(
                            k8s::request::get(k8s::resources::pods(), ns, name),
                            [this, next](k8s::Result<Json> read) {
@@ -191,8 +209,9 @@ void PodControl::bind_one(const BatchRef& batch, std::size_t rank, std::shared_p
                      });
 }
 
-// The batch cannot be bound whole. What is bound and has a controller is deleted, so that it comes
-// again; a Pod without one is never deleted by us. The rest loses its hold and waits again.
+// The batch cannot be bound whole. What is bound and has a controller is
+// deleted, so that it comes again; a Pod without one is never deleted by us.
+// The rest loses its hold and waits again.
 void PodControl::take_back(const BatchRef& batch, Finish finish) {
   ++world_.metrics.taken_back;
   Failures& failed = failures_[batch->group];
@@ -220,7 +239,7 @@ void PodControl::take_back(const BatchRef& batch, Finish finish) {
         undo(members[i], std::move(next));
       },
       [this, batch, finish = std::move(finish)] {
-        if (batches_.count(batch->id) != 0) give_up(batch, "taken back");
+        if (is_current(batch)) give_up(batch, "taken back");
         finish(Verdict::done());
       });
 }

@@ -1,0 +1,175 @@
+// What plain Pods cost their queue, against the embedded API server, in virtual time: who is
+// counted, until when, and what is said to those that name no queue.
+#include <gtest/gtest.h>
+
+#include "tests/unit/operator/cluster.hpp"
+
+namespace fermi::testing {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr const char* kPods = "/api/v1/namespaces/work/pods";
+constexpr const char* kQueues = "/apis/fermi-cluster.com/v1alpha1/taskqueues";
+
+struct Wish {
+  std::string queue = "team", gang = "";
+  int size = 1, gpus = 4;
+  std::string run_seconds = "forever";
+};
+
+Json pod(const std::string& name, const Wish& wish) {
+  Json labels = Json::object();
+  if (!wish.queue.empty()) labels["fermi-cluster.com/queue"] = wish.queue;
+  if (!wish.gang.empty()) {
+    labels["fermi-cluster.com/gang"] = wish.gang;
+    labels["fermi-cluster.com/gang-size"] = std::to_string(wish.size);
+  }
+  return {
+      {"apiVersion", "v1"},
+      {"kind", "Pod"},
+      {"metadata",
+       {{"name", name},
+        {"namespace", "work"},
+        {"labels", labels},
+        {"annotations",
+         {{"sim/run-seconds", wish.run_seconds}, {"fermi-cluster.com/expected-duration", "5m"}}}}},
+      {"spec",
+       {{"schedulerName", "fermi-scheduler"},
+        {"restartPolicy", "Never"},
+        {"containers",
+         Json::array(
+             {{{"name", "main"},
+               {"image", "i"},
+               {"resources", {{"limits", {{"nvidia.com/gpu", std::to_string(wish.gpus)}}}}}}})}}}};
+}
+
+void make_queue(Cluster& cluster, const Json& spec) {
+  cluster.create(kQueues, {{"apiVersion", "fermi-cluster.com/v1alpha1"},
+                           {"kind", "TaskQueue"},
+                           {"metadata", {{"name", "team"}}},
+                           {"spec", spec}});
+}
+
+Json queue_of(Cluster& cluster) { return cluster.get(std::string(kQueues) + "/team"); }
+std::string gpus_used(Cluster& cluster) {
+  return queue_of(cluster).value("/status/used/nvidia.com~1gpu"_json_pointer, "0");
+}
+int running_in(Cluster& cluster) {
+  return queue_of(cluster).value("/status/running"_json_pointer, 0);
+}
+std::string node_of(Cluster& cluster, const std::string& name) {
+  return cluster.get(std::string(kPods) + "/" + name).value("/spec/nodeName"_json_pointer, "");
+}
+std::string why_waits(Cluster& cluster, const std::string& name) {
+  const Json found = cluster.get(std::string(kPods) + "/" + name);
+  for (const Json& c : found.value("/status/conditions"_json_pointer, Json::array()))
+    if (c["type"] == "PodScheduled" && c["status"] == "False") return c.value("message", "");
+  return "";
+}
+
+TEST(PlainPods, What_stays_bound_of_a_gang_that_was_given_up_counts_until_it_ends) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  make_queue(cluster, {{"maxRunning", 1}});
+  cluster.start_operator();
+  cluster.create(kPods, pod("m-0", {.gang = "pair", .size = 2}));
+  cluster.create(kPods, pod("m-1", {.gang = "pair", .size = 2}));
+  const auto half = [&] {
+    return node_of(cluster, "m-0").empty() != node_of(cluster, "m-1").empty();
+  };
+  for (int i = 0; i < 60'000 && !half(); ++i) cluster.run_for(k8s::Duration(200'000));
+  ASSERT_TRUE(half());
+  const std::string lost = node_of(cluster, "m-0").empty() ? "m-0" : "m-1";
+  const std::string kept = lost == "m-0" ? "m-1" : "m-0";
+  cluster.remove(std::string(kPods) + "/" + lost);
+  cluster.run_for(seconds(10));
+  ASSERT_EQ(node_of(cluster, kept), "zone-a-0");
+  EXPECT_EQ(running_in(cluster), 1) << queue_of(cluster)["status"].dump(1);
+  EXPECT_EQ(gpus_used(cluster), "4");
+  cluster.create(kPods, pod("next", {.gpus = 1}));
+  cluster.run_for(seconds(10));
+  EXPECT_EQ(node_of(cluster, "next"), "");
+  EXPECT_EQ(why_waits(cluster, "next").substr(0, 10), "QueueLimit");
+  // The finalizer counts it too.
+  cluster.remove(std::string(kPods) + "/next");
+  cluster.remove(std::string(kQueues) + "/team");
+  cluster.run_for(seconds(30));
+  EXPECT_FALSE(queue_of(cluster).is_null());
+  cluster.remove(std::string(kPods) + "/" + kept);
+  EXPECT_TRUE(cluster.wait(minutes(2), [&] { return queue_of(cluster).is_null(); }))
+      << queue_of(cluster)["status"].dump(1);
+}
+
+TEST(PlainPods, A_new_leader_counts_what_is_bound_of_a_group_that_is_not_whole) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  make_queue(cluster, {{"quota", {{"maximum", {{"nvidia.com/gpu", 4}}}}}});
+  cluster.create(kPods, pod("m-0", {.gang = "pair", .size = 2}));
+  cluster.create(kPods, pod("m-1", {.gang = "pair", .size = 2}));
+  cluster.create(std::string(kPods) + "/m-0/binding",
+                 {{"apiVersion", "v1"},
+                  {"kind", "Binding"},
+                  {"metadata", {{"name", "m-0"}, {"namespace", "work"}}},
+                  {"target", {{"kind", "Node"}, {"name", "zone-a-0"}}}});
+  cluster.start_operator();
+  cluster.run_for(seconds(10));
+  EXPECT_EQ(running_in(cluster), 1) << queue_of(cluster)["status"].dump(1);
+  EXPECT_EQ(gpus_used(cluster), "4");
+  EXPECT_EQ(node_of(cluster, "m-1"), "");
+  EXPECT_EQ(why_waits(cluster, "m-1").substr(0, 5), "Quota");
+  cluster.remove(std::string(kPods) + "/m-0");
+  cluster.create(kPods, pod("m-2", {.gang = "pair", .size = 2}));
+  cluster.patch(std::string(kQueues) + "/team",
+                {{"spec", {{"quota", {{"maximum", {{"nvidia.com/gpu", 8}}}}}}}});
+  EXPECT_TRUE(cluster.wait(minutes(2), [&] {
+    return !node_of(cluster, "m-1").empty() && !node_of(cluster, "m-2").empty();
+  })) << why_waits(cluster, "m-1");
+  EXPECT_TRUE(cluster.wait(seconds(30), [&] { return gpus_used(cluster) == "8"; }));
+}
+
+TEST(PlainPods, A_Pod_that_somebody_binds_behind_our_back_counts_for_its_queue) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  make_queue(cluster, {{"closed", true}});
+  cluster.start_operator();
+  cluster.create(kPods, pod("alone", {}));
+  cluster.run_for(seconds(5));
+  EXPECT_EQ(running_in(cluster), 0);
+  cluster.create(std::string(kPods) + "/alone/binding",
+                 {{"apiVersion", "v1"},
+                  {"kind", "Binding"},
+                  {"metadata", {{"name", "alone"}, {"namespace", "work"}}},
+                  {"target", {{"kind", "Node"}, {"name", "zone-a-0"}}}});
+  EXPECT_TRUE(cluster.wait(seconds(10), [&] { return running_in(cluster) == 1; }));
+  EXPECT_EQ(gpus_used(cluster), "4");
+}
+
+TEST(PlainPods, A_member_that_has_ended_gives_back_its_share_of_the_queue) {
+  Cluster cluster({{"zone-a", 2, 8}});
+  make_queue(cluster, {{"quota", {{"maximum", {{"nvidia.com/gpu", 8}}}}}});
+  cluster.start_operator();
+  cluster.create(kPods, pod("m-0", {.gang = "pair", .size = 2, .run_seconds = "20"}));
+  cluster.create(kPods, pod("m-1", {.gang = "pair", .size = 2}));
+  ASSERT_TRUE(cluster.wait(seconds(30), [&] { return gpus_used(cluster) == "8"; }));
+  cluster.create(kPods, pod("next", {}));
+  ASSERT_TRUE(cluster.wait(seconds(10), [&] { return !why_waits(cluster, "next").empty(); }));
+  EXPECT_EQ(why_waits(cluster, "next").substr(0, 5), "Quota");
+  ASSERT_TRUE(cluster.wait(minutes(1), [&] { return !node_of(cluster, "next").empty(); }))
+      << queue_of(cluster)["status"].dump(1);
+  cluster.run_for(seconds(5));
+  EXPECT_EQ(running_in(cluster), 2);
+  EXPECT_EQ(gpus_used(cluster), "8");
+  // The one that still runs counts to its end, and after a restart as before it.
+  cluster.kill_operator();
+  cluster.run_for(seconds(20));
+  cluster.start_operator();
+  cluster.run_for(seconds(20));
+  EXPECT_EQ(running_in(cluster), 2);
+  EXPECT_EQ(gpus_used(cluster), "8");
+  cluster.remove(std::string(kPods) + "/m-1");
+  cluster.remove(std::string(kPods) + "/next");
+  EXPECT_TRUE(cluster.wait(minutes(2), [&] { return running_in(cluster) == 0; }));
+}
+
+}  // namespace
+}  // namespace fermi::testing
