@@ -40,6 +40,7 @@ PodControl::~PodControl() { world_.loop.cancel(refresh_timer_); }
 void PodControl::rebuild() {
   world_.caches.pods.for_each([this](const PodRef& pod) {
     if (is_plain(*pod)) groups_[group_key(*pod)].insert(pod->meta.key());
+    on_stray(*pod);
   });
   std::vector<std::string> all;
   for (const auto& [group, keys] : groups_) all.push_back(group);
@@ -208,6 +209,7 @@ void PodControl::on_pod(const k8s::Informer<k8s::Pod>::Event& event) {
     if (const auto batch = batches_.find(at->second.first); batch != batches_.end())
       check_placed(BatchRef(batch->second));
   for (const std::string& group : touched) reform(group);
+  if (event.after != nullptr) on_stray(*event.after);
 }
 
 // Looks at a placed batch after one of its Pods has changed.
@@ -291,6 +293,11 @@ void PodControl::give_up(const BatchRef& batch, const char* why) {
 bool PodControl::is_current(const BatchRef& batch) const {
   const auto found = batches_.find(batch->id);
   return found != batches_.end() && found->second == batch;
+}
+
+// A Pod that names our scheduler and no queue: nobody else will ever say so.
+void PodControl::on_stray(const k8s::Pod& pod) {
+  if (is_stray(pod)) queue_.add(std::string(kStray) + pod.meta.key());
 }
 
 void PodControl::place(const BatchRef& batch, std::vector<std::string> nodes) {

@@ -52,7 +52,9 @@ class PodControl {
   struct Member {
     std::string key, uid;
   };
+  // Before the key of a Pod, in the work queue: a Pod without a queue. Others
   // are ids of batches.
+  static constexpr std::string_view kStray = "stray ";
   // Members of a placed batch never change: writes that are under way name them
   // by rank. When some have ended, another batch with the same id takes its
   // place.
@@ -94,6 +96,7 @@ class PodControl {
   void give_up(const BatchRef& batch, const char* why);
   void place(const BatchRef& batch, std::vector<std::string> nodes);
   bool is_current(const BatchRef& batch) const;
+  void on_stray(const k8s::Pod& pod);
   std::shared_ptr<const TaskQueue> queue_of(const std::string& name) const;
 
   // pod_writes.cpp
@@ -108,6 +111,7 @@ class PodControl {
   void bind_one(const BatchRef& batch, std::size_t rank, std::shared_ptr<bool> retry,
                 std::function<void(bool)> next);
   void take_back(const BatchRef& batch, Finish finish);
+  void work_stray(const std::string& key, Finish finish);
   PodRef pod_of(const Member& member);
   PodRef with_binding(PodRef pod) const;
 
@@ -118,8 +122,9 @@ class PodControl {
   std::map<std::string, std::string> forming_;                         // batch id by group
   std::map<std::string, BatchRef> batches_;                            // by id
   std::map<std::string, std::pair<std::string, std::size_t>> placed_;  // Pod uid -> id, rank
-  std::map<std::string, std::string> bound_;  // Pod uid -> node, until the cache shows it
-  std::map<std::string, Failures> failures_;  // by group
+  std::map<std::string, std::string> bound_;           // Pod uid -> node, until the cache shows it
+  std::map<std::string, Failures> failures_;           // by group
+  std::map<std::string, k8s::TimePoint> stray_slots_;  // Pod key -> its place in the budget
   k8s::TimerId refresh_timer_ = k8s::TimerId::kNone;
   k8s::WorkQueue queue_;
 };

@@ -35,7 +35,34 @@ Json unschedulable(const std::string& why, k8s::WallTime now) {
 
 }  // namespace
 
+// Says it once: a Pod that has any word about itself in this condition is left
+// alone, whoever wrote it. So nobody is fought, and no Pod costs more than one
+// write.
+void PodControl::work_stray(const std::string& key, Finish finish) {
+  const PodRef pod = pods_.get(key);
+  const bool stray = pod != nullptr && is_stray(*pod);
+  const k8s::PodCondition* said = stray ? pod->condition("PodScheduled") : nullptr;
+  const bool told = said != nullptr && said->status == "False" && said->reason != "SchedulingGated";
+  if (!stray || told) {
+    stray_slots_.erase(key);
+    return finish(Verdict::done());
+  }
+  const k8s::TimePoint now = world_.loop.now();
+  k8s::TimePoint& slot = stray_slots_.try_emplace(key, k8s::TimePoint{}).first->second;
+  if (slot == k8s::TimePoint{}) slot = budget_.take(now);
+  if (now < slot) return finish(Verdict::again_after(slot - now));
+  stray_slots_.erase(key);
+  ++world_.metrics.position_writes;
+  const std::string why = "NoQueue: the label " + std::string(label::kQueue) +
+                          " is missing; the name of a TaskQueue is needed";
+  patch_status({key, pod->meta.uid}, unschedulable(why, world_.loop.wall_now()), true,
+               [finish = std::move(finish)](const k8s::Status& end) {
+                 finish(end.next() == k8s::Next::kRetry ? Verdict::retry() : Verdict::done());
+               });
+}
+
 void PodControl::work(const std::string& id, Finish finish) {
+  if (id.starts_with(kStray)) return work_stray(id.substr(kStray.size()), std::move(finish));
   const auto found = batches_.find(id);
   if (found == batches_.end()) return finish(Verdict::done());
   const BatchRef batch = found->second;

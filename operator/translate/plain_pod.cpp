@@ -132,6 +132,11 @@ bool is_plain(const k8s::Pod& pod) {
          !job_rank(pod);
 }
 
+bool is_stray(const k8s::Pod& pod) {
+  return pod.scheduler_name == kSchedulerName && pod.meta.label(label::kQueue).empty() &&
+         !job_rank(pod) && is_waiting(pod) && !pod.gated;
+}
+
 bool is_waiting(const k8s::Pod& pod) {
   return pod.node_name.empty() && !pod.finished() && !pod.meta.deleting();
 }

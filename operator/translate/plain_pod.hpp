@@ -1,8 +1,9 @@
 // Plain Pods that ask for a queue, as tasks of the engine. Pure.
 //
-// A Pod with schedulerName fermi-scheduler and the label fermi-cluster.com/queue is a task of its
-// own; with fermi-cluster.com/gang and -gang-size, the waiting Pods of that gang are one together.
-// The Pod that was made first gives the task its id and its submit time.
+// A Pod with schedulerName fermi-scheduler and the label
+// fermi-cluster.com/queue is a task of its own; with fermi-cluster.com/gang and
+// -gang-size, the waiting Pods of that gang are one together. The Pod that was
+// made first gives the task its id and its submit time.
 #pragma once
 
 #include <cstdint>
@@ -18,19 +19,25 @@ namespace fermi {
 
 using PodRef = std::shared_ptr<const k8s::Pod>;
 
-// Whether the Pod is one for us to place: it names our scheduler and a queue, and no job owns it.
+// Whether the Pod is one for us to place: it names our scheduler and a queue,
+// and no job owns it.
 bool is_plain(const k8s::Pod& pod);
+// Whether it names our scheduler, but no queue, and nothing else keeps it from
+// being placed: nobody will ever place it as it is.
+bool is_stray(const k8s::Pod& pod);
 // Unbound, not ended, not being deleted.
 bool is_waiting(const k8s::Pod& pod);
 // What its gang is called ("ns/gang"), or its own key: who is placed together.
 std::string group_key(const k8s::Pod& pod);
 bool has_gang(const k8s::Pod& pod);
 
-// The order of ranks: Pods that ask for the same stand together; then by age and name.
+// The order of ranks: Pods that ask for the same stand together; then by age
+// and name.
 void sort_members(std::vector<PodRef>& members);
 
-// The task of these waiting members (not empty, sorted), of which `bound` others already run.
-// It is held, with the reason, when it is not whole or its members disagree.
+// The task of these waiting members (not empty, sorted), of which `bound`
+// others already run. It is held, with the reason, when it is not whole or its
+// members disagree.
 sched::Task plain_task(const std::vector<PodRef>& members, std::int64_t bound,
                        const TaskQueue* queue);
 

@@ -171,5 +171,29 @@ TEST(PlainPods, A_member_that_has_ended_gives_back_its_share_of_the_queue) {
   EXPECT_TRUE(cluster.wait(minutes(2), [&] { return running_in(cluster) == 0; }));
 }
 
+TEST(PlainPods, A_Pod_without_a_queue_is_told_so_once) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  cluster.start_operator();
+  cluster.run_for(seconds(30));
+  const int before = cluster.operator_writes();
+  cluster.create(kPods, pod("stray", {.queue = ""}));
+  ASSERT_TRUE(cluster.wait(seconds(30), [&] { return !why_waits(cluster, "stray").empty(); }));
+  EXPECT_NE(why_waits(cluster, "stray").find("fermi-cluster.com/queue"), std::string::npos);
+  EXPECT_EQ(cluster.operator_writes(), before + 1);
+  // Neither a change of the Pod, nor another's word about it, nor a new leader says it again.
+  const std::string path = std::string(kPods) + "/stray";
+  cluster.patch(path, {{"metadata", {{"annotations", {{"note", "changed"}}}}}});
+  cluster.run_for(minutes(1));
+  EXPECT_EQ(cluster.operator_writes(), before + 1);
+  cluster.kill_operator();
+  cluster.run_for(seconds(20));
+  cluster.start_operator();
+  cluster.run_for(minutes(1));
+  EXPECT_EQ(cluster.operator_writes(), before + 1);
+  // With the label it is placed like any other.
+  cluster.patch(path, {{"metadata", {{"labels", {{"fermi-cluster.com/queue", "default"}}}}}});
+  EXPECT_TRUE(cluster.wait(seconds(30), [&] { return node_of(cluster, "stray") == "zone-a-0"; }));
+}
+
 }  // namespace
 }  // namespace fermi::testing
