@@ -1,0 +1,148 @@
+// Bad input that only the controller can see, all at once, beside a good job: each bad object gets
+// one sentence that names what was given, nothing stops, and the good job is not delayed.
+#include <gtest/gtest.h>
+
+#include "tests/unit/operator/cluster.hpp"
+
+namespace fermi::testing {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr const char* kJobs = "/apis/fermi-cluster.com/v1alpha1/namespaces/work/trainingjobs";
+
+Json runs_for(const std::string& run_seconds) {
+  return {{"metadata", {{"annotations", {{"sim/run-seconds", run_seconds}}}}}};
+}
+
+// Accepted=False with this word, and a sentence that holds all these parts.
+struct Bad {
+  std::string name;
+  Json spec;
+  std::string reason;
+  std::vector<std::string> says;
+};
+
+std::vector<Bad> table() {
+  const auto zones = [](const std::string& zone, int nodes) {
+    return Json{
+        {"scheduling",
+         {{"zones", Json::array({{{"zone", zone}, {"nodes", nodes}, {"gpusPerNode", 8}}})}}}};
+  };
+  return {
+      {"no-queue", {{"scheduling", {{"queue", "nowhere"}}}}, "NoQueue", {"nowhere"}},
+      {"no-zone", zones("atlantis", 1), "Constraint", {"zone", "atlantis"}},
+      {"no-pool", {{"scheduling", {{"pool", "deep-end"}}}}, "Constraint", {"pool", "deep-end"}},
+      {"no-model",
+       {{"gpusPerNode", 1}, {"scheduling", {{"gpuModel", "Z9"}}}},
+       "Constraint",
+       {"Z9"}},
+      {"too-large", {{"nodes", 100}, {"gpusPerNode", 8}}, "Never", {"800", "nvidia.com/gpu", "16"}},
+      {"zone-too-large", zones("zone-a", 9), "Never", {"zone-a"}},
+      {"too-wide", {{"gpusPerNode", 16}}, "Never", {"16", "nvidia.com/gpu"}},
+      {"too-high",
+       {{"scheduling", {{"queue", "low"}, {"priority", "High"}}}},
+       "PriorityAboveQueue",
+       {"spec.scheduling.priority", "High", "Low"}},
+      {"ten-years",
+       {{"activeDeadline", "99999h"}},
+       "Invalid",
+       {"spec.activeDeadline", "99999h", "ten years"}},
+      {"huge", {{"resources", {{"memory", "8Ei"}}}}, "Invalid", {"spec.resources.memory", "8Ei"}},
+  };
+}
+
+const Json* condition(const Json& job, const std::string& type) {
+  const Json::json_pointer at("/status/conditions");
+  if (!job.contains(at)) return nullptr;
+  for (const Json& c : job.at(at))
+    if (c.value("type", "") == type) return &c;
+  return nullptr;
+}
+
+TEST(BadInput, Each_bad_job_is_told_why_and_the_good_one_beside_them_is_not_delayed) {
+  Cluster cluster({{"zone-a", 2, 8}});
+  cluster.start_operator();
+  const std::vector<Bad> all = table();
+  for (const Bad& bad : all) {
+    Json spec = bad.spec;
+    cluster.submit(bad.name, spec);
+  }
+  cluster.submit("good", {{"gpusPerNode", 8}, {"nodes", 2}, {"podTemplate", runs_for("5")}});
+  EXPECT_TRUE(cluster.wait_phase("good", "Running", seconds(10))) << cluster.job("good").dump(1);
+  cluster.run_for(seconds(20));
+  for (const Bad& bad : all) {
+    const Json job = cluster.job(bad.name);
+    SCOPED_TRACE(job["status"].dump(1));
+    const Json* accepted = condition(job, "Accepted");
+    ASSERT_NE(accepted, nullptr) << bad.name;
+    EXPECT_EQ((*accepted)["status"], "False") << bad.name;
+    EXPECT_EQ((*accepted)["reason"], bad.reason) << bad.name;
+    EXPECT_EQ(job["status"]["phase"], "Pending");
+    const std::string message = (*accepted)["message"];
+    EXPECT_EQ(job["status"]["message"], message);
+    for (const std::string& part : bad.says)
+      EXPECT_NE(message.find(part), std::string::npos) << bad.name << ": " << part;
+    const Json* queued = condition(job, "Queued");
+    ASSERT_NE(queued, nullptr);
+    EXPECT_EQ((*queued)["status"], bad.reason == "Invalid" ? "False" : "True");
+    EXPECT_TRUE(cluster.pods_of(bad.name).empty());
+  }
+  EXPECT_TRUE(cluster.wait_phase("good", "Completed"));
+  // What is wrong and stays wrong costs no further writes.
+  cluster.run_for(minutes(2));
+  const int quiet = cluster.operator_writes();
+  cluster.run_for(minutes(10));
+  EXPECT_EQ(cluster.operator_writes(), quiet);
+}
+
+TEST(BadInput, A_Service_of_somebody_else_under_our_name_is_named_and_left_alone) {
+  Cluster cluster({{"zone-a", 2, 8}});
+  const Json service = {{"apiVersion", "v1"},
+                        {"kind", "Service"},
+                        {"metadata", {{"name", "clash"}, {"namespace", "work"}}},
+                        {"spec", {{"clusterIP", "None"}, {"selector", {{"app", "theirs"}}}}}};
+  cluster.create("/api/v1/namespaces/work/services", service);
+  cluster.start_operator();
+  cluster.submit("clash", {{"nodes", 2}, {"podTemplate", runs_for("5")}});
+  cluster.submit("good", {{"podTemplate", runs_for("5")}});
+  EXPECT_TRUE(cluster.wait_phase("good", "Completed"));
+  bool said = false;
+  EXPECT_TRUE(cluster.wait(minutes(1), [&] {
+    for (const Json& entry :
+         cluster.job("clash").value("/status/timeline"_json_pointer, Json::array()))
+      said = said || entry.value("why", "").find("Service named clash") != std::string::npos;
+    return said;
+  })) << cluster.job("clash")["status"].dump(1);
+  const Json left = cluster.get("/api/v1/namespaces/work/services/clash");
+  EXPECT_EQ(left["spec"]["selector"]["app"], "theirs");
+  cluster.remove("/api/v1/namespaces/work/services/clash");
+  EXPECT_TRUE(cluster.wait_phase("clash", "Completed", minutes(5)));
+}
+
+// kubectl asks for Strict, which names the field; without it the field is taken away with a
+// warning, so that the decoder never sees it.
+TEST(BadInput, An_unknown_field_is_refused_by_name_or_taken_away) {
+  Cluster cluster({});
+  const Json job = {{"apiVersion", "fermi-cluster.com/v1alpha1"},
+                    {"kind", "TrainingJob"},
+                    {"metadata", {{"name", "typo"}, {"namespace", "work"}}},
+                    {"spec",
+                     {{"image", "i"},
+                      {"command", {"run"}},
+                      {"gpuPerNode", 8},
+                      {"scheduling", {{"que", "high"}}}}}};
+  std::string message;
+  const std::string strict = std::string(kJobs) + "?fieldValidation=Strict";
+  EXPECT_EQ(cluster.status_of_create(strict, job, &message), 400);
+  EXPECT_NE(message.find("spec.gpuPerNode"), std::string::npos) << message;
+  EXPECT_NE(message.find("spec.scheduling.que"), std::string::npos) << message;
+  EXPECT_EQ(cluster.status_of_create(kJobs, job, &message), 201) << message;
+  const Json kept = cluster.job("typo");
+  EXPECT_FALSE(kept["spec"].contains("gpuPerNode"));
+  EXPECT_FALSE(kept["spec"]["scheduling"].contains("que"));
+}
+
+}  // namespace
+}  // namespace fermi::testing
