@@ -355,6 +355,7 @@ TEST_F(InformerTest, What_cannot_be_read_in_a_relist_keeps_its_cached_state_and_
   say(error_event(410, "Gone", "too old"));
   loop.run_for(seconds(2));
   EXPECT_THAT(told, ElementsAre("-b:2?"));  // which is truly gone
+  ASSERT_NE(informer->get("ns/a"), nullptr);
   EXPECT_EQ(informer->get("ns/a")->meta.resource_version, "4");
   EXPECT_EQ(informer->get("ns/c"), nullptr);
   EXPECT_EQ(informer->skipped(), 2u);
@@ -465,6 +466,7 @@ TEST_F(InformerTest, An_initial_event_that_cannot_be_read_keeps_what_is_cached) 
   say(error_event(410, "Gone", "too old"));
   loop.run_for(seconds(2));
   EXPECT_THAT(told, ElementsAre("-b:2?"));
+  ASSERT_NE(informer->get("ns/a"), nullptr);
   EXPECT_EQ(informer->get("ns/a")->color, "red");
 }
 
