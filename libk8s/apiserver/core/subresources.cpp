@@ -70,6 +70,25 @@ void assign(const Core& core, Json& pod, const Json& binding, const std::string&
   if (has(meta, "generation")) meta["generation"] = int_at(meta, "generation") + 1;
 }
 
+// ---- eviction
+
+// Says on a Pod that runs why it will go, for whoever sees it end. One that has not run yet, or has
+// ended, is deleted without a word.
+Check note_eviction(Core& core, const WriteContext& context, const ObjectPtr& pod) {
+  const std::string phase = string_at(object_at(pod->json(), "status"), "phase");
+  if (phase != "Running" || is_deleting(pod->json())) return Done{};
+  Json noted = pod->json();
+  set_condition(noted,
+                {{"type", "DisruptionTarget"},
+                 {"status", "True"},
+                 {"reason", "EvictionByEvictionAPI"},
+                 {"message", "Eviction API: evicting"}},
+                core.now_text());
+  auto written = commit(core, context, pod->id(), std::move(noted), false);
+  if (!written) return written.error();
+  return Done{};
+}
+
 // ---- logs
 
 ApiError log_error(const Status& status) {
@@ -264,6 +283,10 @@ Reply evict_pod(Core& core, Call& call) {
     return error_reply(check.error());
   }
   WriteContext context = WriteContext::of(call);
+  context.type = core.registry.find("", "v1", "pods");
+  if (!call.dry_run) {
+    if (auto check = note_eviction(core, context, pod); !check) return error_reply(check.error());
+  }
   auto deletion = remove(core, context, call.target.name, *plan);
   if (!deletion) return error_reply(deletion.error());
   return status_reply(201, {{"kind", "Status"},

@@ -150,6 +150,19 @@ TEST(Eviction, Deletes_the_Pod_with_its_grace_period) {
   EXPECT_EQ(bench.get(url("p")).meta().at("deletionGracePeriodSeconds"), 30);
 }
 
+TEST(Eviction, Is_said_on_the_Pod_that_goes) {
+  Bench bench;
+  running(bench, "p");
+  EXPECT_EQ(bench.post(url("p", "eviction") + "?dryRun=All", eviction("p")).status, 201);
+  EXPECT_EQ(bench.get(url("p")).body["status"]["conditions"].size(), 1U);
+  EXPECT_EQ(bench.post(url("p", "eviction"), eviction("p")).status, 201);
+  const Json conditions = bench.get(url("p")).body["status"]["conditions"];
+  ASSERT_EQ(conditions.size(), 2U) << conditions;
+  EXPECT_EQ(conditions[1]["type"], "DisruptionTarget");
+  EXPECT_EQ(conditions[1]["status"], "True");
+  EXPECT_EQ(conditions[1]["reason"], "EvictionByEvictionAPI");
+}
+
 TEST(Eviction, Is_429_when_a_budget_says_no_and_allowed_as_far_as_it_says_yes) {
   Bench bench;
   for (const char* name : {"p1", "p2", "p3"}) running(bench, name);
