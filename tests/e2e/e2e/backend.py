@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -38,6 +39,11 @@ class Backend(abc.ABC):
         new one (`replaced`: another Pod), so that the others take over. Returns what was done."""
 
     @abc.abstractmethod
+    def http_address(self, leading: bool) -> str:
+        """Where the pages (/metrics and the like) are of the process that decides now, or of one
+        that stands by. BackendError where there is none."""
+
+    @abc.abstractmethod
     def pod_processes(self) -> list[int]:
         """Living processes that belong to Pods. Empty where Pods are only simulated."""
 
@@ -48,6 +54,13 @@ class Backend(abc.ABC):
     @abc.abstractmethod
     def check_alive(self) -> None:
         """BackendError if a part of it ended by itself."""
+
+    def in_log(self, name: str, pattern: str) -> str:
+        """The first group of the newest match of `pattern` in that log."""
+        found = re.findall(pattern, self.processes.log_path(name).read_text(errors="replace"))
+        if not found:
+            raise BackendError(f"'{pattern}' is nowhere in the log of {name}")
+        return str(found[-1])
 
     def has(self, what: str) -> bool:
         """What `on WHAT` asks: the backend's name, or something that only some of them have."""

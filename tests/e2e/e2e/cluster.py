@@ -76,6 +76,13 @@ class Cluster(Backend):
                 return replica
         return None
 
+    def http_address(self, leading: bool) -> str:
+        leader = self.leader()
+        for replica in REPLICAS:
+            if (replica == leader) == leading:
+                return self.in_log(replica, r"\bhttp=([\d.]+:\d+)")
+        raise BackendError("nobody leads just now")
+
     def pod_processes(self) -> list[int]:
         return []
 

@@ -32,6 +32,11 @@ class Embedded(Backend):
         self.wait_until("fermi up after kill -9", self.queues_exist, START_S)
         return "fermi up; it is started again"
 
+    def http_address(self, leading: bool) -> str:
+        if not leading:
+            raise BackendError("nobody stands by: fermi up is one process")
+        return self.in_log("fermi", r"Metrics +http://([\d.]+:\d+)/")
+
     def has(self, what: str) -> bool:
         if what != "torch":
             return super().has(what)

@@ -8,6 +8,8 @@
     expect events of KIND/NAME TEXT            one of its Events says TEXT
     expect logs of NAME rank RANK TEXT         (real processes only) of its newest Pod of that rank
     expect processes none                      (real processes only)
+    expect page [of standby] PATH STATUS [TEXT ...]  what the leader's HTTP endpoint answers
+    expect metrics CONDITION ...               of its /metrics: see pages.py
 
 Each may end in `within DURATION` (30s unless said). COUNT is a number; STATE is bound, running or
 pending; without a state all Pods count that nobody asked to go. NAME is the job's name, or a label
@@ -24,6 +26,7 @@ from harness.processes import command_line
 from .backend import Backend
 from .conditions import parse_condition
 from .monitor import PREFIX, ended, going
+from .pages import metrics_check, page_check, parse_metric_condition
 from .scenario import ScenarioError, Statement, parse_duration
 
 # Returns "" where it holds, else what was seen instead.
@@ -53,6 +56,13 @@ def make_check(statement: Statement, words: list[str], backend: Backend) -> Chec
             return lambda: "; ".join(
                 f"{pid}: {command_line(pid)[:120]}" for pid in backend.pod_processes()
             )
+        case ["page", "of", "standby", path, status, *texts]:
+            return lambda: _page(backend, False, lambda a: page_check(a, path, int(status), texts))
+        case ["page", path, status, *texts]:
+            return lambda: _page(backend, True, lambda a: page_check(a, path, int(status), texts))
+        case ["metrics", *conditions] if conditions:
+            wanted = [parse_metric_condition(text) for text in conditions]
+            return lambda: _page(backend, True, lambda a: metrics_check(a, wanted))
         case [reference, *conditions] if "/" in reference and conditions:
             return _object_check(backend, reference, conditions)
     raise ScenarioError(f"{statement}: no known form of expect")
@@ -79,6 +89,13 @@ def _zones(backend: Backend) -> dict[str, str]:
         n["metadata"]["name"]: n["metadata"]["labels"].get("topology.kubernetes.io/zone", "")
         for n in nodes
     }
+
+
+def _page(backend: Backend, leading: bool, check: Callable[[str], str]) -> str:
+    try:
+        return check(backend.http_address(leading))
+    except OSError as error:
+        return str(error)
 
 
 def _same(seen: str, wanted: str) -> str:

@@ -17,8 +17,8 @@ from pathlib import Path
 NESTED = {"repeat"}
 WITH_TEXT = {"apply", "create", "refused", "table"}
 VERBS = NESTED | WITH_TEXT | {
-    "annotate", "cordon", "delete", "expect", "kill", "kubectl", "label", "limit", "never", "nodes",
-    "on", "patch", "remember", "taint", "uncordon", "wait",
+    "annotate", "cordon", "delete", "evict", "expect", "kill", "kubectl", "label", "limit", "never",
+    "nodes", "on", "patch", "remember", "taint", "uncordon", "wait",
 }  # fmt: skip
 
 
@@ -119,11 +119,12 @@ def _statement(name: str, number: int, line: str, body: list[tuple[int, str]]) -
             f"{name}:{number}: unknown verb '{verb}'; known are {', '.join(sorted(VERBS))}"
         )
     has_body = any(text.strip() for _, text in body)
-    if has_body != (verb in NESTED or verb in WITH_TEXT):
+    nested = verb in NESTED or (verb == "on" and len(words) == 1)
+    if has_body != (nested or verb in WITH_TEXT):
         raise ScenarioError(
             f"{name}:{number}: '{verb}' {'takes no' if has_body else 'needs an'} indented block"
         )
-    if verb in NESTED:
+    if nested:
         return Statement(number, verb, tuple(words), children=tuple(_statements(name, body)))
     text = textwrap.dedent("\n".join(t for _, t in body)).strip("\n") + "\n" if has_body else ""
     return Statement(number, verb, tuple(words), text=text)

@@ -4,21 +4,25 @@ apply | create            kubectl apply / create of the indented YAML
 refused TEXT ...          apply must fail, and the message must hold each TEXT
 table KIND NAME           one object after the other, and its verdict: see table.py
 delete KIND/NAME          does not wait; `delete pods of NAME` by label
+evict pods of NAME [refused TEXT ...]   through the Eviction API, as `kubectl drain` does it
 patch KIND/NAME JSON      a merge patch
 annotate | label KIND/NAME KEY=VALUE | KEY-
 cordon | uncordon NODE, taint NODE KEY=VALUE:EFFECT | KEY-
 kubectl WORDS ... [prints TEXT]
 expect ...                see expect.py
 never KIND/NAME CONDITION must not be seen from here to the end of the scenario
-remember KIND/NAME PATH as WORD   later statements may say {WORD}
+remember KIND/NAME PATH as WORD   later statements may say {WORD}; also `remember pods of NAME ...`,
+                          which must have one and the same value there
 wait DURATION
 kill leader [after LOW..HIGH]     kill -9 at a random moment; it is restarted
 repeat COUNT              the indented statements, with {i} counting from 1
-on BACKEND STATEMENT      only on that backend: for what the other cannot have
+on BACKEND STATEMENT      only on that backend: for what the other cannot have; or `on BACKEND`
+                          alone, with the statements indented
 """
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Callable
@@ -28,8 +32,8 @@ from harness.kubectl import KubectlError
 
 from .backend import Backend, BackendError
 from .conditions import as_text, lookup, parse_condition
-from .expect import make_check, selector, split_within
-from .monitor import Monitor
+from .expect import make_check, pods_of, selector, split_within
+from .monitor import Monitor, going
 from .scenario import Scenario, ScenarioError, Statement, parse_duration, substitute
 from .table import parse_table
 
@@ -61,6 +65,7 @@ class Runner:
             "refused": self._refused,
             "table": self._table,
             "delete": self._delete,
+            "evict": self._evict,
             "patch": lambda s: self._quiet(
                 "patch", *_split(s.words[0]), "--type=merge", "-p", s.words[1]
             ),
@@ -138,6 +143,34 @@ class Runner:
         else:
             self._quiet("delete", NO_WAIT, *_split(statement.words[0]))
 
+    def _evict(self, statement: Statement) -> None:
+        match statement.words:
+            case ("pods", "of", name, *rest) if not rest or rest[0] == "refused":
+                texts = rest[1:]
+            case _:
+                raise ScenarioError(f"{statement}: wanted is: evict pods of NAME [refused TEXT ...]")
+        pods = [pod for pod in pods_of(self.backend, name) if not going(pod)]
+        if not pods:
+            raise StepFailed(f"{statement}\n    there is no such Pod")
+        for pod in pods:
+            try:
+                self._post_eviction(pod["metadata"]["namespace"], pod["metadata"]["name"])
+            except KubectlError as error:
+                if not rest or any(text.lower() not in str(error).lower() for text in texts):
+                    raise
+            else:
+                if rest:
+                    raise StepFailed(f"{statement}\n    was evicted: {pod['metadata']['name']}")
+
+    def _post_eviction(self, namespace: str, name: str) -> None:
+        path = f"/api/v1/namespaces/{namespace}/pods/{name}/eviction"
+        eviction = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"namespace": namespace, "name": name},
+        }
+        self._quiet("create", "--raw", path, "-f", "-", stdin=json.dumps(eviction))
+
     def _kubectl(self, statement: Statement) -> None:
         words = list(statement.words)
         texts: list[str] = []
@@ -175,13 +208,18 @@ class Runner:
 
     def _remember(self, statement: Statement) -> None:
         match statement.words:
+            case ("pods", "of", name, path, "as", word):
+                values = {as_text(lookup(pod, path)) for pod in pods_of(self.backend, name)}
+                value = values.pop() if len(values) == 1 else ""
             case (reference, path, "as", word):
                 value = as_text(lookup(self.kubectl.get(*_split(reference)), path))
-                if not value:
-                    raise StepFailed(f"{statement}\n    there is nothing at {path}")
-                self.values[word] = value
             case _:
-                raise ScenarioError(f"{statement}: wanted is: remember KIND/NAME PATH as WORD")
+                raise ScenarioError(
+                    f"{statement}: wanted is: remember KIND/NAME | pods of NAME PATH as WORD"
+                )
+        if not value:
+            raise StepFailed(f"{statement}\n    there is nothing at {path}")
+        self.values[word] = value
 
     def _kill(self, statement: Statement) -> None:
         match statement.words:
@@ -202,8 +240,13 @@ class Runner:
             self._run_all(statement.children)
 
     def _on(self, statement: Statement) -> None:
-        what, verb, *words = statement.words
-        if self.backend.has(what):
+        what, *rest = statement.words
+        if not self.backend.has(what):
+            return
+        if statement.children:
+            self._run_all(statement.children)
+        else:
+            verb, *words = rest
             inner = Statement(statement.line, verb, tuple(words))
             self._steps[verb](inner)
 

@@ -34,6 +34,13 @@ class ScenarioText(unittest.TestCase):
         self.assertEqual([s.verb for s in repeat.children], ["apply", "expect"])
         self.assertEqual(repeat.children[0].text, "name: job-{i}\n")
 
+    def test_on_takes_one_statement_in_its_line_or_several_below_it(self) -> None:
+        line, block = parse(
+            "x", "nodes a=1x1\non cluster wait 1s\non cluster\n  wait 1s\n  wait 2s\n"
+        ).statements
+        self.assertEqual(line.words, ("cluster", "wait", "1s"))
+        self.assertEqual([s.words for s in block.children], [("1s",), ("2s",)])
+
     def test_only_known_names_are_replaced(self) -> None:
         apply = substitute(parse("x", EXAMPLE).statements[0], {"i": "3"})
         self.assertIn('"3 {unknown}"', apply.text)
