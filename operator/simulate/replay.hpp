@@ -1,0 +1,93 @@
+// Replay: the engine over a trace, in virtual time.
+//
+// One instant after the other; at each, first all ends, then all arrivals, then decisions, until
+// the engine decides nothing more. Jobs run for their real run time, also past their estimate; the
+// engine is told the estimate alone. A decision takes effect at once: the whole gang runs from that
+// instant on. A job that is preempted is off its nodes at once, keeps what it has done (a
+// checkpoint) and waits again at its old submit time; its estimate shrinks by what it has done.
+//
+// Jobs that ask for more GPUs than the cluster has never start, and the engine does not hear of
+// them.
+//
+// Deterministic: trace, cluster and strategy give the same outcome on every machine. Both must
+// outlive the replay.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <queue>
+#include <string>
+#include <vector>
+
+#include "libk8s/base/status.hpp"
+#include "operator/simulate/cluster.hpp"
+#include "operator/simulate/strategy.hpp"
+#include "operator/simulate/trace.hpp"
+#include "scheduler/engine.hpp"
+
+namespace fermi::simulate {
+
+struct Outcome {
+  // By job; -1 for one that never started or never ended.
+  std::vector<std::int64_t> start_ns, end_ns;
+  // From `at_ns` on, until the next: GPUs in use, jobs that wait.
+  struct Level {
+    std::int64_t at_ns = 0, gpus = 0, waiting = 0;
+  };
+  std::vector<Level> levels;
+  std::int64_t preemptions = 0, plans = 0;
+  sched::Plan::Work work;  // of all plans
+};
+
+class Replay {
+ public:
+  Replay(const Trace& trace, const Cluster& cluster, const Strategy& strategy);
+
+  // One instant; false when there is none left, or something is wrong (see `status`).
+  bool step();
+  std::size_t ended() const { return ended_; }
+  // kInvalid when virtual time ran past 73 years.
+  const k8s::Status& status() const { return status_; }
+  const Outcome& outcome() const { return outcome_; }
+
+ private:
+  struct Run {                   // of one job
+    std::int64_t since_ns = -1;  // while it runs
+    std::int64_t done_ns = 0;    // in runs that were preempted
+    std::int32_t times = 0;      // preempted
+  };
+  struct End {
+    std::int64_t at_ns = 0;
+    std::size_t job = 0;
+    std::int32_t times = 0;  // preempted meanwhile: this end is void
+    bool operator>(const End& other) const {
+      return at_ns != other.at_ns ? at_ns > other.at_ns : job > other.job;
+    }
+  };
+
+  std::optional<std::int64_t> next_instant();
+  void end_jobs(std::int64_t now);
+  void submit_jobs(std::int64_t now);
+  void decide(std::int64_t now);
+  void start(const sched::Start& start, std::int64_t now);
+  void preempt(const sched::Preemption& preemption, std::int64_t now);
+  void stop(std::size_t job, const std::string& by, std::int64_t now);
+  void record(std::int64_t now);
+  sched::Task task_of(std::size_t job) const;
+  bool valid(const End& end) const { return runs_[end.job].times == end.times; }
+
+  const Trace& trace_;
+  const Cluster& cluster_;
+  const Strategy& strategy_;
+  sched::Engine engine_;
+  std::vector<Run> runs_;
+  std::priority_queue<End, std::vector<End>, std::greater<>> ends_;
+  std::size_t arrived_ = 0, ended_ = 0;
+  std::int64_t gpus_ = 0, waiting_ = 0;
+  std::optional<std::int64_t> wake_ns_;
+  std::int64_t idle_wakes_ = 0;
+  Outcome outcome_;
+  k8s::Status status_;
+};
+
+}  // namespace fermi::simulate
