@@ -107,6 +107,7 @@ struct TrainingJobStatus {
   std::optional<JobPlacement> placement;
   // Ranks of this attempt that have ended with 0, in order: their Pods may be deleted by anybody.
   std::vector<std::int64_t> succeeded;
+  std::optional<k8s::WallTime> succeeded_at;  // when that was last written
   std::optional<JobStopping> stopping;
   std::int64_t restarts = 0, disruptions = 0, start_failures = 0, preemptions = 0;
   std::int64_t disruptions_in_row = 0;  // without ten minutes of running between them

@@ -63,6 +63,7 @@ void encode_times(const TrainingJobStatus& s, Json& out) {
   put(out, "runningSince", s.running_since);
   put(out, "completionTime", s.completion_time);
   put(out, "costAccountedAt", s.cost_accounted_at);
+  put(out, "succeededAt", s.succeeded_at);
 }
 
 void decode_times(const Json& from, TrainingJobStatus& out) {
@@ -73,6 +74,7 @@ void decode_times(const Json& from, TrainingJobStatus& out) {
   out.running_since = time_at(from, "runningSince");
   out.completion_time = time_at(from, "completionTime");
   out.cost_accounted_at = time_at(from, "costAccountedAt");
+  out.succeeded_at = time_at(from, "succeededAt");
 }
 
 std::int64_t micros_at(const Json& from, const char* key) {
@@ -89,7 +91,7 @@ void decode_lists(const Json& from, TrainingJobStatus& out) {
   if (k8s::has(from, "placement"))
     out.placement = decode_placement(k8s::object_at(from, "placement"));
   for (const Json& rank : k8s::array_at(from, "succeededRanks"))
-    if (rank.is_number_unsigned()) out.succeeded.push_back(rank.get<std::int64_t>());
+    if (rank.is_number_integer() && rank >= 0) out.succeeded.push_back(rank.get<std::int64_t>());
   const Json& stopping = k8s::object_at(from, "stopping");
   if (!stopping.empty())
     out.stopping =

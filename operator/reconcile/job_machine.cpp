@@ -21,6 +21,7 @@ constexpr std::int64_t kHourNs = 3600 * kNsPerSecond;
 constexpr std::int64_t kStartDeadlineNs = 900 * kNsPerSecond;
 // Ends of ranks are written down together: so long after the first of them.
 constexpr std::int64_t kGatherEndsNs = 2 * kNsPerSecond;
+constexpr std::int64_t kBetweenEndsNs = 10 * kNsPerSecond;
 // A gang that ran for this long was well; its next disruption is a first one again.
 constexpr std::int64_t kWellNs = 600 * kNsPerSecond;
 
@@ -334,14 +335,18 @@ std::optional<Ends> unrecorded(const JobFacts& v, const Gang& gang) {
   }
   if (!first) return std::nullopt;
   out.due = *first + k8s::Duration(kGatherEndsNs);
-  // A node's clock may be ahead of ours; that is no reason to wait for long.
+  // A node's clock may be ahead of ours; that is no reason to wait for long. If it is behind, each
+  // end seems to be an old one: so no two writes come soon after one another.
   if (*first > v.now) out.due = v.now;
+  const auto& last = v.job->status.succeeded_at;
+  if (last && *last <= v.now) out.due = std::max(out.due, *last + k8s::Duration(kBetweenEndsNs));
   return out;
 }
 
 Step remember(const JobFacts& v, const Ends& ends) {
   Draft d(v);
   d.status.succeeded = ends.ranks;
+  d.status.succeeded_at = whole_seconds(v.now);
   return d.done();
 }
 

@@ -59,6 +59,7 @@ void next_attempt(Draft& d) {
   ++d.status.attempt;
   d.status.running_since.reset();
   d.status.succeeded.clear();
+  d.status.succeeded_at.reset();
 }
 
 }  // namespace
@@ -196,6 +197,7 @@ void complete(Draft& d) {
   d.status.completion_time = whole_seconds(d.view.now);
   d.status.exit_code = 0;
   d.status.succeeded.clear();
+  d.status.succeeded_at.reset();
   d.status.stopping.reset();
   move_to(d, Phase::kCompleted, "Completed", "every rank ended with exit code 0");
   set(d, "Admitted", false, "Completed", "its room is free again");

@@ -166,6 +166,25 @@ TEST(JobLife, A_job_whose_Pod_is_deleted_again_and_again_starts_less_and_less_of
   EXPECT_TRUE(cluster.wait_phase("victim", "Running", minutes(2)));
 }
 
+TEST(JobLife, A_gang_that_failed_for_good_leaves_its_whole_room_to_others) {
+  Cluster cluster({{"zone-a", 3, 8}});
+  cluster.start_operator();
+  Json pod = runs_for("forever");
+  pod["spec"] = {{"terminationGracePeriodSeconds", 5}};
+  cluster.submit("wrong", {{"nodes", 3}, {"gpusPerNode", 7}, {"podTemplate", pod}});
+  ASSERT_TRUE(cluster.wait_phase("wrong", "Running"));
+  cluster.server.call(
+      "kubelet", "PATCH", "/api/v1/namespaces/work/pods/wrong-0-1/status",
+      {{"status",
+        {{"phase", "Failed"},
+         {"containerStatuses",
+          Json::array({{{"name", "main"}, {"state", {{"terminated", {{"exitCode", 1}}}}}}})}}}},
+      "application/merge-patch+json");
+  cluster.submit("next", {{"nodes", 3}, {"gpusPerNode", 8}, {"podTemplate", runs_for("5")}});
+  ASSERT_TRUE(cluster.wait_phase("wrong", "Failed")) << cluster.job("wrong")["status"].dump(1);
+  EXPECT_TRUE(cluster.wait_phase("next", "Completed")) << cluster.job("next")["status"].dump(1);
+}
+
 TEST(JobLife, Suspending_a_running_job_stops_it_and_resuming_starts_it_again) {
   Cluster cluster({{"zone-a", 1, 8}});
   cluster.start_operator();

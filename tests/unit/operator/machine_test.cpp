@@ -422,6 +422,22 @@ TEST(JobMachine, Ends_within_two_seconds_are_remembered_together) {
   scene.expect<Wait>();
 }
 
+// A node whose clock is behind seems to tell of old ends only.
+TEST(JobMachine, Two_writes_about_ends_are_ten_seconds_apart_whatever_clocks_say) {
+  Scene scene(Json{{"nodes", 3}});
+  scene.placed(Phase::kRunning);
+  scene.job.status.placement->nodes = {"n0", "n1", "n2"};
+  scene.job.status.cost_accounted_at = kNow;
+  scene.pod(0, 0, "n0", k8s::PodPhase::kSucceeded);
+  k8s::Pod& second = scene.pod(0, 1, "n1", k8s::PodPhase::kRunning);
+  scene.pod(0, 2, "n2", k8s::PodPhase::kRunning);
+  scene.job.status = scene.written();
+  second.phase = k8s::PodPhase::kSucceeded;
+  EXPECT_EQ(scene.expect<Wait>().until, kNow + k8s::Duration(10 * kNsPerSecond));
+  scene.facts.now = kNow + k8s::Duration(10 * kNsPerSecond);
+  EXPECT_EQ(scene.written().succeeded, (std::vector<std::int64_t>{0, 1}));
+}
+
 TEST(JobMachine, A_deleted_Pod_restarts_the_whole_gang_after_a_second) {
   Scene scene(Json{{"retry", {{"limit", 0}}}});
   scene.placed(Phase::kRunning);
