@@ -80,6 +80,8 @@ void Elector::read_lease() {
 void Elector::on_read(const Result<nlohmann::json>& lease) {
   if (lease) {
     observe(*lease);
+    // A follower does no more than read; what failed before is over. A leader must write for that.
+    if (!leading()) last_error_ = Status::ok();
   } else if (lease.status().code() == Code::kNotFound) {
     *object_ = nullptr;
     seen_.observe(std::nullopt, "", loop_.now());

@@ -126,6 +126,23 @@ TEST_F(ElectorTest, Lost_answers_do_not_count_as_renewals) {
   EXPECT_EQ(a.lost, 1);
 }
 
+TEST_F(ElectorTest, A_follower_forgets_an_error_once_it_can_read_again) {
+  Process a(*this, "a"), b(*this, "b");
+  // Both find no lease, and only one can make it.
+  a.elector->start();
+  b.elector->start();
+  loop.run_for(seconds(10));
+  Process& follower = a.elector->may_write() ? b : a;
+  EXPECT_TRUE(follower.elector->last_error().is_ok());
+  EXPECT_EQ(follower.elector->holder(), a.elector->may_write() ? "a" : "b");
+  follower.cut = true;
+  loop.run_for(seconds(10));
+  EXPECT_EQ(follower.elector->last_error().code(), Code::kUnavailable);
+  follower.cut = false;
+  loop.run_for(seconds(10));
+  EXPECT_TRUE(follower.elector->last_error().is_ok());
+}
+
 TEST_F(ElectorTest, A_follower_takes_over_within_25_s_of_a_crash) {
   auto a = std::make_unique<Process>(*this, "a");
   Process b(*this, "b");
