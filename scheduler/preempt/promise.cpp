@@ -1,0 +1,42 @@
+#include "scheduler/preempt/promise.hpp"
+
+#include <tuple>
+
+#include "scheduler/preempt/guarantee.hpp"
+
+namespace sched {
+namespace {
+
+bool cools_down(const QueueRecord& queue, const Task& task, Time now) {
+  return task.last_preempted.ns > 0 && later(task.last_preempted, queue.queue.cooldown_ns) > now;
+}
+
+// A starting task has no clock yet, even if an earlier attempt left one behind.
+bool guarantee_is_over(const TaskRecord& task, Time now) {
+  return task.state == TaskState::kRunning && task.task.guarantee_until.ns > 0 &&
+         task.task.guarantee_until <= now;
+}
+
+// Which of two High tasks may have the other's room.
+bool stands_before(const Task& a, const Task& b) {
+  return std::tie(a.preemptible, a.submitted, a.uid) < std::tie(b.preemptible, b.submitted, b.uid);
+}
+
+}  // namespace
+
+bool may_preempt(const State& state, TaskId preemptor, TaskId victim, Time now) {
+  const TaskRecord& waits = state.tasks[preemptor];
+  const TaskRecord& holds = state.tasks[victim];
+  const bool decided = holds.state == TaskState::kReserved || holds.state == TaskState::kRunning;
+  if (waits.state != TaskState::kWaiting || !decided || !holds.evicted_by.empty()) return false;
+  const QueueRecord& queue = state.queues[holds.queue];
+  const Tier above = tier_of(waits.task, state.queues[waits.queue]);
+  const Tier below = tier_of(holds.task, queue);
+  if (above == Tier::kLow) return false;
+  if (below == Tier::kLow) return true;
+  if (above != Tier::kHigh || cools_down(queue, holds.task, now)) return false;
+  if (below == Tier::kMedium) return holds.task.preemptible || guarantee_is_over(holds, now);
+  return holds.task.preemptible && stands_before(waits.task, holds.task);
+}
+
+}  // namespace sched

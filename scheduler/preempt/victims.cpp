@@ -1,0 +1,211 @@
+#include "scheduler/preempt/victims.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "scheduler/preempt/promise.hpp"
+#include "scheduler/preempt/trial.hpp"
+
+namespace sched {
+namespace {
+
+struct Candidate {
+  TaskId task = kNoId;
+  __int128 overdue = 0;  // nanoseconds past its guarantee
+  __int128 gpu_work = 0, cpu_work = 0;
+  std::size_t pods = 0;
+  std::int64_t begun = 0;
+};
+
+// 2^46 of each of 100,000 Pods still fit; several kinds of GPU together are cut.
+std::int64_t gpus_of(const State& state, const TaskRecord& task) {
+  constexpr __int128 kMost = __int128{1} << 62;
+  __int128 sum = 0;
+  for (const auto& [id, amount] : task.booked.extended) {
+    if (is_gpu(state.names.name(id))) sum += amount;
+  }
+  return static_cast<std::int64_t>(std::min(sum, kMost));
+}
+
+// A task that does not run yet has lost nothing and is the latest of all.
+Candidate rate(const State& state, TaskId id, Time now) {
+  const TaskRecord& task = state.tasks[id];
+  const bool runs = task.state == TaskState::kRunning;
+  Candidate c{id, 0, 0, 0, task.ranks.size(), std::numeric_limits<std::int64_t>::max()};
+  const Time safe = task.task.guarantee_until;
+  const bool medium = tier_of(task.task, state.queues[task.queue]) == Tier::kMedium;
+  if (medium && runs && safe.ns > 0 && safe < now) c.overdue = __int128{now.ns} - safe.ns;
+  if (!runs) return c;
+  c.begun = task.since.ns;
+  const __int128 age = std::max<__int128>(0, __int128{now.ns} - task.since.ns);
+  c.gpu_work = age * gpus_of(state, task);
+  if (c.gpu_work == 0) c.cpu_work = age * task.booked.base[kCpu];
+  return c;
+}
+
+// The victim order within a tier.
+bool before(const State& state, const Candidate& a, const Candidate& b) {
+  if (a.overdue != b.overdue) return a.overdue > b.overdue;
+  if (a.gpu_work != b.gpu_work) return a.gpu_work < b.gpu_work;
+  if (a.cpu_work != b.cpu_work) return a.cpu_work < b.cpu_work;
+  if (a.pods != b.pods) return a.pods < b.pods;
+  if (a.begun != b.begun) return a.begun > b.begun;
+  return a.task != b.task && state.tasks[a.task].task.uid < state.tasks[b.task].task.uid;
+}
+
+class Search {
+ public:
+  Search(State& state, TaskId task, Time now, Overlay& overlay, std::int64_t& looked)
+      : state_(state),
+        task_(task),
+        now_(now),
+        overlay_(overlay),
+        looked_(looked),
+        shape_(state.shapes[state.tasks[task].shape]),
+        trial_(state, shape_) {}
+
+  std::optional<Preemption> run(HoldsAre holds);
+
+ private:
+  struct Victim {
+    TaskId task = kNoId;
+    std::vector<Use> uses;
+  };
+  void list(const std::vector<TaskId>& near);
+  bool gather();
+  bool gather(std::vector<Candidate>& heap);
+  void shorten();
+  void put_back();
+  std::optional<Preemption> name_nodes();
+  void end(const Victim& victim, int sign) {
+    for (const Use& use : victim.uses) trial_.change(use.node, *use.amounts, sign);
+  }
+  bool fits() { return trial_.fits(overlay_, looked_); }
+
+  State& state_;
+  const TaskId task_;
+  const Time now_;
+  Overlay& overlay_;
+  std::int64_t& looked_;
+  const Shape& shape_;
+  Trial trial_;
+  std::array<std::vector<Candidate>, 3> heaps_;  // by tier
+  std::vector<Victim> victims_;                  // in the victim order; all of them have ended
+  std::size_t too_few_ = 0;                      // this many are known not to suffice
+  std::size_t next_try_ = 1;
+};
+
+std::optional<Preemption> Search::run(HoldsAre holds) {
+  const std::vector<TaskId> near = trial_.near();
+  trial_.look_ahead(task_, near, now_, holds == HoldsAre::kBooked);
+  if (!fits()) {
+    list(near);
+    if (!gather()) return std::nullopt;
+    shorten();
+    put_back();
+  }
+  return name_nodes();
+}
+
+void Search::list(const std::vector<TaskId>& near) {
+  for (const TaskId id : near) {
+    ++looked_;
+    if (!may_preempt(state_, task_, id, now_)) continue;
+    const TaskRecord& victim = state_.tasks[id];
+    const Tier tier = tier_of(victim.task, state_.queues[victim.queue]);
+    heaps_[static_cast<std::size_t>(tier)].push_back(rate(state_, id, now_));
+  }
+}
+
+bool Search::gather() {
+  return gather(heaps_[static_cast<std::size_t>(Tier::kLow)]) ||
+         gather(heaps_[static_cast<std::size_t>(Tier::kMedium)]) ||
+         gather(heaps_[static_cast<std::size_t>(Tier::kHigh)]);
+}
+
+// A heap, since mostly a few of many are needed. Tried after 1, 2, 4, ... and at the end.
+bool Search::gather(std::vector<Candidate>& heap) {
+  const auto after = [this](const Candidate& a, const Candidate& b) {
+    return before(state_, b, a);
+  };
+  std::make_heap(heap.begin(), heap.end(), after);
+  while (!heap.empty()) {
+    std::pop_heap(heap.begin(), heap.end(), after);
+    const TaskId id = heap.back().task;
+    heap.pop_back();
+    ++looked_;
+    victims_.push_back({id, uses(state_, state_.tasks[id])});
+    end(victims_.back(), 1);
+    if (victims_.size() < next_try_) continue;
+    if (fits()) return true;
+    too_few_ = victims_.size();
+    next_try_ = victims_.size() * 2;
+  }
+  if (victims_.size() == too_few_) return false;  // just tried, or nobody came
+  if (fits()) return true;
+  too_few_ = victims_.size();
+  return false;
+}
+
+// Between a number that does not suffice and one that does. Without these steps the result would
+// be the same: all behind the shortest beginning would be put back one by one.
+void Search::shorten() {
+  std::size_t enough = victims_.size(), ended = enough;
+  while (enough - too_few_ > 1) {
+    const std::size_t middle = too_few_ + (enough - too_few_) / 2;
+    for (; ended > middle; --ended) end(victims_[ended - 1], -1);
+    for (; ended < middle; ++ended) end(victims_[ended], 1);
+    (fits() ? enough : too_few_) = middle;
+  }
+  for (; ended > enough; --ended) end(victims_[ended - 1], -1);
+  for (; ended < enough; ++ended) end(victims_[ended], 1);
+  victims_.resize(enough);
+}
+
+// Where the search for nodes decides, one who goes can make another superfluous: until none does.
+void Search::put_back() {
+  for (bool again = true; again;) {
+    again = false;
+    for (std::size_t i = victims_.size(); i-- > 0;) {
+      end(victims_[i], -1);
+      if (!fits()) {
+        end(victims_[i], 1);
+        continue;
+      }
+      victims_.erase(victims_.begin() + static_cast<std::ptrdiff_t>(i));
+      again = !trial_.exact();
+    }
+  }
+}
+
+std::optional<Preemption> Search::name_nodes() {
+  const std::size_t mark = overlay_.mark();
+  const std::optional<Gang> gang = trial_.place(overlay_, looked_);
+  overlay_.undo(mark);
+  if (!gang) return std::nullopt;
+  const Task& task = state_.tasks[task_].task;
+  Preemption found{task.uid, task.attempt, {}, {}};
+  for (const NodeId node : gang->ranks) {
+    found.placement.nodes.push_back(state_.cluster.node(node).node.name);
+  }
+  for (const Victim& victim : victims_) {
+    found.victims.push_back(state_.tasks[victim.task].task.uid);
+  }
+  return found;
+}
+
+}  // namespace
+
+std::optional<Preemption> find_preemption(State& state, TaskId preemptor, Time now,
+                                          Overlay& overlay, std::int64_t& looked, HoldsAre holds) {
+  const TaskRecord& task = state.tasks[preemptor];
+  if (task.state != TaskState::kWaiting || task.shape == kNoId) return std::nullopt;
+  if (tier_of(task.task, state.queues[task.queue]) == Tier::kLow) return std::nullopt;
+  const Shape& shape = state.shapes[task.shape];
+  if (shape.groups.empty() || shape.too_large || never(state, task.shape)) return std::nullopt;
+  const Quiet quiet(state.cluster);
+  return Search(state, preemptor, now, overlay, looked).run(holds);
+}
+
+}  // namespace sched

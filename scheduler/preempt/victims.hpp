@@ -1,0 +1,41 @@
+// Victims: who has to stop so that a task can start, proved before anybody is asked.
+//
+//   1. Who may be asked: the promise (promise.hpp) allows it, and part of it lies on a node that
+//      could take a Pod of the shape.
+//   2. In the victim order: lowest tier, longest past its guarantee, least work lost (GPU time
+//      since it runs; CPU time counts for tasks without GPUs, which lose less than any with GPUs),
+//      fewest Pods, latest start, uid. A total order on exact integers.
+//   3. They end one after another, as a trial, until the gang fits: counts first, in steps that
+//      double; the shortest sufficient beginning is then found by halves.
+//   4. Put back, last first, every one without whom it still fits: none of the rest can be left
+//      out. (Where counts alone do not decide, "fits" means that the placement search finds it.)
+//   5. The gang is placed on named nodes.
+//
+// What counts as free: what is free now in the live state (so: beside everything the caller has
+// booked), and what those leave who were asked to stop already; less what is kept by the holds of
+// other tasks. When that alone suffices, there are no victims: the task has only to wait, and wants
+// a hold.
+//
+// Gangs are evicted whole. The state is left exactly as it was; nobody is woken.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "scheduler/place/gang.hpp"
+#include "scheduler/plan.hpp"
+
+namespace sched {
+
+// Whether the caller has booked `hold_deficits` of all tasks but the preemptor in the live state.
+enum class HoldsAre : std::uint8_t { kNotBooked, kBooked };
+
+// For a waiting High or Medium task that does not fit now. Nothing for all others, and when no
+// allowed set of victims gives it room. The answer depends on the shape and the tier alone (and,
+// where preemptible High tasks run, on `preemptible`, the submit time and the uid): twins need not
+// be asked for again. `looked` counts tasks, trials and nodes looked at.
+std::optional<Preemption> find_preemption(State& state, TaskId preemptor, Time now,
+                                          Overlay& overlay, std::int64_t& looked,
+                                          HoldsAre holds = HoldsAre::kNotBooked);
+
+}  // namespace sched

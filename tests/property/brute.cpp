@@ -1,0 +1,89 @@
+#include "tests/property/brute.hpp"
+
+#include "scheduler/audit/rules.hpp"
+
+namespace sched::property {
+namespace {
+
+constexpr const char* kGpu = "nvidia.com/gpu";
+
+bool holds(const Resources& free, const Resources& r) {
+  const std::int64_t gpus = r.extended_amount(kGpu);
+  return (r.cpu_milli == 0 || free.cpu_milli >= r.cpu_milli) &&
+         (r.memory_bytes == 0 || free.memory_bytes >= r.memory_bytes) &&
+         (r.pods == 0 || free.pods >= r.pods) && (gpus == 0 || free.extended_amount(kGpu) >= gpus);
+}
+
+FreeRoom left_by_pods(const World& world) {
+  FreeRoom free;
+  for (const auto& [name, node] : world.nodes) free[name] = node.allocatable;
+  for (const auto& [uid, pod] : world.pods) {
+    if (free.contains(pod.node)) move(free[pod.node], pod.requests, -1);
+  }
+  return free;
+}
+
+}  // namespace
+
+void move(Resources& free, const Resources& r, int sign) {
+  free.cpu_milli += sign * r.cpu_milli;
+  free.memory_bytes += sign * r.memory_bytes;
+  free.pods += sign * r.pods;
+  free.set_extended(kGpu, free.extended_amount(kGpu) + sign * r.extended_amount(kGpu));
+}
+
+Brute::Brute(const World& world, const Task& task) : Brute(world, task, left_by_pods(world)) {}
+
+Brute::Brute(const World& world, const Task& task, FreeRoom free)
+    : world_(world), task_(task), free_(std::move(free)) {
+  for (const auto& [name, node] : world.nodes) region_[node.zone] = node.region;
+  for (const PodGroup& group : task.groups) {
+    for (std::int64_t i = 0; i < group.count; ++i) ranks_.push_back(&group);
+  }
+  for (const auto& [name, node] : world.nodes) {
+    const bool may = audit::refuses(node, task, world.queues.at(task.queue)).empty();
+    if (may && holds(node.allocatable, task.groups[0].requests)) eligible_.insert(node.zone);
+  }
+}
+
+bool Brute::place(std::size_t rank) {
+  if (rank == ranks_.size()) {
+    const audit::Geography geography{world_.config, region_};
+    return audit::zones_wrong(task_, per_zone_, eligible_, geography).empty();
+  }
+  for (const auto& [name, node] : world_.nodes) {
+    // Equal ranks in the order of names: the others are the same assignment.
+    const bool twin = rank > 0 && ranks_[rank] == ranks_[rank - 1];
+    if (twin && name < chosen_[rank - 1]) continue;
+    if (!ranks_[rank]->zone.empty() && ranks_[rank]->zone != node.zone) continue;
+    if (!node.ready || node.unschedulable) continue;
+    if (!audit::refuses(node, task_, world_.queues.at(task_.queue)).empty()) continue;
+    if (!holds(free_[name], ranks_[rank]->requests)) continue;
+    move(free_[name], ranks_[rank]->requests, -1);
+    ++per_zone_[node.zone];
+    chosen_.resize(rank);
+    chosen_.push_back(name);
+    const bool found = place(rank + 1);
+    move(free_[name], ranks_[rank]->requests, 1);
+    if (--per_zone_[node.zone] == 0) per_zone_.erase(node.zone);
+    if (found) return true;
+  }
+  return false;
+}
+
+bool shares_zones(const Task& task) {
+  if (task.groups.size() < 2) return false;
+  std::set<std::string> zones;
+  for (const PodGroup& g : task.groups) {
+    if (g.zone.empty() || !zones.insert(g.zone).second) return true;
+  }
+  return false;
+}
+
+bool defined(const Task& task) {
+  return task.zone_policy != ZonePolicy::kSpread ||
+         (task.groups.size() == 1 && task.groups[0].zone.empty() && task.max_zones == 0 &&
+          task.max_latency_us == 0 && task.min_per_zone == 0);
+}
+
+}  // namespace sched::property

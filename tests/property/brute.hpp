@@ -1,0 +1,43 @@
+// Brute: every way to give each Pod of a gang a node, in turn. The definition of "it fits".
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/property/world.hpp"
+
+namespace sched::property {
+
+using FreeRoom = std::map<std::string, Resources>;  // by node; may be below 0 where overdrawn
+
+// Adds (sign 1) or takes (sign -1) one Pod's requests.
+void move(Resources& free, const Resources& request, int sign);
+
+class Brute {
+ public:
+  // All that the world's Pods leave.
+  Brute(const World& world, const Task& task);
+  Brute(const World& world, const Task& task, FreeRoom free);
+  bool feasible() { return place(0); }
+
+ private:
+  bool place(std::size_t rank);
+
+  const World& world_;
+  const Task& task_;
+  FreeRoom free_;
+  std::map<std::string, std::string> region_;
+  std::vector<const PodGroup*> ranks_;
+  std::vector<std::string> chosen_;
+  std::map<std::string, std::int64_t> per_zone_;
+  std::set<std::string> eligible_;
+};
+
+bool shares_zones(const Task& task);
+// An even spread under further limits is defined by the engine (which zones count), not by the
+// specification; the auditor leaves it alone, and so do the tests.
+bool defined(const Task& task);
+
+}  // namespace sched::property

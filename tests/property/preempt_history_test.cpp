@@ -1,0 +1,270 @@
+// Preemption over random histories: no loops, no broken promise, and every proof comes true.
+//
+// A small driver plays operator: it starts what fits beside the holds, asks victims to stop, lets
+// them leave at different times, queues them again with their guarantee halved, and starts the
+// preemptor in its hold. Nothing else ends a hold here, so each must end in a start.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "scheduler/audit/audit.hpp"
+#include "scheduler/preempt/guarantee.hpp"
+#include "scheduler/preempt/holds.hpp"
+#include "scheduler/preempt/victims.hpp"
+#include "tests/property/seeds.hpp"
+#include "tests/property/world.hpp"
+
+namespace sched::property {
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kFloor = 20 * kSecond, kCooldown = 30 * kSecond;
+
+struct Life {
+  Task task;
+  std::int64_t left_ns = 0;  // of its work; nothing is lost
+  bool running = false, over = false;
+  Time since, safe_until;
+  Time leaves;  // after it was asked to stop; 0: it was not
+  bool waits_for_hold = false;
+};
+
+class Driver {
+ public:
+  explicit Driver(std::uint64_t seed) : rng_(seed) {
+    for (std::int64_t i = 2 + rng_.below(4); i > 0; --i) add_node(i);
+    for (const auto& [name, tier] : {std::pair{"hi", Tier::kHigh}, std::pair{"med", Tier::kMedium},
+                                     std::pair{"low", Tier::kLow}}) {
+      Queue q;
+      q.name = name;
+      q.tier = tier;
+      q.floor_ns = kFloor;
+      q.cooldown_ns = kCooldown;
+      feed(QueueUpsert{q});
+    }
+  }
+
+  void run(int ticks);
+  bool drained() const {
+    return std::all_of(lives_.begin(), lives_.end(), [](auto& l) { return l.second.over; });
+  }
+  int preemptions = 0, victims = 0, starts_above_low = 0;
+
+ private:
+  void feed(const Delta& d) {
+    state_.apply(d);
+    auditor_.apply(d);
+  }
+  void add_node(std::int64_t i);
+  void submit();
+  void end_what_ended();
+  void schedule();
+  void attempt(Life& life);
+  void start(Life& life, const Gang& gang);
+  void preempt(Life& life);
+  void check_victim(const Life& by, const Life& victim);
+  bool leads_to(const std::string& from, const std::string& to) const;
+  void expect_no_overcommit() const;
+
+  Rng rng_;
+  Time now_{1000 * kSecond};
+  State state_;
+  Auditor auditor_;
+  std::map<std::string, Life> lives_;
+  std::map<std::string, std::set<std::string>> evicted_;  // who was evicted by whom, ever
+  int serial_ = 0;
+};
+
+void Driver::add_node(std::int64_t i) {
+  Node n;
+  n.name = "n" + std::to_string(i);
+  n.zone = rng_.one_in(2) ? "a" : "b";
+  n.allocatable.cpu_milli = 64'000;
+  n.allocatable.pods = 100;
+  n.allocatable.set_extended("nvidia.com/gpu", 8);
+  feed(NodeUpsert{n});
+}
+
+void Driver::submit() {
+  Life life;
+  Task& t = life.task;
+  t.uid = "t" + std::to_string(++serial_);
+  t.queue = rng_.pick(std::vector<std::string>{"hi", "med", "med", "low", "low"});
+  t.tier = Tier::kHigh;
+  t.submitted = now_;
+  t.expected_duration_ns = (10 + rng_.below(200)) * kSecond;
+  t.preemptible = t.queue != "low" && rng_.one_in(5);
+  Resources pod;
+  pod.cpu_milli = 1000;
+  pod.pods = 1;
+  pod.set_extended("nvidia.com/gpu", std::int64_t{1} << rng_.below(4));
+  t.groups = {{"", 1 + rng_.below(2), pod}};
+  life.left_ns = (10 + rng_.below(400)) * kSecond;  // some outlive what they said
+  feed(TaskUpsert{t});
+  lives_[t.uid] = life;
+}
+
+void Driver::end_what_ended() {
+  for (auto& [uid, life] : lives_) {
+    if (life.over || !life.running) continue;
+    const bool done = now_.ns - life.since.ns >= life.left_ns;
+    const bool left = life.leaves.ns > 0 && life.leaves <= now_;
+    if (!done && !left) continue;
+    life.running = false;
+    if (done) {
+      life.over = true;
+      feed(TaskEnd{uid});
+      continue;
+    }
+    life.left_ns -= now_.ns - life.since.ns;
+    life.leaves = {};
+    feed(Reject{uid, "preempted", {}});
+    feed(TaskUpsert{life.task});
+  }
+}
+
+// In the total order; each beside what is kept for all others.
+void Driver::schedule() {
+  std::vector<Life*> line;
+  for (auto& [uid, life] : lives_) {
+    if (!life.over && !life.running) line.push_back(&life);
+  }
+  const auto tier = [](const Life& l) {
+    return l.task.queue == "hi" ? 0 : l.task.queue == "med" ? 1 : 2;
+  };
+  std::sort(line.begin(), line.end(), [&](const Life* a, const Life* b) {
+    return std::tuple(tier(*a), a->task.submitted, a->task.uid) <
+           std::tuple(tier(*b), b->task.submitted, b->task.uid);
+  });
+  for (Life* life : line) attempt(*life);
+}
+
+void Driver::attempt(Life& life) {
+  const TaskId id = state_.find(life.task.uid);
+  std::int64_t looked = 0;
+  const std::vector<HeldRoom> kept = hold_deficits(state_, id, now_);
+  std::optional<Gang> gang;
+  {
+    const Quiet quiet(state_.cluster);
+    Overlay overlay(state_);
+    for (const HeldRoom& room : kept) overlay.book(room.node, room.amounts);
+    if (life.waits_for_hold) {
+      gang = place_hold(state_, id, overlay);
+      overlay.undo(0);
+      ASSERT_TRUE(gang || hold_stands(state_, id, now_, overlay, false)) << "its proof was broken";
+    } else {
+      gang = place_gang(state_, state_.shapes[state_.tasks[id].shape], overlay, looked).gang;
+    }
+  }
+  if (gang) return start(life, *gang);
+  if (!life.waits_for_hold) preempt(life);
+}
+
+void Driver::start(Life& life, const Gang& gang) {
+  Assume assume{life.task.uid, 0, {}};
+  for (const NodeId node : gang.ranks) {
+    assume.placement.nodes.push_back(state_.cluster.node(node).node.name);
+  }
+  feed(assume);
+  life.running = true;
+  life.waits_for_hold = false;
+  life.since = now_;
+  life.safe_until =
+      later(now_, guarantee_ns(life.task.expected_duration_ns, life.task.preemptions, kFloor));
+  if (life.task.queue == "med") life.task.guarantee_until = life.safe_until;
+  feed(TaskUpsert{life.task});
+  feed(Confirm{life.task.uid, now_});
+  starts_above_low += life.task.queue != "low";
+}
+
+void Driver::preempt(Life& life) {
+  std::int64_t looked = 0;
+  Overlay overlay(state_);
+  const auto found = find_preemption(state_, state_.find(life.task.uid), now_, overlay, looked);
+  if (!found) return;
+  Plan plan;
+  plan.preemptions.push_back(*found);
+  const auto violations = auditor_.check(plan, now_);
+  ASSERT_TRUE(violations.empty()) << violations.front();
+  preemptions += !found->victims.empty();
+  for (const std::string& uid : found->victims) {
+    Life& victim = lives_.at(uid);
+    check_victim(life, victim);
+    ++victims;
+    evicted_[life.task.uid].insert(uid);
+    victim.leaves.ns = now_.ns + rng_.below(4) * 5 * kSecond + 1;
+    ++victim.task.preemptions;
+    victim.task.last_preempted = now_;
+    feed(Evict{uid, life.task.uid, now_});
+  }
+  life.waits_for_hold = true;
+  feed(Hold{life.task.uid, found->placement, later(now_, 100'000 * kSecond)});
+}
+
+void Driver::check_victim(const Life& by, const Life& victim) {
+  const std::string pair = by.task.uid + " evicts " + victim.task.uid;
+  EXPECT_TRUE(victim.running && victim.leaves.ns == 0) << pair;
+  EXPECT_NE(by.task.queue, "low") << pair;
+  EXPECT_FALSE(leads_to(victim.task.uid, by.task.uid)) << pair << ", which is a loop";
+  if (victim.task.queue == "low") return;
+  EXPECT_EQ(by.task.queue, "hi") << pair;
+  const Time rested = later(victim.task.last_preempted, kCooldown);
+  EXPECT_TRUE(victim.task.last_preempted.ns == 0 || rested <= now_) << pair << " too soon";
+  if (victim.task.preemptible) return;
+  EXPECT_EQ(victim.task.queue, "med") << pair;
+  EXPECT_LE(victim.safe_until, now_) << pair << " within its guarantee";
+}
+
+// Whether one evicted the other, directly or by others in between.
+bool Driver::leads_to(const std::string& from, const std::string& to) const {
+  std::set<std::string> seen;
+  const std::function<bool(const std::string&)> walk = [&](const std::string& at) {
+    if (at == to) return true;
+    auto next = evicted_.find(at);
+    if (next == evicted_.end() || !seen.insert(at).second) return false;
+    return std::any_of(next->second.begin(), next->second.end(), walk);
+  };
+  return walk(from);
+}
+
+void Driver::expect_no_overcommit() const {
+  for (NodeId id = 0; id < state_.cluster.node_count(); ++id) {
+    const NodeRecord& node = state_.cluster.node(id);
+    for (const auto& [resource, total] : node.total.extended) {
+      EXPECT_LE(node.used.at(resource), total) << node.node.name;
+    }
+  }
+}
+
+void Driver::run(int ticks) {
+  for (int tick = 0; !::testing::Test::HasFailure(); ++tick) {
+    if (tick > ticks && drained()) break;
+    ASSERT_LT(tick, ticks * 60) << "somebody never ends";
+    now_.ns += (1 + rng_.below(10)) * kSecond;
+    end_what_ended();
+    if (tick < ticks && rng_.one_in(2)) submit();
+    state_.advance(now_);
+    schedule();
+    expect_no_overcommit();
+  }
+}
+
+TEST(Preempt, No_history_has_a_loop_or_a_broken_promise_and_every_proof_comes_true) {
+  int preemptions = 0, victims = 0;
+  for (const std::uint64_t seed : seeds(120)) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Driver driver(seed);
+    driver.run(150);
+    // Each preemption ends in one start of its preemptor.
+    EXPECT_LE(driver.preemptions, driver.starts_above_low);
+    preemptions += driver.preemptions;
+    victims += driver.victims;
+    if (HasFailure()) return;
+  }
+  std::printf("%d preemptions, %d victims\n", preemptions, victims);
+  EXPECT_GT(preemptions, 500);
+}
+
+}  // namespace
+}  // namespace sched::property
