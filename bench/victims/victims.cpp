@@ -125,8 +125,9 @@ std::int64_t measure(State& state, const char* what, const Task& gang, std::int6
     victims = found ? found->victims.size() : 0;
   }
   std::sort(times.begin(), times.end());
-  std::printf("%-34s %8.2f ms median, %8.2f ms worst, %8ld looked at, %5zu victims\n", what,
-              times[times.size() / 2], times.back(), static_cast<long>(looked), victims);
+  std::printf("%-26s %7.2f ms best, %7.2f median, %7.2f worst, %7ld looked at, %4zu victims\n",
+              what, times.front(), times[times.size() / 2], times.back(), static_cast<long>(looked),
+              victims);
   return looked;
 }
 

@@ -127,6 +127,11 @@ bool hold_stands(State& state, TaskId holder, Time now, Overlay& overlay, bool d
   const Quiet quiet(state.cluster);
   Trial trial(state, state.shapes[task.shape]);
   trial.look_ahead(holder, trial.near(), now, deficits_booked);
+  if (deficits_booked) {
+    for (const HeldRoom& room : hold_deficit(state, holder, now)) {
+      trial.change(room.node, room.amounts, 1);
+    }
+  }
   const std::size_t mark = overlay.mark();
   trial.apply(overlay);
   const bool fits = place_hold(state, holder, overlay).has_value();

@@ -42,7 +42,8 @@ std::vector<HeldRoom> hold_deficits(const State& state, TaskId except, Time now)
 std::optional<Gang> place_hold(State& state, TaskId holder, Overlay& overlay);
 
 // Whether it will fit there when all who were asked to stop have gone, beside what is kept for
-// others: then there is nothing to do but wait. `deficits_booked`: as in victims.hpp.
+// others: then there is nothing to do but wait. `deficits_booked`: the caller has booked
+// `hold_deficits` of all holders, its own too.
 bool hold_stands(State& state, TaskId holder, Time now, Overlay& overlay, bool deficits_booked);
 
 // Preemptions that were decided and are not applied yet, put into the state as if they were: the

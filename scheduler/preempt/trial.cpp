@@ -2,22 +2,28 @@
 
 #include <algorithm>
 
+#include "scheduler/limits.hpp"
 #include "scheduler/preempt/holds.hpp"
 
 namespace sched {
 namespace {
 
-// What a node has free after the changes; at least 0, as in Cluster.
-Amounts free_after(const NodeRecord& node, const Amounts& ended) {
-  Amounts free = node.total;
+// How many Pods fit on a node after the changes; what is free is at least 0, as in Cluster. Devices
+// first, as they are what mostly lacks.
+std::int64_t slots_after(const NodeRecord& node, const Amounts& ended, const Amounts& request) {
+  std::int64_t least = kSlotsMax;
+  const auto limit = [&](std::int64_t free, std::int64_t amount) {
+    least = std::min(least, std::max<std::int64_t>(0, free) / amount);
+  };
+  for (const auto& [id, amount] : request.extended) {
+    limit(node.total.at(id) - node.used.at(id) + ended.at(id), amount);
+    if (least == 0) return 0;
+  }
   for (ResourceId id = 0; id < kFirstExtended; ++id) {
-    const std::int64_t used = node.used.base[id] - ended.base[id];
-    free.base[id] = std::max<std::int64_t>(0, node.total.base[id] - used);
+    const std::int64_t free = node.total.base[id] - node.used.base[id] + ended.base[id];
+    if (request.base[id] > 0) limit(free, request.base[id]);
   }
-  for (auto& [id, amount] : free.extended) {
-    amount = std::max<std::int64_t>(0, amount - node.used.at(id) + ended.at(id));
-  }
-  return free;
+  return least;
 }
 
 std::int64_t slots_now(const Profile& profile, NodeId node) {
@@ -27,7 +33,10 @@ std::int64_t slots_now(const Profile& profile, NodeId node) {
 }  // namespace
 
 Trial::Trial(State& state, const Shape& shape)
-    : state_(state), shape_(shape), exact_(!groups_share_zones(shape)) {
+    : state_(state),
+      shape_(shape),
+      exact_(!groups_share_zones(shape)),
+      spot_of_(state.cluster.node_count(), kNoId) {
   for (const Shape::Group& group : shape.groups) {
     const auto same = [&](const OfProfile& p) { return p.profile == group.profile; };
     auto at = std::find_if(profiles_.begin(), profiles_.end(), same);
@@ -71,16 +80,21 @@ bool Trial::eligible(NodeId node) {
 void Trial::change(NodeId id, const Amounts& amounts, int sign) {
   if (!eligible(id)) return;
   const NodeRecord& node = state_.cluster.node(id);
-  Spot& spot = spots_[id];
-  if (spot.gains.empty()) spot.gains.resize(profiles_.size(), 0);
+  if (spot_of_[id] == kNoId) {
+    spot_of_[id] = static_cast<std::uint32_t>(spots_.size());
+    spots_.push_back({id, {}, std::vector<std::int64_t>(profiles_.size(), 0)});
+  }
+  Spot& spot = spots_[spot_of_[id]];
   spot.ended.plus(amounts, sign);
-  const Amounts free = free_after(node, spot.ended);
   for (std::size_t i = 0; i < profiles_.size(); ++i) {
     OfProfile& p = profiles_[i];
     if (!takes(p, id)) continue;
     const Profile& profile = state_.cluster.profile(p.profile);
-    const std::int64_t gain = slots(free, profile.request) - slots_now(profile, id);
+    const std::int64_t gain =
+        slots_after(node, spot.ended, profile.request) - slots_now(profile, id);
     const std::int64_t more = gain - spot.gains[i];
+    if (more == 0) continue;
+    counted_ = false;
     spot.gains[i] = gain;
     p.gains[state_.cluster.cls(node.cls).zone] += more;
     p.all += more;
@@ -122,8 +136,9 @@ void Trial::look_ahead(TaskId task, const std::vector<TaskId>& near, Time now,
 
 bool Trial::fits(Overlay& overlay, std::int64_t& looked) {
   ++looked;
-  if (!counts_allow()) return false;
-  if (exact_) return true;
+  if (!counted_) counts_allow_ = count();
+  counted_ = true;
+  if (exact_ || !counts_allow_) return counts_allow_;
   const std::size_t mark = overlay.mark();
   const bool placed = place(overlay, looked).has_value();
   overlay.undo(mark);
@@ -132,7 +147,7 @@ bool Trial::fits(Overlay& overlay, std::int64_t& looked) {
 
 // Sums first; they refuse most. Then the same division over zones that a start is found with, on
 // sums that are moved for the length of the question.
-bool Trial::counts_allow() {
+bool Trial::count() {
   for (std::size_t g = 0; g < shape_.groups.size(); ++g) {
     const Shape::Group& group = shape_.groups[g];
     const OfProfile& p = profiles_[profile_of_group_[g]];
@@ -160,8 +175,8 @@ void Trial::shift(int sign) {
 }
 
 void Trial::apply(Overlay& overlay) const {
-  for (const auto& [node, spot] : spots_) {
-    if (!spot.ended.zero()) overlay.free(node, spot.ended);
+  for (const Spot& spot : spots_) {
+    if (!spot.ended.zero()) overlay.free(spot.node, spot.ended);
   }
 }
 

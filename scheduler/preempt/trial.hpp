@@ -11,7 +11,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <vector>
 
@@ -45,6 +44,7 @@ class Trial {
 
  private:
   struct Spot {
+    NodeId node = kNoId;
     Amounts ended;                    // below 0 of a resource: more begun than ended
     std::vector<std::int64_t> gains;  // by profile: slots more than in the live state
   };
@@ -55,7 +55,7 @@ class Trial {
     std::vector<std::int8_t> takes;  // by node; -1: not asked yet
   };
   bool takes(OfProfile& p, NodeId node) const;
-  bool counts_allow();
+  bool count();
   void shift(int sign);
 
   State& state_;
@@ -63,7 +63,9 @@ class Trial {
   const bool exact_;
   std::vector<OfProfile> profiles_;
   std::vector<std::size_t> profile_of_group_;
-  std::map<NodeId, Spot> spots_;
+  std::vector<Spot> spots_;                      // of the nodes that changed
+  std::vector<std::uint32_t> spot_of_;           // by node
+  bool counted_ = false, counts_allow_ = false;  // the answer for the slots as they are
 };
 
 }  // namespace sched

@@ -71,10 +71,11 @@ class Search {
   struct Victim {
     TaskId task = kNoId;
     std::vector<Use> uses;
+    bool stays = false;  // put back
   };
   void list(const std::vector<TaskId>& near);
   bool gather();
-  bool gather(std::vector<Candidate>& heap);
+  bool gather(Tier tier);
   void shorten();
   void put_back();
   std::optional<Preemption> name_nodes();
@@ -90,9 +91,9 @@ class Search {
   std::int64_t& looked_;
   const Shape& shape_;
   Trial trial_;
-  std::array<std::vector<Candidate>, 3> heaps_;  // by tier
-  std::vector<Victim> victims_;                  // in the victim order; all of them have ended
-  std::size_t too_few_ = 0;                      // this many are known not to suffice
+  std::array<std::vector<TaskId>, 3> allowed_;  // by tier
+  std::vector<Victim> victims_;                 // in the victim order; all of them have ended
+  std::size_t too_few_ = 0;                     // this many are known not to suffice
   std::size_t next_try_ = 1;
 };
 
@@ -114,18 +115,18 @@ void Search::list(const std::vector<TaskId>& near) {
     if (!may_preempt(state_, task_, id, now_)) continue;
     const TaskRecord& victim = state_.tasks[id];
     const Tier tier = tier_of(victim.task, state_.queues[victim.queue]);
-    heaps_[static_cast<std::size_t>(tier)].push_back(rate(state_, id, now_));
+    allowed_[static_cast<std::size_t>(tier)].push_back(id);
   }
 }
 
-bool Search::gather() {
-  return gather(heaps_[static_cast<std::size_t>(Tier::kLow)]) ||
-         gather(heaps_[static_cast<std::size_t>(Tier::kMedium)]) ||
-         gather(heaps_[static_cast<std::size_t>(Tier::kHigh)]);
-}
+bool Search::gather() { return gather(Tier::kLow) || gather(Tier::kMedium) || gather(Tier::kHigh); }
 
 // A heap, since mostly a few of many are needed. Tried after 1, 2, 4, ... and at the end.
-bool Search::gather(std::vector<Candidate>& heap) {
+bool Search::gather(Tier tier) {
+  std::vector<Candidate> heap;
+  for (const TaskId id : allowed_[static_cast<std::size_t>(tier)]) {
+    heap.push_back(rate(state_, id, now_));
+  }
   const auto after = [this](const Candidate& a, const Candidate& b) {
     return before(state_, b, a);
   };
@@ -135,7 +136,7 @@ bool Search::gather(std::vector<Candidate>& heap) {
     const TaskId id = heap.back().task;
     heap.pop_back();
     ++looked_;
-    victims_.push_back({id, uses(state_, state_.tasks[id])});
+    victims_.push_back({id, uses(state_, state_.tasks[id]), false});
     end(victims_.back(), 1);
     if (victims_.size() < next_try_) continue;
     if (fits()) return true;
@@ -167,15 +168,13 @@ void Search::shorten() {
 void Search::put_back() {
   for (bool again = true; again;) {
     again = false;
-    for (std::size_t i = victims_.size(); i-- > 0;) {
-      end(victims_[i], -1);
-      if (!fits()) {
-        end(victims_[i], 1);
-        continue;
-      }
-      victims_.erase(victims_.begin() + static_cast<std::ptrdiff_t>(i));
-      again = !trial_.exact();
+    for (auto victim = victims_.rbegin(); victim != victims_.rend(); ++victim) {
+      end(*victim, -1);
+      victim->stays = fits();
+      if (!victim->stays) end(*victim, 1);
+      again = again || (victim->stays && !trial_.exact());
     }
+    std::erase_if(victims_, [](const Victim& victim) { return victim.stays; });
   }
 }
 

@@ -50,8 +50,8 @@ class Scene {
       feed(QueueUpsert{q});
     }
     for (const auto& [name, node] : world.nodes) names.push_back(name);
-    for (std::int64_t i = 1 + world.rng.below(6); i > 0; --i) run(i);
-    for (std::int64_t i = world.rng.below(3); i > 0; --i) hold(i);
+    for (std::int64_t i = 3 + world.rng.below(6); i > 0; --i) run(i);
+    for (std::int64_t i = world.rng.below(2 + plain); i > 0; --i) hold(i);
     wait();
   }
 
@@ -91,7 +91,7 @@ void Scene::run(std::int64_t i) {
   Rng& rng = world.rng;
   Runs r;
   r.task.uid = "r" + std::to_string(i);
-  r.task.queue = rng.pick(std::vector<std::string>{"hi", "med", "med", "low"});
+  r.task.queue = rng.pick(std::vector<std::string>{"hi", "med", "med", "low", "low"});
   r.task.tier = rng.one_in(4) ? static_cast<Tier>(rng.below(3)) : Tier::kHigh;
   r.task.groups = {{"", 1 + rng.below(3), world.random_request()}};
   r.task.preemptible = rng.one_in(4);
@@ -113,7 +113,7 @@ void Scene::run(std::int64_t i) {
     r.since.ns = (800 + rng.below(4) * 50) * kSecond;
     feed(Confirm{r.task.uid, r.since});
   }
-  if (rng.one_in(5)) {
+  if (rng.one_in(8)) {
     r.evicted_by = rng.pick(std::vector<std::string>{"h1", "h2", "t", "somebody"});
     feed(Evict{r.task.uid, r.evicted_by, kNow});
   }

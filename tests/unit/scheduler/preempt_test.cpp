@@ -300,6 +300,10 @@ TEST_F(Preempt, A_holder_starts_in_its_hold_when_the_room_is_there_and_not_befor
     Overlay overlay(state);
     EXPECT_FALSE(place_hold(state, h, overlay));
     EXPECT_TRUE(hold_stands(state, h, now, overlay, false));
+    const std::vector<HeldRoom> rooms = hold_deficits(state, kNoId, now);
+    for (const HeldRoom& room : rooms) overlay.book(room.node, room.amounts);
+    EXPECT_TRUE(hold_stands(state, h, now, overlay, true)) << "its own deficit is no obstacle";
+    overlay.undo(0);
   }
   feed(TaskEnd{"l"});
   {
