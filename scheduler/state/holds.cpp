@@ -1,4 +1,7 @@
 // State: who was asked to stop, and for whom the room is kept.
+#include <algorithm>
+
+#include "scheduler/limits.hpp"
 #include "scheduler/state/state.hpp"
 
 namespace sched {
@@ -13,15 +16,15 @@ bool State::on(const Evict& d) {
   return true;
 }
 
-// A hold names its nodes; one that names too few or too many is none at all.
+// Taken as it is said, since the task's size may be told later: whether it names a node for each
+// Pod is asked when it is used (preempt/holds.hpp). Only more nodes than any gang has are refused.
 bool State::on(const Hold& d) {
   const TaskId id = find(d.task);
   if (id == kNoId || tasks[id].state != TaskState::kWaiting) return false;
   TaskRecord& task = tasks[id];
-  std::int64_t pods = 0;
-  for (const PodGroup& group : task.task.groups) pods += std::max<std::int64_t>(group.count, 0);
-  const bool whole = static_cast<std::int64_t>(d.placement.nodes.size()) == pods;
-  const std::vector<std::string> nodes = whole ? d.placement.nodes : std::vector<std::string>{};
+  const std::vector<std::string>& nodes = d.placement.nodes;
+  if (nodes.size() > static_cast<std::size_t>(kGangMax)) return false;
+  if (nodes.empty() && task.hold.empty()) return false;
   if (task.hold == nodes && task.hold_until == d.until) return false;
   task.hold = nodes;
   task.hold_until = nodes.empty() ? Time{} : d.until;
@@ -32,6 +35,11 @@ bool State::on(const Hold& d) {
   // What was kept for it is free for others now, or the other way round.
   wake_all();
   return true;
+}
+
+bool State::waits_high() const {
+  return std::any_of(queues.begin(), queues.end(),
+                     [](const QueueRecord& queue) { return queue.waiting[0] > 0; });
 }
 
 void State::forget_hold(TaskId id) {
