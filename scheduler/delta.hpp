@@ -111,7 +111,9 @@ struct Queue {
   std::int64_t quantum_ns = 0;                         // 0: no rotation
   std::int64_t half_life_ns = 0;                       // 0: no decay
   std::map<std::string, std::int64_t> tenant_weights;  // not named: 1
-  Resources guaranteed;  // what is named here is kept for, or returned to, this queue
+  // What is named here is kept for this queue: others without `pooling` leave it alone, what others
+  // with `pooling` borrow of it is returned.
+  Resources guaranteed;
   bool has_guaranteed = false;
   friend bool operator==(const Queue&, const Queue&) = default;
 };
@@ -196,6 +198,7 @@ struct TaskUpsert {
 };  // new, or changed while it waits
 struct TaskRemove {
   std::string uid;
+  Time at{};  // when, if it still ran; 0: at the latest time any delta named
   friend bool operator==(const TaskRemove&, const TaskRemove&) = default;
 };  // gone: releases every reservation it holds
 
@@ -219,6 +222,7 @@ struct Assume {
   std::string task;
   std::int64_t attempt = 0;
   Placement placement;
+  Time at{};  // when it was decided; 0: at the latest time any delta named
   friend bool operator==(const Assume&, const Assume&) = default;
 };
 // The whole gang runs since `at`.
@@ -233,11 +237,13 @@ struct Reject {
   std::string task;
   std::string why;
   Time not_before;
+  Time at{};  // when it stopped; 0: at the latest time any delta named
   friend bool operator==(const Reject&, const Reject&) = default;
 };
 // Ended for good; kept out of the line. Usage goes with its Pods.
 struct TaskEnd {
   std::string task;
+  Time at{};  // when; 0: at the latest time any delta named
   friend bool operator==(const TaskEnd&, const TaskEnd&) = default;
 };
 
@@ -258,6 +264,23 @@ struct Hold {
   friend bool operator==(const Hold&, const Hold&) = default;
 };
 
+// What a tenant of a queue had before: a new leader reads it from where it was kept. Comes after
+// the queue; replaces what is known of the tenant's tasks that are over, and when it last started
+// one.
+struct Served {
+  std::string queue, tenant;
+  Time last_start;
+  std::int64_t starts = 0;  // at that very instant
+  struct Span {             // used from .. to, by tasks that are over
+    Time from, to;
+    std::string gpu_model;
+    Resources used;
+    friend bool operator==(const Span&, const Span&) = default;
+  };
+  std::vector<Span> spans;
+  friend bool operator==(const Served&, const Served&) = default;
+};
+
 // Latency between zones in microseconds (symmetric; absent: unknown, taken as 0 within a region
 // and as far otherwise) and prices in millionths of a currency unit per hour.
 // The latency of what is "as far": larger than any that is configured.
@@ -269,15 +292,20 @@ struct Price {
   std::int64_t gpu_default = 0;
   friend bool operator==(const Price&, const Price&) = default;
 };
+enum class Overrun : std::uint8_t {
+  kAgain,    // a task past its expected end lasts as long again as it has lasted
+  kEndsNow,  // it ends now: the textbook's rule, for yardsticks
+};
 struct ConfigUpdate {
   std::map<std::pair<std::string, std::string>, std::int64_t> latency_us;
   Price price;
   std::map<std::string, Price> zone_price;
+  Overrun overrun = Overrun::kAgain;
   friend bool operator==(const ConfigUpdate&, const ConfigUpdate&) = default;
 };
 
-using Delta =
-    std::variant<NodeUpsert, NodeRemove, QueueUpsert, QueueRemove, TaskUpsert, TaskRemove,
-                 PodUpsert, PodRemove, Assume, Confirm, Reject, TaskEnd, ConfigUpdate, Evict, Hold>;
+using Delta = std::variant<NodeUpsert, NodeRemove, QueueUpsert, QueueRemove, TaskUpsert, TaskRemove,
+                           PodUpsert, PodRemove, Assume, Confirm, Reject, TaskEnd, ConfigUpdate,
+                           Evict, Hold, Served>;
 
 }  // namespace sched

@@ -1,5 +1,9 @@
 #include "scheduler/engine.hpp"
 
+#include <unordered_map>
+
+#include "scheduler/fair/guarantee.hpp"
+#include "scheduler/fair/merge.hpp"
 #include "scheduler/order/pass.hpp"
 #include "scheduler/order/why.hpp"
 #include "scheduler/state/digest.hpp"
@@ -10,6 +14,45 @@ namespace sched {
 // return, and what stays (which shapes are parked, caches) never changes an answer.
 struct Engine::Impl {
   State state;
+
+  // The line of a queue that orders by tenant, as far as somebody asked, until the state changes.
+  // It belongs to this state: a copy begins its own.
+  struct Known {
+    std::uint64_t changes = 0;
+    Time clock;
+    std::optional<Merge> merge;
+    std::vector<TaskId> line;
+    std::unordered_map<TaskId, std::int64_t> position;
+  };
+  struct Lines {
+    Lines() = default;
+    Lines(const Lines&) {}
+    Lines& operator=(const Lines&) {
+      known.clear();
+      return *this;
+    }
+    std::map<QueueId, Known> known;
+  } lines;
+
+  Known& line_of(QueueId queue) {
+    Known& known = lines.known[queue];
+    if (!known.merge || known.changes != state.changes || known.clock != state.clock) {
+      known.changes = state.changes;
+      known.clock = state.clock;
+      known.line.clear();
+      known.position.clear();
+      known.merge.emplace(state, queue);
+    }
+    return known;
+  }
+  // Makes the line one longer; false when it is whole.
+  static bool grow(Known& known) {
+    const TaskId next = known.merge->next();
+    if (next == kNoId) return false;
+    known.line.push_back(next);
+    known.position.emplace(next, static_cast<std::int64_t>(known.line.size()));
+    return true;
+  }
 
   // Waiting tasks of the tiers above `tier` in this queue.
   static std::int64_t above(const QueueRecord& queue, int tier) {
@@ -43,8 +86,16 @@ Plan Engine::plan(Time now, std::size_t max_starts) const {
 // Everything else that changes a plan is a delta.
 std::optional<Time> Engine::next_time(Time now) const {
   impl_->state.advance(now);
-  if (impl_->state.cooling.empty()) return std::nullopt;
-  return Time{impl_->state.cooling.begin()->first};
+  const State& s = impl_->state;
+  std::optional<Time> next;
+  const auto sooner = [&](std::int64_t ns) {
+    if (ns > now.ns && (!next || ns < next->ns)) next = Time{ns};
+  };
+  if (!s.cooling.empty()) sooner(s.cooling.begin()->first);
+  for (const TaskId holder : s.held) sooner(s.tasks[holder].hold_until.ns);
+  const auto unprotected = s.protected_until.upper_bound({now.ns, kNoId});
+  if (unprotected != s.protected_until.end() && s.waits_high()) sooner(unprotected->first);
+  return next;
 }
 
 std::optional<TaskState> Engine::state(std::string_view task) const {
@@ -59,6 +110,11 @@ std::int64_t Engine::position(std::string_view task) const {
   const TaskId id = s.find(task);
   if (id == kNoId || s.tasks[id].state != TaskState::kWaiting) return 0;
   const TaskRecord& record = s.tasks[id];
+  if (s.queues[record.queue].by_tenant) {
+    Impl::Known& known = impl_->line_of(record.queue);
+    while (!known.position.contains(id) && Impl::grow(known)) continue;
+    return known.position.at(id);
+  }
   const auto& line = s.queues[record.queue].line;
   const auto at = line.lower_bound([&](const Place& p) { return s.less(p, record.place); });
   return static_cast<std::int64_t>(line.rank(at)) + 1;
@@ -89,7 +145,7 @@ Reason Engine::explain(std::string_view task, Time now) const {
   State& s = impl_->state;
   const TaskId id = s.find(task);
   if (id == kNoId) return {};
-  const Pass pass(s, now, 1000);
+  Pass pass(s, now, 1000, Pass::Look::kForecast);
   return why(s, pass, id, now);
 }
 
@@ -98,6 +154,14 @@ std::vector<std::string> Engine::head(std::string_view queue, std::size_t limit)
   std::vector<std::string> uids;
   auto known = s.queue_ids.find(std::string(queue));
   if (known == s.queue_ids.end()) return uids;
+  if (s.queues[known->second].by_tenant) {
+    Impl::Known& order = impl_->line_of(known->second);
+    while (order.line.size() < limit && Impl::grow(order)) continue;
+    for (std::size_t i = 0; i < std::min(limit, order.line.size()); ++i) {
+      uids.push_back(s.tasks[order.line[i]].task.uid);
+    }
+    return uids;
+  }
   const auto& line = s.queues[known->second].line;
   for (auto at = line.begin(); !line.at_end(at) && uids.size() < limit; at = line.next(at)) {
     uids.push_back(s.tasks[line.get(at).task].task.uid);
@@ -111,7 +175,31 @@ Engine::QueueFigures Engine::figures(std::string_view queue) const {
   if (known == s.queue_ids.end()) return {};
   const QueueRecord& record = s.queues[known->second];
   return {static_cast<std::int64_t>(record.line.size()), record.running,
-          s.names.resources(record.used)};
+          s.names.resources(record.used), s.names.resources(borrowed(s, known->second))};
+}
+
+std::vector<Engine::TenantFigures> Engine::tenants(std::string_view queue) const {
+  const State& s = impl_->state;
+  std::vector<TenantFigures> all;
+  const auto known = s.queue_ids.find(std::string(queue));
+  if (known == s.queue_ids.end()) return all;
+  const QueueRecord& record = s.queues[known->second];
+  for (const auto& [name, id] : record.tenant_ids) {
+    const Tenant& tenant = record.tenants[id];
+    const Fraction share = s.dominant_share(record, tenant);
+    const auto millionths = share.num * 1'000'000 / share.den;
+    constexpr unsigned __int128 kMost = std::int64_t{1} << 62;
+    all.push_back({name, tenant.running, s.names.resources(tenant.used),
+                   static_cast<std::int64_t>(std::min(millionths, kMost))});
+  }
+  return all;
+}
+
+std::vector<Served> Engine::served(std::string_view queue) const {
+  const State& s = impl_->state;
+  const auto known = s.queue_ids.find(std::string(queue));
+  if (known == s.queue_ids.end()) return {};
+  return s.served(known->second);
 }
 
 std::optional<Resources> Engine::used(std::string_view node) const {

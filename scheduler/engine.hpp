@@ -46,7 +46,10 @@ class Engine {
 
   // --- what people ask. All answers are as of the last delta.
   std::optional<TaskState> state(std::string_view task) const;
-  // From 1 within its queue's waiting line; 0 when it does not wait.
+  // From 1 within its queue's waiting line; 0 when it does not wait. Where tenants take turns the
+  // line is the order in which plans would take the tasks if there were room for each that can ever
+  // start and nothing else changed (fair/merge.hpp), as of the last plan's time. It is exact, and
+  // costs as much as the task stands deep, once for all that ask before the next change.
   std::int64_t position(std::string_view task) const;
   // Waiting tasks ahead of it over all queues.
   std::int64_t tasks_ahead(std::string_view task) const;
@@ -58,8 +61,20 @@ class Engine {
   struct QueueFigures {
     std::int64_t pending = 0, running = 0;
     Resources used;
+    Resources borrowed;  // beyond its guarantee, of what others are guaranteed
   };
   QueueFigures figures(std::string_view queue) const;
+  // The tenants of a queue that have something there, or had, by name.
+  struct TenantFigures {
+    std::string tenant;
+    std::int64_t running = 0;           // reserved and running tasks
+    Resources used;                     // GPUs of tasks that name a model as "nvidia.com/gpu@A100"
+    std::int64_t share_millionths = 0;  // dominant share by weight; decayed where the queue decays
+  };
+  std::vector<TenantFigures> tenants(std::string_view queue) const;
+  // What these tenants had, in the form that a new leader is given: as of the last delta, without
+  // what still runs. Told as sums of each period of the half-life, which is all that counts.
+  std::vector<Served> served(std::string_view queue) const;
   // What is used (Pods and reservations) on a node; nothing for an unknown node.
   std::optional<Resources> used(std::string_view node) const;
 

@@ -18,12 +18,18 @@ inline constexpr std::int64_t kGangMax = 100'000;
 inline constexpr std::int64_t kSlotsMax = 1'000'000;
 // Weight of a queue; smaller than 1 counts as 1.
 inline constexpr std::int64_t kWeightMax = 1'000'000;
+// Tenants of a queue that have nothing there any more and whose past is remembered.
+inline constexpr std::size_t kIdleTenantsMax = 4096;
 // Different resource names kept; later ones share one name that no node offers.
 inline constexpr std::size_t kResourceNamesMax = 4096;
 // Slot tables of shapes that nobody waits with are kept for the next task of that shape.
 inline constexpr std::size_t kIdleProfilesMax = 64;
 // Label keys that nobody asks for any more and that still split classes.
 inline constexpr std::size_t kDeadLabelsMax = 32;
+// Moments looked at for one reservation; a task that has no room until then holds none.
+inline constexpr int kReservationSteps = 20'000;
+// Reservations held at one time, over all queues.
+inline constexpr std::size_t kReservationsMax = 256;
 // Sets of zones looked at in one search; beyond it the best set found so far is taken.
 inline constexpr int kZoneSearchSteps = 20'000;
 

@@ -54,6 +54,7 @@ enum class ReasonCode : std::uint8_t {
   kHeld,         // suspended, held, or waits for another task
   kBackoff,      // waits until not_before
   kReserved,     // it would fit, but would delay a task ahead that has a reservation
+  kGuaranteed,   // the room there is is guaranteed to other queues
   kEvicting,     // those it preempts have been asked to stop
 };
 const char* name(ReasonCode code);  // "Capacity", ...
@@ -79,6 +80,8 @@ struct Plan {
   // Counted work, for benchmarks: how much the pass looked at.
   struct Work {
     std::int64_t tasks = 0, shapes = 0, nodes = 0;
+    std::int64_t ends = 0;     // expected ends and nodes looked at for reservations
+    std::int64_t victims = 0;  // tasks, trials and nodes looked at for preemption
   } work;
 };
 

@@ -133,6 +133,8 @@ const char* name(ReasonCode code) {
       return "Backoff";
     case ReasonCode::kReserved:
       return "Reserved";
+    case ReasonCode::kGuaranteed:
+      return "Guaranteed";
     case ReasonCode::kEvicting:
       return "Evicting";
   }
@@ -186,6 +188,10 @@ std::string sentence(const Reason& r) {
     case ReasonCode::kReserved:
       return needs(r) + ": it would fit, but " + r.detail + " has that room from " +
              clock(r.until) + " on";
+    case ReasonCode::kGuaranteed:
+      return "needs " + amount(r.resource, r.gpu_model, r.needed) + ": " + number(r.resource, r.free) +
+             " left to its queue, " + number(r.resource, r.total) +
+             " more kept for the guarantees of other queues";
     case ReasonCode::kEvicting:
       return "waits until " + r.detail + " has stopped: its room is kept for this task";
   }

@@ -12,8 +12,18 @@
 //   3. each node is there, ready, not cordoned, passes pool, model, selector, affinity, taints,
 //      allowed zones, excluded nodes and the queue's own filters;
 //   4. no node is given more than is free beside Pods, reservations and the plan so far;
-//   5. the queue exists, is open, and stays within its maximum and max_running;
-//   6. nobody passed a blocked head of a strict queue, nor an equal task that waits before it.
+//   5. the queue exists, is open, and stays within its maximum and max_running, and takes
+//      no room that is guaranteed to another queue unless it may borrow;
+//   6. nobody passed a blocked head of a strict queue, nor an equal task that waits before it; where
+//      tenants take turns, of the same tenant, and no equal task of a tenant with a clearly smaller
+//      share.
+//
+// And of every preemption (preemptions.cpp)
+//   7. the task waits as in 1; its victims hold a decision, were not asked to stop before, and the
+//      promises of the tiers allow it;
+//   8. the named placement is whole and right as in 2 and 3, and fits when all who were asked to
+//      stop have gone, beside the starts of the plan, the holds of others and what the plan
+//      preempts for others.
 //
 // Not checked: whether a better plan exists. Single-threaded, no I/O. `apply` costs the logarithm
 // of the state, `check` follows the size of the plan and what runs on the nodes it uses.
@@ -38,6 +48,7 @@ class Auditor {
 
  private:
   friend class PlanCheck;
+  friend class PreemptionCheck;
   using Amount = std::map<std::string, std::int64_t>;  // by resource name
   enum class Phase { kWaits, kHolds, kOver };
   struct Known {
@@ -48,6 +59,10 @@ class Auditor {
     std::vector<std::string> nodes;  // of the decision, by rank
     std::set<std::size_t> seen;      // ranks whose Pod took the reservation over
     std::vector<PodGroup> groups;    // as decided
+    bool runs = false;               // the whole gang, since this decision
+    std::string evicted_by;          // while it holds a decision
+    std::vector<std::string> hold;   // while it waits
+    Time hold_until;
   };
   // Order within a queue: tier, the strategy's key, submit time, uid.
   using Seat = std::tuple<int, std::int64_t, std::int64_t, std::string>;
@@ -65,8 +80,10 @@ class Auditor {
   void on(const Reject& d);
   void on(const TaskEnd& d);
   void on(const ConfigUpdate& d);
-  void on(const Evict&) {}
-  void on(const Hold&) {}
+  void on(const Evict& d);
+  void on(const Hold& d);
+  void on(const Served&) {}
+  std::vector<std::string> check_preemptions(const Plan& plan, Time now) const;
   void rule(const std::string& name, const Queue* queue);
   void give_up(Known& task);
   void line_up(const std::string& uid);
@@ -89,6 +106,9 @@ class Auditor {
     Amount amount;
   };
   std::map<std::string, Usage> usage_;  // by queue
+  // By queue and tenant; GPUs of tasks that name a model under "resource@model".
+  std::map<std::pair<std::string, std::string>, Amount> tenants_;
+  static Amount shares_of(const Task& task, const std::vector<PodGroup>& groups);
   ConfigUpdate config_;
 };
 

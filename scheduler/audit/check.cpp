@@ -1,5 +1,6 @@
 // Auditor: the checks of one plan.
 #include <algorithm>
+#include <optional>
 
 #include "scheduler/audit/audit.hpp"
 #include "scheduler/audit/rules.hpp"
@@ -10,13 +11,19 @@ namespace {
 
 // Whether one could run wherever the other runs, and is due the same.
 bool same_wishes(const Task& a, const Task& b) {
-  return a.tenant == b.tenant && a.groups == b.groups && a.tier == b.tier &&
-         a.priority_value == b.priority_value && a.zone_policy == b.zone_policy &&
+  return a.groups == b.groups && a.tier == b.tier && a.zone_policy == b.zone_policy &&
          a.max_zones == b.max_zones && a.min_per_zone == b.min_per_zone &&
          a.max_skew == b.max_skew && a.max_latency_us == b.max_latency_us && a.pool == b.pool &&
          a.gpu_model == b.gpu_model && a.node_selector == b.node_selector &&
          a.affinity == b.affinity && a.tolerations == b.tolerations &&
          a.allowed_zones == b.allowed_zones && a.excluded_nodes == b.excluded_nodes;
+}
+
+// What was not stated is longer than anything. A shorter task may pass a longer one where it ends
+// before a reservation begins.
+bool lasts_longer(const Task& a, const Task& b) {
+  if (b.expected_duration_ns <= 0) return false;
+  return a.expected_duration_ns <= 0 || a.expected_duration_ns > b.expected_duration_ns;
 }
 
 }  // namespace
@@ -50,8 +57,12 @@ class PlanCheck {
   void check_zones(const Start& start, const Known& task, const Queue& queue);
   void check_room(const Start& start, const Known& task);
   void check_quota(const Start& start, const Known& task, const Queue& queue);
+  void check_guarantees(const Start& start, const Known& task, const Queue& queue);
+  std::int64_t idle(const Queue& queue, const std::string& resource);
   void check_order(const Start& start, const Known& task, const Queue& queue);
   bool may_ever_start(const Known& task, const Queue& queue) const;
+  double share(const Queue& queue, const std::string& tenant);
+  bool passes_poorer(const Task& ahead, const Task& task, const Queue& queue);
   bool cluster_could_hold(const Known& task, const Queue& queue) const;
   Amount in_use(const std::string& node) const;
   const std::string& region_of(const std::string& zone);
@@ -63,6 +74,10 @@ class PlanCheck {
   std::map<std::string, std::string> regions_;  // by zone, once they are needed
   std::map<std::string, Amount> taken_;         // by node, by the starts read so far
   std::map<std::string, Auditor::Usage> more_;  // by queue
+  // By queue and tenant, what the starts read so far add; and what all nodes have.
+  std::map<std::pair<std::string, std::string>, Amount> given_;
+  Amount owned_;
+  std::optional<Amount> free_;  // on nodes that take Pods, before the plan
   std::vector<std::string> violations_;
 };
 
@@ -76,7 +91,13 @@ void PlanCheck::read(const Start& start) {
   if (queue == known_.queues_.end()) return say(start, "its queue does not exist");
   check_task(start, task->second);
   check_order(start, task->second, queue->second);
+  Amount& given = given_[{queue->first, task->second.task.tenant}];
+  for (const auto& [name, value] :
+       Auditor::shares_of(task->second.task, task->second.task.groups)) {
+    given[name] += value;
+  }
   if (!check_ranks(start, task->second, queue->second)) return;
+  check_guarantees(start, task->second, queue->second);
   check_quota(start, task->second, queue->second);
   check_zones(start, task->second, queue->second);
   check_room(start, task->second);
@@ -246,6 +267,59 @@ void PlanCheck::check_quota(const Start& start, const Known& task, const Queue& 
   }
 }
 
+// What of its guarantee a queue does not use, as of the starts read so far.
+std::int64_t PlanCheck::idle(const Queue& queue, const std::string& resource) {
+  if (!queue.has_guaranteed) return 0;
+  const Amount guaranteed = Auditor::amounts(queue.guaranteed);
+  const auto at = guaranteed.find(resource);
+  if (at == guaranteed.end()) return 0;
+  std::int64_t used = more_[queue.name].amount[resource];
+  if (auto now = known_.usage_.find(queue.name); now != known_.usage_.end()) {
+    if (auto own = now->second.amount.find(resource); own != now->second.amount.end()) {
+      used += own->second;
+    }
+  }
+  return std::max<std::int64_t>(at->second - used, 0);
+}
+
+// Read before the start is counted. Within its own guarantee a queue may take what there is.
+void PlanCheck::check_guarantees(const Start& start, const Known& task, const Queue& queue) {
+  const bool high = std::max(task.task.tier, queue.tier) == Tier::kHigh;
+  if (audit::may_borrow(queue) && !high) return;
+  Amount asked;
+  for (const PodGroup& group : task.task.groups) {
+    for (const auto& [name, value] : Auditor::amounts(group.requests)) {
+      asked[name] += value * std::max<std::int64_t>(group.count, 0);
+    }
+  }
+  for (const auto& [resource, value] : asked) {
+    std::int64_t kept = 0;
+    for (const auto& [name, other] : known_.queues_) {
+      if (name != queue.name) kept += idle(other, resource);
+    }
+    if (kept == 0 || value <= idle(queue, resource)) continue;
+    if (!free_) {
+      free_.emplace();
+      for (const auto& [name, node] : known_.nodes_) {
+        if (!node.ready || node.unschedulable) continue;
+        const Amount used = in_use(name);
+        for (const auto& [what, has] : Auditor::amounts(node.allocatable)) {
+          const auto taken = used.find(what);
+          (*free_)[what] +=
+              std::max<std::int64_t>(has - (taken == used.end() ? 0 : taken->second), 0);
+        }
+      }
+    }
+    std::int64_t given = 0;
+    for (const auto& [name, more] : more_) {
+      if (auto at = more.amount.find(resource); at != more.amount.end()) given += at->second;
+    }
+    if (value > (*free_)[resource] - given - kept) {
+      say(start, "takes " + resource + " that is guaranteed to other queues");
+    }
+  }
+}
+
 // Pods that each zone could hold if it were empty, group by group.
 bool PlanCheck::cluster_could_hold(const Known& task, const Queue& queue) const {
   std::vector<std::map<std::string, __int128>> room(task.task.groups.size());
@@ -304,32 +378,74 @@ bool PlanCheck::may_ever_start(const Known& task, const Queue& queue) const {
   return cluster_could_hold(task, queue);
 }
 
+// A tenant's dominant share by its weight, as of the starts read so far. Only clear differences are
+// spoken of, so that rounding does not matter.
+double PlanCheck::share(const Queue& queue, const std::string& tenant) {
+  if (owned_.empty()) {
+    for (const auto& [name, node] : known_.nodes_) {
+      for (const auto& [resource, value] : Auditor::amounts(node.allocatable)) {
+        owned_[resource] += value;
+        if (audit::counts_gpus(resource)) owned_[resource + "@" + node.gpu_model] += value;
+      }
+    }
+  }
+  Amount used = given_[{queue.name, tenant}];
+  if (auto at = known_.tenants_.find({queue.name, tenant}); at != known_.tenants_.end()) {
+    for (const auto& [resource, value] : at->second) used[resource] += value;
+  }
+  double most = 0;
+  for (const auto& [resource, value] : used) {
+    if (resource == "pods" || resource == "ephemeral-storage" || owned_[resource] <= 0) continue;
+    most = std::max(most, static_cast<double>(value) / static_cast<double>(owned_[resource]));
+  }
+  const auto weight = queue.tenant_weights.find(tenant);
+  const std::int64_t w = weight == queue.tenant_weights.end() ? 1 : weight->second;
+  return most / static_cast<double>(std::clamp<std::int64_t>(w, 1, kWeightMax));
+}
+
+// Whether one that could run in its place waits for a tenant that has clearly less.
+bool PlanCheck::passes_poorer(const Task& ahead, const Task& task, const Queue& queue) {
+  constexpr double kClearly = 1e-9;
+  return ahead.tenant != task.tenant && audit::by_share(queue) &&
+         share(queue, ahead.tenant) < share(queue, task.tenant) * (1 - kClearly);
+}
+
 // Walks the line ahead of a start. In a strict queue everybody ahead must start too; elsewhere at
-// least those with the same wishes (the first hundred are looked at).
+// least those with the same wishes, unless it has room held for it alone (the first hundred are
+// looked at). Where tenants take turns,
+// "ahead" is within the tenant.
 void PlanCheck::check_order(const Start& start, const Known& task, const Queue& queue) {
   auto line = known_.lines_.find(queue.name);
   if (line == known_.lines_.end()) return;
   const Auditor::Seat own = known_.seat(task.task);
-  const bool strict = audit::is_strict(queue);
+  const bool strict = audit::is_strict(queue), turns = audit::by_tenant(queue);
   int looked = 0;
   for (const Auditor::Seat& seat : line->second) {
-    if (!(seat < own) || (!strict && ++looked > 100)) return;
+    if (std::get<0>(seat) > std::get<0>(own) || ((!strict || turns) && ++looked > 100)) return;
+    if (!turns && !(seat < own)) return;
     const std::string& uid = std::get<3>(seat);
     const Known& ahead = known_.tasks_.at(uid);
     if (done_.contains(uid) || !ready(ahead)) continue;
-    if (same_wishes(ahead.task, task.task)) {
-      say(start, "passes " + uid + ", which asks for the same and waits before it");
-      return;
+    const bool peer = !turns || ahead.task.tenant == task.task.tenant;
+    const bool same = task.hold.empty() && same_wishes(ahead.task, task.task) &&
+                      !lasts_longer(ahead.task, task.task);
+    if (same && turns && passes_poorer(ahead.task, task.task, queue)) {
+      return say(start, "passes " + uid + ", which asks for the same for a tenant with less");
+    }
+    if (!peer || !(seat < own)) continue;
+    if (same) {
+      return say(start, "passes " + uid + ", which asks for the same and waits before it");
     }
     if (strict && may_ever_start(ahead, queue)) {
-      say(start, "passes " + uid + ", which blocks its queue");
-      return;
+      return say(start, "passes " + uid + ", which blocks its queue");
     }
   }
 }
 
 std::vector<std::string> Auditor::check(const Plan& plan, Time now) const {
-  return PlanCheck(*this, now).run(plan);
+  std::vector<std::string> violations = PlanCheck(*this, now).run(plan);
+  for (std::string& more : check_preemptions(plan, now)) violations.push_back(std::move(more));
+  return violations;
 }
 
 }  // namespace sched

@@ -87,6 +87,26 @@ bool by_tenant(const Queue& queue) {
          queue.strategy == Strategy::kTimeSlicing || queue.strategy == Strategy::kHybrid;
 }
 
+bool by_share(const Queue& queue) {
+  if (queue.order) {
+    return *queue.order == Order::kTenantShare || *queue.order == Order::kTenantPriority;
+  }
+  return queue.strategy == Strategy::kDrf || queue.strategy == Strategy::kHybrid;
+}
+
+bool may_borrow(const Queue& queue) {
+  if (queue.pooling) return *queue.pooling;
+  return queue.strategy == Strategy::kResourcePooling || queue.strategy == Strategy::kHybrid;
+}
+
+// "nvidia.com/gpu", "amd.com/gpu", "nvidia.com/mig-1g.5gb", "nvidia.com/gpu.shared"
+bool counts_gpus(const std::string& resource) {
+  const std::size_t slash = resource.rfind('/');
+  if (slash == std::string::npos) return false;
+  const std::string kind = resource.substr(slash + 1);
+  return kind == "gpu" || kind.rfind("gpu.", 0) == 0 || kind.rfind("mig-", 0) == 0;
+}
+
 // In the order in which a reader would look: wishes, volumes, the queue, labels, taints.
 std::string refuses(const Node& node, const Task& task, const Queue& queue) {
   if (!task.pool.empty() && node.pool != task.pool) return "is in pool " + node.pool;

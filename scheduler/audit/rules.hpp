@@ -14,6 +14,9 @@ namespace sched::audit {
 bool is_strict(const Queue& queue);
 bool by_priority(const Queue& queue);
 bool by_tenant(const Queue& queue);
+bool by_share(const Queue& queue);  // by tenant, by what they use now
+bool may_borrow(const Queue& queue);
+bool counts_gpus(const std::string& resource);
 
 // Why a Pod of this task may not run on the node; "" when it may. Room, readiness and cordons are
 // not part of it.

@@ -102,10 +102,25 @@ void Auditor::on(const TaskUpsert& d) {
   if (task.phase == Phase::kHolds) count_holder(task, 1);
 }
 
+// As shares count it: GPUs by model.
+Auditor::Amount Auditor::shares_of(const Task& task, const std::vector<PodGroup>& groups) {
+  Amount sum;
+  for (const PodGroup& group : groups) {
+    for (const auto& [name, value] : amounts(group.requests)) {
+      const bool by_model = !task.gpu_model.empty() && audit::counts_gpus(name);
+      sum[by_model ? name + "@" + task.gpu_model : name] +=
+          value * std::max<std::int64_t>(0, group.count);
+    }
+  }
+  return sum;
+}
+
 // What a queue is charged: the whole gang from the decision to its end.
 void Auditor::count_holder(const Known& task, int sign) {
   Usage& usage = usage_[task.task.queue];
   usage.tasks += sign;
+  Amount& tenant = tenants_[{task.task.queue, task.task.tenant}];
+  for (const auto& [name, value] : shares_of(task.task, task.groups)) tenant[name] += sign * value;
   for (const PodGroup& group : task.groups) {
     for (const auto& [name, value] : amounts(group.requests)) {
       usage.amount[name] += sign * value * std::max<std::int64_t>(0, group.count);
@@ -120,6 +135,8 @@ void Auditor::give_up(Known& task) {
   task.nodes.clear();
   task.groups.clear();
   task.seen.clear();
+  task.runs = false;
+  task.evicted_by.clear();
 }
 
 void Auditor::on(const TaskRemove& d) {
@@ -147,6 +164,7 @@ void Auditor::on(const Assume& d) {
   if (task.phase == Phase::kWaits) step_out(d.task);
   if (task.phase == Phase::kHolds) give_up(task);
   task.phase = Phase::kHolds;
+  task.hold.clear();
   task.rejected_until = {};
   task.attempt = d.attempt;
   task.nodes = d.placement.nodes;
@@ -163,7 +181,10 @@ void Auditor::on(const Assume& d) {
   count_holder(task, 1);
 }
 
-void Auditor::on(const Confirm&) {}
+void Auditor::on(const Confirm& d) {
+  auto known = tasks_.find(d.task);
+  if (known != tasks_.end() && known->second.phase == Phase::kHolds) known->second.runs = true;
+}
 
 void Auditor::on(const Reject& d) {
   auto known = tasks_.find(d.task);
@@ -182,6 +203,7 @@ void Auditor::on(const TaskEnd& d) {
   if (known->second.phase == Phase::kWaits) step_out(d.task);
   if (known->second.phase == Phase::kHolds) give_up(known->second);
   known->second.phase = Phase::kOver;
+  known->second.hold.clear();
 }
 
 // --- Pods

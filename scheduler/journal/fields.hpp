@@ -80,7 +80,7 @@ void fields(A& a, TaskUpsert& v) {
 }
 template <class A>
 void fields(A& a, TaskRemove& v) {
-  a(v.uid);
+  a(v.uid, v.at);
 }
 template <class A>
 void fields(A& a, PodUpsert& v) {
@@ -92,7 +92,7 @@ void fields(A& a, PodRemove& v) {
 }
 template <class A>
 void fields(A& a, Assume& v) {
-  a(v.task, v.attempt, v.placement);
+  a(v.task, v.attempt, v.placement, v.at);
 }
 template <class A>
 void fields(A& a, Confirm& v) {
@@ -100,11 +100,11 @@ void fields(A& a, Confirm& v) {
 }
 template <class A>
 void fields(A& a, Reject& v) {
-  a(v.task, v.why, v.not_before);
+  a(v.task, v.why, v.not_before, v.at);
 }
 template <class A>
 void fields(A& a, TaskEnd& v) {
-  a(v.task);
+  a(v.task, v.at);
 }
 template <class A>
 void fields(A& a, Evict& v) {
@@ -115,8 +115,16 @@ void fields(A& a, Hold& v) {
   a(v.task, v.placement, v.until);
 }
 template <class A>
+void fields(A& a, Served::Span& v) {
+  a(v.from, v.to, v.gpu_model, v.used);
+}
+template <class A>
+void fields(A& a, Served& v) {
+  a(v.queue, v.tenant, v.last_start, v.starts, v.spans);
+}
+template <class A>
 void fields(A& a, ConfigUpdate& v) {
-  a(v.latency_us, v.price, v.zone_price);
+  a(v.latency_us, v.price, v.zone_price, v.overrun);
 }
 template <class A>
 void fields(A& a, Start& v) {
@@ -128,9 +136,10 @@ void fields(A& a, PlanRecord& v) {
 }
 
 // The word that names each delta, in the order of the variant.
-inline constexpr const char* kVerbs[] = {
-    "node",   "node-remove", "queue",  "queue-remove", "task",   "task-remove", "pod", "pod-remove",
-    "assume", "confirm",     "reject", "end",          "config", "evict",       "hold"};
+inline constexpr const char* kVerbs[] = {"node",   "node-remove", "queue",  "queue-remove",
+                                         "task",   "task-remove", "pod",    "pod-remove",
+                                         "assume", "confirm",     "reject", "end",
+                                         "config", "evict",       "hold",   "served"};
 static_assert(std::size(kVerbs) == std::variant_size_v<Delta>);
 
 }  // namespace sched::journal

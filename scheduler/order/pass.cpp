@@ -1,24 +1,47 @@
 #include "scheduler/order/pass.hpp"
 
-namespace sched {
+#include "scheduler/fair/guarantee.hpp"
+#include "scheduler/limits.hpp"
+#include "scheduler/order/rules.hpp"
+#include "scheduler/preempt/victims.hpp"
 
-Pass::Pass(State& state, Time now, std::size_t max_starts) : state_(state), overlay_(state) {
+namespace sched {
+namespace {
+
+// A duration that was not stated is longer than any.
+std::int64_t duration_of(const TaskRecord& task) {
+  const std::int64_t stated = task.task.expected_duration_ns;
+  return stated > 0 ? stated : kEndless.ns;
+}
+
+}  // namespace
+
+Pass::Pass(State& state, Time now, std::size_t max_starts, Look look)
+    : state_(state),
+      now_(now),
+      forecast_(look == Look::kForecast),
+      overlay_(state),
+      calendar_(state, now),
+      pledges_(state) {
   state_.advance(now);
+  keep_holds();
   run(max_starts);
+  tell_reservations();
 }
 
 // Bookings first, then charges: both wake what they freed, so that whatever was parked because of
 // this pass alone is looked at again in the next.
 Pass::~Pass() {
   overlay_.undo(0);
-  for (const auto& [queue, shape] : charged_) {
-    state_.charge(queue, state_.shapes[shape].total, -1);
+  for (const TaskId task : started_) {
+    state_.pretend(task, -1);
   }
   state_.wake_changed();
 }
 
 // The recipe of the header. A queue at its limit of tasks has no further turn in this pass.
 void Pass::run(std::size_t max_starts) {
+  if (state_.active.empty() && !forecast_) return;
   Turns turns(state_);
   while (plan_.starts.size() < max_starts) {
     const std::optional<Turns::Offer> offer = turns.next();
@@ -29,37 +52,168 @@ void Pass::run(std::size_t max_starts) {
       continue;
     }
     ++plan_.work.tasks;
-    if (attempt(offer->place.task, offer->bucket)) {
+    const Answer answer = attempt(offer->place.task, offer->bucket);
+    if (answer == Answer::kStarts) {
       turns.go_on(*offer);
-    } else if (strict(queue.queue) && can_ever_start(state_, offer->bucket)) {
-      blockers_[offer->queue] = offer->place.task;
-      turns.close(offer->queue);
+    } else {
+      on_blocked(turns, *offer, answer);
     }
   }
+}
+
+void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
+  const TaskId task = offer.place.task;
+  const QueueRecord& queue = state_.queues[offer.queue];
+  if (!can_ever_start(state_, offer.bucket)) return;
+  const bool for_room = answer == Answer::kNoRoom || answer == Answer::kReserved;
+  if (for_room && deserves_reservation(offer) && !preempt(task)) {
+    calendar_.reserve(task, plan_.work.ends);
+  }
+  if (for_room) ++blocked_[offer.queue];
+  if (strict(queue.queue)) {
+    blockers_[offer.queue] = task;
+    return turns.close(offer.queue);
+  }
+  if (for_room && deserves_reservation(offer)) {
+    turns.go_on(offer);  // its twin may deserve one as well
+  } else if (answer == Answer::kReserved) {
+    const std::int64_t limit = duration_of(state_.tasks[task]);
+    turns.go_on(offer, [&](TaskId other) { return duration_of(state_.tasks[other]) < limit; });
+  }
+}
+
+// As far as the queue's rules go, and all queues together.
+bool Pass::deserves_reservation(const Turns::Offer& offer) const {
+  if (calendar_.reservations().size() >= kReservationsMax) return false;
+  const QueueRecord& queue = state_.queues[offer.queue];
+  const auto before = blocked_.find(offer.queue);
+  const std::int64_t ahead = before == blocked_.end() ? 0 : before->second;
+  switch (rules_of(queue.queue).passing) {
+    case Passing::kFree:
+      return false;
+    case Passing::kConservative:
+      return ahead < std::max<std::int64_t>(queue.queue.depth, 1);
+    case Passing::kStrict:
+    case Passing::kEasy:
+      break;
+  }
+  if (ahead == 0) return true;
+  const std::int64_t patience = queue.queue.reserve_after_ns;
+  return patience > 0 && ahead < std::max<std::int64_t>(queue.queue.depth, 1) &&
+         now_.ns - offer.place.submitted_ns >= patience;
+}
+
+// --- holds and preemption
+
+void Pass::keep_holds() {
+  const std::set<TaskId> holders = state_.held;
+  for (const TaskId holder : holders) keep_hold(holder);
+}
+
+void Pass::keep_hold(TaskId task) {
+  rooms_.push_back(hold_deficit(state_, task, now_));
+  for (const HeldRoom& room : rooms_.back()) overlay_.book(room.node, room.amounts);
+  deficits_[task] = &rooms_.back();
+}
+
+// In the room that is kept for it, or wherever else there is room by now.
+bool Pass::start_held(TaskId task) {
+  const Shape& shape = state_.shapes[state_.tasks[task].shape];
+  const std::size_t mark = overlay_.mark();
+  for (const HeldRoom& room : *deficits_.at(task)) overlay_.free(room.node, room.amounts);
+  std::optional<Gang> gang = place_hold(state_, task, overlay_);
+  if (!gang) gang = place_gang(state_, shape, overlay_, plan_.work.nodes).gang;
+  if (!gang) {
+    overlay_.undo(mark);
+    return false;
+  }
+  start(task, *gang);
+  return true;
+}
+
+// Beside every reservation ahead, too: those are older promises.
+bool Pass::preempt(TaskId task) {
+  // A hold of its own that stands no longer is replaced.
+  if (const auto old = deficits_.find(task); old != deficits_.end()) {
+    for (const HeldRoom& room : *old->second) overlay_.free(room.node, room.amounts);
+    deficits_.erase(old);
+  }
+  std::optional<Preemption> found;
+  {
+    const Quiet quiet(state_.cluster);
+    Overlay kept(state_);
+    const Time end = end_after(now_, state_.tasks[task].task.expected_duration_ns);
+    for (const auto& [node, amounts] : calendar_.kept(end)) kept.book(node, amounts);
+    Overlay look(state_);
+    found = find_preemption(state_, task, now_, look, plan_.work.victims, HoldsAre::kBooked);
+  }
+  if (!found) return false;
+  pledges_.add(*found, now_, kEndless);
+  keep_hold(task);
+  plan_.preemptions.push_back(std::move(*found));
+  return true;
+}
+
+const Preemption* Pass::preemption_of(TaskId task) const {
+  for (const Preemption& preemption : plan_.preemptions) {
+    if (preemption.task == state_.tasks[task].task.uid) return &preemption;
+  }
+  return nullptr;
 }
 
 // --- trying one
 
 // Cheapest refusals first: parked, over quota, no slots; nodes are looked at last.
-bool Pass::attempt(TaskId task, BucketId id) {
+Pass::Answer Pass::attempt(TaskId task, BucketId id) {
   const Bucket& bucket = state_.buckets[id];
   const Shape& shape = state_.shapes[bucket.shape];
-  if (shape.parked) return false;
+  if (deficits_.contains(task)) {
+    if (start_held(task)) return Answer::kStarts;
+    if (hold_stands(state_, task, now_, overlay_, true)) return Answer::kEvicting;
+  }
+  if (shape.parked) return Answer::kNoRoom;
   if (!fits_maximum(state_.queues[bucket.queue], shape.total, false)) {
     state_.park_for_quota(id);
-    return false;
+    return Answer::kNoQuota;
+  }
+  if (takes_guaranteed(state_, bucket.queue, bucket.tier, shape.total)) {
+    state_.park_for_guarantee(id);
+    return Answer::kNoQuota;
   }
   ++plan_.work.shapes;
+  const Time end = end_after(now_, state_.tasks[task].task.expected_duration_ns);
+  if (calendar_.first_before(end) != nullptr) {
+    if (const auto gang = place_beside(shape, end)) {
+      start(task, *gang);
+      return Answer::kStarts;
+    }
+    const Quiet quiet(state_.cluster);
+    Overlay look(state_);
+    const GangAnswer alone = place_gang(state_, shape, look, plan_.work.nodes);
+    if (alone.gang) return Answer::kReserved;
+    look.undo(0);
+    state_.park(bucket.shape, !alone.exact);
+    return Answer::kNoRoom;
+  }
   const GangAnswer answer = place_gang(state_, shape, overlay_, plan_.work.nodes);
   if (!answer.gang) {
     state_.park(bucket.shape, !answer.exact);
-    return false;
+    return Answer::kNoRoom;
   }
-  start(task, shape, *answer.gang);
-  return true;
+  start(task, *answer.gang);
+  return Answer::kStarts;
 }
 
-void Pass::start(TaskId id, const Shape& shape, const Gang& gang) {
+// With what the reservations need booked beside it, for the time of looking.
+std::optional<Gang> Pass::place_beside(const Shape& shape, Time end) {
+  calendar_.renew(plan_.work.ends);
+  const Quiet quiet(state_.cluster);
+  Overlay kept(state_);
+  for (const auto& [node, amounts] : calendar_.kept(end)) kept.book(node, amounts);
+  return place_gang(state_, shape, overlay_, plan_.work.nodes).gang;
+}
+
+void Pass::start(TaskId id, const Gang& gang) {
   const TaskRecord& task = state_.tasks[id];
   Start start{task.task.uid, task.task.attempt, {}, gang.zones, gang.latency_us};
   start.placement.nodes.reserve(gang.ranks.size());
@@ -68,19 +222,45 @@ void Pass::start(TaskId id, const Shape& shape, const Gang& gang) {
   }
   plan_.starts.push_back(std::move(start));
   started_.insert(id);
-  state_.charge(task.queue, shape.total, 1);
-  charged_.emplace_back(task.queue, task.shape);
+  calendar_.started(id, gang);
+  state_.pretend(id, 1);
+}
+
+// --- what people ask
+
+void Pass::tell_reservations() {
+  for (const Calendar::Reserved& reserved : calendar_.reservations()) {
+    Reservation told{state_.tasks[reserved.task].task.uid, reserved.begin, {}};
+    for (const NodeId node : reserved.ranks) {
+      told.placement.nodes.push_back(state_.cluster.node(node).node.name);
+    }
+    plan_.reservations.push_back(std::move(told));
+  }
+}
+
+const Calendar::Reserved* Pass::reservation_of(TaskId task) const {
+  for (const Calendar::Reserved& reserved : calendar_.reservations()) {
+    if (reserved.task == task) return &reserved;
+  }
+  return nullptr;
+}
+
+const Calendar::Reserved* Pass::in_the_way(TaskId id) {
+  const TaskRecord& task = state_.tasks[id];
+  const Time end = end_after(now_, task.task.expected_duration_ns);
+  const Calendar::Reserved* const first = calendar_.first_before(end);
+  if (first == nullptr || first->task == id) return nullptr;
+  const std::size_t mark = overlay_.mark();
+  const bool fits = place_beside(state_.shapes[task.shape], end).has_value();
+  const Quiet quiet(state_.cluster);
+  overlay_.undo(mark);
+  return fits ? nullptr : first;
 }
 
 // A strict queue without a turn is blocked by its first task that could ever start.
 TaskId Pass::blocker(QueueId id) const {
   if (auto known = blockers_.find(id); known != blockers_.end()) return known->second;
-  const QueueRecord& queue = state_.queues[id];
-  for (auto at = queue.heads.begin(); !queue.heads.at_end(at); at = queue.heads.next(at)) {
-    const TaskId head = queue.heads.get(at).task;
-    if (!started_.contains(head) && can_ever_start(state_, state_.tasks[head].bucket)) return head;
-  }
-  return kNoId;
+  return first_ready(state_, id, started_);
 }
 
 }  // namespace sched

@@ -1,28 +1,42 @@
 // Pass: one walk over what may start, in the total order.
 //
-//   1. The next in the order (turns.hpp) is tried.
+//   1. The next in the order (turns.hpp) is tried, beside every reservation ahead of it: it has to
+//      end before they begin, or to leave them what they need (backfill/calendar.hpp).
 //   2. It fits: it is booked, and its queue's share grows.
-//      It does not: its shape (or, over quota, its bucket) is parked, twins with it. In a strict
-//      queue that ends the queue's turn, unless the task can never start.
-//   3. Until nothing is left, or `max_starts` were decided.
+//      It does not, with or without the reservations: its shape (or, over quota, its bucket) is
+//      parked, twins with it. In a strict queue that ends the queue's turn, unless the task can
+//      never start. The rules of its queue say whether it gets a reservation itself: the first that
+//      is blocked, those that waited too long, or all up to a depth.
+//      It would fit but for a reservation: twins that last as long are passed over, shorter ones
+//      are tried.
+//   3. A High or Medium task that is the first of its queue to lack room may have others stop for
+//   it
+//      (preempt/): who, is proved at once on named nodes, and that room is kept for it from then
+//      on. Holds of earlier passes are kept in the same way, before anybody is tried.
+//   4. Until nothing is left, or `max_starts` were decided.
 //
 // While the pass lives, the state carries its bookings; the destructor gives them back, and the
 // state is as before (what was parked because of the bookings is awake again).
 #pragma once
 
+#include <deque>
 #include <map>
 #include <set>
 #include <vector>
 
+#include "scheduler/backfill/calendar.hpp"
 #include "scheduler/order/turns.hpp"
 #include "scheduler/place/gang.hpp"
 #include "scheduler/plan.hpp"
+#include "scheduler/preempt/holds.hpp"
 
 namespace sched {
 
 class Pass {
  public:
-  Pass(State& state, Time now, std::size_t max_starts);
+  // kForecast: makes the reservations even when nothing can start.
+  enum class Look : std::uint8_t { kStarts, kForecast };
+  Pass(State& state, Time now, std::size_t max_starts, Look look = Look::kStarts);
   ~Pass();
   Pass(const Pass&) = delete;
   Pass& operator=(const Pass&) = delete;
@@ -31,18 +45,40 @@ class Pass {
   bool starts(TaskId task) const { return started_.contains(task); }
   // The task that nobody behind it in this strict queue may pass; kNoId when there is none.
   TaskId blocker(QueueId queue) const;
+  // The reservation that a task which would fit has to leave alone; null when none is in its way.
+  const Calendar::Reserved* in_the_way(TaskId task);
+  // Those whose stopping this plan asks for on behalf of the task; null when there are none.
+  const Preemption* preemption_of(TaskId task) const;
+  // Its own reservation, or null.
+  const Calendar::Reserved* reservation_of(TaskId task) const;
 
  private:
+  enum class Answer : std::uint8_t { kStarts, kNoRoom, kNoQuota, kReserved, kEvicting };
+
   void run(std::size_t max_starts);
-  bool attempt(TaskId task, BucketId bucket);
-  void start(TaskId task, const Shape& shape, const Gang& gang);
+  Answer attempt(TaskId task, BucketId bucket);
+  std::optional<Gang> place_beside(const Shape& shape, Time end);
+  void start(TaskId task, const Gang& gang);
+  void keep_holds();
+  void keep_hold(TaskId task);
+  bool start_held(TaskId task);
+  bool preempt(TaskId task);
+  void on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer);
+  bool deserves_reservation(const Turns::Offer& offer) const;
+  void tell_reservations();
 
   State& state_;
+  const Time now_;
+  const bool forecast_;
   Overlay overlay_;
+  Calendar calendar_;
+  Pledges pledges_;
+  std::deque<std::vector<HeldRoom>> rooms_;                  // the overlay points into them
+  std::map<TaskId, const std::vector<HeldRoom>*> deficits_;  // booked in the overlay
   Plan plan_;
   std::set<TaskId> started_;
-  std::vector<std::pair<QueueId, ShapeId>> charged_;
   std::map<QueueId, TaskId> blockers_;
+  std::map<QueueId, std::int64_t> blocked_;  // how many of a queue were blocked so far
 };
 
 }  // namespace sched

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "scheduler/fair/guarantee.hpp"
 #include "scheduler/order/rules.hpp"
 #include "scheduler/place/zones.hpp"
 
@@ -41,40 +42,79 @@ bool leads(const State& state, const Place& a, const Place& b) {
   return state.tasks[a.task].task.uid < state.tasks[b.task].task.uid;
 }
 
-// Only queues with something active have a turn: the others cannot start anything.
+// Where a tenant stands whose first task this is. Where priorities decide within a tenant, the
+// submit time of its first task says nothing about how long it has waited.
+TenantTurn turn_of(const State& state, const QueueRecord& queue, const Tenant& tenant,
+                   const Place& first) {
+  const bool timed = !by_priority(rules_of(queue.queue).order);
+  return {tier_of(first), state.tenant_share(queue, tenant, tenant.used, tenant.pretended),
+          timed ? first.submitted_ns : 0, &tenant.name};
+}
+
+TaskId first_ready(State& state, QueueId id, const std::set<TaskId>& skip) {
+  const QueueRecord& queue = state.queues[id];
+  const auto first_of = [&](const Ordered<Place>& heads) {
+    for (auto at = heads.begin(); !heads.at_end(at); at = heads.next(at)) {
+      const Place& head = heads.get(at);
+      if (skip.contains(head.task)) continue;
+      if (can_ever_start(state, state.tasks[head.task].bucket)) return head;
+    }
+    return Place{};
+  };
+  if (!queue.by_tenant) return first_of(queue.heads).task;
+  TaskId found = kNoId;
+  TenantTurn best;
+  for (const Tenant& tenant : queue.tenants) {
+    const Place head = first_of(tenant.heads);
+    if (head.task == kNoId) continue;
+    const TenantTurn turn = turn_of(state, queue, tenant, head);
+    if (found != kNoId && !before(turn, best)) continue;
+    found = head.task;
+    best = turn;
+  }
+  return found;
+}
+
 Turns::Turns(State& state) : state_(state) {
   std::map<QueueId, std::vector<BucketId>> active;
   for (const BucketId id : state_.active) active[state_.buckets[id].queue].push_back(id);
-  for (const auto& [id, buckets] : active) {
-    const Queue& queue = state_.queues[id].queue;
-    if (queue.closed) continue;
-    Turn turn;
+  for (const auto& [name, id] : state_.queue_ids) {
+    const QueueRecord& queue = state_.queues[id];
+    if (!queue.known || queue.queue.closed || queue.heads.empty()) continue;
+    Turn& turn = turns_[id];
     turn.queue = id;
-    if (!strict(queue)) {
-      offer_active(turn, buckets);
-    } else if (!offer_strictly(turn)) {
+    if (strict(queue.queue)) {
+      queue.by_tenant ? offer_all(turn) : offer_strictly(turn);
       continue;
     }
-    turns_.emplace(id, std::move(turn));
+    for (const BucketId bucket : active[id]) {
+      push(turn, state_.buckets[bucket].tasks.front(), bucket);
+    }
+    const Passing passing = rules_of(queue.queue).passing;
+    if (passing == Passing::kFree) continue;
+    const bool several = passing == Passing::kConservative || queue.queue.reserve_after_ns > 0;
+    turn.blocked = several ? std::max<std::int64_t>(queue.queue.depth, 1) : 1;
+    if (!queue.by_tenant) offer_blocked(turn, queue.heads);
+    if (!queue.by_tenant) continue;
+    for (const Tenant& tenant : queue.tenants) offer_blocked(turn, tenant.heads);
   }
 }
 
-void Turns::offer_active(Turn& turn, const std::vector<BucketId>& active) {
-  for (const BucketId id : active) push(turn, state_.buckets[id].tasks.front(), id);
-  if (rules_of(state_.queues[turn.queue].queue).passing == Passing::kFree) return;
-  const QueueRecord& queue = state_.queues[turn.queue];
-  for (auto at = queue.heads.begin(); !queue.heads.at_end(at); at = queue.heads.next(at)) {
-    const Place head = queue.heads.get(at);
+// Those that are known not to fit and may hold a reservation. Each tenant offers as many as the
+// queue may: who of them comes first is seen when their turns come.
+void Turns::offer_blocked(Turn& turn, const Ordered<Place>& heads) {
+  std::int64_t left = turn.blocked;
+  for (auto at = heads.begin(); left > 0 && !heads.at_end(at); at = heads.next(at)) {
+    const Place head = heads.get(at);
     const BucketId bucket = state_.tasks[head.task].bucket;
-    if (state_.active.contains(bucket)) return;
-    if (!can_ever_start(state_, bucket)) continue;
+    if (state_.active.contains(bucket) || state_.buckets[bucket].quota_parked) continue;
+    if (state_.guarded.contains(bucket) || !can_ever_start(state_, bucket)) continue;
     push(turn, head, bucket);
-    return;
+    --left;
   }
 }
 
-// Returns false when the first that could ever start is known not to fit.
-bool Turns::offer_strictly(Turn& turn) {
+void Turns::offer_strictly(Turn& turn) {
   const QueueRecord& queue = state_.queues[turn.queue];
   for (auto at = queue.heads.begin(); !queue.heads.at_end(at); at = queue.heads.next(at)) {
     const Place head = queue.heads.get(at);
@@ -84,22 +124,97 @@ bool Turns::offer_strictly(Turn& turn) {
     push(turn, head, bucket);
     if (!active) break;  // tried when its turn comes, in case what blocks it was its quota
   }
-  return !turn.heap.empty() && state_.active.contains(turn.heap.front().second);
 }
+
+// Strict, but by tenant: who is first changes with every start.
+void Turns::offer_all(Turn& turn) {
+  const QueueRecord& queue = state_.queues[turn.queue];
+  for (auto at = queue.heads.begin(); !queue.heads.at_end(at); at = queue.heads.next(at)) {
+    const BucketId bucket = state_.tasks[queue.heads.get(at).task].bucket;
+    if (can_ever_start(state_, bucket)) push(turn, queue.heads.get(at), bucket);
+  }
+}
+
+// --- the lines of a queue
 
 void Turns::push(Turn& turn, Place place, BucketId bucket) const {
-  turn.heap.emplace_back(place, bucket);
-  std::push_heap(turn.heap.begin(), turn.heap.end(),
+  const TenantId tenant = state_.buckets[bucket].tenant;
+  const int tier = tenant == kNoId ? 0 : tier_of(place);
+  const auto [known, fresh] = turn.line_of.try_emplace({tier, tenant}, turn.lines.size());
+  if (fresh) turn.lines.push_back({tenant, {}, 0});
+  Line& line = turn.lines[known->second];
+  line.heap.emplace_back(place, bucket);
+  std::push_heap(line.heap.begin(), line.heap.end(),
                  [&](const auto& a, const auto& b) { return state_.less(b.first, a.first); });
+  const bool moved = tenant != kNoId && line.heap.front().first.task == place.task;
+  if (line.listed == 0 || moved) list(turn, known->second);
 }
 
-std::pair<Place, BucketId> Turns::pop(Turn& turn) const {
-  std::pop_heap(turn.heap.begin(), turn.heap.end(),
+std::pair<Place, BucketId> Turns::pop(Line& line) const {
+  std::pop_heap(line.heap.begin(), line.heap.end(),
                 [&](const auto& a, const auto& b) { return state_.less(b.first, a.first); });
-  const auto first = turn.heap.back();
-  turn.heap.pop_back();
+  const auto first = line.heap.back();
+  line.heap.pop_back();
   return first;
 }
+
+void Turns::list(Turn& turn, std::size_t index) const {
+  Line& line = turn.lines[index];
+  const Place& first = line.heap.front().first;
+  Entry entry;
+  entry.line = index;
+  entry.first = first.task;
+  if (line.tenant != kNoId) {
+    const QueueRecord& queue = state_.queues[turn.queue];
+    const Tenant& tenant = queue.tenants[line.tenant];
+    entry.turn = turn_of(state_, queue, tenant, first);
+    entry.version = tenant.version;
+  }
+  entry.number = line.listed = ++turn.entries;
+  turn.order.push_back(entry);
+  std::push_heap(turn.order.begin(), turn.order.end(),
+                 [](const Entry& a, const Entry& b) { return before(b.turn, a.turn); });
+}
+
+bool Turns::stale(const Turn& turn, const Entry& entry) const {
+  const Line& line = turn.lines[entry.line];
+  if (line.heap.empty()) return true;
+  if (line.tenant == kNoId) return false;  // it is alone
+  return line.heap.front().first.task != entry.first ||
+         state_.queues[turn.queue].tenants[line.tenant].version != entry.version;
+}
+
+// Known not to fit, and its queue has offered as many of those as it may.
+bool Turns::worthless(const Turn& turn, const Line& line) const {
+  return turn.blocked <= 0 && !state_.active.contains(line.heap.front().second) &&
+         line.tenant != kNoId && !strict(state_.queues[turn.queue].queue);
+}
+
+void Turns::unlist(Turn& turn) const {
+  std::pop_heap(turn.order.begin(), turn.order.end(),
+                [](const Entry& a, const Entry& b) { return before(b.turn, a.turn); });
+  turn.order.pop_back();
+}
+
+Turns::Line* Turns::first_line(Turn& turn) {
+  while (!turn.order.empty()) {
+    const Entry entry = turn.order.front();
+    Line& line = turn.lines[entry.line];
+    if (entry.number != line.listed) {
+      unlist(turn);
+      continue;
+    }
+    const bool idle = !line.heap.empty() && worthless(turn, line);
+    if (!idle && !stale(turn, entry)) return &line;
+    if (idle) pop(line);
+    unlist(turn);
+    line.listed = 0;
+    if (!line.heap.empty()) list(turn, entry.line);
+  }
+  return nullptr;
+}
+
+// --- between queues
 
 const Place& Turns::lead_of(Turn& turn, int tier) {
   Place& place = turn.leads[tier];
@@ -107,17 +222,33 @@ const Place& Turns::lead_of(Turn& turn, int tier) {
   return place;
 }
 
+const Fraction& Turns::share_of(Turn& turn) const {
+  const std::uint64_t version = state_.queues[turn.queue].whole.version;
+  if (turn.version != version) turn.share = state_.queue_share(turn.queue);
+  turn.version = version;
+  return turn.share;
+}
+
+bool Turns::within(Turn& turn) {
+  const BucketId bucket = first_line(turn)->heap.front().second;
+  return within_guarantee(state_.queues[turn.queue],
+                          state_.shapes[state_.buckets[bucket].shape].total);
+}
+
+// Both have a first line.
 bool Turns::comes_before(Turn& a, Turn& b) {
-  const int x = tier_of(a.heap.front().first), y = tier_of(b.heap.front().first);
+  const int x = tier_of(first_line(a)->heap.front().first);
+  const int y = tier_of(first_line(b)->heap.front().first);
   if (x != y) return x < y;
-  if (const int share = state_.compare_share(a.queue, b.queue); share != 0) return share < 0;
+  if (const bool within_a = within(a); within_a != within(b)) return within_a;
+  if (const int share = compare(share_of(a), share_of(b)); share != 0) return share < 0;
   return leads(state_, lead_of(a, x), lead_of(b, x));
 }
 
 Turns::Turn* Turns::best() {
   Turn* best = nullptr;
   for (auto& [id, turn] : turns_) {
-    if (turn.heap.empty()) continue;
+    if (first_line(turn) == nullptr) continue;
     if (best == nullptr || comes_before(turn, *best)) best = &turn;
   }
   return best;
@@ -126,7 +257,8 @@ Turns::Turn* Turns::best() {
 std::optional<Turns::Offer> Turns::next() {
   Turn* const turn = best();
   if (turn == nullptr) return std::nullopt;
-  const auto [place, bucket] = pop(*turn);
+  const auto [place, bucket] = pop(*first_line(*turn));
+  if (!state_.active.contains(bucket)) --turn->blocked;
   return Offer{turn->queue, place, bucket};
 }
 
@@ -139,6 +271,13 @@ void Turns::go_on(const Offer& offer, const std::function<bool(TaskId)>& wanted)
   }
 }
 
-void Turns::close(QueueId queue) { turns_.at(queue).heap.clear(); }
+void Turns::close(QueueId queue) {
+  Turn& turn = turns_.at(queue);
+  turn.order.clear();
+  for (Line& line : turn.lines) {
+    line.heap.clear();
+    line.listed = 0;
+  }
+}
 
 }  // namespace sched

@@ -1,18 +1,24 @@
 // Turns: who is next in the total order, of all that may start now.
 //
 // Every queue with something to look at offers its first candidate; the best of them by (tier,
-// queue's weighted share, the queue's lead) is next. What happens to it (it starts, it is blocked)
-// decides what its queue offers after it. Reads the state, and sees what the pass has booked and
-// charged meanwhile; lives no longer than the pass.
+// within its queue's guarantee, queue's weighted share, the queue's lead) is next. What happens to
+// it (it starts, it is blocked) decides what its queue offers after it. Reads the state, and sees
+// what the pass has booked and charged meanwhile; lives no longer than the pass.
 //
-// A queue offers the first of each active bucket; one whose passing is strict offers its buckets in
-// order up to the first that is known not to fit; any other also offers its head when that is known
-// not to fit, since the head may hold a reservation.
+// A queue offers the first of each active bucket, and those known not to fit that may hold a
+// reservation. One whose passing is strict offers its buckets in order, up to the first that is
+// known not to fit.
+//
+// Candidates of one queue stand in lines: one line, or one for each (tier, tenant) where the queue
+// orders by tenant. Lines are compared by their tenants' shares as they are at that moment. Shares
+// only grow within a pass, so a line is moved back when it comes to the front with a share that is
+// no longer true.
 #pragma once
 
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "scheduler/state/state.hpp"
@@ -38,18 +44,44 @@ class Turns {
   void close(QueueId queue);
 
  private:
-  struct Turn {  // what one queue offers; best first
-    QueueId queue = kNoId;
+  struct Line {  // candidates of one (tier, tenant), or of the whole queue; best first
+    TenantId tenant = kNoId;
     std::vector<std::pair<Place, BucketId>> heap;
-    Place leads[3];  // of the tiers, see `lead`; looked up when first needed
+    std::uint64_t listed = 0;  // its entry in `order` is the one of this number; 0: none
   };
-  void offer_active(Turn& turn, const std::vector<BucketId>& active);
-  bool offer_strictly(Turn& turn);
+  struct Entry {  // where a line stood when it was last looked at
+    TenantTurn turn;
+    std::size_t line = 0;
+    TaskId first = kNoId;
+    std::uint64_t version = 0, number = 0;
+  };
+  struct Turn {  // what one queue offers
+    QueueId queue = kNoId;
+    std::vector<Line> lines;
+    std::map<std::pair<int, TenantId>, std::size_t> line_of;
+    std::vector<Entry> order;  // a heap; entries that a newer one replaced are still in it
+    std::uint64_t entries = 0;
+    std::int64_t blocked = 0;  // how many that are known not to fit may still be offered
+    Place leads[3];            // of the tiers, see `lead`; looked up when first needed
+    Fraction share;            // the queue's, as of this version of it
+    std::uint64_t version = ~std::uint64_t{0};
+  };
+  void offer_blocked(Turn& turn, const Ordered<Place>& heads);
+  void offer_strictly(Turn& turn);
+  void offer_all(Turn& turn);
+  // The line that is first, its place in the order true; null when nothing is left.
+  Line* first_line(Turn& turn);
+  bool stale(const Turn& turn, const Entry& entry) const;
+  void unlist(Turn& turn) const;
+  bool worthless(const Turn& turn, const Line& line) const;
+  void list(Turn& turn, std::size_t line) const;
   Turn* best();
   bool comes_before(Turn& a, Turn& b);
+  bool within(Turn& turn);
+  const Fraction& share_of(Turn& turn) const;
   const Place& lead_of(Turn& turn, int tier);
   void push(Turn& turn, Place place, BucketId bucket) const;
-  std::pair<Place, BucketId> pop(Turn& turn) const;
+  std::pair<Place, BucketId> pop(Line& line) const;
 
   State& state_;
   std::map<QueueId, Turn> turns_;
@@ -63,6 +95,14 @@ bool can_ever_start(State& state, BucketId bucket);
 // that is ready and could ever start, else its first of the tier. It does not depend on what was
 // found not to fit, so that a plan is the same however much of it is known already.
 Place lead(State& state, QueueId queue, int tier);
+
+// Where a tenant stands whose first task this is.
+TenantTurn turn_of(const State& state, const QueueRecord& queue, const Tenant& tenant,
+                   const Place& first);
+
+// The first ready task in the queue's order that could ever start and that `skip` does not name;
+// kNoId when there is none. Costs one look at each tenant where the queue orders by tenant.
+TaskId first_ready(State& state, QueueId queue, const std::set<TaskId>& skip);
 
 // Whether queue a comes before queue b of one tier when their shares are equal.
 bool leads(const State& state, const Place& a, const Place& b);

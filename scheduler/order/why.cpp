@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "scheduler/fair/guarantee.hpp"
+
 namespace sched {
 namespace {
 
@@ -237,10 +239,35 @@ std::string label(const Task& task) {
   return task.ns.empty() && task.name.empty() ? task.uid : task.ns + "/" + task.name;
 }
 
+// The tasks that were asked to stop for this one, or are by this plan: the first few by name.
+std::string leaving(const State& state, const Pass& pass, TaskId id) {
+  std::set<std::string> names;
+  for (const std::string& node : state.tasks[id].hold) {
+    const NodeId at = state.cluster.find(node);
+    if (at == kNoId || at >= state.tasks_on_node.size()) continue;
+    for (const TaskId other : state.tasks_on_node[at]) {
+      const TaskRecord& task = state.tasks[other];
+      if (task.evicted_by == state.tasks[id].task.uid) names.insert(label(task.task));
+    }
+  }
+  if (const Preemption* const preemption = pass.preemption_of(id)) {
+    for (const std::string& uid : preemption->victims) {
+      names.insert(label(state.tasks[state.find(uid)].task));
+    }
+  }
+  std::string text;
+  std::size_t told = 0;
+  for (const std::string& name : names) {
+    if (++told > 3) return text + " and " + std::to_string(names.size() - 3) + " more";
+    text += (text.empty() ? "" : ", ") + name;
+  }
+  return text;
+}
+
 }  // namespace
 
 // What no time can mend comes first, then what others must mend, then room.
-Reason why(State& state, const Pass& pass, TaskId id, Time now) {
+Reason why(State& state, Pass& pass, TaskId id, Time now) {
   const TaskRecord& task = state.tasks[id];
   if (task.state != TaskState::kWaiting || pass.starts(id)) return {};
   const QueueRecord& queue = state.queues[task.queue];
@@ -272,11 +299,28 @@ Reason why(State& state, const Pass& pass, TaskId id, Time now) {
     return simple(ReasonCode::kBlockedHead, label(state.tasks[blocker].task));
   }
   if (!fits_maximum(queue, shape.total, false)) return quota(state, queue, shape, r);
+  const int tier = static_cast<int>(tier_of(task.task, queue));
+  if (const auto kept = takes_guaranteed(state, task.queue, tier, shape.total)) {
+    r.resource = state.names.name(kept->resource);
+    r.needed = shape.total.at(kept->resource);
+    r.free = kept->left;
+    r.total = kept->kept;
+    return simple(ReasonCode::kGuaranteed, "");
+  }
+  if (const std::string names = leaving(state, pass, id); !names.empty()) {
+    return simple(ReasonCode::kEvicting, names);
+  }
+  if (const Calendar::Reserved* own = pass.reservation_of(id)) r.predicted = own->begin;
   Overlay look(state);
   std::int64_t looked = 0;
-  if (!shape.parked && place_gang(state, shape, look, looked).gang) return {};
+  const bool fits = !shape.parked && place_gang(state, shape, look, looked).gang;
   look.undo(0);
-  return Teller(state, shape, r).no_room();
+  if (!fits) return Teller(state, shape, r).no_room();
+  const Calendar::Reserved* const ahead = pass.in_the_way(id);
+  if (ahead == nullptr) return {};
+  r = Teller(state, shape, r).no_room();
+  r.until = ahead->begin;
+  return simple(ReasonCode::kReserved, label(state.tasks[ahead->task].task));
 }
 
 }  // namespace sched

@@ -8,6 +8,6 @@ namespace sched {
 
 // As things stand beside everything the pass has booked. kNone when the task does not wait or the
 // pass starts it (or would, were it not cut short).
-Reason why(State& state, const Pass& pass, TaskId task, Time now);
+Reason why(State& state, Pass& pass, TaskId task, Time now);
 
 }  // namespace sched

@@ -57,18 +57,6 @@ std::optional<Gang> place_split(State& state, const Shape& shape, const Split& s
   return gang;
 }
 
-// Whether counts alone could be wrong about this shape.
-bool groups_share_zones(const Shape& shape) {
-  if (shape.groups.size() < 2) return false;
-  std::vector<std::string> zones;
-  for (const Shape::Group& g : shape.groups) {
-    if (g.zone.empty()) return true;
-    zones.push_back(g.zone);
-  }
-  std::sort(zones.begin(), zones.end());
-  return std::adjacent_find(zones.begin(), zones.end()) != zones.end();
-}
-
 }  // namespace
 
 void Overlay::book(NodeId node, const Amounts& request) {
@@ -89,6 +77,17 @@ void Overlay::undo(std::size_t mark) {
                           last.freed ? nullptr : last.amounts);
     changes_.pop_back();
   }
+}
+
+bool groups_share_zones(const Shape& shape) {
+  if (shape.groups.size() < 2) return false;
+  std::vector<std::string> zones;
+  for (const Shape::Group& g : shape.groups) {
+    if (g.zone.empty()) return true;
+    zones.push_back(g.zone);
+  }
+  std::sort(zones.begin(), zones.end());
+  return std::adjacent_find(zones.begin(), zones.end()) != zones.end();
 }
 
 GangAnswer place_gang(State& state, const Shape& shape, Overlay& overlay, std::int64_t& looked) {

@@ -38,6 +38,21 @@ class Overlay {
   std::vector<Change> changes_;
 };
 
+// While it lives, what is booked and freed is only looked at: nobody is woken by it.
+class Quiet {
+ public:
+  explicit Quiet(Cluster& cluster) : cluster_(cluster), before_(cluster.quiet) {
+    cluster.quiet = true;
+  }
+  ~Quiet() { cluster_.quiet = before_; }
+  Quiet(const Quiet&) = delete;
+  Quiet& operator=(const Quiet&) = delete;
+
+ private:
+  Cluster& cluster_;
+  const bool before_;
+};
+
 struct Gang {
   std::vector<NodeId> ranks;
   std::int64_t zones = 0, latency_us = 0;
@@ -47,6 +62,9 @@ struct GangAnswer {
   std::optional<Gang> gang;  // booked in the overlay when there is one
   bool exact = true;         // no gang: proved that there is none
 };
+
+// Whether counts alone could be wrong about this shape: groups compete for one zone's room.
+bool groups_share_zones(const Shape& shape);
 
 GangAnswer place_gang(State& state, const Shape& shape, Overlay& overlay, std::int64_t& looked);
 

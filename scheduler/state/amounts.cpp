@@ -39,6 +39,13 @@ void Amounts::plus(const Amounts& other, std::int64_t times) {
   for (const auto& [id, amount] : other.extended) add(id, amount * times);
 }
 
+void Amounts::raise_to(const Amounts& other) {
+  for (std::size_t i = 0; i < base.size(); ++i) base[i] = std::max(base[i], other.base[i]);
+  for (const auto& [id, amount] : other.extended) {
+    if (amount > at(id)) add(id, amount - at(id));
+  }
+}
+
 bool Amounts::zero() const {
   return extended.empty() && std::all_of(base.begin(), base.end(), [](auto a) { return a == 0; });
 }
@@ -82,6 +89,15 @@ Amounts ResourceNames::amounts(const Resources& from) {
 Resources ResourceNames::resources(const Amounts& from) const {
   Resources to{from.base[kCpu], from.base[kMemory], from.base[kEphemeral], from.base[kPods], {}};
   for (const auto& [id, amount] : from.extended) to.set_extended(names_[id], amount);
+  return to;
+}
+
+Amounts ResourceNames::of_model(const Amounts& from, const std::string& model) {
+  Amounts to;
+  if (model.empty()) return to;
+  for (const auto& [resource, amount] : from.extended) {
+    if (is_gpu(names_[resource])) to.add(id(names_[resource] + "@" + model), amount);
+  }
   return to;
 }
 

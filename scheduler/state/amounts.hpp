@@ -28,6 +28,8 @@ struct Amounts {
   void add(ResourceId id, std::int64_t amount);  // drops an entry that becomes zero
   void plus(const Amounts& other, std::int64_t times = 1);
   void minus(const Amounts& other) { plus(other, -1); }
+  // Each amount at least as large as the other's; what is below 0 there counts as 0.
+  void raise_to(const Amounts& other);
   bool zero() const;
   friend bool operator==(const Amounts&, const Amounts&) = default;
 };
@@ -44,6 +46,8 @@ class ResourceNames {
   // Cuts each amount to 0 .. kAmountMax.
   Amounts amounts(const Resources& from);
   Resources resources(const Amounts& from) const;
+  // The GPUs among these amounts, each under a name of its own for that model; nothing without one.
+  Amounts of_model(const Amounts& from, const std::string& model);
 
  private:
   std::vector<std::string> names_;

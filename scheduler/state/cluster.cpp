@@ -56,12 +56,15 @@ bool Cluster::upsert(const Node& node, ResourceNames& names) {
   if (record.present) {
     detach(id);
     total_.minus(record.total);
+    total_by_model_.minus(record.by_model);
   }
   ++epoch_;
   record.node = node;
   record.present = true;
   record.total = total;
   total_.plus(total);
+  record.by_model = names.of_model(total, node.gpu_model);
+  total_by_model_.plus(record.by_model);
   attach(id, names);
   return true;
 }
@@ -75,6 +78,7 @@ bool Cluster::remove(const std::string& name) {
   detach(id);
   NodeRecord& record = nodes_[id];
   total_.minus(record.total);
+  total_by_model_.minus(record.by_model);
   record.present = false;
   Node bare;
   bare.name = record.node.name;

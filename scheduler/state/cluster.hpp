@@ -40,6 +40,7 @@ struct NodeRecord {
   Node node;             // as last seen; only the name counts while `present` is false
   bool present = false;  // a node can be used (by Pods) before it is seen
   Amounts total, used, free;
+  Amounts by_model;  // its GPUs under their model's name (ResourceNames::of_model)
   ClassId cls = kNoId;
   // The place in the packing order of its class: free devices, then what is left of the scarcer
   // of CPU and memory (in 2^-20 of the node), then the name.
@@ -124,6 +125,8 @@ class Cluster {
   Profile& profile(ProfileId id) { return profiles_[id]; }
   const Profile& profile(ProfileId id) const { return profiles_[id]; }
   const Amounts& total() const { return total_; }
+  // GPUs once more, under the name of each model.
+  const Amounts& total_by_model() const { return total_by_model_; }
   // Grows with each change of the nodes themselves (not of what runs on them).
   std::uint64_t epoch() const { return epoch_; }
   // Grows when a zone comes to count to another region.
@@ -188,7 +191,7 @@ class Cluster {
   std::map<std::string, std::int64_t> asked_labels_;  // and how many profiles ask
   std::size_t dead_labels_ = 0;                       // asked for by none
   std::vector<Change> changes_;
-  Amounts total_;
+  Amounts total_, total_by_model_;
   std::uint64_t epoch_ = 0, geography_ = 0;
 };
 

@@ -101,6 +101,35 @@ void put_task(Hash& h, const State& s, const TaskRecord& t) {
   }
 }
 
+void put_line(Hash& h, const State& s, const Ordered<Place>& line) {
+  for (auto at = line.begin(); !line.at_end(at); at = line.next(at)) {
+    h.text(s.tasks[line.get(at).task].task.uid);
+  }
+}
+
+void put_usage(Hash& h, const State& s, const Usage& usage) {
+  std::map<std::string, const Usage::Cells*> by_name;
+  for (const auto& [id, cells] : usage.cells()) by_name.emplace(s.names.name(id), &cells);
+  for (const auto& [name, cells] : by_name) {
+    h.text(name);
+    for (const auto& [period, cell] : *cells) {
+      h.number(period);
+      h.number(static_cast<std::int64_t>(cell.partial));
+      h.number(static_cast<std::int64_t>(cell.partial >> 64));
+      h.number(cell.rate);
+    }
+  }
+}
+
+void put_tenant(Hash& h, const State& s, const Tenant& t) {
+  h.text(t.name);
+  for (const std::int64_t part : {t.members, t.running, t.last_start.ns, t.starts}) h.number(part);
+  put(h, s.names, t.used);
+  put_usage(h, s, t.past);
+  put_usage(h, s, t.runs);
+  put_line(h, s, t.line);
+}
+
 // The line in its order: two states that would start tasks in another order differ.
 void put_queue(Hash& h, const State& s, const QueueRecord& q) {
   h.text(q.queue.name);
@@ -108,15 +137,16 @@ void put_queue(Hash& h, const State& s, const QueueRecord& q) {
   h.number(q.running);
   put(h, s.names, q.used);
   put(h, s.names, q.maximum);
+  put(h, s.names, q.guaranteed);
   for (const std::int64_t part :
        {static_cast<std::int64_t>(q.queue.tier), static_cast<std::int64_t>(q.queue.strategy),
         q.queue.weight, std::int64_t{q.queue.closed}, q.queue.max_running, q.waiting[0],
         q.waiting[1], q.waiting[2]}) {
     h.number(part);
   }
-  for (auto at = q.line.begin(); !q.line.at_end(at); at = q.line.next(at)) {
-    h.text(s.tasks[q.line.get(at).task].task.uid);
-  }
+  put_line(h, s, q.line);
+  for (const auto& [name, id] : q.tenant_ids) put_tenant(h, s, q.tenants[id]);
+  put_tenant(h, s, q.whole);
 }
 
 }  // namespace

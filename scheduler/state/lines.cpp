@@ -56,7 +56,7 @@ QueueId State::queue_of(const std::string& name) {
 
 void State::forget_queue(QueueId id) {
   QueueRecord& queue = queues[id];
-  if (queue.known || queue.members > 0) return;
+  if (queue.known || queue.members > 0) return;  // nobody is in it
   queue_ids.erase(queue.queue.name);
   queue = {};
   free_queues_.push_back(id);
@@ -77,6 +77,7 @@ bool State::on(const QueueRemove& d) {
   Queue bare;
   bare.name = d.name;
   reline(id, bare, false);
+  forget_pasts(queues[id]);
   forget_queue(id);
   return true;
 }
@@ -95,48 +96,16 @@ void State::reline(QueueId id, const Queue& queue, bool known) {
     }
   }
   for (const TaskId task : waiting) delist(task);
+  const auto memory = [&] { return record.known ? half_life_ms(record.queue) : 0; };
+  const std::int64_t remembered = memory();
   record.queue = queue;
   record.known = known;
+  record.by_tenant = known && by_tenant(rules_of(queue).order);
+  record.guaranteed = queue.has_guaranteed ? names.amounts(queue.guaranteed) : Amounts{};
+  if (remembered != memory()) restart_usage(id);
   record.maximum = queue.has_maximum ? names.amounts(queue.maximum) : Amounts{};
   for (const TaskId task : waiting) enlist(task);
   wake_quota(id);
-}
-
-// Counts a decided task in or out. Less use can only help those that the maximum stopped.
-void State::charge(QueueId id, const Amounts& total, int sign) {
-  QueueRecord& queue = queues[id];
-  queue.used.plus(total, sign);
-  queue.running += sign;
-  if (sign < 0) wake_quota(id);
-}
-
-// Dominant share: the largest used / total over CPU, memory and each extended resource, divided by
-// the weight. Exact: fractions are compared by cross multiplication.
-int State::compare_share(QueueId a, QueueId b) const {
-  struct Share {
-    unsigned __int128 used = 0, of = 1;
-  };
-  // Memory and sums are cut to 2^53, so that used * total * weight stays below 2^127.
-  const auto bounded = [](std::int64_t amount) {
-    constexpr std::int64_t kMax = std::int64_t{1} << 53;
-    return static_cast<unsigned __int128>(std::clamp<std::int64_t>(amount, 0, kMax));
-  };
-  const auto share = [&](const QueueRecord& queue) {
-    Share most;
-    const auto look = [&](ResourceId id) {
-      const auto used = bounded(queue.used.at(id)), of = bounded(cluster.total().at(id));
-      if (of > 0 && used * most.of > most.used * of) most = {used, of};
-    };
-    look(kCpu);
-    look(kMemory);
-    for (const auto& [id, amount] : queue.used.extended) look(id);
-    most.of *=
-        static_cast<unsigned __int128>(std::clamp<std::int64_t>(queue.queue.weight, 1, kWeightMax));
-    return most;
-  };
-  const Share x = share(queues[a]), y = share(queues[b]);
-  const auto left = x.used * y.of, right = y.used * x.of;
-  return left < right ? -1 : left > right ? 1 : 0;
 }
 
 // --- standing in line
@@ -150,6 +119,7 @@ void State::enlist(TaskId id) {
   record.ready_at = std::max(record.task.not_before, record.rejected_until);
   record.shape = acquire_shape(record.task, queue);
   queue.line.insert(record.place, by_place());
+  if (queue.by_tenant) queue.tenants[record.tenant].line.insert(record.place, by_place());
   ++queue.waiting[static_cast<int>(tier_of(record.task, queue))];
   if (record.task.held || !queue.known) return;
   if (record.ready_at.ns > 0 && record.ready_at > clock) {
@@ -167,6 +137,7 @@ void State::delist(TaskId id) {
   cooling.erase({record.ready_at.ns, id});
   matured.erase({record.ready_at.ns, id});
   queue.line.erase(record.place, by_place());
+  if (queue.by_tenant) queue.tenants[record.tenant].line.erase(record.place, by_place());
   --queue.waiting[static_cast<int>(tier_of(record.task, queue))];
   release_shape(record.shape);
   record.shape = kNoId;
@@ -191,9 +162,12 @@ void State::advance(Time now) {
 // --- buckets
 
 // Buckets come with their first ready task and go with their last.
-BucketId State::bucket_of(QueueId queue, std::uint8_t tier, ShapeId shape) {
-  auto& known = queues[queue].buckets;
-  if (auto at = known.find({tier, shape}); at != known.end()) return at->second;
+BucketId State::bucket_of(const TaskRecord& task) {
+  QueueRecord& queue = queues[task.queue];
+  const auto tier = static_cast<std::uint8_t>(tier_of(task.task, queue));
+  const TenantId tenant = queue.by_tenant ? task.tenant : kNoId;
+  const std::tuple key{tier, tenant, task.shape};
+  if (auto at = queue.buckets.find(key); at != queue.buckets.end()) return at->second;
   BucketId id = static_cast<BucketId>(buckets.size());
   if (free_buckets_.empty()) {
     buckets.emplace_back();
@@ -202,18 +176,20 @@ BucketId State::bucket_of(QueueId queue, std::uint8_t tier, ShapeId shape) {
     free_buckets_.pop_back();
     buckets[id] = {};
   }
-  buckets[id].queue = queue;
-  buckets[id].shape = shape;
+  buckets[id].queue = task.queue;
+  buckets[id].shape = task.shape;
   buckets[id].tier = tier;
-  known.emplace(std::pair{tier, shape}, id);
-  shapes[shape].buckets.push_back(id);
+  buckets[id].tenant = tenant;
+  queue.buckets.emplace(key, id);
+  shapes[task.shape].buckets.push_back(id);
   return id;
 }
 
 void State::drop_bucket(BucketId id) {
   Bucket& bucket = buckets[id];
   active.erase(id);
-  queues[bucket.queue].buckets.erase({bucket.tier, bucket.shape});
+  guarded.erase(id);
+  queues[bucket.queue].buckets.erase({bucket.tier, bucket.tenant, bucket.shape});
   std::erase(shapes[bucket.shape].buckets, id);
   bucket = {};
   free_buckets_.push_back(id);
@@ -222,17 +198,22 @@ void State::drop_bucket(BucketId id) {
 // Keeps `heads` true after the bucket's first task may have changed.
 void State::reposition(BucketId id, const Place* before) {
   Bucket& bucket = buckets[id];
-  auto& heads = queues[bucket.queue].heads;
+  QueueRecord& queue = queues[bucket.queue];
   const Place* after = bucket.tasks.empty() ? nullptr : &bucket.tasks.front();
   if (before != nullptr && after != nullptr && before->task == after->task) return;
-  if (before != nullptr) heads.erase(*before, by_place());
-  if (after != nullptr) heads.insert(*after, by_place());
+  const auto keep = [&](Ordered<Place>& heads) {
+    if (before != nullptr) heads.erase(*before, by_place());
+    if (after != nullptr) heads.insert(*after, by_place());
+  };
+  keep(queue.heads);
+  if (bucket.tenant != kNoId) keep(queue.tenants[bucket.tenant].heads);
 }
 
 // `active` holds exactly the buckets that the next pass must look at.
 void State::refresh(BucketId id) {
   const Bucket& bucket = buckets[id];
-  if (!bucket.tasks.empty() && !bucket.quota_parked && !shapes[bucket.shape].parked) {
+  const bool parked = bucket.quota_parked || guarded.contains(id);
+  if (!bucket.tasks.empty() && !parked && !shapes[bucket.shape].parked) {
     active.insert(id);
   } else {
     active.erase(id);
@@ -241,8 +222,7 @@ void State::refresh(BucketId id) {
 
 void State::ready(TaskId id) {
   TaskRecord& record = tasks[id];
-  const auto tier = static_cast<std::uint8_t>(tier_of(record.task, queues[record.queue]));
-  record.bucket = bucket_of(record.queue, tier, record.shape);
+  record.bucket = bucket_of(record);
   Bucket& bucket = buckets[record.bucket];
   const Place first = bucket.tasks.empty() ? Place{} : bucket.tasks.front();
   const bool was_empty = bucket.tasks.empty();
@@ -264,6 +244,18 @@ void State::unready(TaskId id) {
 void State::park_for_quota(BucketId id) {
   buckets[id].quota_parked = true;
   refresh(id);
+}
+
+// What others do not use of their guarantees, and what is free, changes with almost everything.
+void State::park_for_guarantee(BucketId id) {
+  guarded.insert(id);
+  refresh(id);
+}
+
+void State::wake_guarded() {
+  const std::set<BucketId> parked = std::move(guarded);
+  guarded.clear();
+  for (const BucketId id : parked) refresh(id);
 }
 
 // Also after an edit of the queue: its maximum may have grown.

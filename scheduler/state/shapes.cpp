@@ -118,6 +118,7 @@ ShapeId State::acquire_shape(const Task& task, const QueueRecord& queue) {
     if (shapes_by_profile_.size() <= profile) shapes_by_profile_.resize(profile + 1);
     shapes_by_profile_[profile].push_back(id);
   }
+  shape.served = served_of(shape.total, names.of_model(shape.total, task.gpu_model), names);
   shape_ids_.emplace(std::move(key), id);
   return id;
 }

@@ -8,7 +8,9 @@
 //   shape   everything about a gang that decides where it fits, interned. Two tasks of one shape
 //           have the same answer.
 //   bucket  the ready tasks of one (queue, tier, shape), in the queue's order: only its head can
-//           be next, and when the shape does not fit none of them is looked at.
+//           be next, and when the shape does not fit none of them is looked at. In queues that
+//           order by tenant, of one (queue, tier, tenant, shape): shares move, and with them the
+//           order between tenants, but never the order within one.
 //   parked  a shape that was tried and did not fit. It is looked at again when the slots it lacks
 //           appear. `fragile`: the search was not exhaustive for it, so any change wakes it.
 //   active  buckets whose shape is not parked and whose queue's maximum leaves room: what the next
@@ -19,7 +21,8 @@
 //      held, its queue is known and its back-off is over (as of `clock`).
 //   2. A rank of a reserved or running task books its node until its Pod is seen; a Pod books its
 //      node while it is known. Never both.
-//   3. used(queue) is the sum of the requests of its reserved and running tasks.
+//   3. used(queue) is the sum of the requests of its reserved and running tasks; so is that of each
+//      of its tenants.
 #pragma once
 
 #include <cstdint>
@@ -27,28 +30,20 @@
 #include <map>
 #include <set>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
 #include "scheduler/delta.hpp"
 #include "scheduler/engine.hpp"
+#include "scheduler/fair/tenants.hpp"
 #include "scheduler/state/cluster.hpp"
 
 namespace sched {
 
-using TaskId = std::uint32_t;
 using QueueId = std::uint32_t;
 using ShapeId = std::uint32_t;
 using BucketId = std::uint32_t;
-
-inline constexpr int kTierShift = 40;  // the strategy's key fits below
-
-// A place in a line: the tier and the strategy's key, then submit time, then uid.
-struct Place {
-  std::int64_t rank = 0;
-  std::int64_t submitted_ns = 0;
-  TaskId task = kNoId;
-};
 
 struct Shape {
   std::string key;
@@ -65,6 +60,7 @@ struct Shape {
   std::int64_t pods = 0;
   bool too_large = false;  // more Pods than kGangMax
   Amounts total;
+  Amounts served;  // the same as shares count it: GPUs under their model's name
   std::int64_t refs = 0;
   std::vector<BucketId> buckets;
   bool parked = false, fragile = false;
@@ -76,6 +72,7 @@ struct Bucket {
   QueueId queue = kNoId;
   ShapeId shape = kNoId;
   std::uint8_t tier = 0;
+  TenantId tenant = kNoId;  // in queues that order by tenant
   bool quota_parked = false;
   Ordered<Place> tasks;
 };
@@ -87,10 +84,16 @@ struct QueueRecord {
   Ordered<Place> line;   // all that wait
   Ordered<Place> heads;  // the first of each bucket
   std::int64_t waiting[3] = {0, 0, 0};
-  std::map<std::pair<std::uint8_t, ShapeId>, BucketId> buckets;
+  std::map<std::tuple<std::uint8_t, TenantId, ShapeId>, BucketId> buckets;
   std::int64_t running = 0;
   Amounts used;
   std::int64_t members = 0;  // tasks that name it, in any state
+  Amounts guaranteed;
+  bool by_tenant = false;  // how its tasks stand in line
+  std::deque<Tenant> tenants;
+  std::map<std::string, TenantId> tenant_ids;
+  std::vector<TenantId> free_tenants;
+  Tenant whole;  // all its tenants together: the queue's own share
 };
 
 struct TaskRecord {
@@ -98,6 +101,7 @@ struct TaskRecord {
   bool live = false;
   TaskState state = TaskState::kWaiting;
   QueueId queue = kNoId;
+  TenantId tenant = kNoId;
   ShapeId shape = kNoId;    // while it waits
   BucketId bucket = kNoId;  // while it stands in one
   Place place;
@@ -113,7 +117,9 @@ struct TaskRecord {
   std::vector<Rank> ranks;
   std::vector<std::pair<std::int64_t, Amounts>> parts;  // ranks below .first have this request
   Amounts booked;
+  Amounts served;  // the same as shares count it
   Time since;
+  std::int64_t protected_ns = 0;  // its key in `protected_until`; 0: not there
   // While it holds a decision: who it was asked to stop for ("" for nobody), and when.
   std::string evicted_by;
   Time evicted_at;
@@ -147,9 +153,18 @@ class State {
 
   // --- what the next pass looks at; not part of the content
   std::set<BucketId> active;
+  std::set<BucketId> guarded;   // would take room that is guaranteed to others
+  std::uint64_t changes = 0;    // deltas that changed something
   std::uint64_t geography = 0;  // of the cluster, when shapes were last woken for it
   Time clock;
-  std::set<TaskId> held;                              // waiting tasks with a hold
+  std::set<TaskId> held;  // waiting tasks with a hold
+  // When running tasks end by what they stated (those that stated it); who is placed and does not
+  // run yet; who is placed where.
+  std::set<std::pair<std::int64_t, TaskId>> ends;
+  std::set<TaskId> starting;
+  // Until when placed tasks are protected: time alone may then change a plan.
+  std::set<std::pair<std::int64_t, TaskId>> protected_until;
+  std::vector<std::set<TaskId>> tasks_on_node;
   std::set<std::pair<std::int64_t, TaskId>> cooling;  // back-off not over at `clock`
   std::set<std::pair<std::int64_t, TaskId>> matured;  // had one, over at `clock`
 
@@ -160,7 +175,10 @@ class State {
   void park_for_quota(BucketId bucket);
   void wake_changed();  // after bookings: shapes for which there may be room again
   void wake_quota(QueueId queue);
-  void charge(QueueId queue, const Amounts& total, int sign);
+  void park_for_guarantee(BucketId bucket);
+  void wake_guarded();
+  // Counts a waiting task as one that has started, or takes that back.
+  void pretend(TaskId task, int sign);
 
   // --- reading
   TaskId find(std::string_view uid) const;
@@ -172,6 +190,19 @@ class State {
   std::int64_t latency_us(ZoneId a, ZoneId b) const;
   // Orders queues of one tier: least dominant share by weight first.
   int compare_share(QueueId a, QueueId b) const;
+  Fraction queue_share(QueueId id) const;
+  // By which a tenant stands in its queue's order, with this in use and this many starts more.
+  Fraction tenant_share(const QueueRecord& queue, const Tenant& tenant, const Amounts& used,
+                        std::int64_t more_starts) const;
+  // Its dominant share by weight, decayed where the queue decays.
+  Fraction dominant_share(const QueueRecord& queue, const Tenant& tenant) const;
+  std::vector<Served> served(QueueId id) const;
+  Time heard;  // the latest time that a delta named
+  // Whether a High task waits: only for those does it matter when a guarantee ends.
+  bool waits_high() const;
+  // Whether the slots suffice in sum for each group: what must hold before a shape can fit at all.
+  bool plausible(const Shape& shape) const;
+  const Amounts& request_of(const TaskRecord& task, std::size_t rank) const;
 
  private:
   bool on(const NodeUpsert& d);
@@ -189,10 +220,22 @@ class State {
   bool on(const ConfigUpdate& d);
   bool on(const Evict& d);
   bool on(const Hold& d);
+  bool on(const Served& d);
   void forget_hold(TaskId id);
 
   QueueId queue_of(const std::string& name);
   void forget_queue(QueueId id);
+  TenantId enter(QueueId queue, const std::string& tenant);
+  void leave(QueueId queue, TenantId tenant);
+  void forget_pasts(QueueRecord& queue);
+  void restart_usage(QueueId queue);
+  void charge(const TaskRecord& task, int sign);
+  void meter(const TaskRecord& task, int sign);
+  void note_start(const TaskRecord& task, Time at);
+  void note_end(const TaskRecord& task, Time at);
+  Time hear(Time at);
+  Fraction dominant(const Tenant& tenant, const Amounts& used, std::int64_t weight,
+                    std::int64_t half_life_ms) const;
   void reline(QueueId id, const Queue& queue, bool known);
   void enlist(TaskId id);
   void delist(TaskId id);
@@ -201,22 +244,22 @@ class State {
   Place place_of(TaskId id) const;
   ShapeId acquire_shape(const Task& task, const QueueRecord& queue);
   void release_shape(ShapeId id);
-  BucketId bucket_of(QueueId queue, std::uint8_t tier, ShapeId shape);
+  BucketId bucket_of(const TaskRecord& task);
   void drop_bucket(BucketId id);
   void reposition(BucketId id, const Place* before);
   void refresh(BucketId id);
-  bool plausible(const Shape& shape) const;
   void unpark(ShapeId id);
   void watch(const Shape& shape, int sign);
   void wake_all();
   void wake_zone_sensitive();
   void reserve(TaskRecord& task, const Assume& decision);
-  void release(TaskRecord& task);
-  void withdraw(TaskId id);
+  void release(TaskRecord& task, Time at);
+  void withdraw(TaskId id, Time at);
   void release_rank(TaskRecord& task, std::size_t rank, NodeId node, const Amounts* pod);
   void book_pod(PodRecord& record);
   void unbook_pod(PodRecord& record);
-  const Amounts& request_of(const TaskRecord& task, std::size_t rank) const;
+  // Keeps `ends`, `starting` and `tasks_on_node` true; `sign` -1 before a change, 1 after.
+  void track(TaskId id, int sign);
   bool decided(const TaskRecord& task) const {
     return task.state == TaskState::kReserved || task.state == TaskState::kRunning;
   }
@@ -228,9 +271,6 @@ class State {
   std::unordered_map<std::string, ShapeId> shape_ids_;
   std::vector<std::vector<ShapeId>> shapes_by_profile_;
 };
-
-// The tier of a place in a line.
-inline int tier_of(const Place& place) { return static_cast<int>(place.rank >> kTierShift); }
 
 // The tier a task has: its own, never above its queue's.
 Tier tier_of(const Task& task, const QueueRecord& queue);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "scheduler/limits.hpp"
+#include "scheduler/preempt/guarantee.hpp"
 #include "scheduler/state/state.hpp"
 
 namespace sched {
@@ -10,8 +11,11 @@ namespace sched {
 // (A refused delta changed nothing, so nobody can have woken.)
 bool State::apply(const Delta& delta) {
   const bool changed = std::visit([this](const auto& d) { return on(d); }, delta);
-  if (changed) wake_changed();
-  return changed;
+  if (!changed) return false;
+  ++changes;
+  wake_changed();
+  if (!guarded.empty()) wake_guarded();
+  return true;
 }
 
 TaskId State::find(std::string_view uid) const {
@@ -29,6 +33,7 @@ bool State::on(const TaskUpsert& d) {
   // forgotten in between.
   const QueueId queue = queue_of(d.task.queue);
   ++queues[queue].members;
+  const TenantId tenant = enter(queue, d.task.tenant);
   if (id == kNoId) {
     id = static_cast<TaskId>(tasks.size());
     if (free_tasks_.empty()) {
@@ -41,18 +46,24 @@ bool State::on(const TaskUpsert& d) {
     tasks[id].live = true;
     task_ids.emplace(d.task.uid, id);
     tasks[id].queue = queue;
+    tasks[id].tenant = tenant;
     tasks[id].task = d.task;
     enlist(id);
     return true;
   }
   TaskRecord& record = tasks[id];
   const QueueId before = record.queue;
+  const TenantId tenant_before = record.tenant;
   if (record.state == TaskState::kWaiting) delist(id);
-  if (decided(record)) charge(before, record.booked, -1);
+  if (decided(record)) charge(record, -1);
+  track(id, -1);
   record.task = d.task;
   record.queue = queue;
-  if (decided(record)) charge(queue, record.booked, 1);
+  record.tenant = tenant;
+  track(id, 1);
+  if (decided(record)) charge(record, 1);
   if (record.state == TaskState::kWaiting) enlist(id);
+  leave(before, tenant_before);
   --queues[before].members;
   forget_queue(before);
   return true;
@@ -61,12 +72,14 @@ bool State::on(const TaskUpsert& d) {
 bool State::on(const TaskRemove& d) {
   const TaskId id = find(d.uid);
   if (id == kNoId) return false;
-  withdraw(id);
+  withdraw(id, hear(d.at));
   const QueueId queue = tasks[id].queue;
+  const TenantId tenant = tasks[id].tenant;
   forget_hold(id);
   task_ids.erase(d.uid);
   tasks[id] = {};
   free_tasks_.push_back(id);
+  leave(queue, tenant);
   --queues[queue].members;
   forget_queue(queue);
   return true;
@@ -94,7 +107,8 @@ bool State::on(const Assume& d) {
              cluster.node(task.ranks[r].node).node.name == d.placement.nodes[r];
     }
     if (same) return false;
-    release(task);
+    track(id, -1);
+    release(task, hear(d.at));
     task.state = TaskState::kReserved;
   } else {
     delist(id);
@@ -105,7 +119,40 @@ bool State::on(const Assume& d) {
   task.rejected_why.clear();
   task.since = {};
   reserve(task, d);
+  note_start(task, hear(d.at));
+  track(id, 1);
   return true;
+}
+
+void State::track(TaskId id, int sign) {
+  TaskRecord& task = tasks[id];
+  if (!decided(task)) return;
+  const auto mark = [sign](auto& set, const auto& entry) {
+    if (sign > 0)
+      set.insert(entry);
+    else
+      set.erase(entry);
+  };
+  const std::int64_t duration = task.task.expected_duration_ns;
+  if (task.state == TaskState::kReserved) mark(starting, id);
+  // A sum that would overflow is endless (backfill/ends.hpp).
+  constexpr std::int64_t kLongest = std::int64_t{1} << 61;
+  const bool ends_some_time = duration > 0 && duration < kLongest && task.since.ns < kLongest;
+  if (task.state == TaskState::kRunning && ends_some_time) {
+    mark(ends, std::pair{task.since.ns + duration, id});
+  }
+  // The later of the guarantee and the rest after the last preemption, as the queue has it now.
+  if (sign > 0) {
+    const Time rest = task.task.last_preempted.ns > 0
+                          ? later(task.task.last_preempted, queues[task.queue].queue.cooldown_ns)
+                          : Time{};
+    task.protected_ns = std::max(task.task.guarantee_until.ns, rest.ns);
+  }
+  if (task.protected_ns > 0) mark(protected_until, std::pair{task.protected_ns, id});
+  for (const TaskRecord::Rank& rank : task.ranks) {
+    if (tasks_on_node.size() <= rank.node) tasks_on_node.resize(rank.node + 1);
+    mark(tasks_on_node[rank.node], id);
+  }
 }
 
 const Amounts& State::request_of(const TaskRecord& task, std::size_t rank) const {
@@ -146,22 +193,25 @@ void State::reserve(TaskRecord& task, const Assume& d) {
     cluster.adjust(task.ranks[r].node, task.ranks[r].reserved ? &request_of(task, r) : &kNothing,
                    nullptr);
   }
-  charge(task.queue, task.booked, 1);
+  task.served = served_of(task.booked, names.of_model(task.booked, task.task.gpu_model), names);
+  charge(task, 1);
 }
 
 // Gives back what is still reserved and what the queue is charged. Pods go on using their nodes
 // until they are gone.
-void State::release(TaskRecord& task) {
+void State::release(TaskRecord& task, Time at) {
   static const Amounts kNothing;
   for (std::size_t r = 0; r < task.ranks.size(); ++r) {
     const NodeId node = task.ranks[r].node;
     cluster.adjust(node, nullptr, task.ranks[r].reserved ? &request_of(task, r) : &kNothing);
     cluster.release(node);
   }
-  charge(task.queue, task.booked, -1);
+  charge(task, -1);
+  note_end(task, at);
   task.ranks.clear();
   task.parts.clear();
   task.booked = {};
+  task.served = {};
   task.attempt = 0;
   task.since = {};
   task.evicted_by.clear();
@@ -169,9 +219,11 @@ void State::release(TaskRecord& task) {
 }
 
 // Takes a task out of the line, or its decision back.
-void State::withdraw(TaskId id) {
+void State::withdraw(TaskId id, Time at) {
   if (tasks[id].state == TaskState::kWaiting) delist(id);
-  if (decided(tasks[id])) release(tasks[id]);
+  if (!decided(tasks[id])) return;
+  track(id, -1);
+  release(tasks[id], at);
 }
 
 bool State::on(const Confirm& d) {
@@ -179,8 +231,13 @@ bool State::on(const Confirm& d) {
   if (id == kNoId || !decided(tasks[id])) return false;
   TaskRecord& task = tasks[id];
   if (task.state == TaskState::kRunning && task.since == d.at) return false;
+  hear(d.at);
+  track(id, -1);
+  meter(task, -1);
   task.state = TaskState::kRunning;
   task.since = d.at;
+  meter(task, 1);
+  track(id, 1);
   return true;
 }
 
@@ -194,7 +251,7 @@ bool State::on(const Reject& d) {
       task.rejected_why == d.why) {
     return false;
   }
-  withdraw(id);
+  withdraw(id, hear(d.at));
   task.state = TaskState::kWaiting;
   task.rejected_until = d.not_before;
   task.rejected_why = d.why;
@@ -205,7 +262,7 @@ bool State::on(const Reject& d) {
 bool State::on(const TaskEnd& d) {
   const TaskId id = find(d.task);
   if (id == kNoId || tasks[id].state == TaskState::kEnded) return false;
-  withdraw(id);
+  withdraw(id, hear(d.at));
   forget_hold(id);
   tasks[id].state = TaskState::kEnded;
   return true;

@@ -10,6 +10,7 @@ const std::vector<std::string> kZones{"a", "b", "c"};
 const std::vector<std::string> kPools{"", "train", "serve"};
 const std::vector<std::string> kModels{"A100", "H100"};
 const std::vector<std::string> kQueues{"q1", "q2", "q3"};
+const std::vector<std::string> kTenants{"ns", "t2", "t3"};
 const std::vector<std::string> kEffects{"NoSchedule", "PreferNoSchedule", "NoExecute"};
 
 std::string region_of(const std::string& zone) { return zone == "c" ? "r2" : "r1"; }
@@ -51,6 +52,15 @@ Queue World::random_queue(const std::string& name) {
     q.maximum.set_extended("nvidia.com/gpu", 1 + rng.below(8));
     if (rng.one_in(2)) q.maximum.cpu_milli = 2000 + 1000 * rng.below(10);
   }
+  if (q.strategy != Strategy::kFifo && rng.one_in(3)) q.order = static_cast<Order>(rng.below(6));
+  if (rng.one_in(3)) q.half_life_ns = (2 + rng.below(3)) * 1'000'000'000;
+  if (rng.one_in(3)) q.tenant_weights[rng.pick(kTenants)] = rng.below(4);
+  if (rng.one_in(4)) q.pooling = rng.one_in(2);
+  if (options_.guarantees && rng.one_in(3)) {
+    q.has_guaranteed = true;
+    q.guaranteed.set_extended("nvidia.com/gpu", rng.below(5));
+    if (rng.one_in(2)) q.guaranteed.cpu_milli = 1000 * rng.below(6);
+  }
   if (rng.one_in(6)) q.zones = {"a", "b"};
   if (rng.one_in(6)) q.pools = {"", "train"};
   if (rng.one_in(6)) q.gpu_models = {"A100"};
@@ -72,7 +82,7 @@ Task World::random_task(const std::string& uid) {
   t.ns = "ns";
   t.name = uid;
   t.queue = options_.plain ? "q1" : rng.one_in(20) ? "nowhere" : rng.pick(kQueues);
-  t.tenant = "ns";
+  t.tenant = options_.plain ? "ns" : rng.pick(kTenants);
   t.tier = static_cast<Tier>(rng.below(3));
   t.priority_value = static_cast<std::int32_t>(rng.below(3));
   t.submitted.ns = rng.below(6) * 1'000'000'000;
@@ -165,8 +175,9 @@ std::vector<Delta> World::carry_out(const std::vector<Start>& starts) {
   std::vector<Delta> deltas;
   for (const Start& s : starts) {
     if (rng.one_in(6)) break;  // a writer that stops half way
-    const Assume assume{s.task, s.attempt, s.placement};
+    const Assume assume{s.task, s.attempt, s.placement, now};
     Known& known = tasks.at(s.task);
+    note_start(known.task);
     known.decision = assume;
     known.confirmed.reset();
     known.rejected.reset();
@@ -195,9 +206,12 @@ std::vector<Delta> World::queue_event() {
   const std::string name = rng.pick(kQueues);
   if (queues.contains(name) && rng.one_in(4)) {
     queues.erase(name);
+    forget_pasts(name, true);
     return {QueueRemove{name}};
   }
+  const Queue before = queues[name];
   queues[name] = random_queue(name);
+  if (before.half_life_ns != queues[name].half_life_ns) forget_pasts(name, false);
   return {QueueUpsert{queues[name]}};
 }
 
@@ -206,8 +220,9 @@ std::vector<Delta> World::task_event() {
     auto at = std::next(tasks.begin(), rng.below(static_cast<std::int64_t>(tasks.size())));
     if (rng.one_in(2)) {
       const std::string uid = at->first;
+      note_end(at->second);
       tasks.erase(at);
-      return {TaskRemove{uid}};
+      return {TaskRemove{uid, now}};
     }
     if (at->second.decision || at->second.ended) return {};
     Task changed = random_task(at->first);
@@ -276,18 +291,53 @@ std::vector<Delta> World::life_event() {
   Known* known = random_decided();
   if (known == nullptr) return {};
   const std::string uid = known->task.uid;
+  const auto stop = [&] {
+    note_end(*known);
+    forget_decision(*known);
+  };
   switch (rng.below(3)) {
     case 0:
       known->confirmed = Confirm{uid, now};
       return {*known->confirmed};
     case 1:
-      forget_decision(*known);
+      stop();
       known->ended = true;
-      return {TaskEnd{uid}};
+      return {TaskEnd{uid, now}};
     default:
-      forget_decision(*known);
-      known->rejected = Reject{uid, "refused", Time{now.ns + rng.below(3) * 1'000'000'000}};
+      stop();
+      known->rejected = Reject{uid, "refused", Time{now.ns + rng.below(3) * 1'000'000'000}, now};
       return {*known->rejected};
+  }
+}
+
+// Several starts of one instant are counted.
+void World::note_start(const Task& task) {
+  Served& past = pasts[{task.queue, task.tenant}];
+  past.queue = task.queue;
+  past.tenant = task.tenant;
+  past.starts = past.last_start == now ? past.starts + 1 : 1;
+  past.last_start = now;
+}
+
+void World::note_end(const Known& known) {
+  const auto queue = queues.find(known.task.queue);
+  if (!known.confirmed || queue == queues.end() || queue->second.half_life_ns == 0) return;
+  Served& past = pasts[{known.task.queue, known.task.tenant}];
+  past.queue = known.task.queue;
+  past.tenant = known.task.tenant;
+  for (const PodGroup& group : known.task.groups) {
+    for (std::int64_t i = 0; i < group.count; ++i) {
+      past.spans.push_back({known.confirmed->at, now, known.task.gpu_model, group.requests});
+    }
+  }
+}
+
+// A queue that goes takes its past along; another half-life begins it anew.
+void World::forget_pasts(const std::string& queue, bool starts_too) {
+  for (auto at = pasts.begin(); at != pasts.end();) {
+    const bool ours = at->first.first == queue;
+    if (ours) at->second.spans.clear();
+    at = ours && starts_too ? pasts.erase(at) : std::next(at);
   }
 }
 
@@ -314,6 +364,7 @@ std::vector<Delta> World::snapshot(bool shuffled) {
       base.push_back(PodRemove{pod.uid});
     }
   }
+  for (const auto& [who, past] : pasts) base.push_back(past);
   return base;
 }
 

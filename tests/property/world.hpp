@@ -47,7 +47,8 @@ class Rng {
 
 struct WorldOptions {
   std::int64_t nodes_max = 6;
-  bool plain = false;  // one queue, one kind of task, no filters: for brute force on placement
+  bool plain = false;       // one queue, one kind of task, no filters: for brute force on placement
+  bool guarantees = false;  // queues have guaranteed room, some of them borrow
 };
 
 class World {
@@ -82,6 +83,8 @@ class World {
     std::vector<PodUpsert> gone;  // Pods of the decision that were seen and removed
   };
   std::map<std::string, Known> tasks;
+  // What tenants had, by queue and tenant, in an own account.
+  std::map<std::pair<std::string, std::string>, Served> pasts;
 
  private:
   std::vector<Delta> carry_out(const std::vector<Start>& starts);
@@ -92,6 +95,9 @@ class World {
   std::vector<Delta> life_event();
   Known* random_decided();
   void forget_decision(Known& known);
+  void note_start(const Task& task);
+  void note_end(const Known& known);
+  void forget_pasts(const std::string& queue, bool starts_too);
 
   WorldOptions options_;
   std::int64_t serial_ = 0;

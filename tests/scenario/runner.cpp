@@ -27,6 +27,24 @@ Strategy strategy(const std::string& word) {
   throw BadLine("no such strategy: " + word);
 }
 
+// Names as in the queue's own fields.
+Order order(const std::string& word) {
+  const char* const names[] = {"SubmitTime",   "TenantShare", "Priority",
+                               "DecayedShare", "RoundRobin",  "TenantPriority"};
+  for (int i = 0; i < 6; ++i) {
+    if (word == names[i]) return static_cast<Order>(i);
+  }
+  throw BadLine("no such order: " + word);
+}
+
+Passing passing(const std::string& word) {
+  const char* const names[] = {"Strict", "EASY", "Conservative", "Free"};
+  for (int i = 0; i < 4; ++i) {
+    if (word == names[i]) return static_cast<Passing>(i);
+  }
+  throw BadLine("no such passing: " + word);
+}
+
 ZonePolicy policy(const std::string& word) {
   if (word == "Single") return ZonePolicy::kSingle;
   if (word == "SameRegion") return ZonePolicy::kSameRegion;
@@ -148,7 +166,7 @@ void Runner::settle() {
 }
 
 void Runner::start(const Start& s) {
-  apply(Assume{s.task, s.attempt, s.placement});
+  apply(Assume{s.task, s.attempt, s.placement, now_});
   const Task& task = tasks_.at(s.task);
   std::size_t rank = 0;
   for (const PodGroup& group : task.groups) {
@@ -173,7 +191,7 @@ void Runner::forget_pods(const std::string& task) {
 }
 
 void Runner::finish(const std::string& task) {
-  apply(TaskEnd{task});
+  apply(TaskEnd{task, now_});
   forget_pods(task);
 }
 
@@ -233,6 +251,13 @@ void Runner::queue(Words words) {
     if (what == "cpu") q.maximum.cpu_milli = milli_cores(amount);
     if (what == "mem") q.maximum.memory_bytes = bytes(amount);
   }
+  for (const auto& [what, amount] : options(words, "guaranteed")) {
+    q.has_guaranteed = true;
+    if (what == "gpus") q.guaranteed.set_extended(kGpu, integer(amount));
+    if (what == "cpu") q.guaranteed.cpu_milli = milli_cores(amount);
+    if (what == "mem") q.guaranteed.memory_bytes = bytes(amount);
+  }
+  switches(q, words);
   if (const std::string list = option(words, "zones"); !list.empty()) q.zones = split(list, ',');
   if (const std::string list = option(words, "pools"); !list.empty()) q.pools = split(list, ',');
   if (const std::string list = option(words, "models"); !list.empty()) {
@@ -244,13 +269,30 @@ void Runner::queue(Words words) {
   apply(QueueUpsert{q});
 }
 
+// The switches that a strategy is a preset of, each by itself.
+void Runner::switches(Queue& q, Words& words) {
+  if (const std::string word = option(words, "order"); !word.empty()) q.order = order(word);
+  if (const std::string word = option(words, "passing"); !word.empty()) q.passing = passing(word);
+  if (const std::string word = option(words, "pooling"); !word.empty()) q.pooling = word == "yes";
+  if (const std::string word = option(words, "halfLife"); !word.empty()) {
+    q.half_life_ns = duration_ns(word);
+  }
+  if (const std::string word = option(words, "quantum"); !word.empty()) {
+    q.quantum_ns = duration_ns(word);
+  }
+  for (const auto& [tenant, weight] : options(words, "tenantWeight")) {
+    q.tenant_weights[tenant] = integer(weight);
+  }
+}
+
 void Runner::submit(Words words) {
   const auto path = split(take(words), '/');
   if (path.size() != 2) throw BadLine("not QUEUE/TASK");
   Task t;
   t.queue = path[0];
   t.uid = t.name = path[1];
-  t.ns = t.tenant = option(words, "ns", "team");
+  t.ns = option(words, "ns", "team");
+  t.tenant = option(words, "tenant", t.ns);
   t.tier = tier(option(words, "tier", "High"));
   t.submitted = now_;
   t.priority_value = static_cast<std::int32_t>(integer(option(words, "priority", "0")));
@@ -292,7 +334,7 @@ void Runner::submit(Words words) {
 
 void Runner::reject(Words words) {
   const std::string name = take(words);
-  Reject reject{name, "", now_};
+  Reject reject{name, "", now_, now_};
   if (flag(words, "for")) reject.not_before.ns += duration_ns(take(words));
   if (flag(words, "because")) {
     for (const std::string& word : words) reject.why += (reject.why.empty() ? "" : " ") + word;
@@ -332,7 +374,7 @@ void Runner::change_task(const std::string& verb, const std::string& name) {
   if (verb == "end") return finish(name);
   if (verb == "withdraw") {
     forget_pods(name);
-    return apply(TaskRemove{name});
+    return apply(TaskRemove{name, now_});
   }
   if (verb != "hold" && verb != "release") throw BadLine("not understood: " + verb);
   tasks_[name].held = verb == "hold";

@@ -32,6 +32,7 @@ class Runner {
 
   void nodes(Words words);
   void queue(Words words);
+  void switches(Queue& queue, Words& words);
   void submit(Words words);
   void reject(Words words);
   void foreign(Words words);

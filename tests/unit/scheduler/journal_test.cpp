@@ -9,8 +9,8 @@ namespace {
 
 TEST(Journal, A_delta_is_one_readable_line) {
   EXPECT_EQ(encode(NodeRemove{"node 1%"}), "D node-remove =node%201%25");
-  EXPECT_EQ(encode(Reject{"t", "", Time{5}}), "D reject =t = 5");
-  EXPECT_EQ(encode(Assume{"t", 2, {{"n1", "n2"}}}), "D assume =t 2 2 =n1 =n2");
+  EXPECT_EQ(encode(Reject{"t", "", Time{5}}), "D reject =t = 5 0");
+  EXPECT_EQ(encode(Assume{"t", 2, {{"n1", "n2"}}}), "D assume =t 2 2 =n1 =n2 0");
   EXPECT_EQ(encode(PlanRecord{Time{7}, 10, {{"t", 1, {{"n1"}}, 1, 0}}}), "P 7 10 1 =t 1 1 =n1 1 0");
 }
 
@@ -35,7 +35,7 @@ TEST(Journal, A_bad_line_gives_one_clear_error) {
       {"D end t", "a text does not begin with ="},
       {"D end =t%4", "an escape is malformed"},
       {"D end =t%zz", "an escape is malformed"},
-      {"D end =t more", "there is more than the record's fields"},
+      {"D end =t 0 more", "there is more than the record's fields"},
       {"D confirm =t now", "a number is malformed"},
       {"D confirm =t 99999999999999999999", "a number is malformed"},
       {"D assume =t 0 9000000000000000000 =n", "a length is too large"},

@@ -1,0 +1,36 @@
+#include "scheduler/backfill/ends.hpp"
+
+#include <algorithm>
+
+namespace sched {
+
+Time end_after(Time now, std::int64_t duration_ns) {
+  constexpr std::int64_t kLongest = std::int64_t{1} << 61;
+  const bool ends = duration_ns > 0 && duration_ns < kLongest && now.ns < kLongest;
+  return ends ? Time{now.ns + duration_ns} : kEndless;
+}
+
+Time expected_end(const State& state, const TaskRecord& task, Time now) {
+  const std::int64_t duration = task.task.expected_duration_ns;
+  if (task.state != TaskState::kRunning) return end_after(now, duration);
+  const Time end = end_after(task.since, duration);
+  if (end > now) return end;
+  if (state.config.overrun == Overrun::kEndsNow) return now;
+  return end_after(now, std::max<std::int64_t>(now.ns - task.since.ns, 1));
+}
+
+std::vector<Use> uses(const State& state, const TaskRecord& task) {
+  std::vector<Use> out;
+  for (std::size_t r = 0; r < task.ranks.size(); ++r) {
+    if (task.ranks[r].reserved) out.push_back({task.ranks[r].node, &state.request_of(task, r)});
+  }
+  const auto seen = state.pods_of_task.find(task.task.uid);
+  if (seen == state.pods_of_task.end()) return out;
+  for (const std::string& uid : seen->second) {
+    const PodRecord& pod = state.pods.at(uid);
+    out.push_back({pod.node, &pod.amounts});
+  }
+  return out;
+}
+
+}  // namespace sched

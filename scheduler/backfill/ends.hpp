@@ -1,0 +1,28 @@
+// Ends: when what runs is expected to end, and what its end gives back.
+//
+// A task that stated no duration is endless. One that has begun ends at `since` + duration; one
+// that holds a decision and does not run yet, a duration from now. One past its expected end is
+// estimated anew (ConfigUpdate::overrun): to last as long again as it has lasted, or to end now.
+#pragma once
+
+#include <vector>
+
+#include "scheduler/state/state.hpp"
+
+namespace sched {
+
+inline constexpr Time kEndless{std::int64_t{1} << 62};
+
+// `now` + `duration_ns`, kEndless for a duration of 0.
+Time end_after(Time now, std::int64_t duration_ns);
+// Of a reserved or running task.
+Time expected_end(const State& state, const TaskRecord& task, Time now);
+
+struct Use {
+  NodeId node = kNoId;
+  const Amounts* amounts = nullptr;  // in the state: good until it changes
+};
+// What ends with a task: its reserved ranks and its Pods.
+std::vector<Use> uses(const State& state, const TaskRecord& task);
+
+}  // namespace sched

@@ -1,0 +1,65 @@
+// Tenants: what each tenant of a queue has and had, and who of them is next.
+//
+// The share of a tenant is the largest of used / total over CPU, memory and each extended resource,
+// divided by its weight. GPUs count per model where the task names one, against all GPUs of that
+// model; otherwise under the resource's name. Totals are those of the whole cluster, whatever runs
+// on it. Reserved tasks count like running ones.
+//
+//   kTenantShare, kTenantPriority   what it uses now
+//   kDecayedShare                   the mean of what it uses now and what it used on average, where
+//                                   the past counts half for each half-life that it is old
+//                                   (usage.hpp); without a half-life as kTenantShare
+//   kRoundRobin                     when it last started something; of starts at one instant, how
+//                                   many
+//
+// All are Fractions: smaller is earlier. Between equal shares the tenant whose first task was
+// submitted earlier comes first, then the one whose name does.
+//
+// What a tenant had outlives its tasks: at most kIdleTenantsMax tenants per queue that have nothing
+// there, those who started something last. It ends with the queue; a change of the half-life begins
+// the decayed past anew.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "scheduler/fair/fraction.hpp"
+#include "scheduler/fair/usage.hpp"
+#include "scheduler/state/ordered.hpp"
+#include "scheduler/state/place.hpp"
+
+namespace sched {
+
+using TenantId = std::uint32_t;
+
+struct Tenant {
+  std::string name;
+  bool live = false;
+  std::int64_t members = 0;    // its tasks in this queue, in any state
+  Amounts used;                // by its reserved and running tasks, GPUs by model
+  std::int64_t running = 0;    // how many these are
+  std::int64_t pretended = 0;  // of them, those that a pass booked
+  Time last_start;             // and how many tasks it started at that instant
+  std::int64_t starts = 0;
+  Usage past;                 // what its tasks that are over used
+  Usage runs;                 // what those that run have used so far
+  std::uint64_t version = 0;  // grows with each change of its share within a pass
+  // Of queues that order by tenant: its waiting tasks, and the first of each of its buckets.
+  Ordered<Place> line, heads;
+
+  bool has_past() const { return starts > 0 || !past.empty(); }
+};
+
+// A gang's total as shares count it: its GPUs under the names of their model, if it names one.
+Amounts served_of(const Amounts& total, const Amounts& by_model, const ResourceNames& names);
+
+// A tenant's turn: where it stands among the tenants of its queue.
+struct TenantTurn {
+  int tier = 0;
+  Fraction share;
+  std::int64_t submitted_ns = 0;  // of its first task
+  const std::string* name = nullptr;
+};
+bool before(const TenantTurn& a, const TenantTurn& b);
+
+}  // namespace sched

@@ -1,0 +1,228 @@
+// Backfill: with true durations nobody delays the reservation of the head, whatever starts
+// meanwhile; and on a pool that counts alone decide, every start is the textbook's.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "scheduler/audit/audit.hpp"
+#include "scheduler/engine.hpp"
+#include "tests/property/seeds.hpp"
+#include "tests/property/world.hpp"
+
+namespace sched::property {
+namespace {
+
+constexpr std::int64_t kMinute = 60'000'000'000;
+constexpr const char* kGpu = "nvidia.com/gpu";
+
+struct Job {
+  std::string uid;
+  std::int64_t submit = 0, runs = 0, states = 0;  // minutes
+  std::int64_t nodes = 1, gpus = 1;
+};
+
+struct History {
+  int nodes = 1;
+  std::int64_t gpus = 8;
+  Passing passing = Passing::kEasy;
+  std::vector<Job> jobs;  // by submit time
+};
+
+// One engine, one queue, virtual time: at one instant ends come first, then arrivals, then plans.
+class Replay {
+ public:
+  explicit Replay(const History& history) : history_(history) {
+    ConfigUpdate config;
+    config.overrun = Overrun::kEndsNow;
+    tell(config);
+    for (int i = 0; i < history.nodes; ++i) {
+      Node node;
+      node.name = "n" + std::to_string(i);
+      node.zone = "z";
+      node.allocatable = {1'000'000, std::int64_t{1} << 40, 0, 1000, {}};
+      node.allocatable.set_extended(kGpu, history.gpus);
+      tell(NodeUpsert{node});
+    }
+    Queue queue;
+    queue.name = "q";
+    queue.passing = history.passing;
+    tell(QueueUpsert{queue});
+  }
+
+  void run() {
+    std::size_t next = 0;
+    while (next < history_.jobs.size() || !ends_.empty()) {
+      std::int64_t now = std::int64_t{1} << 40;
+      if (next < history_.jobs.size()) now = history_.jobs[next].submit;
+      if (!ends_.empty()) now = std::min(now, ends_.begin()->first);
+      for (; !ends_.empty() && ends_.begin()->first == now; ends_.erase(ends_.begin())) {
+        tell(TaskEnd{ends_.begin()->second});
+      }
+      for (; next < history_.jobs.size() && history_.jobs[next].submit == now; ++next) {
+        submit(history_.jobs[next]);
+      }
+      decide(now);
+    }
+  }
+
+  std::map<std::string, std::int64_t> started;   // minutes
+  std::map<std::string, std::int64_t> promised;  // the earliest reservation ever told, ns
+  std::vector<std::string> violations;
+
+ private:
+  template <class D>
+  void tell(const D& delta) {
+    engine_.apply(delta);
+    auditor_.apply(delta);
+  }
+
+  void submit(const Job& job) {
+    Task task;
+    task.uid = task.name = job.uid;
+    task.queue = "q";
+    task.submitted = {job.submit * kMinute};
+    task.expected_duration_ns = job.states * kMinute;
+    PodGroup group{"", job.nodes, {}};
+    group.requests.pods = 1;
+    group.requests.set_extended(kGpu, job.gpus);
+    task.groups.push_back(group);
+    runs_[job.uid] = job.runs;
+    tell(TaskUpsert{task});
+  }
+
+  void decide(std::int64_t now) {
+    for (;;) {
+      const Plan plan = engine_.plan({now * kMinute});
+      for (const std::string& v : auditor_.check(plan, {now * kMinute})) violations.push_back(v);
+      for (const Reservation& r : plan.reservations) {
+        const auto known = promised.try_emplace(r.task, r.at.ns).first;
+        known->second = std::min(known->second, r.at.ns);
+      }
+      if (plan.starts.empty()) return;
+      for (const Start& s : plan.starts) {
+        tell(Assume{s.task, s.attempt, s.placement});
+        tell(Confirm{s.task, {now * kMinute}});
+        started[s.task] = now;
+        ends_.emplace(now + runs_.at(s.task), s.task);
+      }
+    }
+  }
+
+  const History& history_;
+  Engine engine_;
+  Auditor auditor_;
+  std::map<std::string, std::int64_t> runs_;
+  std::set<std::pair<std::int64_t, std::string>> ends_;
+};
+
+History drawn(Rng& rng, bool pool) {
+  History history;
+  history.nodes = pool ? 1 : static_cast<int>(1 + rng.below(5));
+  history.gpus = pool ? 16 : 8;
+  const int jobs = static_cast<int>(5 + rng.below(40));
+  std::int64_t at = 0;
+  for (int i = 0; i < jobs; ++i) {
+    Job job;
+    at += rng.below(4);
+    job.uid = "j" + std::to_string(1000 + i);
+    job.submit = at;
+    job.runs = 1 + rng.below(20);
+    job.states = job.runs;
+    job.nodes = pool ? 1 : 1 + rng.below(3);
+    job.gpus = 1 + rng.below(pool ? 16 : 8);
+    if (job.nodes > history.nodes) job.nodes = history.nodes;
+    history.jobs.push_back(job);
+  }
+  return history;
+}
+
+TEST(Backfill, With_true_durations_no_head_starts_after_its_reservation) {
+  for (const std::uint64_t seed : seeds(300)) {
+    SCOPED_TRACE("FERMI_SEED=" + std::to_string(seed));
+    Rng rng(seed);
+    const History history = drawn(rng, false);
+    Replay replay(history);
+    replay.run();
+    EXPECT_EQ(replay.started.size(), history.jobs.size()) << "nobody starves";
+    for (const auto& [uid, at] : replay.promised) {
+      EXPECT_LE(replay.started.at(uid) * kMinute, at) << uid;
+    }
+    for (const std::string& v : replay.violations) ADD_FAILURE() << v;
+    if (HasFailure()) return;
+  }
+}
+
+// The textbook on counts alone (Lifka 1995), with the rules of its reference results: shadow and
+// extra from the stated ends, what is past its end counts as ending now.
+std::map<std::string, std::int64_t> textbook(const History& history) {
+  struct Running {
+    std::int64_t end, stated_end, gpus;
+  };
+  std::map<std::string, std::int64_t> started;
+  std::vector<Running> running;
+  std::vector<Job> waiting;
+  std::size_t next = 0;
+  std::int64_t free = history.gpus;
+  while (next < history.jobs.size() || !running.empty()) {
+    std::int64_t now = std::int64_t{1} << 40;
+    if (next < history.jobs.size()) now = history.jobs[next].submit;
+    for (const Running& r : running) now = std::min(now, r.end);
+    std::erase_if(running, [&](const Running& r) {
+      if (r.end == now) free += r.gpus;
+      return r.end == now;
+    });
+    for (; next < history.jobs.size() && history.jobs[next].submit == now; ++next) {
+      waiting.push_back(history.jobs[next]);
+    }
+    const auto start = [&](const Job& job) {
+      free -= job.gpus;
+      running.push_back({now + job.runs, now + job.states, job.gpus});
+      started[job.uid] = now;
+    };
+    while (!waiting.empty() && waiting.front().gpus <= free) {
+      start(waiting.front());
+      waiting.erase(waiting.begin());
+    }
+    if (waiting.empty()) continue;
+    std::vector<std::pair<std::int64_t, std::int64_t>> ends;
+    for (const Running& r : running) ends.emplace_back(std::max(r.stated_end, now), r.gpus);
+    std::sort(ends.begin(), ends.end());
+    std::int64_t shadow = now, at_shadow = free;
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+      if (at_shadow >= waiting.front().gpus && ends[i].first > shadow) break;
+      shadow = ends[i].first;
+      at_shadow += ends[i].second;
+    }
+    std::int64_t extra = at_shadow - waiting.front().gpus;
+    for (std::size_t i = 1; i < waiting.size();) {
+      const Job job = waiting[i];
+      const bool ends_before = now + job.states <= shadow;
+      if (job.gpus > free || (!ends_before && job.gpus > extra)) {
+        ++i;
+        continue;
+      }
+      if (!ends_before) extra -= job.gpus;
+      start(job);
+      waiting.erase(waiting.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+  }
+  return started;
+}
+
+TEST(Backfill, On_one_pool_every_start_is_the_textbook_s) {
+  for (const std::uint64_t seed : seeds(300)) {
+    SCOPED_TRACE("FERMI_SEED=" + std::to_string(seed));
+    Rng rng(seed);
+    History history = drawn(rng, true);
+    for (Job& job : history.jobs) job.states = 1 + rng.below(30);
+    Replay replay(history);
+    replay.run();
+    ASSERT_EQ(replay.started, textbook(history));
+  }
+}
+
+}  // namespace
+}  // namespace sched::property
