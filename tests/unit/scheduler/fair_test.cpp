@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "scheduler/audit/audit.hpp"
 #include "scheduler/fair/fraction.hpp"
 #include "scheduler/fair/usage.hpp"
 #include "tests/unit/scheduler/worlds.hpp"
@@ -134,6 +135,45 @@ TEST(Tenants, What_cannot_be_known_of_a_past_is_refused) {
   const Served::Span backwards{Time{5 * kSecond}, Time{kSecond}, "", amounts(1, 1, 1, 1)};
   EXPECT_TRUE(engine.apply(Served{"q", "ann", Time{kSecond}, 1, {backwards}}));
   EXPECT_FALSE(engine.apply(Served{"q", "ann", Time{kSecond}, 1, {backwards}})) << "nothing new";
+}
+
+// The same deltas for both, but for what `also` says to the auditor alone.
+std::vector<std::string> audited(const std::vector<Delta>& deltas, const std::vector<Delta>& also) {
+  Engine engine;
+  Auditor auditor;
+  for (const Delta& d : deltas) {
+    engine.apply(d);
+    auditor.apply(d);
+  }
+  for (const Delta& d : also) auditor.apply(d);
+  const Plan plan = engine.plan({});
+  EXPECT_EQ(plan.starts.size(), 1u);
+  return auditor.check(plan, {});
+}
+
+TEST(FairAudit, A_start_that_passes_a_tenant_with_less_is_found) {
+  const std::vector<Delta> deltas{
+      NodeUpsert{node("n1")},
+      QueueUpsert{queue("q", Tier::kMedium, Strategy::kDrf)},
+      TaskUpsert{of("ann", task("runs", "q", 1, 2))},
+      Assume{"runs", 0, {{"n1"}}},
+      TaskUpsert{of("ann", task("rich", "q", 1, 6))},
+  };
+  EXPECT_TRUE(audited(deltas, {}).empty());
+  EXPECT_THAT(audited(deltas, {TaskUpsert{of("bob", task("poor", "q", 1, 6, 5))}}),
+              ElementsAre("rich: passes poor, which asks for the same for a tenant with less"));
+}
+
+TEST(FairAudit, A_start_that_takes_guaranteed_room_is_found) {
+  const std::vector<Delta> deltas{NodeUpsert{node("n1")}, QueueUpsert{queue("q")},
+                                  TaskUpsert{task("t", "q", 1, 6)}};
+  Queue owner = queue("owner");
+  owner.has_guaranteed = true;
+  owner.guaranteed.set_extended("nvidia.com/gpu", 2);
+  EXPECT_TRUE(audited(deltas, {QueueUpsert{owner}}).empty());
+  owner.guaranteed.set_extended("nvidia.com/gpu", 3);
+  EXPECT_THAT(audited(deltas, {QueueUpsert{owner}}),
+              ElementsAre("t: takes nvidia.com/gpu that is guaranteed to other queues"));
 }
 
 // Work follows the tenants and what changed, never the tasks that wait.
