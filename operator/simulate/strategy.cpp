@@ -38,6 +38,7 @@ Strategy make(const Known& known, const StrategyOptions& options) {
   made.queue.strategy = known.strategy;
   if (made.name == "EASY") {
     made.queue.passing = sched::Passing::kEasy;
+    made.config.overrun = sched::Overrun::kEndsNow;
   }
   if (made.name == "Conservative") made.queue.passing = sched::Passing::kConservative;
   if (made.name == "TimeSlicing") made.queue.quantum_ns = options.quantum_ns;

@@ -67,8 +67,8 @@ class Picture {
             "\" font-size=\"" + std::to_string(size) + "\" fill=\"#222222\">" + escaped(words) +
             "</text>\n";
   }
-  void curve(const std::string& points, const char* stroke) {
-    out_ += "<polyline fill=\"none\" stroke-width=\"1.5\" stroke=\"" + std::string(stroke) +
+  void curve(const std::string& points, const char* stroke, double width) {
+    out_ += "<polyline fill=\"none\" stroke-width=\"" + number(width) + "\" stroke=\"" + stroke +
             "\" points=\"" + points + "\"/>\n";
   }
   std::string finish() { return out_ + "</svg>\n"; }
@@ -176,7 +176,9 @@ void usage(Picture& picture, const std::vector<Figures>& figures) {
       points += number(x) + "," + number(ground - kPanel * std::min(figures[i].usage[part], 1.0));
       points += " ";
     }
-    picture.curve(points, colour(i));
+    // The first ones are drawn wider, so that lines which coincide are all seen.
+    const auto over = static_cast<double>(std::min<std::size_t>(figures.size() - 1 - i, 3));
+    picture.curve(points, colour(i), 1.5 + 1.5 * over);
   }
   picture.line(kLeft, ground, kWidth - kRight, ground, "#222222");
 }

@@ -1,0 +1,85 @@
+// The published figures, on the real logs. The logs are no part of this repository: their folder is
+// named by FERMI_TRACES, and without it these tests are skipped.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+
+#include "tests/unit/simulate/worlds.hpp"
+
+namespace fermi::simulate {
+namespace {
+
+struct Published {
+  double mean_wait_s, slowdown, max_wait_s, utilisation;  // 0: not published
+};
+
+void near(const char* what, double ours, double theirs) {
+  if (theirs == 0) return;
+  EXPECT_NEAR(ours, theirs, theirs * 0.001) << what;
+}
+
+class PublishedFigures : public testing::Test {
+ protected:
+  void SetUp() override {
+    const char* folder = std::getenv("FERMI_TRACES");
+    if (folder == nullptr) GTEST_SKIP() << "set FERMI_TRACES to the folder of the logs to run this";
+    folder_ = folder;
+  }
+
+  Trace open(const std::string& file, Format format) {
+    std::ifstream in(folder_ + "/" + file);
+    auto trace = read_trace(in, format);
+    EXPECT_TRUE(trace.is_ok()) << file << ": " << trace.status().message();
+    return trace ? std::move(*trace) : Trace();
+  }
+
+  static void expect(const Figures& ours, const Published& theirs) {
+    near("mean wait", ours.mean_wait_s, theirs.mean_wait_s);
+    near("slowdown", ours.bounded_slowdown, theirs.slowdown);
+    near("longest wait", ours.max_wait_s, theirs.max_wait_s);
+    near("utilisation", ours.utilisation, theirs.utilisation);
+  }
+
+  // Start by start as the textbook has it.
+  static void expect_textbook(const Trace& trace, std::int64_t processors, const char* strategy,
+                              textbook::Policy policy, const Published& published) {
+    const auto cluster = uniform_cluster(processors, 1, 0, true);
+    const Outcome outcome = replay(trace, *cluster, strategy);
+    expect(figures_of(trace, *cluster, strategy, outcome), published);
+    const auto starts = textbook::starts(jobs_of(trace), processors, policy);
+    std::size_t different = 0;
+    for (std::size_t i = 0; i < starts.size(); ++i) {
+      if (starts[i] != outcome.start_ns[i] && different++ == 0) {
+        ADD_FAILURE() << "job " << i << " starts at " << outcome.start_ns[i] << ", textbook "
+                      << starts[i];
+      }
+    }
+    EXPECT_EQ(different, 0u);
+  }
+
+  std::string folder_;
+};
+
+TEST_F(PublishedFigures, First_come_first_served_on_the_SP2_of_San_Diego) {
+  expect_textbook(open("sdsc-sp2-1998.csv", Format::kCqsim), 128, "FIFO", textbook::Policy::kFcfs,
+                  {1261249, 11440, 0, 0.760});
+}
+
+TEST_F(PublishedFigures, EASY_on_the_SP2_of_San_Diego) {
+  expect_textbook(open("sdsc-sp2-1998.csv", Format::kCqsim), 128, "EASY", textbook::Policy::kEasy,
+                  {17852, 84.1, 459740, 0.825});
+}
+
+TEST_F(PublishedFigures, First_come_first_served_on_Philly) {
+  expect_textbook(open("philly-jobs.csv", Format::kPhilly), 640, "FIFO", textbook::Policy::kFcfs,
+                  {33167, 190.9, 0, 0});
+}
+
+TEST_F(PublishedFigures, EASY_on_Philly) {
+  expect_textbook(open("philly-jobs.csv", Format::kPhilly), 640, "EASY", textbook::Policy::kEasy,
+                  {26233, 90.8, 153232, 0.585});
+}
+
+}  // namespace
+}  // namespace fermi::simulate
