@@ -159,7 +159,9 @@ void State::note_end(const TaskRecord& task, Time at) {
 }
 
 void State::note_start(const TaskRecord& task, Time at) {
-  Tenant& tenant = queues[task.queue].tenants[task.tenant];
+  QueueRecord& queue = queues[task.queue];
+  if (!queue.known) return;  // a past begins with its queue
+  Tenant& tenant = queue.tenants[task.tenant];
   if (at < tenant.last_start) return;
   tenant.starts = at == tenant.last_start ? tenant.starts + 1 : 1;
   tenant.last_start = at;

@@ -334,10 +334,12 @@ void World::note_end(const Known& known) {
 
 // A queue that goes takes its past along; another half-life begins it anew.
 void World::forget_pasts(const std::string& queue, bool starts_too) {
-  for (auto at = pasts.begin(); at != pasts.end();) {
-    const bool ours = at->first.first == queue;
-    if (ours) at->second.spans.clear();
-    at = ours && starts_too ? pasts.erase(at) : std::next(at);
+  for (auto& [who, past] : pasts) {
+    if (who.first != queue) continue;
+    past.spans.clear();
+    if (!starts_too) continue;
+    past.starts = 0;  // said in so many words: what still runs started before the queue was new
+    past.last_start = {};
   }
 }
 
