@@ -59,15 +59,11 @@ std::optional<Guarded> takes_guaranteed(const State& state, QueueId id, int tier
   return found;
 }
 
-bool within_guarantee(const QueueRecord& queue, const Amounts& total) {
-  if (!guarantees(queue)) return false;
-  bool named = false, within = true;
-  each(queue.guaranteed, [&](ResourceId r, std::int64_t guaranteed) {
-    if (total.at(r) == 0) return;
-    named = true;
-    within = within && queue.used.at(r) + total.at(r) <= guaranteed;
-  });
-  return named && within;
+bool within_guarantee(const QueueRecord& queue) {
+  bool within = false;
+  each(queue.guaranteed,
+       [&](ResourceId r, std::int64_t) { within = within || idle(queue, r) > 0; });
+  return within;
 }
 
 Amounts borrowed(const State& state, QueueId id) {

@@ -21,9 +21,9 @@ struct Guarded {
 std::optional<Guarded> takes_guaranteed(const State& state, QueueId queue, int tier,
                                         const Amounts& total);
 
-// Whether this much more keeps the queue within its own guarantee: in every resource it names, and
-// it names at least one that is asked for.
-bool within_guarantee(const QueueRecord& queue, const Amounts& total);
+// Whether the queue uses less than its guarantee of some resource. Asked of the queue, not of the
+// task that is next: who is known not to fit must not change the order of the others.
+bool within_guarantee(const QueueRecord& queue);
 
 // What a queue uses beyond its guarantee, of the resources that are guaranteed to others: what can
 // be taken back from it.

@@ -230,9 +230,7 @@ const Fraction& Turns::share_of(Turn& turn) const {
 }
 
 bool Turns::within(Turn& turn) {
-  const BucketId bucket = first_line(turn)->heap.front().second;
-  return within_guarantee(state_.queues[turn.queue],
-                          state_.shapes[state_.buckets[bucket].shape].total);
+  return within_guarantee(state_.queues[turn.queue]);
 }
 
 // Both have a first line.
