@@ -161,6 +161,8 @@ struct Task {
   Time not_before;  // back-off: may not start earlier; 0: no back-off
   // High: may be preempted by High. Medium: from its start on. It can only make a task more so.
   bool preemptible = false;
+  // Nobody could ask its Pods to stop in a way that brings them back: never a victim.
+  bool unevictable = false;
   // Past preemptions: each halves the guarantee.
   std::int64_t preemptions = 0;
   Time guarantee_until;  // Medium, once it runs: absolute, so that restarts change nothing; 0: none

@@ -88,6 +88,14 @@ struct JobStopping {
   friend bool operator==(const JobStopping&, const JobStopping&) = default;
 };
 
+// Who had to make room for whom, the last time. Never overwritten by anything but the next one.
+struct JobPreempted {
+  std::string by, by_task_id;  // "namespace/name", the task's id
+  k8s::WallTime at;
+  friend bool operator==(const JobPreempted&, const JobPreempted&) = default;
+};
+inline constexpr std::string_view kPreempted = "Preempted";  // the reason of a stop
+
 struct TimelineEntry {
   k8s::WallTime time;
   std::string from, to, why;
@@ -110,6 +118,11 @@ struct TrainingJobStatus {
   std::optional<k8s::WallTime> succeeded_at;  // when that was last written
   std::optional<JobStopping> stopping;
   std::int64_t restarts = 0, disruptions = 0, start_failures = 0, preemptions = 0;
+  std::optional<JobPreempted> preempted;
+  // Medium, while it runs: nobody may preempt it before then. What was left of it when the gang
+  // stopped for another reason than preemption is what the next run gets.
+  std::optional<k8s::WallTime> guarantee_until;
+  std::optional<std::int64_t> guarantee_left_ns;
   std::int64_t disruptions_in_row = 0;  // without ten minutes of running between them
   std::optional<std::int64_t> exit_code;
   std::optional<k8s::WallTime> retry_at, submit_time, start_time, running_since, completion_time;

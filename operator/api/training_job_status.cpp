@@ -92,6 +92,17 @@ void decode_lists(const Json& from, TrainingJobStatus& out) {
     out.placement = decode_placement(k8s::object_at(from, "placement"));
   for (const Json& rank : k8s::array_at(from, "succeededRanks"))
     if (rank.is_number_integer() && rank >= 0) out.succeeded.push_back(rank.get<std::int64_t>());
+  const Json& preempted = k8s::object_at(from, "preempted");
+  if (!preempted.empty())
+    out.preempted =
+        JobPreempted{k8s::string_at(preempted, "by"), k8s::string_at(preempted, "byTaskId"),
+                     time_at(preempted, "at").value_or(k8s::WallTime{})};
+  const Json& guarantee = k8s::object_at(from, "guarantee");
+  out.guarantee_until = time_at(guarantee, "until");
+  if (k8s::has(guarantee, "leftSeconds"))
+    out.guarantee_left_ns = std::clamp<std::int64_t>(k8s::int_at(guarantee, "leftSeconds"), 0,
+                                                     kTenYearsNs / kNsPerSecond) *
+                            kNsPerSecond;
   const Json& stopping = k8s::object_at(from, "stopping");
   if (!stopping.empty())
     out.stopping =
@@ -104,6 +115,12 @@ void encode_lists(const TrainingJobStatus& s, Json& out) {
   for (const TimelineEntry& entry : s.timeline) out["timeline"].push_back(encode(entry));
   if (s.placement) out["placement"] = encode(*s.placement);
   if (!s.succeeded.empty()) out["succeededRanks"] = s.succeeded;
+  if (s.preempted) {
+    out["preempted"] = {{"by", s.preempted->by}, {"byTaskId", s.preempted->by_task_id}};
+    put(out["preempted"], "at", std::optional(s.preempted->at));
+  }
+  if (s.guarantee_until) put(out["guarantee"], "until", s.guarantee_until);
+  if (s.guarantee_left_ns) out["guarantee"]["leftSeconds"] = *s.guarantee_left_ns / kNsPerSecond;
   if (!s.stopping) return;
   out["stopping"]["to"] = name(s.stopping->to);
   put(out["stopping"], "reason", s.stopping->reason);

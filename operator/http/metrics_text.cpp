@@ -85,6 +85,8 @@ constexpr Plain kCounters[] = {
     {"fermi_tasks_completed_total", "Tasks completed.", &Metrics::tasks_completed},
     {"fermi_tasks_failed_total", "Tasks failed for good.", &Metrics::tasks_failed},
     {"fermi_gang_restarts_total", "Whole-gang restarts.", &Metrics::gang_restarts},
+    {"fermi_preemptions_total", "Tasks for which others were asked to stop.",
+     &Metrics::preemptions},
     {"fermi_gangs_taken_back_total", "Gangs released because they could not be bound whole.",
      &Metrics::taken_back},
     {"fermi_pods_refused_total", "Pods that the API server would not have.", &Metrics::refused},

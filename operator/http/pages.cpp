@@ -9,7 +9,8 @@ k8s::http::Response answer_page(const Operator& subject, const k8s::http::Reques
   const std::string path = request.target.substr(0, request.target.find('?'));
   if (path == "/healthz" || path == "/livez") return {200, {}, "ok\n"};
   if (path == "/readyz") {
-    if (!subject.ready()) return {503, {}, "not ready: no lease is seen yet, or not every cache is synced\n"};
+    if (!subject.ready())
+      return {503, {}, "not ready: no lease is seen yet, or not every cache is synced\n"};
     return {200, {}, subject.leading() ? "ok, leading\n" : "ok, standing by\n"};
   }
   if (path == "/metrics") {

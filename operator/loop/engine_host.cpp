@@ -10,6 +10,7 @@ namespace fermi {
 namespace {
 
 constexpr std::size_t kStartsPerPass = 1000;
+constexpr std::int64_t kHoldNs = std::int64_t{600} * 1'000'000'000;
 constexpr k8s::Duration kAfterViolation = std::chrono::seconds(10);
 
 }  // namespace
@@ -65,6 +66,7 @@ void EngineHost::pass() {
         sched::PlanRecord{at, static_cast<std::int64_t>(kStartsPerPass), plan.starts}));
   const std::vector<sched::Start> starts = sound(plan, at);
   for (const sched::Start& start : starts) carry_out(start);
+  preempt(plan, starts, at);
   // A plan that was cut off goes on at once; one that the auditor stopped is made anew later.
   if (starts.size() != plan.starts.size())
     arrange(kAfterViolation);
@@ -75,8 +77,31 @@ void EngineHost::pass() {
   if (options_.planned) options_.planned();
 }
 
+// Only beside all its starts is a preemption what the plan meant. A hold that is not used in time
+// lapses; the next plan proves anew.
+void EngineHost::preempt(const sched::Plan& plan, const std::vector<sched::Start>& starts,
+                         sched::Time at) {
+  if (plan.preemptions.empty() || starts.size() != plan.starts.size()) return;
+  sched::Plan asked;
+  asked.preemptions = plan.preemptions;
+  if (const auto violations = auditor_.check(asked, at); !violations.empty()) {
+    ++metrics_.plan_rejections;
+    k8s::log::error("the audit stopped a preemption", {{"violation", violations.front()}});
+    return arrange(kAfterViolation);
+  }
+  for (const sched::Preemption& preemption : plan.preemptions) {
+    for (const std::string& victim : preemption.victims)
+      apply(sched::Evict{victim, preemption.task, at});
+    apply(sched::Hold{preemption.task, preemption.placement, {at.ns + kHoldNs}});
+    if (!preemption.victims.empty()) ++metrics_.preemptions;
+    options_.preempt(preemption);
+  }
+}
+
 std::vector<sched::Start> EngineHost::sound(const sched::Plan& plan, sched::Time at) {
-  if (plan.starts.empty() || auditor_.check(plan, at).empty()) return plan.starts;
+  sched::Plan all;
+  all.starts = plan.starts;
+  if (all.starts.empty() || auditor_.check(all, at).empty()) return plan.starts;
   // One bad start must not stop all others for ever: each is looked at by itself, beside those
   // before it that are sound.
   sched::Plan good;

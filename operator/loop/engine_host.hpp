@@ -29,6 +29,8 @@ class EngineHost {
     std::function<void(std::string_view line)> journal;  // may be null
     // Takes over a start that has been assumed; false: nobody knows the task, and it is removed.
     std::function<bool(const sched::Start&)> accept;
+    // Asks the victims to stop. They have been told to the engine as evicted, the task as held for.
+    std::function<void(const sched::Preemption&)> preempt;
     // After each pass, with or without starts.
     std::function<void()> planned;
   };
@@ -54,6 +56,7 @@ class EngineHost {
   // The starts that the auditor has nothing against, in order.
   std::vector<sched::Start> sound(const sched::Plan& plan, sched::Time at);
   void carry_out(const sched::Start& start);
+  void preempt(const sched::Plan& plan, const std::vector<sched::Start>& starts, sched::Time at);
 
   k8s::Loop& loop_;
   Metrics& metrics_;

@@ -8,6 +8,7 @@
 #include "operator/translate/job_pod.hpp"
 #include "operator/translate/objects.hpp"
 #include "operator/translate/placement.hpp"
+#include "scheduler/preempt/guarantee.hpp"
 #include "scheduler/reason.hpp"
 
 namespace fermi {
@@ -217,6 +218,8 @@ JobFacts JobControl::facts_of(Record& r, const TrainingJob& job) {
   facts.pods = pods_.controlled_by(r.uid);
   facts.queue_tier = r.tier;
   facts.decided = r.decided;
+  facts.preempt = r.preempt;
+  facts.guarantee_ns = guarantee_of(r);
   facts.hourly_micros = r.decided_cost;
   facts.service_known =
       job.status.placement && r.memory->service_attempt == job.status.placement->attempt;
@@ -238,6 +241,13 @@ JobFacts JobControl::facts_of(Record& r, const TrainingJob& job) {
   facts.room_kept = is_room_kept(facts);
   if (job.status.placement && r.lost_of == job.status.placement->attempt) facts.lost = r.lost;
   return facts;
+}
+
+std::optional<std::int64_t> JobControl::guarantee_of(const Record& r) const {
+  if (!r.sent || r.tier != tier_name(sched::Tier::kMedium)) return std::nullopt;
+  const auto queue = world_.caches.queues.get(r.sent->queue);
+  const std::int64_t floor = queue != nullptr ? to_engine(*queue, world_.config).floor_ns : 0;
+  return sched::guarantee_ns(r.sent->expected_duration_ns, r.sent->preemptions, floor);
 }
 
 // A rank whose Pod is gone, or has ended with 0, has given its room away; somebody may have it.

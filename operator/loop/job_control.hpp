@@ -46,6 +46,9 @@ class JobControl {
 
   // The engine decided about a job; false when there is no such job.
   bool accept(const sched::Start& start);
+  // The engine decided that the room of these jobs is needed by another task; those that are not
+  // jobs are left alone.
+  void preempt(const sched::Preemption& preemption, const std::string& by);
   // After a pass of the engine: new jobs may be written about, and positions have moved.
   void on_planned();
 
@@ -85,6 +88,7 @@ class JobControl {
   // --- the cluster's side
   void work(const std::string& key, k8s::WorkQueue::Finish finish);
   JobFacts facts_of(Record& r, const TrainingJob& job);
+  std::optional<std::int64_t> guarantee_of(const Record& r) const;
   bool is_overdue(Record& r, const JobFacts& facts);
   static bool is_room_kept(const JobFacts& facts);
   std::optional<Waiting> waiting_of(const Record& r, const TrainingJob& job) const;

@@ -62,6 +62,7 @@ void JobControl::sync_phase(Record& r, const TrainingJob& job, bool rebuilding) 
 
 void JobControl::sync_waiting(Record& r, const TrainingJob& job, const sched::Task& task) {
   // The decision that is being written was made for the task as it was.
+  r.preempt.reset();
   if (r.decided && r.sent && *r.sent == task) return;
   if (r.told) release(r, job, r.decided ? "the task changed" : "taken back");
   r.decided.reset();
@@ -90,6 +91,18 @@ void JobControl::sync_placed(Record& r, const TrainingJob& job, const sched::Tas
     r.confirmed = false;
   }
   r.port = placement.port;
+  // What protects it may change while it runs; what it asks for may not.
+  sched::Task told = *r.sent;
+  told.preemptions = task.preemptions;
+  told.guarantee_until = task.guarantee_until;
+  told.last_preempted = task.last_preempted;
+  tell_task(r, told);
+  // It was asked to stop, by this leader or one before: its room is on its way.
+  if (const auto& by = job.status.preempted;
+      by && job.status.stopping && job.status.stopping->reason == kPreempted) {
+    r.preempt.reset();
+    world_.engine.apply(sched::Evict{r.uid, by->by_task_id, {by->at.ns}});
+  }
   if (job.status.phase == Phase::kRunning && !r.confirmed) {
     const k8s::WallTime since = job.status.running_since.value_or(world_.loop.wall_now());
     world_.engine.apply(sched::Confirm{r.uid, {since.ns}});
@@ -116,6 +129,7 @@ bool JobControl::keeps(const PodRank& rank) const {
 }
 
 void JobControl::sync_ended(Record& r) {
+  r.preempt.reset();
   r.decided.reset();
   if (r.sent && !r.ended) world_.engine.apply(sched::TaskEnd{r.uid});
   r.ended = true;
@@ -179,6 +193,16 @@ std::int64_t JobControl::free_port(const Record& r) const {
 const sched::Task* JobControl::task(const std::string& uid) const {
   const auto found = records_.find(uid);
   return found != records_.end() && found->second->sent ? &*found->second->sent : nullptr;
+}
+
+void JobControl::preempt(const sched::Preemption& preemption, const std::string& by) {
+  for (const std::string& victim : preemption.victims) {
+    const auto found = records_.find(victim);
+    if (found == records_.end()) continue;
+    found->second->preempt =
+        JobPreempted{by, preemption.task, whole_seconds(world_.loop.wall_now())};
+    queue_.add(found->second->key);
+  }
 }
 
 bool JobControl::accept(const sched::Start& start) {

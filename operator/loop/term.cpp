@@ -29,6 +29,11 @@ Term::Term(Context context)
                    [this](const sched::Start& start) {
                      return jobs_.accept(start) || plain_.accept(start);
                    },
+               .preempt =
+                   [this](const sched::Preemption& preemption) {
+                     const sched::Task* by = world_.task(preemption.task);
+                     jobs_.preempt(preemption, by != nullptr ? by->ns + "/" + by->name : "");
+                   },
                .planned =
                    [this] {
                      jobs_.on_planned();

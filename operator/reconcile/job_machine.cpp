@@ -64,7 +64,10 @@ std::vector<Doomed> to_delete(const JobFacts& v, const std::vector<PodRef>& pods
     if (pod == nullptr || (!finished_too && !is_live(*pod))) continue;
     const bool orphaned =
         !pod->node_name.empty() && v.node_state(pod->node_name) == NodeState::kGone;
-    if (!pod->meta.deleting() || orphaned) out.push_back({pod->meta.name, pod->meta.uid, orphaned});
+    const auto& stopping = v.job->status.stopping;
+    const bool evict = !orphaned && stopping && stopping->reason == kPreempted;
+    if (!pod->meta.deleting() || orphaned)
+      out.push_back({pod->meta.name, pod->meta.uid, orphaned, evict});
   }
   return out;
 }
@@ -105,6 +108,18 @@ Step stop(const JobFacts& v, Draft d, Phase to, std::string_view reason, std::st
   else
     fail(d, reason, message);
   return d.done();
+}
+
+// Somebody above needs the room, and the promises allow it. It waits again at its old submit time.
+Step make_room(const JobFacts& v) {
+  Draft d(v);
+  TrainingJobStatus& s = d.status;
+  s.preempted = *v.preempt;
+  ++s.preemptions;
+  const std::string times =
+      s.preemptions == 1 ? "" : " (preempted " + std::to_string(s.preemptions) + " times by now)";
+  return stop(v, std::move(d), Phase::kPending, kPreempted,
+              "made room for " + v.preempt->by + times + "; it keeps its place in line");
 }
 
 // A start that did not come to run: back into the line, at the old submit time, after a wait.
@@ -355,6 +370,7 @@ Step starting(const JobFacts& v) {
   if (!v.job->status.placement) return stop(v, Draft(v), Phase::kPending, "NoPlacement", "");
   if (v.job->spec.suspend)
     return stop(v, Draft(v), Phase::kStopped, "Suspended", "spec.suspend is true");
+  if (v.preempt) return make_room(v);
   if (auto step = clear_away(v, gang.others, true)) return *step;
   if (v.job->status.retry_at && v.now < *v.job->status.retry_at)
     return Wait{v.job->status.retry_at};
@@ -403,6 +419,7 @@ Step running(const JobFacts& v) {
     return stop(v, Draft(v), Phase::kStopped, "Suspended", "spec.suspend is true");
   const Trouble trouble = trouble_of(v, gang, true);
   if (!trouble.failures.empty()) return after_trouble(v, trouble);
+  if (v.preempt) return make_room(v);
   std::optional<k8s::WallTime> deadline;
   if (job.spec.active_deadline_ns && job.status.start_time)
     deadline = *job.status.start_time + k8s::Duration(*job.spec.active_deadline_ns);

@@ -15,7 +15,8 @@
 //                            in time
 //   Running   -> Completed   every rank ended with 0
 //   Running   -> Starting    a rank failed and is tried again soon: next attempt, same nodes
-//   Running   -> Stopping    suspended; failed for good; past its deadline; a node was lost
+//   Running   -> Stopping    suspended; failed for good; past its deadline; a node was lost;
+//                            preempted (from Starting as well)
 //   Stopping  -> Pending, Stopped, Failed or Completed, once the Pods are gone
 //   Stopped   -> Pending     no longer suspended
 //
@@ -61,8 +62,12 @@ struct JobFacts {
   // The engine's decision that does not stand in the status yet.
   std::optional<JobPlacement> decided;
   std::optional<Waiting> waiting;  // while it waits
-  bool service_known = false;      // the gang's Service exists and is ours
-  bool service_gone = false;       // it was looked for and removed
+  // The engine decided that it has to make room: for whom.
+  std::optional<JobPreempted> preempt;
+  // What its next run is protected for, by its preemptions so far: Medium only.
+  std::optional<std::int64_t> guarantee_ns;
+  bool service_known = false;  // the gang's Service exists and is ours
+  bool service_gone = false;   // it was looked for and removed
   // What the server said when it refused a Pod, a Service or a Binding for good.
   std::optional<std::string> refusal;
   bool start_overdue = false;  // the gang should have been bound by now
@@ -108,6 +113,7 @@ struct BindPods {
 struct Doomed {
   std::string pod, uid;
   bool force = false;  // its node is gone: nobody is left to stop it
+  bool evict = false;  // for another task: disruption budgets may object
 };
 struct DeletePods {
   std::vector<Doomed> pods;

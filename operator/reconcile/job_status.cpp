@@ -55,6 +55,17 @@ std::string waits_in(const TrainingJob& job) {
   return "waits in queue \"" + job.spec.scheduling.queue + "\"";
 }
 
+// The guarantee runs while the gang runs. Only a preemption ends it; after anything else the next
+// run gets what was left.
+void keep_guarantee(Draft& d, Phase to, std::string_view reason) {
+  TrainingJobStatus& s = d.status;
+  if (s.phase != Phase::kRunning || to == Phase::kRunning || !s.guarantee_until) return;
+  const bool ends = reason == kPreempted || is_terminal(to);
+  const std::int64_t left = s.guarantee_until->ns - whole_seconds(d.view.now).ns;
+  s.guarantee_until.reset();
+  if (!ends) s.guarantee_left_ns = std::max<std::int64_t>(left, 0);
+}
+
 void next_attempt(Draft& d) {
   ++d.status.attempt;
   d.status.running_since.reset();
@@ -90,6 +101,7 @@ void move_to(Draft& d, Phase to, std::string_view reason, std::string_view messa
   timeline.push_back(std::move(entry));
   if (timeline.size() > kTimelineLength)
     timeline.erase(timeline.begin(), timeline.end() - static_cast<std::ptrdiff_t>(kTimelineLength));
+  keep_guarantee(d, to, reason);
   d.status.phase = to;
   d.status.reason = cut(reason, 128);
   d.status.message = cut(message, 1024);
@@ -188,6 +200,11 @@ void start_running(Draft& d) {
   s.running_since = whole_seconds(d.view.now);
   if (!s.start_time) s.start_time = s.running_since;
   s.start_failures = 0;
+  if (d.view.guarantee_ns) {
+    const std::int64_t protect = s.guarantee_left_ns.value_or(*d.view.guarantee_ns);
+    s.guarantee_until = whole_seconds(d.view.now + k8s::Duration(protect + kNsPerSecond - 1));
+  }
+  s.guarantee_left_ns.reset();
   account(d, true);
   move_to(d, Phase::kRunning, "Running", "all ranks run");
 }

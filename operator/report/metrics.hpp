@@ -42,6 +42,7 @@ struct Metrics {
   std::uint64_t tasks_completed = 0;
   std::uint64_t tasks_failed = 0;
   std::uint64_t gang_restarts = 0;
+  std::uint64_t preemptions = 0;  // times that others were asked to stop for a task
   std::uint64_t taken_back = 0;   // gangs released because they could not be bound whole
   std::uint64_t refused = 0;      // Pods that the API server would not have
   std::uint64_t leaderships = 0;  // how often this process became leader

@@ -149,6 +149,9 @@ sched::Task to_engine(const TrainingJob& job, const TaskQueue* queue, const Conf
   keep_decision(job.status, task);
   hold(job, queue, task);
   add_groups(job, config, task);
+  task.preemptions = job.status.preemptions;
+  task.guarantee_until = {job.status.guarantee_until ? job.status.guarantee_until->ns : 0};
+  task.last_preempted = {job.status.preempted ? job.status.preempted->at.ns : 0};
   task.zone_policy = wish.zone_policy;
   task.max_zones = wish.max_zones;
   task.min_per_zone = wish.min_per_zone;

@@ -173,6 +173,7 @@ sched::Task plain_task(const std::vector<PodRef>& members, std::int64_t bound,
   }
   task.submitted = {first.meta.creation_time.ns};
   task.held_why = why_held(members, bound);
+  task.unevictable = true;  // nothing here evicts plain Pods yet
   std::string problem;
   read_wishes(first, queue, task, problem);
   if (!problem.empty()) task.held_why = problem;

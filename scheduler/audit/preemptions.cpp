@@ -106,6 +106,7 @@ void PreemptionCheck::check_victims(const Preemption& p, const Known& task) {
 std::string PreemptionCheck::forbids(const Known& above, const Known& below) const {
   constexpr int kHigh = 0, kMedium = 1, kLow = 2;
   const int asks = tier(above.task), yields = tier(below.task);
+  if (below.task.unevictable) return "nobody can ask to stop";
   if (asks == kLow) return "yields to no Low task";
   if (yields == kLow) return "";
   if (asks == kMedium) return "yields to no Medium task";

@@ -48,7 +48,7 @@ void fields(A& a, Task& v) {
     v.submitted, v.expected_duration_ns, v.held, v.held_why, v.groups, v.zone_policy, v.max_zones,
     v.min_per_zone, v.max_skew, v.max_latency_us, v.pool, v.gpu_model, v.node_selector, v.affinity,
     v.tolerations, v.allowed_zones, v.excluded_nodes, v.attempt, v.not_before, v.preemptible,
-    v.preemptions, v.guarantee_until, v.last_preempted);
+    v.unevictable, v.preemptions, v.guarantee_until, v.last_preempted);
 }
 template <class A>
 void fields(A& a, Placement& v) {

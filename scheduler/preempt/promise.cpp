@@ -28,7 +28,9 @@ bool may_preempt(const State& state, TaskId preemptor, TaskId victim, Time now) 
   const TaskRecord& waits = state.tasks[preemptor];
   const TaskRecord& holds = state.tasks[victim];
   const bool decided = holds.state == TaskState::kReserved || holds.state == TaskState::kRunning;
-  if (waits.state != TaskState::kWaiting || !decided || !holds.evicted_by.empty()) return false;
+  if (waits.state != TaskState::kWaiting || !decided || holds.task.unevictable ||
+      !holds.evicted_by.empty())
+    return false;
   const QueueRecord& queue = state.queues[holds.queue];
   const Tier above = tier_of(waits.task, state.queues[waits.queue]);
   const Tier below = tier_of(holds.task, queue);
