@@ -183,7 +183,8 @@ void Runner::start(const Start& s) {
   if (runs_ns_[s.task] > 0) ends_.emplace(now_.ns + runs_ns_[s.task], s.task);
 }
 
-void Runner::forget_pods(const std::string& task) {
+// The name may be part of what is forgotten here.
+void Runner::forget_pods(std::string task) {
   for (const std::string& uid : pods_[task]) apply(PodRemove{uid});
   pods_.erase(task);
   placed_.erase(task);

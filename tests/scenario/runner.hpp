@@ -27,7 +27,7 @@ class Runner {
   void settle();
   void start(const Start& start);
   void finish(const std::string& task);
-  void forget_pods(const std::string& task);
+  void forget_pods(std::string task);
   void fail(const std::string& what);
 
   void nodes(Words words);

@@ -82,8 +82,9 @@ TEST(Replay, Each_strategy_runs_every_job_to_its_end) {
     jobs.push_back({i * 60, run, run * 2 + 1, chance.between(1, 8)});
   }
   const Trace trace = trace_of(jobs);
-  for (const char* strategy : {"FIFO", "EASY", "DRF", "Backfill", "PriorityBased", "FairSharing",
-                               "TimeSlicing", "ResourcePooling", "LoadBalancing", "Hybrid"}) {
+  for (const char* strategy :
+       {"FIFO", "EASY", "Conservative", "DRF", "Backfill", "PriorityBased", "FairSharing",
+        "TimeSlicing", "ResourcePooling", "LoadBalancing", "Hybrid"}) {
     const auto cluster = parse_cluster("2x8");
     const Outcome outcome = replay(trace, *cluster, strategy);
     const Figures figures = figures_of(trace, *cluster, strategy, outcome);
