@@ -144,7 +144,7 @@ std::optional<Calendar::Reserved> Calendar::earliest(TaskId task, std::int64_t& 
     future.go(at, looked);
     if (!state_.plausible(shape)) continue;
     const Time end = end_after(at, record.task.expected_duration_ns);
-    const Kept kept = kept_between(at, true, end);  // outlives the overlay, which points into it
+    const Kept kept = kept_between(at, true, end);
     Overlay others(state_);
     for (const auto& [node, amounts] : kept) others.book(node, amounts);
     if (!state_.plausible(shape)) continue;

@@ -61,20 +61,20 @@ std::optional<Gang> place_split(State& state, const Shape& shape, const Split& s
 
 void Overlay::book(NodeId node, const Amounts& request) {
   state_.cluster.adjust(node, &request, nullptr);
-  changes_.push_back({node, &request, false});
+  changes_.push_back({node, request, false});
 }
 
 void Overlay::free(NodeId node, const Amounts& use) {
   state_.cluster.adjust(node, nullptr, &use);
-  changes_.push_back({node, &use, true});
+  changes_.push_back({node, use, true});
 }
 
 // In reverse, so that the state passes through the same points on the way back.
 void Overlay::undo(std::size_t mark) {
   while (changes_.size() > mark) {
     const Change& last = changes_.back();
-    state_.cluster.adjust(last.node, last.freed ? last.amounts : nullptr,
-                          last.freed ? nullptr : last.amounts);
+    state_.cluster.adjust(last.node, last.freed ? &last.amounts : nullptr,
+                          last.freed ? nullptr : &last.amounts);
     changes_.pop_back();
   }
 }

@@ -22,8 +22,8 @@ class Overlay {
   Overlay(const Overlay&) = delete;
   Overlay& operator=(const Overlay&) = delete;
 
-  void book(NodeId node, const Amounts& request);  // request must stay where it is
-  // As if this use of the node had ended; the same holds for `use`.
+  void book(NodeId node, const Amounts& request);
+  // As if this use of the node had ended.
   void free(NodeId node, const Amounts& use);
   std::size_t mark() const { return changes_.size(); }
   void undo(std::size_t mark);
@@ -32,7 +32,7 @@ class Overlay {
   State& state_;
   struct Change {
     NodeId node;
-    const Amounts* amounts;
+    Amounts amounts;  // a copy: what was booked may be gone when it is given back
     bool freed;
   };
   std::vector<Change> changes_;
