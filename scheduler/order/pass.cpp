@@ -26,6 +26,8 @@ Pass::Pass(State& state, Time now, std::size_t max_starts, Look look)
   state_.advance(now);
   keep_holds();
   run(max_starts);
+  // What was decided here is decided again until a delta says that it is done.
+  if (!forecast_ && plan_.preemptions.empty()) state_.look_again = false;
   tell_reservations();
 }
 
@@ -41,7 +43,9 @@ Pass::~Pass() {
 
 // The recipe of the header. A queue at its limit of tasks has no further turn in this pass.
 void Pass::run(std::size_t max_starts) {
-  if (state_.active.empty() && !forecast_) return;
+  // With nothing to try, only a preemption could come of it.
+  const bool may_preempt = state_.look_again && state_.may_preempt_somebody(true, now_);
+  if (state_.active.empty() && !forecast_ && !may_preempt) return;
   Turns turns(state_);
   while (plan_.starts.size() < max_starts) {
     const std::optional<Turns::Offer> offer = turns.next();
@@ -133,6 +137,9 @@ bool Pass::start_held(TaskId task) {
 
 // Beside every reservation ahead, too: those are older promises.
 bool Pass::preempt(TaskId task) {
+  const QueueRecord& queue = state_.queues[state_.tasks[task].queue];
+  const bool high = tier_of(state_.tasks[task].task, queue) == Tier::kHigh;
+  if (!deficits_.contains(task) && !state_.may_preempt_somebody(high, now_)) return false;
   // A hold of its own that stands no longer is replaced.
   if (const auto old = deficits_.find(task); old != deficits_.end()) {
     for (const HeldRoom& room : *old->second) overlay_.free(room.node, room.amounts);

@@ -42,6 +42,11 @@ bool State::waits_high() const {
                      [](const QueueRecord& queue) { return queue.waiting[0] > 0; });
 }
 
+bool State::may_preempt_somebody(bool high, Time now) const {
+  if (!unprotected.empty()) return true;
+  return high && !protected_until.empty() && protected_until.begin()->first <= now.ns;
+}
+
 void State::forget_hold(TaskId id) {
   if (held.erase(id) == 0) return;
   tasks[id].hold.clear();

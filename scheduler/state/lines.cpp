@@ -144,6 +144,10 @@ void State::delist(TaskId id) {
 }
 
 void State::advance(Time now) {
+  const auto passed = [&](std::int64_t ns) { return clock.ns < ns && ns <= now.ns; };
+  const auto over = protected_until.upper_bound({clock.ns, kNoId});
+  look_again = look_again || now < clock || (over != protected_until.end() && passed(over->first));
+  for (const TaskId holder : held) look_again = look_again || passed(tasks[holder].hold_until.ns);
   clock = now;
   while (!cooling.empty() && cooling.begin()->first <= now.ns) {
     const auto entry = *cooling.begin();

@@ -120,6 +120,7 @@ struct TaskRecord {
   Amounts served;  // the same as shares count it
   Time since;
   std::int64_t protected_ns = 0;  // its key in `protected_until`; 0: not there
+  bool unprotected = false;       // in `unprotected`
   // While it holds a decision: who it was asked to stop for ("" for nobody), and when.
   std::string evicted_by;
   Time evicted_at;
@@ -164,6 +165,11 @@ class State {
   std::set<TaskId> starting;
   // Until when placed tasks are protected: time alone may then change a plan.
   std::set<std::pair<std::int64_t, TaskId>> protected_until;
+  // Placed tasks that are protected by no time: Low ones, and those that said they may be
+  // preempted.
+  std::set<TaskId> unprotected;
+  // Something happened that may let a blocked task preempt, though no room appeared.
+  bool look_again = true;
   std::vector<std::set<TaskId>> tasks_on_node;
   std::set<std::pair<std::int64_t, TaskId>> cooling;  // back-off not over at `clock`
   std::set<std::pair<std::int64_t, TaskId>> matured;  // had one, over at `clock`
@@ -200,6 +206,9 @@ class State {
   Time heard;  // the latest time that a delta named
   // Whether a High task waits: only for those does it matter when a guarantee ends.
   bool waits_high() const;
+  // Whether a High or Medium task waits, and somebody is placed whom it might preempt: a cheap
+  // question before the search. `high`: of a High task.
+  bool may_preempt_somebody(bool high, Time now) const;
   // Whether the slots suffice in sum for each group: what must hold before a shape can fit at all.
   bool plausible(const Shape& shape) const;
   const Amounts& request_of(const TaskRecord& task, std::size_t rank) const;

@@ -13,6 +13,10 @@ bool State::apply(const Delta& delta) {
   const bool changed = std::visit([this](const auto& d) { return on(d); }, delta);
   if (!changed) return false;
   ++changes;
+  // Pods that come and go change room, and that is noticed by itself.
+  const bool pods_only =
+      std::holds_alternative<PodUpsert>(delta) || std::holds_alternative<PodRemove>(delta);
+  look_again = look_again || !pods_only;
   wake_changed();
   if (!guarded.empty()) wake_guarded();
   return true;
@@ -147,7 +151,10 @@ void State::track(TaskId id, int sign) {
                           ? later(task.task.last_preempted, queues[task.queue].queue.cooldown_ns)
                           : Time{};
     task.protected_ns = std::max(task.task.guarantee_until.ns, rest.ns);
+    const bool low = tier_of(task.task, queues[task.queue]) == Tier::kLow;
+    task.unprotected = (low || task.task.preemptible) && !task.task.unevictable;
   }
+  if (task.unprotected) mark(unprotected, id);
   if (task.protected_ns > 0) mark(protected_until, std::pair{task.protected_ns, id});
   for (const TaskRecord::Rank& rank : task.ranks) {
     if (tasks_on_node.size() <= rank.node) tasks_on_node.resize(rank.node + 1);

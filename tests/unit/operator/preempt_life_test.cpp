@@ -1,0 +1,95 @@
+// Who makes room for whom, against the embedded API server, in virtual time.
+#include <gtest/gtest.h>
+
+#include "operator/report/metrics.hpp"
+#include "tests/unit/operator/cluster.hpp"
+
+namespace fermi::testing {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+Json job_in(const std::string& queue, int nodes, const std::string& run_seconds,
+            const std::string& expected) {
+  return {{"nodes", nodes},
+          {"gpusPerNode", 8},
+          {"scheduling", {{"queue", queue}, {"expectedDuration", expected}}},
+          {"podTemplate", {{"metadata", {{"annotations", {{"sim/run-seconds", run_seconds}}}}}}}};
+}
+
+TEST(Preemption, A_High_job_makes_a_Low_one_stop_which_waits_at_its_old_place) {
+  Cluster cluster({{"zone-a", 2, 8}});
+  cluster.start_operator();
+  cluster.submit("low", job_in("low", 2, "forever", "1h"));
+  ASSERT_TRUE(cluster.wait_phase("low", "Running"));
+  cluster.submit("other", job_in("low", 1, "5", "1m"));
+  const std::string submitted = cluster.job("low")["status"]["submitTime"];
+  cluster.submit("high", job_in("high", 1, "30", "1m"));
+  ASSERT_TRUE(cluster.wait_phase("high", "Running")) << cluster.job("high").dump(1);
+  const Json low = cluster.job("low")["status"];
+  EXPECT_EQ(low["phase"], "Pending");
+  EXPECT_EQ(low["preemptions"], 1);
+  EXPECT_EQ(low["preempted"]["by"], "work/high");
+  EXPECT_EQ(low["submitTime"], submitted);
+  ASSERT_TRUE(cluster.wait_phase("other", "Completed")) << "it fits beside";
+  ASSERT_TRUE(cluster.wait_phase("high", "Completed"));
+  ASSERT_TRUE(cluster.wait_phase("low", "Running")) << cluster.job("low").dump(1);
+  EXPECT_EQ(cluster.job("low")["status"]["preempted"]["by"], "work/high") << "never overwritten";
+}
+
+TEST(Preemption, A_Medium_job_is_safe_until_its_guarantee_is_over_and_sees_until_when) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  cluster.start_operator();
+  cluster.submit("medium", job_in("medium", 1, "forever", "10m"));
+  ASSERT_TRUE(cluster.wait_phase("medium", "Running"));
+  EXPECT_TRUE(cluster.job("medium")["status"]["guarantee"].contains("until"));
+  cluster.submit("high", job_in("high", 1, "60", "1m"));
+  cluster.run_for(minutes(9));
+  EXPECT_EQ(cluster.phase("medium"), "Running");
+  EXPECT_EQ(cluster.phase("high"), "Pending");
+  ASSERT_TRUE(cluster.wait_phase("high", "Running", minutes(3))) << cluster.job("high").dump(1);
+  EXPECT_EQ(cluster.job("medium")["status"]["preemptions"], 1);
+  ASSERT_TRUE(cluster.wait_phase("high", "Completed"));
+  ASSERT_TRUE(cluster.wait_phase("medium", "Running"));
+  // Halved: five minutes, and no more.
+  cluster.submit("again", job_in("high", 1, "60", "1m"));
+  cluster.run_for(minutes(4));
+  EXPECT_EQ(cluster.phase("medium"), "Running");
+  ASSERT_TRUE(cluster.wait_phase("again", "Running", minutes(3)));
+}
+
+TEST(Preemption, A_Medium_job_never_stops_another_Medium_one) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  cluster.start_operator();
+  cluster.submit("first", job_in("medium", 1, "forever", "1m"));
+  ASSERT_TRUE(cluster.wait_phase("first", "Running"));
+  cluster.submit("second", job_in("medium", 1, "5", "1m"));
+  cluster.run_for(minutes(30));
+  EXPECT_EQ(cluster.phase("first"), "Running");
+  EXPECT_EQ(cluster.op().metrics().preemptions, 0U);
+}
+
+// The new leader knows whose room is on its way from the victims' statuses, and asks nobody else.
+TEST(Preemption, A_new_leader_goes_on_with_what_was_decided) {
+  Cluster cluster({{"zone-a", 2, 8}});
+  cluster.start_operator();
+  for (const char* name : {"one", "two"}) cluster.submit(name, job_in("low", 1, "forever", "1h"));
+  ASSERT_TRUE(cluster.wait_phase("one", "Running"));
+  ASSERT_TRUE(cluster.wait_phase("two", "Running"));
+  cluster.submit("high", job_in("high", 1, "forever", "1h"));
+  ASSERT_TRUE(cluster.wait(seconds(20), [&] {
+    return cluster.phase("one") == "Stopping" || cluster.phase("two") == "Stopping";
+  }));
+  cluster.kill_operator();
+  cluster.start_operator();
+  ASSERT_TRUE(cluster.wait_phase("high", "Running")) << cluster.job("high").dump(1);
+  cluster.run_for(minutes(2));
+  const auto preemptions = [&](const char* name) {
+    return cluster.job(name)["status"].value("preemptions", 0);
+  };
+  EXPECT_EQ(preemptions("one") + preemptions("two"), 1);
+}
+
+}  // namespace
+}  // namespace fermi::testing
