@@ -26,10 +26,10 @@ inline constexpr std::size_t kResourceNamesMax = 4096;
 inline constexpr std::size_t kIdleProfilesMax = 64;
 // Label keys that nobody asks for any more and that still split classes.
 inline constexpr std::size_t kDeadLabelsMax = 32;
-// Moments looked at for one reservation; a task that has no room until then holds none.
-inline constexpr int kReservationSteps = 20'000;
-// Reservations held at one time, over all queues.
-inline constexpr std::size_t kReservationsMax = 256;
+// What the configuration may ask for at most: expected ends looked at for one reservation, and
+// reservations held at one time, over all queues.
+inline constexpr std::int64_t kReservationEndsMax = 20'000;
+inline constexpr std::int64_t kReservationsMax = 256;
 // Sets of zones looked at in one search; beyond it the best set found so far is taken.
 inline constexpr int kZoneSearchSteps = 20'000;
 

@@ -36,6 +36,10 @@ Strategy make(const Known& known, const StrategyOptions& options) {
   made.name = known.name;
   made.queue.name = known.name;
   made.queue.strategy = known.strategy;
+  // A simulation has the time that a running scheduler has not.
+  made.config.reservations = 256;
+  made.config.reservation_ends = 20'000;
+  made.config.victim_searches = 256;
   if (made.name == "EASY") {
     made.queue.passing = sched::Passing::kEasy;
     made.config.overrun = sched::Overrun::kEndsNow;

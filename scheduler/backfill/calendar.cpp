@@ -116,8 +116,8 @@ void Calendar::started(TaskId task, const Gang& gang) {
                    [](const Release& a, const Release& b) { return a.at < b.at; });
 }
 
-void Calendar::renew(std::int64_t& looked) {
-  if (!stale_) return;
+bool Calendar::renew(std::int64_t& looked) {
+  if (!stale_) return false;
   stale_ = false;
   const std::vector<Reserved> before = reservations_;
   drop_all();
@@ -125,6 +125,7 @@ void Calendar::renew(std::int64_t& looked) {
     std::optional<Reserved> found = earliest(old.task, looked);
     add(found && found->begin <= old.begin ? *found : old);
   }
+  return true;
 }
 
 // Moment by moment: first counts, then nodes.
@@ -136,7 +137,8 @@ std::optional<Calendar::Reserved> Calendar::earliest(TaskId task, std::int64_t& 
   Future future(state_, now_, started_, look);
   const std::vector<Time> ends = reservation_ends(now_);
   auto next_free = ends.begin();
-  for (int steps = 0; steps < kReservationSteps; ++steps) {
+  const std::int64_t most = std::min(state_.config.reservation_ends, kReservationEndsMax);
+  for (const std::int64_t last = looked + most; looked < last;) {
     Time at = future.next();
     if (next_free != ends.end()) at = std::min(at, *next_free);
     if (at >= kEndless) return std::nullopt;

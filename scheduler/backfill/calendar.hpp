@@ -41,7 +41,8 @@ class Calendar {
   // A task that starts in this pass; it gives its room back at its own expected end.
   void started(TaskId task, const Gang& gang);
   // Finds the rooms anew, in the same order, if something started since: none begins later.
-  void renew(std::int64_t& looked);
+  // Returns whether it did.
+  bool renew(std::int64_t& looked);
 
   const std::vector<Reserved>& reservations() const { return reservations_; }
   // The first reservation that begins before `end`, or null.

@@ -124,7 +124,8 @@ void fields(A& a, Served& v) {
 }
 template <class A>
 void fields(A& a, ConfigUpdate& v) {
-  a(v.latency_us, v.price, v.zone_price, v.overrun);
+  a(v.latency_us, v.price, v.zone_price, v.overrun, v.reservations, v.reservation_ends,
+    v.victim_searches);
 }
 template <class A>
 void fields(A& a, Start& v) {

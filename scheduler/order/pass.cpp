@@ -55,6 +55,10 @@ void Pass::run(std::size_t max_starts) {
       turns.close(offer->queue);
       continue;
     }
+    if (nothing_to_do(*offer)) {
+      if (strict(queue.queue)) turns.close(offer->queue);
+      continue;
+    }
     ++plan_.work.tasks;
     const Answer answer = attempt(offer->place.task, offer->bucket);
     if (answer == Answer::kStarts) {
@@ -65,12 +69,22 @@ void Pass::run(std::size_t max_starts) {
   }
 }
 
+// It is known not to fit, and this pass has made all the reservations and searches that it may.
+bool Pass::nothing_to_do(const Turns::Offer& offer) const {
+  if (!state_.shapes[state_.buckets[offer.bucket].shape].parked) return false;
+  if (deficits_.contains(offer.place.task)) return false;
+  const bool may_search =
+      searches_ < state_.config.victim_searches && state_.may_preempt_somebody(true, now_);
+  return tries_ >= state_.config.reservations && !may_search;
+}
+
 void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
   const TaskId task = offer.place.task;
   const QueueRecord& queue = state_.queues[offer.queue];
   if (!can_ever_start(state_, offer.bucket)) return;
   const bool for_room = answer == Answer::kNoRoom || answer == Answer::kReserved;
-  if (for_room && deserves_reservation(offer) && !preempt(task)) {
+  if (for_room && deserves_reservation(offer) && !preempt(task) &&
+      ++tries_ <= state_.config.reservations) {
     calendar_.reserve(task, plan_.work.ends);
   }
   if (for_room) ++blocked_[offer.queue];
@@ -88,7 +102,8 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
 
 // As far as the queue's rules go, and all queues together.
 bool Pass::deserves_reservation(const Turns::Offer& offer) const {
-  if (calendar_.reservations().size() >= kReservationsMax) return false;
+  const auto held = static_cast<std::int64_t>(calendar_.reservations().size());
+  if (held >= std::min(state_.config.reservations, kReservationsMax)) return false;
   const QueueRecord& queue = state_.queues[offer.queue];
   const auto before = blocked_.find(offer.queue);
   const std::int64_t ahead = before == blocked_.end() ? 0 : before->second;
@@ -140,6 +155,7 @@ bool Pass::preempt(TaskId task) {
   const QueueRecord& queue = state_.queues[state_.tasks[task].queue];
   const bool high = tier_of(state_.tasks[task].task, queue) == Tier::kHigh;
   if (!deficits_.contains(task) && !state_.may_preempt_somebody(high, now_)) return false;
+  if (++searches_ > state_.config.victim_searches) return false;
   // A hold of its own that stands no longer is replaced.
   if (const auto old = deficits_.find(task); old != deficits_.end()) {
     for (const HeldRoom& room : *old->second) overlay_.free(room.node, room.amounts);
@@ -194,13 +210,19 @@ Pass::Answer Pass::attempt(TaskId task, BucketId id) {
       start(task, *gang);
       return Answer::kStarts;
     }
-    const Quiet quiet(state_.cluster);
-    Overlay look(state_);
-    const GangAnswer alone = place_gang(state_, shape, look, plan_.work.nodes);
-    if (alone.gang) return Answer::kReserved;
-    look.undo(0);
-    state_.park(bucket.shape, !alone.exact);
-    return Answer::kNoRoom;
+    const GangAnswer alone = place_alone(shape);
+    if (!alone.gang) {
+      state_.park(bucket.shape, !alone.exact);
+      return Answer::kNoRoom;
+    }
+    // The reservations may lie better by now.
+    if (++renewals_ > state_.config.reservations || !calendar_.renew(plan_.work.ends)) {
+      return Answer::kReserved;
+    }
+    const auto gang = place_beside(shape, end);
+    if (!gang) return Answer::kReserved;
+    start(task, *gang);
+    return Answer::kStarts;
   }
   const GangAnswer answer = place_gang(state_, shape, overlay_, plan_.work.nodes);
   if (!answer.gang) {
@@ -213,11 +235,17 @@ Pass::Answer Pass::attempt(TaskId task, BucketId id) {
 
 // With what the reservations need booked beside it, for the time of looking.
 std::optional<Gang> Pass::place_beside(const Shape& shape, Time end) {
-  calendar_.renew(plan_.work.ends);
   const Quiet quiet(state_.cluster);
   Overlay kept(state_);
   for (const auto& [node, amounts] : calendar_.kept(end)) kept.book(node, amounts);
   return place_gang(state_, shape, overlay_, plan_.work.nodes).gang;
+}
+
+// As if there were no reservations; books nothing.
+GangAnswer Pass::place_alone(const Shape& shape) {
+  const Quiet quiet(state_.cluster);
+  Overlay look(state_);
+  return place_gang(state_, shape, look, plan_.work.nodes);
 }
 
 void Pass::start(TaskId id, const Gang& gang) {

@@ -57,12 +57,14 @@ class Pass {
 
   void run(std::size_t max_starts);
   Answer attempt(TaskId task, BucketId bucket);
+  GangAnswer place_alone(const Shape& shape);
   std::optional<Gang> place_beside(const Shape& shape, Time end);
   void start(TaskId task, const Gang& gang);
   void keep_holds();
   void keep_hold(TaskId task);
   bool start_held(TaskId task);
   bool preempt(TaskId task);
+  bool nothing_to_do(const Turns::Offer& offer) const;
   void on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer);
   bool deserves_reservation(const Turns::Offer& offer) const;
   void tell_reservations();
@@ -76,6 +78,7 @@ class Pass {
   std::deque<std::vector<HeldRoom>> rooms_;                  // the overlay points into them
   std::map<TaskId, const std::vector<HeldRoom>*> deficits_;  // booked in the overlay
   Plan plan_;
+  std::int64_t searches_ = 0, tries_ = 0, renewals_ = 0;  // for victims; of reservations
   std::set<TaskId> started_;
   std::map<QueueId, TaskId> blockers_;
   std::map<QueueId, std::int64_t> blocked_;  // how many of a queue were blocked so far
