@@ -86,8 +86,7 @@ void EngineHost::preempt(const sched::Plan& plan, const std::vector<sched::Start
   asked.preemptions = plan.preemptions;
   if (const auto violations = auditor_.check(asked, at); !violations.empty()) {
     ++metrics_.plan_rejections;
-    // Nobody was asked to stop, and nothing is lost: the next plan proves anew.
-    k8s::log::warn("the audit stopped a preemption", {{"violation", violations.front()}});
+    k8s::log::error("the audit stopped a preemption", {{"violation", violations.front()}});
     return arrange(kAfterViolation);
   }
   for (const sched::Preemption& preemption : plan.preemptions) {

@@ -156,10 +156,12 @@ bool Pass::preempt(TaskId task) {
   const bool high = tier_of(state_.tasks[task].task, queue) == Tier::kHigh;
   if (!deficits_.contains(task) && !state_.may_preempt_somebody(high, now_)) return false;
   if (++searches_ > state_.config.victim_searches) return false;
-  // A hold of its own that stands no longer is replaced.
-  if (const auto old = deficits_.find(task); old != deficits_.end()) {
+  // A hold of its own that stands no longer is replaced, and kept when nothing better is found: as
+  // long as it lasts, nobody else may count on its room.
+  const auto old = deficits_.find(task);
+  const std::size_t mark = overlay_.mark();
+  if (old != deficits_.end()) {
     for (const HeldRoom& room : *old->second) overlay_.free(room.node, room.amounts);
-    deficits_.erase(old);
   }
   std::optional<Preemption> found;
   {
@@ -170,7 +172,10 @@ bool Pass::preempt(TaskId task) {
     Overlay look(state_);
     found = find_preemption(state_, task, now_, look, plan_.work.victims, HoldsAre::kBooked);
   }
-  if (!found) return false;
+  if (!found) {
+    overlay_.undo(mark);
+    return false;
+  }
   pledges_.add(*found, now_, kEndless);
   keep_hold(task);
   plan_.preemptions.push_back(std::move(*found));
