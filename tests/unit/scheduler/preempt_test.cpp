@@ -357,6 +357,33 @@ TEST_F(Preempt, What_a_pass_pledged_counts_for_its_next_and_is_gone_after_it) {
 
 // --- the auditor finds what is wrong
 
+// A foreign Pod took part of the room that is held: the hold stands no longer, nothing better is
+// found, and yet nobody else may count on that room as long as the hold lasts.
+TEST(Hold, One_that_stands_no_longer_keeps_its_room_from_others_until_it_lapses) {
+  Engine engine;
+  Auditor auditor;
+  const auto tell = [&](const Delta& delta) {
+    engine.apply(delta);
+    auditor.apply(delta);
+  };
+  tell(NodeUpsert{node("n1")});
+  for (const char* name : {"high", "other"}) tell(QueueUpsert{queue(name, Tier::kHigh)});
+  tell(QueueUpsert{queue("low", Tier::kLow)});
+  tell(TaskUpsert{task("l", "low", 1, 4)});
+  tell(Assume{"l", 0, {{"n1"}}});
+  tell(PodUpsert{"foreign", "n1", amounts(4, 1, 1, 1), "", 0, 0});
+  tell(TaskUpsert{task("holder", "high", 1, 8)});
+  tell(Hold{"holder", {{"n1"}}, {600 * kSecond}});
+  tell(TaskUpsert{task("next", "other", 1, 4, 1)});
+  const Plan before = engine.plan({kSecond});
+  EXPECT_THAT(before.preemptions, IsEmpty());
+  EXPECT_THAT(auditor.check(before, {kSecond}), IsEmpty());
+  const Plan after = engine.plan({601 * kSecond});
+  ASSERT_EQ(after.preemptions.size(), 1u);
+  EXPECT_EQ(after.preemptions[0].task, "next");
+  EXPECT_THAT(auditor.check(after, {601 * kSecond}), IsEmpty());
+}
+
 TEST_F(Preempt, The_auditor_refuses_what_breaks_a_promise_or_proves_nothing) {
   runs(medium("a", 8, 20'000), {"n1"});
   runs(task("l", "low", 1, 8), {"n2"});
