@@ -79,6 +79,12 @@ std::string format_duration(std::int64_t ns) {
   return out.empty() ? "0s" : out;
 }
 
+std::string exact_duration(std::int64_t ns) {
+  const std::int64_t ms = ns % kNsPerSecond / (kNsPerSecond / 1000);
+  if (ms == 0) return format_duration(ns);
+  return (ns < kNsPerSecond ? "" : format_duration(ns)) + std::to_string(ms) + "ms";
+}
+
 k8s::Result<std::int64_t> parse_latency_us(std::string_view text) {
   std::string_view rest = text;
   std::int64_t number = 0;

@@ -20,6 +20,8 @@ inline constexpr std::int64_t kTenYearsNs = std::int64_t{87'600} * 3600 * kNsPer
 k8s::Result<std::int64_t> parse_duration_ns(std::string_view text);
 // "1h30m", "45s", "0s"; parts below a second are cut.
 std::string format_duration(std::int64_t ns);
+// With milliseconds where there are any: "1m500ms".
+std::string exact_duration(std::int64_t ns);
 
 k8s::Result<std::int64_t> parse_latency_us(std::string_view text);
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -19,6 +20,9 @@
 
 namespace fermi {
 
+inline constexpr std::int64_t kDefaultDepth = 16;
+inline constexpr std::int64_t kDefaultFloorNs = 60'000'000'000;
+
 struct TaskQueueSpec {
   sched::Tier tier = sched::Tier::kMedium;
   sched::Strategy strategy = sched::Strategy::kBackfill;
@@ -31,6 +35,18 @@ struct TaskQueueSpec {
   std::optional<sched::Tier> default_priority;
   std::int64_t max_running = 0;
   bool closed = false;
+  // Switches that differ from the strategy's; absent: the strategy's.
+  std::optional<sched::Order> order;
+  std::optional<sched::Passing> passing;
+  std::optional<bool> borrowing;
+  std::int64_t depth = kDefaultDepth;
+  std::int64_t reserve_after_ns = 0;  // 0: only the head of the queue holds a reservation
+  std::int64_t floor_ns = kDefaultFloorNs;
+  std::optional<std::int64_t> cooldown_ns;  // absent: the floor
+  std::int64_t half_life_ns = 0;            // 0: not stated
+  std::map<std::string, std::int64_t> tenant_weights;
+  bool has_guaranteed = false;
+  k8s::ResourceList guaranteed;
   friend bool operator==(const TaskQueueSpec&, const TaskQueueSpec&) = default;
 };
 
@@ -40,12 +56,45 @@ struct QueueHeadEntry {
   friend bool operator==(const QueueHeadEntry&, const QueueHeadEntry&) = default;
 };
 
+// What one tenant has in a queue.
+struct TenantShare {
+  std::string tenant;
+  std::int64_t running = 0;
+  k8s::StringMap used;  // by resource, as quantities; GPUs of a named model as "resource@model"
+  std::string share;    // "0.125": its dominant share by weight, to a thousandth
+  friend bool operator==(const TenantShare&, const TenantShare&) = default;
+};
+
+// What tenants had before: for the next leader (translate/served.hpp).
+struct PastUse {
+  std::string resource, gpu_model;
+  std::int64_t period = 0;  // how many half-lives after 1970
+  std::string sum;          // amount times milliseconds, a whole number
+  friend bool operator==(const PastUse&, const PastUse&) = default;
+};
+struct TenantPast {
+  std::string tenant;
+  k8s::WallTime last_start;  // to the microsecond
+  std::int64_t starts = 0;   // at that very moment
+  std::vector<PastUse> uses;
+  friend bool operator==(const TenantPast&, const TenantPast&) = default;
+};
+struct QueuePast {
+  std::int64_t half_life_ns = 0;
+  std::vector<TenantPast> tenants;
+  friend bool operator==(const QueuePast&, const QueuePast&) = default;
+};
+
 struct TaskQueueStatus {
   std::int64_t observed_generation = 0;
   std::int64_t pending = 0, running = 0;
-  std::string gpus;     // "8/40": used and at most
-  k8s::StringMap used;  // by resource, as quantities
+  std::string gpus;                  // "8/40": used and at most
+  k8s::StringMap used;               // by resource, as quantities
+  k8s::StringMap borrowed;           // of what is guaranteed to other queues
+  std::vector<TenantShare> tenants;  // those with the largest shares
+  std::int64_t tenant_count = 0;
   std::vector<QueueHeadEntry> head;
+  QueuePast past;
   Conditions conditions;
   friend bool operator==(const TaskQueueStatus&, const TaskQueueStatus&) = default;
 };
@@ -61,6 +110,7 @@ k8s::Resource task_queues();
 
 // kInvalid only for what has no name or uid.
 k8s::Result<TaskQueue> decode_task_queue(const nlohmann::json& object);
+TaskQueueStatus decode_task_queue_status(const nlohmann::json& status);
 nlohmann::json encode_status(const TaskQueueStatus& status);
 
 // "High", "Medium", "Low", and back ("" and unknown words: nothing).

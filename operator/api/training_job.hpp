@@ -110,6 +110,7 @@ struct TrainingJobStatus {
   std::string task_id, queue, priority;
   std::int64_t queue_position = 0, tasks_ahead = 0;  // 0 and absent when it does not wait
   std::optional<k8s::WallTime> observed_at;
+  std::optional<k8s::WallTime> estimated_start;  // while it waits, where room is promised to it
   std::string reason, message;
   std::int64_t attempt = 0;
   std::optional<JobPlacement> placement;

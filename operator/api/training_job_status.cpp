@@ -98,6 +98,7 @@ void decode_lists(const Json& from, TrainingJobStatus& out) {
         JobPreempted{k8s::string_at(preempted, "by"), k8s::string_at(preempted, "byTaskId"),
                      time_at(preempted, "at").value_or(k8s::WallTime{})};
   const Json& guarantee = k8s::object_at(from, "guarantee");
+  out.estimated_start = time_at(k8s::object_at(from, "estimatedStart"), "p50");
   out.guarantee_until = time_at(guarantee, "until");
   if (k8s::has(guarantee, "leftSeconds"))
     out.guarantee_left_ns = std::clamp<std::int64_t>(k8s::int_at(guarantee, "leftSeconds"), 0,
@@ -119,6 +120,7 @@ void encode_lists(const TrainingJobStatus& s, Json& out) {
     out["preempted"] = {{"by", s.preempted->by}, {"byTaskId", s.preempted->by_task_id}};
     put(out["preempted"], "at", std::optional(s.preempted->at));
   }
+  if (s.estimated_start) put(out["estimatedStart"], "p50", s.estimated_start);
   if (s.guarantee_until) put(out["guarantee"], "until", s.guarantee_until);
   if (s.guarantee_left_ns) out["guarantee"]["leftSeconds"] = *s.guarantee_left_ns / kNsPerSecond;
   if (!s.stopping) return;

@@ -65,7 +65,7 @@ void EngineHost::pass() {
     options_.journal(sched::encode(
         sched::PlanRecord{at, static_cast<std::int64_t>(kStartsPerPass), plan.starts}));
   const std::vector<sched::Start> starts = sound(plan, at);
-  for (const sched::Start& start : starts) carry_out(start);
+  for (const sched::Start& start : starts) carry_out(start, at);
   preempt(plan, starts, at);
   // A plan that was cut off goes on at once; one that the auditor stopped is made anew later.
   if (starts.size() != plan.starts.size())
@@ -117,14 +117,14 @@ std::vector<sched::Start> EngineHost::sound(const sched::Plan& plan, sched::Time
   return good.starts;
 }
 
-void EngineHost::carry_out(const sched::Start& start) {
-  apply(sched::Assume{start.task, start.attempt, start.placement});
+void EngineHost::carry_out(const sched::Start& start, sched::Time at) {
+  apply(sched::Assume{start.task, start.attempt, start.placement, at});
   if (options_.accept(start)) {
     ++metrics_.decisions;
     return;
   }
   k8s::log::error("a start of a task that nobody knows", {{"task", start.task}});
-  apply(sched::TaskRemove{start.task});
+  apply(sched::TaskRemove{start.task, at});
 }
 
 }  // namespace fermi

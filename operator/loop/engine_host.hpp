@@ -55,7 +55,7 @@ class EngineHost {
   void pass();
   // The starts that the auditor has nothing against, in order.
   std::vector<sched::Start> sound(const sched::Plan& plan, sched::Time at);
-  void carry_out(const sched::Start& start);
+  void carry_out(const sched::Start& start, sched::Time at);
   void preempt(const sched::Plan& plan, const std::vector<sched::Start>& starts, sched::Time at);
 
   k8s::Loop& loop_;

@@ -8,8 +8,8 @@
 #include "operator/translate/job_pod.hpp"
 #include "operator/translate/objects.hpp"
 #include "operator/translate/placement.hpp"
+#include "operator/translate/waiting.hpp"
 #include "scheduler/preempt/guarantee.hpp"
-#include "scheduler/reason.hpp"
 
 namespace fermi {
 namespace {
@@ -39,12 +39,6 @@ Verdict verdict_of(Outcome outcome) {
       break;
   }
   return Verdict::done();
-}
-
-// Reasons that no waiting will mend as things are.
-bool is_hopeless(sched::ReasonCode code) {
-  return code == sched::ReasonCode::kNoQueue || code == sched::ReasonCode::kNever ||
-         code == sched::ReasonCode::kConstraint;
 }
 
 }  // namespace
@@ -113,7 +107,7 @@ void JobControl::drop(const std::string& uid) {
   Record& r = *found->second;
   book_unseen(r);
   index_nodes(r, {});
-  world_.engine.apply(sched::TaskRemove{uid});
+  world_.engine.apply(sched::TaskRemove{uid, world_.engine.now()});
   fresh_.erase(r.key);
   const auto at = uids_.find(r.key);
   if (at != uids_.end() && at->second == uid) uids_.erase(at);
@@ -281,17 +275,24 @@ bool JobControl::is_overdue(Record& r, const JobFacts& facts) {
   return world_.loop.now() - r.starting_since >= world_.options.bind_deadline;
 }
 
-std::optional<Waiting> JobControl::waiting_of(const Record& r, const TrainingJob& job) const {
+std::optional<Waiting> JobControl::waiting_of(Record& r, const TrainingJob& job) const {
   const sched::Engine& engine = world_.engine.engine();
   if (engine.state(r.uid) != sched::TaskState::kWaiting) return std::nullopt;
-  const sched::Reason reason = engine.explain(r.uid, world_.engine.now());
+  const sched::Time now = world_.engine.now();
+  sched::Reason reason = engine.explain(r.uid, now);
+  // A new leader begins with what the one before said.
+  const auto& said = job.status.estimated_start;
+  if (r.shown.predicted.ns == 0 && said) r.shown.predicted = {said->ns};
+  keep_times(r.shown, now, reason);
+  r.shown = reason;
   Waiting out;
   out.position = engine.position(r.uid);
   out.ahead = engine.tasks_ahead(r.uid);
   out.hopeless = is_hopeless(reason.code);
   if (reason.code != sched::ReasonCode::kNone) {
     out.reason = sched::name(reason.code);
-    out.message = sched::sentence(reason);
+    out.message = why_waits(reason);
+    if (reason.predicted.ns > 0) out.estimated_start = whole_seconds({reason.predicted.ns});
   }
   const std::string tier = tier_problem(job, queue_of(job).get());
   if (!tier.empty()) {

@@ -74,7 +74,7 @@ class JobControl {
   void sync_phase(Record& r, const TrainingJob& job, bool rebuilding);
   void sync_waiting(Record& r, const TrainingJob& job, const sched::Task& task);
   void sync_placed(Record& r, const TrainingJob& job, const sched::Task& task, bool rebuilding);
-  void sync_ended(Record& r);
+  void sync_ended(Record& r, const TrainingJobStatus& status);
   void tell_task(Record& r, const sched::Task& task);
   void release(Record& r, const TrainingJob& job, const char* why);
   void index_nodes(Record& r, const std::vector<std::string>& nodes);
@@ -91,7 +91,7 @@ class JobControl {
   std::optional<std::int64_t> guarantee_of(const Record& r) const;
   bool is_overdue(Record& r, const JobFacts& facts);
   static bool is_room_kept(const JobFacts& facts);
-  std::optional<Waiting> waiting_of(const Record& r, const TrainingJob& job) const;
+  std::optional<Waiting> waiting_of(Record& r, const TrainingJob& job) const;
   void carry_out(RecordRef r, std::shared_ptr<const TrainingJob> job, Step step,
                  k8s::WorkQueue::Finish finish);
   void write(RecordRef r, std::shared_ptr<const TrainingJob> job, WriteStatus step,

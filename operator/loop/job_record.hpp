@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "operator/loop/job_control.hpp"
+#include "scheduler/plan.hpp"
 
 namespace fermi {
 
@@ -37,6 +38,8 @@ struct JobControl::Record {
   // Since when the current attempt may be made and bound.
   std::int64_t starting_attempt = -1;
   k8s::TimePoint starting_since;
+  // Why it waits, as last said.
+  sched::Reason shown;
   // Its place in the budget of position writes.
   std::optional<k8s::TimePoint> position_slot;
 };

@@ -41,11 +41,11 @@ void JobControl::sync(Record& r, const TrainingJob& job, bool rebuilding) {
 }
 
 void JobControl::sync_phase(Record& r, const TrainingJob& job, bool rebuilding) {
-  if (is_terminal(job.status.phase)) return sync_ended(r);
+  if (is_terminal(job.status.phase)) return sync_ended(r, job.status);
   const bool waits = !holds_place(job);
   if (waits && (job.meta.deleting() || !job.problems.empty())) {
     r.decided.reset();
-    if (r.sent) world_.engine.apply(sched::TaskRemove{r.uid});
+    if (r.sent) world_.engine.apply(sched::TaskRemove{r.uid, world_.engine.now()});
     index_nodes(r, {});
     r.sent.reset();
     r.told.reset();
@@ -85,7 +85,8 @@ void JobControl::sync_placed(Record& r, const TrainingJob& job, const sched::Tas
       r.memory->refusal = "the room of this decision had been given away";
       return;
     }
-    world_.engine.apply(sched::Assume{r.uid, placement.attempt, {placement.nodes}});
+    world_.engine.apply(
+        sched::Assume{r.uid, placement.attempt, {placement.nodes}, {placement.decided_at.ns}});
     index_nodes(r, placement.nodes);
     r.told = wanted;
     r.confirmed = false;
@@ -114,7 +115,8 @@ void JobControl::book_restart(Record& r, const TrainingJob& job, const TrainingJ
   TrainingJob after = job;
   after.status = next;
   tell_task(r, to_engine(after, queue_of(job).get(), world_.config));
-  world_.engine.apply(sched::Assume{r.uid, next.placement->attempt, {next.placement->nodes}});
+  world_.engine.apply(sched::Assume{
+      r.uid, next.placement->attempt, {next.placement->nodes}, {next.placement->decided_at.ns}});
   r.told = {next.placement->attempt, next.placement->nodes};
   r.confirmed = false;
   r.restarting = true;
@@ -128,10 +130,11 @@ bool JobControl::keeps(const PodRank& rank) const {
   return r.told && !r.ended && r.told->first == rank.attempt;
 }
 
-void JobControl::sync_ended(Record& r) {
+void JobControl::sync_ended(Record& r, const TrainingJobStatus& status) {
   r.preempt.reset();
   r.decided.reset();
-  if (r.sent && !r.ended) world_.engine.apply(sched::TaskEnd{r.uid});
+  const k8s::WallTime at = status.completion_time.value_or(world_.loop.wall_now());
+  if (r.sent && !r.ended) world_.engine.apply(sched::TaskEnd{r.uid, {at.ns}});
   r.ended = true;
   index_nodes(r, {});
   r.told.reset();
@@ -146,7 +149,7 @@ void JobControl::tell_task(Record& r, const sched::Task& task) {
 
 void JobControl::release(Record& r, const TrainingJob& job, const char* why) {
   const std::int64_t not_before = job.status.retry_at ? job.status.retry_at->ns : 0;
-  world_.engine.apply(sched::Reject{r.uid, why, {not_before}});
+  world_.engine.apply(sched::Reject{r.uid, why, {not_before}, world_.engine.now()});
   index_nodes(r, {});
   r.told.reset();
   r.confirmed = false;

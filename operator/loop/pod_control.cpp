@@ -129,10 +129,11 @@ void PodControl::hold(const std::string& group, std::vector<PodRef> members) {
   if (const auto at = forming_.find(group); at != forming_.end() && at->second == batch->id)
     remove_forming(group);
   batches_[batch->id] = batch;
+  batch->decided_at = running_since(*batch);
   place(batch, std::move(nodes));
   world_.engine.apply(sched::TaskUpsert{batch->task});
   tell_bound(*batch);
-  world_.engine.apply(sched::Assume{batch->id, batch->attempt, {batch->nodes}});
+  world_.engine.apply(sched::Assume{batch->id, batch->attempt, {batch->nodes}, batch->decided_at});
 }
 
 // Tells the engine which rank each bound Pod is; before the decision, so that
@@ -152,7 +153,7 @@ void PodControl::tell_bound(const Batch& batch) {
 void PodControl::remove_forming(const std::string& group) {
   const auto at = forming_.find(group);
   if (at == forming_.end()) return;
-  world_.engine.apply(sched::TaskRemove{at->second});
+  world_.engine.apply(sched::TaskRemove{at->second, world_.engine.now()});
   batches_.erase(at->second);
   forming_.erase(at);
 }
@@ -228,7 +229,7 @@ void PodControl::check_placed(const BatchRef& batch) {
   if (over == batch->members.size()) return give_up(batch, "ended");
   if (lost && !all_bound) return give_up(batch, "a member is gone");
   if (all_run && !batch->confirmed) {
-    batch->confirmed = world_.engine.now();
+    batch->confirmed = running_since(*batch);
     failures_.erase(batch->group);
     world_.engine.apply(sched::Confirm{batch->id, *batch->confirmed});
   }
@@ -242,6 +243,18 @@ void PodControl::check_placed(const BatchRef& batch) {
     shrink(batch);
   else
     queue_.add_after(batch->id, kShrinkAfter);
+}
+
+// When the last of its Pods began, as the Pods say: so that a new leader says the same.
+sched::Time PodControl::running_since(const Batch& batch) {
+  const sched::Time now = world_.engine.now();
+  std::int64_t last = 0;
+  for (const Member& member : batch.members) {
+    const PodRef pod = pod_of(member);
+    const bool begun = pod != nullptr && pod->start_time;
+    if (begun) last = std::max(last, pod->start_time->ns);
+  }
+  return last > 0 ? std::min(sched::Time{last}, now) : now;
 }
 
 // Members that have ended leave the batch, and give back their share of the
@@ -268,7 +281,7 @@ void PodControl::shrink(const BatchRef& old) {
   batches_[batch->id] = batch;
   world_.engine.apply(sched::TaskUpsert{batch->task});
   tell_bound(*batch);
-  world_.engine.apply(sched::Assume{batch->id, batch->attempt, {batch->nodes}});
+  world_.engine.apply(sched::Assume{batch->id, batch->attempt, {batch->nodes}, batch->decided_at});
   if (batch->confirmed) world_.engine.apply(sched::Confirm{batch->id, *batch->confirmed});
 }
 
@@ -277,7 +290,7 @@ void PodControl::shrink(const BatchRef& old) {
 void PodControl::give_up(const BatchRef& batch, const char* why) {
   k8s::log::debug("pods released", {{"group", batch->group}, {"why", why}});
   for (const Member& member : batch->members) placed_.erase(member.uid);
-  world_.engine.apply(sched::TaskRemove{batch->id});
+  world_.engine.apply(sched::TaskRemove{batch->id, world_.engine.now()});
   batches_.erase(batch->id);
   // Their labels may have changed, and with them their groups.
   std::set<std::string> touched = {batch->group};
@@ -316,6 +329,7 @@ bool PodControl::accept(const sched::Start& start) {
   const BatchRef batch = found->second;
   if (batch->members.size() != start.placement.nodes.size()) return false;
   batch->attempt = start.attempt;
+  batch->decided_at = world_.engine.now();
   place(batch, start.placement.nodes);
   return true;
 }

@@ -29,6 +29,7 @@
 #include "operator/loop/world.hpp"
 #include "operator/translate/objects.hpp"
 #include "operator/translate/plain_pod.hpp"
+#include "scheduler/plan.hpp"
 
 namespace fermi {
 
@@ -64,11 +65,13 @@ class PodControl {
     std::vector<Member> members;     // by rank
     std::vector<std::string> nodes;  // by rank; empty while forming
     std::int64_t attempt = 0;
+    sched::Time decided_at;
     std::optional<sched::Time> confirmed;    // since when all of it runs
     std::optional<k8s::TimePoint> ended_at;  // when a member ended whose share is not given back
     k8s::TimePoint placed_at;
     std::optional<std::string> refusal;
-    std::string said;  // why it waits, as last written
+    sched::Reason shown;  // why it waits, as last asked
+    std::string said;     // as last written
     k8s::TimePoint said_at;
     std::optional<k8s::TimePoint> slot;
   };
@@ -92,6 +95,7 @@ class PodControl {
   void hold(const std::string& group, std::vector<PodRef> members);
   void check_placed(const BatchRef& batch);
   void shrink(const BatchRef& batch);
+  sched::Time running_since(const Batch& batch);
   void tell_bound(const Batch& batch);
   void give_up(const BatchRef& batch, const char* why);
   void place(const BatchRef& batch, std::vector<std::string> nodes);

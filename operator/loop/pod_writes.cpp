@@ -7,7 +7,7 @@
 #include "libk8s/request/request.hpp"
 #include "operator/loop/pod_control.hpp"
 #include "operator/reconcile/failure.hpp"
-#include "scheduler/reason.hpp"
+#include "operator/translate/waiting.hpp"
 
 namespace fermi {
 namespace {
@@ -75,9 +75,11 @@ void PodControl::work(const std::string& id, Finish finish) {
 void PodControl::work_forming(const BatchRef& batch, Finish finish) {
   const sched::Engine& engine = world_.engine.engine();
   if (engine.state(batch->id) != sched::TaskState::kWaiting) return finish(Verdict::done());
-  const sched::Reason reason = engine.explain(batch->id, world_.engine.now());
+  sched::Reason reason = engine.explain(batch->id, world_.engine.now());
   if (reason.code == sched::ReasonCode::kNone) return finish(Verdict::done());
-  const std::string why = std::string(sched::name(reason.code)) + ": " + sched::sentence(reason);
+  keep_times(batch->shown, world_.engine.now(), reason);
+  batch->shown = reason;
+  const std::string why = std::string(sched::name(reason.code)) + ": " + why_waits(reason);
   if (why == batch->said) return finish(Verdict::done());
   const k8s::TimePoint now = world_.loop.now();
   const bool news = word_of(why) != word_of(batch->said);

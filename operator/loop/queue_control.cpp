@@ -1,11 +1,15 @@
 #include "operator/loop/queue_control.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "libk8s/request/request.hpp"
 #include "operator/translate/objects.hpp"
+#include "operator/translate/queue_rules.hpp"
 #include "operator/translate/resources.hpp"
+#include "operator/translate/served.hpp"
+#include "scheduler/order/rules.hpp"
 
 namespace fermi {
 namespace {
@@ -13,7 +17,7 @@ namespace {
 using Json = nlohmann::json;
 using Verdict = k8s::WorkQueue::Verdict;
 
-constexpr std::size_t kShownHead = 20;
+constexpr std::size_t kShownHead = 20, kShownTenants = 20;
 constexpr k8s::Duration kPeriod = std::chrono::seconds(1);
 constexpr k8s::Duration kSettle = std::chrono::milliseconds(200);
 
@@ -23,6 +27,13 @@ k8s::WorkQueue::Options queue_options() {
   out.retry.first = std::chrono::milliseconds(50);
   out.retry.cap = std::chrono::seconds(30);
   return out;
+}
+
+// "0.125", rounded down.
+std::string thousandths(std::int64_t millionths) {
+  std::string rest = std::to_string(millionths / 1000 % 1000);
+  rest.insert(0, 3 - rest.size(), '0');
+  return std::to_string(millionths / 1'000'000) + "." + rest;
 }
 
 bool same_rules(const TaskQueue& a, const TaskQueue& b) {
@@ -52,7 +63,10 @@ void QueueControl::rebuild() {
   world_.caches.queues.for_each(
       [&](const std::shared_ptr<const TaskQueue>& queue) { in_order[queue->meta.name] = queue; });
   for (const auto& [name, queue] : in_order) {
-    world_.engine.apply(sched::QueueUpsert{to_engine(*queue, world_.config)});
+    const sched::Queue rules = to_engine(*queue, world_.config);
+    world_.engine.apply(sched::QueueUpsert{rules});
+    for (const sched::Served& served : to_served(queue->status.past, rules, world_.engine.now()))
+      world_.engine.apply(served);
     queue_.add(name);
   }
 }
@@ -117,6 +131,8 @@ QueueFacts QueueControl::facts_of(const TaskQueue& queue) const {
   facts.used = to_quantities(figures.used);
   facts.gpus_used = figures.used.extended_amount(world_.config.gpu_resource);
   facts.gpus_total = gpus_at_most(queue);
+  facts.borrowed = to_quantities(figures.borrowed);
+  show_tenants(queue, facts);
   facts.now = world_.loop.wall_now();
   std::int64_t position = 0;
   for (const std::string& uid : engine.head(queue.meta.name, kShownHead)) {
@@ -125,6 +141,25 @@ QueueFacts QueueControl::facts_of(const TaskQueue& queue) const {
     facts.head.push_back({++position, task->kind, task->ns, task->name, uid});
   }
   return facts;
+}
+
+// The largest shares, and what the next leader has to know of the past.
+void QueueControl::show_tenants(const TaskQueue& queue, QueueFacts& facts) const {
+  const sched::Engine& engine = world_.engine.engine();
+  const sched::Queue rules = to_engine(queue, world_.config);
+  facts.rules = rules_in_words(queue.spec, rules);
+  auto tenants = engine.tenants(queue.meta.name);
+  facts.tenant_count = static_cast<std::int64_t>(tenants.size());
+  std::stable_sort(tenants.begin(), tenants.end(), [](const auto& a, const auto& b) {
+    return std::pair(a.share_millionths, a.running) > std::pair(b.share_millionths, b.running);
+  });
+  if (tenants.size() > kShownTenants) tenants.resize(kShownTenants);
+  for (const auto& tenant : tenants)
+    facts.tenants.push_back({tenant.tenant, tenant.running, to_quantities(tenant.used),
+                             thousandths(tenant.share_millionths)});
+  const sched::Order order = sched::rules_of(rules).order;
+  if (order == sched::Order::kDecayedShare || order == sched::Order::kRoundRobin)
+    facts.past = to_past(engine.served(queue.meta.name), rules.half_life_ns);
 }
 
 // The queue's maximum, or else what all nodes have that it may use.

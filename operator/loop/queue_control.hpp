@@ -1,6 +1,8 @@
 // QueueControl: all TaskQueues of one leader's term: rules to the engine, figures to the status.
 //
-// Figures follow the engine at most once a second for each queue, and only where they changed.
+// Figures follow the engine at most once a second for each queue, and only where they changed. With
+// them goes what its tenants had before, where the queue's order depends on it: so a new leader,
+// who reads it, misses what ended in the last second at most.
 // Threads: the loop's.
 #pragma once
 
@@ -29,6 +31,7 @@ class QueueControl {
  private:
   void work(const std::string& key, k8s::WorkQueue::Finish finish);
   QueueFacts facts_of(const TaskQueue& queue) const;
+  void show_tenants(const TaskQueue& queue, QueueFacts& facts) const;
   std::int64_t gpus_at_most(const TaskQueue& queue) const;
   void set_finalizers(const TaskQueue& queue, const SetFinalizers& step,
                       k8s::WorkQueue::Finish finish);

@@ -286,8 +286,8 @@ Step pending(const JobFacts& v, Draft d) {
     return d.done();
   }
   const bool fresh = v.job->status.phase == Phase::kNone;
-  show_waiting(d);
-  return d.done(std::nullopt, !fresh);
+  const auto look_again = show_waiting(d);
+  return d.done(look_again, !fresh);
 }
 
 // The next thing that a gang needs before all of it is bound, or nothing.

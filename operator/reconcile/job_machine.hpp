@@ -49,6 +49,7 @@ struct Waiting {
   std::string reason;     // stable word, "" when it starts with the next plan
   std::string message;    // the sentence with numbers
   bool hopeless = false;  // it can never start as things are: Accepted=False
+  std::optional<k8s::WallTime> estimated_start;  // when room is expected, if that is known
 };
 
 enum class NodeState : std::uint8_t { kReady, kNotReady, kGone };

@@ -32,6 +32,7 @@ void leave_line(Draft& d) {
   d.status.queue_position = 0;
   d.status.tasks_ahead = 0;
   d.status.observed_at.reset();
+  d.status.estimated_start.reset();
 }
 
 // From when on the Pods hold what they asked for: the first time a node took one of them.
@@ -147,33 +148,38 @@ void refuse(Draft& d) {
   set(d, "Queued", false, kInvalid, "it is in no queue until its spec is mended");
 }
 
-void show_waiting(Draft& d) {
+std::optional<k8s::WallTime> show_waiting(Draft& d) {
   constexpr std::int64_t kShown = 20;
   constexpr std::int64_t kRefreshNs = 10 * kNsPerSecond;
   TrainingJobStatus& s = d.status;
   s.queue = d.view.job->spec.scheduling.queue;
   s.priority = d.view.queue_tier;
-  if (!d.view.waiting) return;
+  if (!d.view.waiting) return std::nullopt;
   const Waiting& w = *d.view.waiting;
   const std::string reason = w.reason.empty() ? "Queued" : w.reason;
   const bool moved =
       w.position != s.queue_position &&
       (w.position <= kShown || (s.queue_position != 0 && s.queue_position <= kShown));
   const bool other = reason != s.reason;
-  const bool stale = w.position <= kShown && w.message != s.message && !w.message.empty() &&
-                     (!s.observed_at || d.view.now.ns - s.observed_at->ns >= kRefreshNs);
+  const bool news = w.estimated_start != s.estimated_start ||
+                    (w.position <= kShown && cut(w.message, 1024) != s.message && !w.message.empty());
+  const k8s::WallTime due = s.observed_at.value_or(k8s::WallTime{}) + k8s::Duration(kRefreshNs);
+  // An observation of the future was made by another clock.
+  const bool stale = news && (d.view.now >= due || (s.observed_at && *s.observed_at > d.view.now));
   set(d, "Accepted", !w.hopeless, w.hopeless ? reason : "Accepted",
       w.hopeless ? w.message : "the job is well formed");
   const Condition* queued = find_condition(s.conditions, "Queued");
   if (queued == nullptr || queued->status != "True")
     set(d, "Queued", true, "Queued", waits_in(*d.view.job));
-  if (!moved && !other && !stale) return;
+  if (!moved && !other && !stale) return news ? std::optional(due) : std::nullopt;
   s.queue_position = w.position;
   s.tasks_ahead = w.ahead;
   s.reason = reason;
   if (!w.message.empty()) s.message = cut(w.message, 1024);
+  s.estimated_start = w.estimated_start;
   s.observed_at = whole_seconds(d.view.now);
   if (other && w.hopeless) d.notices.push_back({true, reason, s.message});
+  return std::nullopt;
 }
 
 void decide(Draft& d) {

@@ -2,6 +2,7 @@
 // conditions, timeline, cost and notices always move together. Pure; used by the machine only.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "operator/reconcile/job_machine.hpp"
@@ -33,7 +34,8 @@ void account(Draft& d, bool still_held);
 void first_seen(Draft& d);
 // The spec has problems: it stands in no line, whatever it did before.
 void refuse(Draft& d);
-void show_waiting(Draft& d);
+// When there is something to be said that may not be said yet: when it may.
+std::optional<k8s::WallTime> show_waiting(Draft& d);
 void decide(Draft& d);
 void start_running(Draft& d);
 void complete(Draft& d);

@@ -34,7 +34,7 @@ void set_conditions(const QueueFacts& f, TaskQueueStatus& s) {
   else if (queue.spec.closed)
     set(f, s, "Ready", false, "Closed", "spec.closed is true: nothing starts");
   else
-    set(f, s, "Ready", true, "Ready", "tasks may start");
+    set(f, s, "Ready", true, "Ready", "tasks may start; " + f.rules);
   if (queue.meta.deleting())
     set(f, s, "Deleting", true, "InUse",
         "it goes when it is empty: " + std::to_string(f.pending) + " tasks wait and " +
@@ -60,6 +60,10 @@ QueueStep next_step(const QueueFacts& f) {
   s.pending = f.pending;
   s.running = f.running;
   s.used = f.used;
+  s.borrowed = f.borrowed;
+  s.tenants = f.tenants;
+  s.tenant_count = f.tenant_count;
+  s.past = f.past;
   s.head = f.head;
   s.gpus = std::to_string(f.gpus_used) + "/" + std::to_string(f.gpus_total);
   set_conditions(f, s);

@@ -16,10 +16,14 @@ namespace fermi {
 struct QueueFacts {
   const TaskQueue* queue = nullptr;
   std::int64_t pending = 0, running = 0;
-  k8s::StringMap used;  // quantities
+  k8s::StringMap used, borrowed;     // quantities
+  std::vector<TenantShare> tenants;  // those to be shown
+  std::int64_t tenant_count = 0;
+  QueuePast past;  // empty where the order does not depend on it
   std::int64_t gpus_used = 0;
   std::int64_t gpus_total = 0;  // what may be used at most
   std::vector<QueueHeadEntry> head;
+  std::string rules;  // what its strategy and switches come to, in words
   k8s::WallTime now;
 };
 

@@ -6,9 +6,12 @@
 
 #include "operator/translate/job_pod.hpp"
 #include "operator/translate/resources.hpp"
+#include "scheduler/order/rules.hpp"
 
 namespace fermi {
 namespace {
+
+constexpr std::int64_t kDefaultHalfLifeNs = std::int64_t{24} * 3600 * 1'000'000'000;
 
 // A label's number; nothing for anything but plain digits.
 std::optional<std::int64_t> number_of(std::string_view text) {
@@ -109,6 +112,20 @@ sched::Queue to_engine(const TaskQueue& queue, const Configuration&) {
   out.zones = spec.zones;
   out.pools = spec.pools;
   out.gpu_models = spec.gpu_models;
+  out.order = spec.order;
+  out.passing = spec.passing;
+  out.pooling = spec.borrowing;
+  out.depth = spec.depth;
+  out.reserve_after_ns = spec.reserve_after_ns;
+  out.floor_ns = spec.floor_ns;
+  out.cooldown_ns = spec.cooldown_ns.value_or(spec.floor_ns);
+  // Without one nothing would ever be forgotten, and the order would be another.
+  const bool decays = sched::rules_of(out).order == sched::Order::kDecayedShare;
+  if (decays) out.half_life_ns = spec.half_life_ns > 0 ? spec.half_life_ns : kDefaultHalfLifeNs;
+  out.tenant_weights = spec.tenant_weights;
+  out.guaranteed = to_engine(spec.guaranteed);
+  out.has_guaranteed = std::any_of(spec.guaranteed.begin(), spec.guaranteed.end(),
+                                   [](const auto& entry) { return entry.second > 0; });
   return out;
 }
 

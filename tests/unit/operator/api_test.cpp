@@ -119,6 +119,7 @@ TrainingJobStatus full_status() {
   s.queue_position = 4;
   s.tasks_ahead = 0;
   s.observed_at = k8s::WallTime{2 * kNsPerSecond};
+  s.estimated_start = k8s::WallTime{9 * kNsPerSecond};
   s.reason = "R";
   s.message = "M";
   s.attempt = 2;

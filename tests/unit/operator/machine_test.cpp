@@ -141,7 +141,7 @@ TEST(JobMachine, A_job_with_problems_is_in_no_queue_and_says_so_until_they_are_m
   EXPECT_TRUE(write->notices[0].warning);
   scene.job.status = write->status;
   scene.job.problems.clear();
-  scene.facts.waiting = Waiting{1, 0, "Capacity", "needs 16: 8 free", false};
+  scene.facts.waiting = Waiting{1, 0, "Capacity", "needs 16: 8 free", false, {}};
   const TrainingJobStatus s = scene.written();
   EXPECT_TRUE(holds(s, "Accepted", "True"));
   EXPECT_TRUE(holds(s, "Queued", "True"));
@@ -528,7 +528,7 @@ TEST(JobMachine, A_job_in_deletion_gets_no_Pods) {
 TEST(JobMachine, Position_and_reason_are_written_when_they_say_something_new) {
   Scene scene;
   scene.job.status = scene.written();
-  scene.facts.waiting = Waiting{3, 5, "Capacity", "needs 16: 8 free", false};
+  scene.facts.waiting = Waiting{3, 5, "Capacity", "needs 16: 8 free", false, {}};
   Step step = scene.step();
   auto* write = std::get_if<WriteStatus>(&step);
   ASSERT_NE(write, nullptr);
@@ -538,12 +538,19 @@ TEST(JobMachine, Position_and_reason_are_written_when_they_say_something_new) {
   scene.expect<Wait>();
   // Only the numbers moved: not again within ten seconds, then once.
   scene.facts.waiting->message = "needs 16: 7 free";
-  scene.expect<Wait>();
+  EXPECT_EQ(scene.expect<Wait>().until, kNow + k8s::Duration(10 * kNsPerSecond))
+      << "it is not forgotten until something else happens";
   scene.facts.now = kNow + k8s::Duration(10 * kNsPerSecond);
   EXPECT_EQ(scene.written().message, "needs 16: 7 free");
+  // So it is with a start that is expected at another time.
+  scene.job.status = scene.written();
+  scene.facts.waiting->estimated_start = kNow + k8s::Duration(60 * kNsPerSecond);
+  EXPECT_TRUE(scene.expect<Wait>().until);
+  scene.facts.now = kNow + k8s::Duration(20 * kNsPerSecond);
+  EXPECT_EQ(scene.written().estimated_start, scene.facts.waiting->estimated_start);
   // Far back in the line only the reason counts.
   scene.job.status.queue_position = 0;
-  scene.facts.waiting = Waiting{500, 900, "Capacity", "needs 16: 6 free", false};
+  scene.facts.waiting = Waiting{500, 900, "Capacity", "needs 16: 6 free", false, {}};
   scene.expect<Wait>();
   scene.facts.waiting->reason = "QueueClosed";
   EXPECT_EQ(scene.written().queue_position, 500);

@@ -1,0 +1,112 @@
+// The status of a TaskQueue as JSON, both ways. What is empty is not written.
+#include <nlohmann/json.hpp>
+
+#include "libk8s/codec/json.hpp"
+#include "libk8s/codec/rfc3339.hpp"
+#include "operator/api/duration.hpp"
+#include "operator/api/task_queue.hpp"
+
+namespace fermi {
+namespace {
+
+using Json = nlohmann::json;
+
+k8s::StringMap texts_at(const Json& from, const char* key) {
+  k8s::StringMap out;
+  for (const auto& [name, text] : k8s::object_at(from, key).items())
+    if (text.is_string()) out[name] = text.get<std::string>();
+  return out;
+}
+
+Json encode(const TenantShare& tenant) {
+  Json out = {{"tenant", tenant.tenant}, {"running", tenant.running}, {"share", tenant.share}};
+  if (!tenant.used.empty()) out["used"] = tenant.used;
+  return out;
+}
+
+Json encode(const TenantPast& tenant) {
+  Json out = {{"tenant", tenant.tenant}, {"starts", tenant.starts}};
+  if (tenant.starts > 0) out["lastStart"] = k8s::format_micro_time(tenant.last_start);
+  for (const PastUse& use : tenant.uses) {
+    Json entry = {
+        {"resource", use.resource}, {"period", use.period}, {"amountMilliseconds", use.sum}};
+    if (!use.gpu_model.empty()) entry["gpuModel"] = use.gpu_model;
+    out["used"].push_back(std::move(entry));
+  }
+  return out;
+}
+
+TenantPast decode_past(const Json& from) {
+  TenantPast out{k8s::string_at(from, "tenant"),
+                 time_at(from, "lastStart").value_or(k8s::WallTime{}),
+                 k8s::int_at(from, "starts"),
+                 {}};
+  for (const Json& use : k8s::array_at(from, "used"))
+    out.uses.push_back({k8s::string_at(use, "resource"), k8s::string_at(use, "gpuModel"),
+                        k8s::int_at(use, "period"), k8s::string_at(use, "amountMilliseconds")});
+  return out;
+}
+
+QueuePast decode_queue_past(const Json& from) {
+  QueuePast out;
+  if (const auto half_life = parse_duration_ns(k8s::string_at(from, "halfLife")))
+    out.half_life_ns = *half_life;
+  for (const Json& tenant : k8s::array_at(from, "tenants"))
+    out.tenants.push_back(decode_past(tenant));
+  return out;
+}
+
+void decode_lists(const Json& from, TaskQueueStatus& out) {
+  for (const Json& entry : k8s::array_at(from, "head"))
+    out.head.push_back({k8s::int_at(entry, "position"), k8s::string_at(entry, "kind"),
+                        k8s::string_at(entry, "namespace"), k8s::string_at(entry, "name"),
+                        k8s::string_at(entry, "taskId")});
+  for (const Json& entry : k8s::array_at(from, "tenants"))
+    out.tenants.push_back({k8s::string_at(entry, "tenant"), k8s::int_at(entry, "running"),
+                           texts_at(entry, "used"), k8s::string_at(entry, "share")});
+  out.past = decode_queue_past(k8s::object_at(from, "past"));
+  out.conditions = decode_conditions(k8s::array_at(from, "conditions"));
+}
+
+void encode_lists(const TaskQueueStatus& status, Json& out) {
+  for (const QueueHeadEntry& e : status.head)
+    out["head"].push_back({{"position", e.position},
+                           {"kind", e.kind},
+                           {"namespace", e.ns},
+                           {"name", e.name},
+                           {"taskId", e.task_id}});
+  for (const TenantShare& tenant : status.tenants) out["tenants"].push_back(encode(tenant));
+  for (const TenantPast& tenant : status.past.tenants)
+    out["past"]["tenants"].push_back(encode(tenant));
+  if (status.past.half_life_ns > 0)
+    out["past"]["halfLife"] = exact_duration(status.past.half_life_ns);
+  if (!status.conditions.empty()) out["conditions"] = encode_conditions(status.conditions);
+}
+
+}  // namespace
+
+TaskQueueStatus decode_task_queue_status(const Json& status) {
+  TaskQueueStatus out;
+  out.observed_generation = k8s::int_at(status, "observedGeneration");
+  out.pending = k8s::int_at(status, "pending");
+  out.running = k8s::int_at(status, "running");
+  out.gpus = k8s::string_at(status, "gpus");
+  out.used = texts_at(status, "used");
+  out.borrowed = texts_at(status, "borrowed");
+  out.tenant_count = k8s::int_at(status, "tenantCount");
+  decode_lists(status, out);
+  return out;
+}
+
+Json encode_status(const TaskQueueStatus& status) {
+  Json out = {{"pending", status.pending}, {"running", status.running}};
+  if (status.observed_generation != 0) out["observedGeneration"] = status.observed_generation;
+  if (!status.gpus.empty()) out["gpus"] = status.gpus;
+  if (!status.used.empty()) out["used"] = status.used;
+  if (!status.borrowed.empty()) out["borrowed"] = status.borrowed;
+  if (status.tenant_count != 0) out["tenantCount"] = status.tenant_count;
+  encode_lists(status, out);
+  return out;
+}
+
+}  // namespace fermi

@@ -1,0 +1,177 @@
+// Plain Pods that have to make room for a task above them.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "libk8s/base/log.hpp"
+#include "libk8s/codec/rfc3339.hpp"
+#include "operator/commit/eviction.hpp"
+#include "operator/loop/pod_control.hpp"
+#include "scheduler/preempt/guarantee.hpp"
+
+namespace fermi {
+namespace {
+
+using Json = nlohmann::json;
+using Verdict = k8s::WorkQueue::Verdict;
+
+constexpr std::size_t kAtOnce = 16;
+constexpr const char* kCondition = "fermi-cluster.com/Preempted";
+
+std::string namespace_of(const std::string& key) { return key.substr(0, key.find('/')); }
+std::string name_of(const std::string& key) { return key.substr(key.find('/') + 1); }
+
+bool is_told(const k8s::Pod& pod) {
+  const k8s::PodCondition* said = pod.condition(kCondition);
+  return said != nullptr && said->status == "True";
+}
+
+// "makes room for work/high, task UID": for people, and for the next leader.
+std::string message_of(const std::string& by, const std::string& by_task) {
+  return "makes room for " + by + ", task " + by_task;
+}
+
+std::string task_in(const std::string& message) {
+  const std::size_t at = message.rfind(' ');
+  return at == std::string::npos ? message : message.substr(at + 1);
+}
+
+}  // namespace
+
+void PodControl::preempt(const sched::Preemption& preemption, const std::string& by) {
+  for (const std::string& victim : preemption.victims) {
+    const auto found = batches_.find(victim);
+    if (found == batches_.end() || found->second->nodes.empty()) continue;
+    found->second->evicted_for = message_of(by, preemption.task);
+    queue_.add(victim);
+  }
+}
+
+// A leader before us had begun to ask this batch to stop: the room is on its way, and nobody else
+// is to be asked for it.
+void PodControl::resume_eviction(const BatchRef& batch) {
+  for (const Member& member : batch->members) {
+    const PodRef pod = pod_of(member);
+    if (pod == nullptr || !is_told(*pod)) continue;
+    batch->evicted_for = pod->condition(kCondition)->message;
+    world_.engine.apply(
+        sched::Evict{batch->id, task_in(batch->evicted_for), world_.engine.now()});
+    return;
+  }
+}
+
+// How long a Medium one is safe, from when the whole gang runs.
+void PodControl::protect(Batch& batch, const TaskQueue* queue) {
+  if (batch.task.tier != sched::Tier::kMedium || !batch.confirmed) return;
+  const std::int64_t floor = queue != nullptr ? queue->spec.floor_ns : kDefaultFloorNs;
+  batch.task.guarantee_until = {
+      batch.confirmed->ns + sched::guarantee_ns(batch.task.expected_duration_ns, 0, floor)};
+  world_.engine.apply(sched::TaskUpsert{batch.task});
+}
+
+// First every member is told for whom, then they are asked to stop: a leader that takes over in
+// between goes on with all of them.
+void PodControl::work_evicted(const BatchRef& batch, Finish finish) {
+  std::vector<Member> untold, bound;
+  std::vector<Member> unbound;
+  for (const Member& member : batch->members) {
+    const PodRef pod = pod_of(member);
+    if (pod == nullptr || pod->finished()) continue;
+    if (pod->node_name.empty()) {
+      if (!pod->nominated_node.empty()) unbound.push_back(member);
+      continue;
+    }
+    if (!is_told(*pod)) untold.push_back(member);
+    if (!pod->meta.deleting()) bound.push_back(member);
+  }
+  if (!untold.empty()) return tell_evicted(batch, std::move(untold), std::move(finish));
+  if (!unbound.empty()) return lose_holds(std::move(unbound), std::move(finish));
+  if (!bound.empty()) return evict(batch, std::move(bound), std::move(finish));
+  const bool any_bound = std::any_of(
+      batch->members.begin(), batch->members.end(), [this](const Member& member) {
+        const PodRef pod = pod_of(member);
+        return pod != nullptr && pod->occupies();
+      });
+  // Nothing of it holds a node: it waits again at once.
+  if (!any_bound && is_current(batch)) give_up(batch, "preempted");
+  finish(Verdict::done());
+}
+
+void PodControl::tell_evicted(const BatchRef& batch, std::vector<Member> members, Finish finish) {
+  const Json status = {
+      {"conditions",
+       Json::array({{{"type", kCondition},
+                     {"status", "True"},
+                     {"reason", "Preempted"},
+                     {"message", batch->evicted_for},
+                     {"lastTransitionTime", k8s::format_time(world_.loop.wall_now())}}})}};
+  auto retry = std::make_shared<bool>(false);
+  in_batches(
+      members.size(), kAtOnce,
+      [this, batch, members, status, retry](std::size_t i, std::function<void(bool)> next) {
+        const Member member = members[i];
+        patch_status(member, status, true, [this, batch, member, retry, next](k8s::Status end) {
+          if (end.is_ok()) tell_people(member, "Preempted", batch->evicted_for);
+          *retry = *retry || !end.is_ok();
+          next(true);
+        });
+      },
+      [retry, finish = std::move(finish)] {
+        finish(*retry ? Verdict::retry() : Verdict::again_after(k8s::Duration(0)));
+      });
+}
+
+void PodControl::tell_people(const Member& member, const char* reason, const std::string& message) {
+  k8s::EventNote note;
+  note.regarding = {"v1", "Pod", namespace_of(member.key), name_of(member.key), member.uid};
+  note.warning = true;
+  note.reason = reason;
+  note.action = "Preempt";
+  note.note = message;
+  world_.events.record(note);
+}
+
+void PodControl::lose_holds(std::vector<Member> members, Finish finish) {
+  auto retry = std::make_shared<bool>(false);
+  in_batches(
+      members.size(), kAtOnce,
+      [this, members, retry](std::size_t i, std::function<void(bool)> next) {
+        patch_status(members[i], {{"nominatedNodeName", nullptr}}, false,
+                     [retry, next](k8s::Status end) {
+                       *retry = *retry || !end.is_ok();
+                       next(true);
+                     });
+      },
+      [retry, finish = std::move(finish)] {
+        finish(*retry ? Verdict::retry() : Verdict::again_after(k8s::Duration(0)));
+      });
+}
+
+void PodControl::evict(const BatchRef& batch, std::vector<Member> members, Finish finish) {
+  auto retry = std::make_shared<bool>(false);
+  in_batches(
+      members.size(), kAtOnce,
+      [this, batch, members, retry](std::size_t i, std::function<void(bool)> next) {
+        const Member member = members[i];
+        world_.writer.send(
+            eviction(namespace_of(member.key), name_of(member.key), member.uid),
+            [this, batch, member, retry, next](k8s::Result<Json> answer) {
+              const k8s::Code code = answer.status().code();
+              if (answer) ++world_.metrics.pods_deleted;
+              const bool gone = code == k8s::Code::kNotFound || code == k8s::Code::kConflict;
+              *retry = *retry || (!answer && !gone);
+              if (!answer && !gone && !batch->refusal_told) {
+                batch->refusal_told = true;
+                tell_people(member, "EvictionRefused",
+                            "it is asked to stop and cannot be evicted: " + answer.status().message());
+              }
+              next(true);
+            });
+      },
+      // Their ends come with the watch.
+      [retry, finish = std::move(finish)] {
+        finish(*retry ? Verdict::retry() : Verdict::again_after(std::chrono::seconds(5)));
+      });
+}
+
+}  // namespace fermi
