@@ -27,8 +27,9 @@ constexpr int kKeepAliveProbes = 3;
 
 CurlExchange& self(void* user) { return *static_cast<CurlExchange*>(user); }
 
-int on_socket(void*, curl_socket_t socket, curlsocktype purpose) {
+int on_socket(void* user, curl_socket_t socket, curlsocktype purpose) {
   if (purpose != CURLSOCKTYPE_IPCXN) return CURL_SOCKOPT_OK;
+  static_cast<OpenSockets*>(user)->add(socket);
   const auto set = [&](int level, int option, int value) {
     // A kernel that lacks one of them still has our own deadlines.
     (void)setsockopt(socket, level, option, &value, sizeof value);
@@ -40,6 +41,11 @@ int on_socket(void*, curl_socket_t socket, curlsocktype purpose) {
   set(IPPROTO_TCP, TCP_USER_TIMEOUT, kUserTimeoutMs);
   set(IPPROTO_TCP, TCP_NODELAY, 1);
   return CURL_SOCKOPT_OK;
+}
+
+int on_close(void* user, curl_socket_t socket) {
+  static_cast<OpenSockets*>(user)->close(socket);
+  return 0;
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -186,7 +192,6 @@ void set_route(CURL* easy, const Endpoint& endpoint, const CurlExchange& exchang
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
   curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, kConnectTimeoutMs);
-  curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
   if (!endpoint.proxy.empty()) {
     curl_easy_setopt(easy, CURLOPT_PROXY, endpoint.proxy.c_str());
     curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
@@ -194,6 +199,13 @@ void set_route(CURL* easy, const Endpoint& endpoint, const CurlExchange& exchang
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
   }
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+}
+
+void set_sockets(CURL* easy, OpenSockets& sockets) {
+  curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
+  curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, &sockets);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, &sockets);
 }
 
 // Errors before the first byte of a request can have left.
@@ -273,13 +285,14 @@ Result<Endpoint> make_endpoint(const ClusterConfig& config) {
   return endpoint;
 }
 
-CURL* make_easy(const Endpoint& endpoint, CurlExchange& exchange) {
+CURL* make_easy(const Endpoint& endpoint, CurlExchange& exchange, OpenSockets& sockets) {
   CURL* easy = curl_easy_init();
   assert(easy != nullptr);
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange.error.data());
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, kBufferBytes);
   set_route(easy, endpoint, exchange);
+  set_sockets(easy, sockets);
   if (!endpoint.connect_to.empty()) {
     curl_slist* to = curl_slist_append(nullptr, endpoint.connect_to.c_str());
     curl_easy_setopt(easy, CURLOPT_CONNECT_TO, to);
@@ -312,6 +325,20 @@ Status outcome(const CurlExchange& exchange, int curl_code) {
     return {Code::kInvalid, described(exchange, detail)};
   const bool sent = !before_sending(curl_code) && was_sent(exchange);
   return {sent ? Code::kUnknownOutcome : Code::kUnavailable, described(exchange, detail)};
+}
+
+int socket_of(const CurlExchange& exchange, const OpenSockets& sockets) {
+  long local = 0, remote = 0;
+  if (exchange.easy == nullptr) return -1;
+  curl_easy_getinfo(exchange.easy, CURLINFO_LOCAL_PORT, &local);
+  curl_easy_getinfo(exchange.easy, CURLINFO_PRIMARY_PORT, &remote);
+  return local > 0 ? sockets.find(static_cast<int>(local), static_cast<int>(remote)) : -1;
+}
+
+bool may_share(const CurlExchange& exchange) {
+  long version = CURL_HTTP_VERSION_NONE;  // until the answer begins
+  if (exchange.easy != nullptr) curl_easy_getinfo(exchange.easy, CURLINFO_HTTP_VERSION, &version);
+  return version != CURL_HTTP_VERSION_1_0 && version != CURL_HTTP_VERSION_1_1;
 }
 
 Status interrupted(const CurlExchange& exchange, const std::string& why) {

@@ -10,6 +10,7 @@
 #include "libk8s/base/status.hpp"
 #include "libk8s/http/message.hpp"
 #include "libk8s/transport/credentials.hpp"
+#include "libk8s/transport/liveness.hpp"
 
 using CURL = void;
 struct curl_slist;
@@ -40,7 +41,8 @@ struct CurlExchange {
   Credentials::Current credentials;
   const Loop* clock = nullptr;
   CURL* easy = nullptr;  // the loop's, once attached
-  TimerId timeout_timer = TimerId::kNone, silence_timer = TimerId::kNone;
+  TimerId timeout_timer = TimerId::kNone, silence_timer = TimerId::kNone,
+          probe_timer = TimerId::kNone;
   bool cancelled = false;  // nothing more may be told to the handler
 
   // Of the answer so far.
@@ -48,7 +50,7 @@ struct CurlExchange {
   http::Headers headers;
   std::size_t header_bytes = 0, body_bytes = 0;
   bool head_told = false;
-  TimePoint last_heard;
+  TimePoint launched, last_heard;
   Status fault;  // why a callback stopped the exchange
 
   std::size_t body_sent = 0;
@@ -57,11 +59,15 @@ struct CurlExchange {
   std::array<char, 256> error{};  // CURL_ERROR_SIZE
 };
 
-// An easy handle for the exchange, which must live as long as it.
-CURL* make_easy(const Endpoint& endpoint, CurlExchange& exchange);
+// An easy handle for the exchange, which must live as long as it; the sockets must live longer.
+CURL* make_easy(const Endpoint& endpoint, CurlExchange& exchange, OpenSockets& sockets);
 
 // What an exchange came to that libcurl ended with this CURLcode.
 Status outcome(const CurlExchange& exchange, int curl_code);
+// The connection that it is on, or -1.
+int socket_of(const CurlExchange& exchange, const OpenSockets& sockets);
+// Whether other exchanges may be on its connection, too: it is not known to be HTTP/1.
+bool may_share(const CurlExchange& exchange);
 // What it came to when we ended it ourselves: kUnavailable if nothing was sent.
 Status interrupted(const CurlExchange& exchange, const std::string& why);
 

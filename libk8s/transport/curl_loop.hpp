@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "libk8s/base/loop.hpp"
+#include "libk8s/transport/liveness.hpp"
 
 using CURL = void;
 using CURLM = void;
@@ -51,6 +52,8 @@ class CurlLoop final : public Loop {
   // Ends a handle early; `done` is not called. It may still call its data callbacks until the end
   // of the turn when this is called inside one.
   void detach(CURL* easy);
+  // The sockets of all handles.
+  OpenSockets& sockets() { return sockets_; }
 
  private:
   struct Driven {
@@ -68,6 +71,7 @@ class CurlLoop final : public Loop {
   void add_waiting();
   void remove(CURL* easy);
 
+  OpenSockets sockets_;
   CURLM* multi_;
   bool performing_ = false;  // inside curl_multi_perform
   std::unordered_map<CURL*, Driven> driven_;

@@ -14,8 +14,12 @@ namespace {
 
 class CurlTransport final : public http::Transport {
  public:
-  CurlTransport(CurlLoop& loop, Endpoint endpoint, std::unique_ptr<Credentials> credentials)
-      : loop_(loop), endpoint_(std::move(endpoint)), credentials_(std::move(credentials)) {
+  CurlTransport(CurlLoop& loop, Endpoint endpoint, std::unique_ptr<Credentials> credentials,
+                const LivenessOptions& liveness)
+      : loop_(loop),
+        endpoint_(std::move(endpoint)),
+        liveness_(liveness),
+        credentials_(std::move(credentials)) {
     credentials_->on_tls_change([this] { cut_streams(); });
   }
   ~CurlTransport() override {
@@ -59,10 +63,11 @@ class CurlTransport final : public http::Transport {
     if (it == exchanges_.end()) return;
     const auto& exchange = it->second;
     exchange->credentials = current;
-    exchange->last_heard = loop_.now();
+    exchange->launched = exchange->last_heard = loop_.now();
     exchange->clock = &loop_;
-    exchange->easy = make_easy(endpoint_, *exchange);
+    exchange->easy = make_easy(endpoint_, *exchange, loop_.sockets());
     arm_silence(id, exchange->request.silence);
+    if (is_stream(*exchange)) arm_probe(id, liveness_.idle);
     loop_.attach(exchange->easy, exchange, [this, id](int result) { finished(id, result); });
   }
 
@@ -90,6 +95,8 @@ class CurlTransport final : public http::Transport {
     exchange.cancelled = true;
     loop_.cancel(exchange.timeout_timer);
     loop_.cancel(exchange.silence_timer);
+    loop_.cancel(exchange.probe_timer);
+    if (is_on_dead_connection(exchange)) sever(socket_of(exchange, loop_.sockets()));
     if (exchange.easy != nullptr) loop_.detach(std::exchange(exchange.easy, nullptr));
   }
 
@@ -113,12 +120,49 @@ class CurlTransport final : public http::Transport {
     end(id, interrupted(exchange, std::string(what) + " " + std::to_string(limit.count()) + " ms"));
   }
 
+  static bool is_stream(const CurlExchange& exchange) {
+    return exchange.request.timeout.count() == 0;
+  }
+
+  // Asked when an exchange ends without having been answered (liveness.hpp).
+  bool is_on_dead_connection(const CurlExchange& exchange) const {
+    if (exchange.easy == nullptr || is_stream(exchange)) return false;
+    const Duration age = loop_.now() - exchange.launched;
+    const auto silent = silent_for(socket_of(exchange, loop_.sockets()));
+    // What came while the connection was made is no answer, so half of the time is enough.
+    return silent && *silent >= age / 2 &&
+           age >= std::min<Duration>(liveness_.doubt, exchange.request.timeout);
+  }
+
+  void arm_probe(http::ExchangeId id, Duration delay) {
+    exchanges_.at(id)->probe_timer = loop_.after(delay, [this, id] { look_at_connection(id); });
+  }
+
+  // One probe at a time does for all streams: they share the connection that may be silent.
+  void look_at_connection(http::ExchangeId id) {
+    const CurlExchange& exchange = *exchanges_.at(id);
+    if (!may_share(exchange)) return;
+    const auto silent = silent_for(socket_of(exchange, loop_.sockets()));
+    const Duration left = liveness_.idle - silent.value_or(Duration::zero());
+    if (left > Duration::zero()) return arm_probe(id, left);
+    if (!exchanges_.contains(probe_)) probe();
+    arm_probe(id, liveness_.answer);
+  }
+
+  // Not answered in time, it ends like any request on a dead connection.
+  void probe() {
+    http::Request request;
+    request.method = "GET";
+    request.target = "/version";
+    request.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(liveness_.answer);
+    probe_ = start(std::move(request), {});
+  }
+
   // Streams would go on for as long as they like with what is no longer valid.
   void cut_streams() {
     std::vector<http::ExchangeId> streams;
     for (const auto& [id, exchange] : exchanges_) {
-      if (exchange->easy != nullptr && exchange->request.timeout.count() == 0)
-        streams.push_back(id);
+      if (exchange->easy != nullptr && is_stream(*exchange)) streams.push_back(id);
     }
     std::ranges::sort(streams);
     const std::shared_ptr<bool> alive = alive_.flag;
@@ -131,6 +175,8 @@ class CurlTransport final : public http::Transport {
 
   CurlLoop& loop_;
   Endpoint endpoint_;
+  LivenessOptions liveness_;
+  http::ExchangeId probe_ = http::ExchangeId::kNone;  // the last one
   std::uint64_t last_id_ = 0;
   std::unordered_map<http::ExchangeId, std::shared_ptr<CurlExchange>> exchanges_;
   Alive alive_;
@@ -140,13 +186,14 @@ class CurlTransport final : public http::Transport {
 }  // namespace
 
 Result<std::unique_ptr<http::Transport>> connect(CurlLoop& loop, const ClusterConfig& config,
-                                                 const CredentialOptions& options) {
+                                                 const CredentialOptions& options,
+                                                 const LivenessOptions& liveness) {
   auto endpoint = make_endpoint(config);
   if (!endpoint) return endpoint.status();
   auto credentials = Credentials::open(loop, config, options);
   if (!credentials) return credentials.status();
   return std::unique_ptr<http::Transport>(
-      new CurlTransport(loop, std::move(*endpoint), std::move(*credentials)));
+      new CurlTransport(loop, std::move(*endpoint), std::move(*credentials), liveness));
 }
 
 }  // namespace k8s

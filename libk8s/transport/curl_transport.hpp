@@ -6,8 +6,8 @@
 //
 // What it adds to a request: the server's address, credentials (credentials.hpp), impersonation.
 // What it guards against:
-//   - dead peers: TCP keep-alive and TCP_USER_TIMEOUT, and the request's own deadlines on the whole
-//     exchange and on silence;
+//   - dead peers: TCP keep-alive and TCP_USER_TIMEOUT, probes of silent connections (liveness.hpp),
+//     and the request's own deadlines on the whole exchange and on silence;
 //   - answers without end: the request's body limit, and 256 KiB of headers;
 //   - doubled writes: a request whose body was sent is never sent again by itself, also not when a
 //     kept connection turns out to be dead; that ends as kUnknownOutcome.
@@ -26,11 +26,13 @@
 #include "libk8s/transport/cluster_config.hpp"
 #include "libk8s/transport/credentials.hpp"
 #include "libk8s/transport/curl_loop.hpp"
+#include "libk8s/transport/liveness.hpp"
 
 namespace k8s {
 
 // Reads the credentials once and checks the address; sends nothing.
 Result<std::unique_ptr<http::Transport>> connect(CurlLoop& loop, const ClusterConfig& config,
-                                                 const CredentialOptions& options = {});
+                                                 const CredentialOptions& options = {},
+                                                 const LivenessOptions& liveness = {});
 
 }  // namespace k8s
