@@ -78,6 +78,7 @@ void WatchMachine::settle(std::string resource_version) {
   most_recent_ = false;
   watch_list_this_round_ = true;
   failures_in_a_row_ = 0;
+  silent_for_ = Duration(0);
   delay_ = Duration(0);
 }
 
@@ -85,17 +86,18 @@ void WatchMachine::on_listed(std::string resource_version) { settle(std::move(re
 
 void WatchMachine::on_initial_events_end(std::string resource_version) {
   settle(std::move(resource_version));
-  progress_ = true;
+  progress_ = heard_ = true;
 }
 
 void WatchMachine::on_progress(std::string resource_version) {
   move_to(std::move(resource_version));
-  progress_ = true;
+  progress_ = heard_ = true;
   failures_in_a_row_ = 0;
 }
 
 void WatchMachine::on_bookmark(std::string resource_version) {
   move_to(std::move(resource_version));
+  heard_ = true;
   failures_in_a_row_ = 0;
 }
 
@@ -109,6 +111,14 @@ void WatchMachine::relist() {
   state_ = watch_list ? WatchState::kWatchListing : WatchState::kListing;
   continue_token_.clear();
   failures_in_a_row_ = 0;
+  silent_for_ = Duration(0);
+}
+
+void WatchMachine::on_went_back(TimePoint now, std::uint64_t chance) {
+  progress_ = heard_ = false;
+  most_recent_ = true;
+  delay_ = backoff_.next(now, chance);
+  relist();
 }
 
 void WatchMachine::back_off(const Status& status, TimePoint now, std::uint64_t chance) {
@@ -154,9 +164,13 @@ void WatchMachine::on_watch_list_ended(const Status& status, TimePoint now, std:
 void WatchMachine::on_watch_ended(const Status& status, Duration lived, TimePoint now,
                                   std::uint64_t chance) {
   const bool useful = std::exchange(progress_, false) || lived >= kShortWatch;
+  const bool silent = !std::exchange(heard_, false);
   if (state_ == WatchState::kWatchListing) return on_watch_list_ended(status, now, chance);
   if (is_plain_end(status) && useful) {
     delay_ = Duration(0);
+    // It may be that the version it began at is yet to come.
+    silent_for_ = silent ? silent_for_ + lived : Duration(0);
+    if (silent_for_ >= kNothingHeard) relist();
     return;
   }
   back_off(status, now, chance);

@@ -29,6 +29,11 @@
 //     times.
 //  8. A paged list whose continue token has expired starts again, whole and with RV unset. Lists
 //     with another RV than none or "0" are never paged.
+//  9. A server may lose its past: its store is restored from a copy, and its versions go back. A
+//     watch from a version that it has not reached yet says nothing, or speaks of older versions
+//     than it was asked for. The first older event or bookmark leads to a relist with RV unset.
+//     Watches that brought nothing, not even a bookmark, for `kNothingHeard` in all lead to one by
+//     rule 1, which such a server refuses: then rule 2.
 #pragma once
 
 #include <cstdint>
@@ -51,6 +56,7 @@ class WatchMachine {
  public:
   static constexpr int kRetriesInARow = 3;
   static constexpr Duration kShortWatch = std::chrono::seconds(1);
+  static constexpr Duration kNothingHeard = std::chrono::minutes(4);
 
   struct Options {
     bool watch_list = true;
@@ -85,6 +91,8 @@ class WatchMachine {
   // A bookmark came. It moves the version, but a stream that brings nothing else is no better than
   // a silent one.
   void on_bookmark(std::string resource_version);
+  // A watch that began at `resource_version()` or later told of something older than its beginning.
+  void on_went_back(TimePoint now, std::uint64_t chance);
   // A list failed.
   void on_list_failed(const Status& status, TimePoint now, std::uint64_t chance);
   // A watch, or a WatchList before its end of initial events, is over. Ok: it ended cleanly.
@@ -114,7 +122,9 @@ class WatchMachine {
   bool most_recent_ = false;      // leave the RV out of the next list
   bool watch_list_known_ = true;  // the server has not refused WatchList for good
   bool watch_list_this_round_ = true;
-  bool progress_ = false;  // since the stream began
+  bool progress_ = false;   // since the stream began
+  bool heard_ = false;      // the same, bookmarks included
+  Duration silent_for_{0};  // how long watches brought nothing, one after the other
   int failures_in_a_row_ = 0;
 };
 

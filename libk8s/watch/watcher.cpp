@@ -39,7 +39,9 @@ struct Watcher::Attempt {
   http::Response error;
   std::unique_ptr<ListStream> list;
   std::unique_ptr<WatchStream> watch;
-  Status event_error;  // an ERROR event ended the stream
+  Status event_error;      // an ERROR event ended the stream
+  std::string began_at;    // the version after which all that comes must be
+  bool went_back = false;  // something older came
 };
 
 Watcher::Watcher(Loop& loop, http::Transport& transport, WatcherOptions options, WatchSink& sink)
@@ -108,6 +110,7 @@ void Watcher::begin() {
   auto attempt = std::make_shared<Attempt>();
   attempt->step = machine_.next(loop_.random());
   attempt->started = attempt->heard = loop_.now();
+  if (attempt->step.state == WatchState::kWatching) attempt->began_at = machine_.resource_version();
   attempt_ = attempt;
   const bool whole_state =
       attempt->step.state != WatchState::kWatching && attempt->step.continue_token.empty();
@@ -240,7 +243,7 @@ Status Watcher::on_event(Attempt& attempt, const WatchEvent& event) {
       attempt.event_error = error_of(event.object);
       return attempt.event_error;
     case WatchEventType::kBookmark:
-      on_bookmark(attempt, event);
+      if (Status status = on_bookmark(attempt, event); !status) return status;
       break;
     case WatchEventType::kAdded:
     case WatchEventType::kModified:
@@ -263,8 +266,20 @@ Status Watcher::on_change(Attempt& attempt, const WatchEvent& event) {
   } else if (!is_older(version)) {
     machine_.on_progress(std::move(version));
     sink_.apply(event.type);
+  } else {
+    return check_order(attempt, version);
   }
   return Status::ok();
+}
+
+// Older than where the stream stands: doubled. Older than where it began: the server has lost its
+// past, and what it says fits nothing that is known of it.
+Status Watcher::check_order(Attempt& attempt, std::string_view version) {
+  const auto order = compare_versions(version, attempt.began_at);
+  if (!order || *order >= 0) return Status::ok();
+  attempt.went_back = true;
+  return {Code::kGone, "the server went back to resourceVersion " + std::string(version) +
+                           ", before " + attempt.began_at};
 }
 
 Status Watcher::on_unread_change(Attempt& attempt, const WatchEvent& event) {
@@ -285,18 +300,19 @@ bool Watcher::is_older(std::string_view version) const {
   return order && *order < 0;
 }
 
-void Watcher::on_bookmark(Attempt& attempt, const WatchEvent& event) {
+Status Watcher::on_bookmark(Attempt& attempt, const WatchEvent& event) {
   if (machine_.state() != WatchState::kWatchListing) {
-    if (!is_older(event.resource_version)) {
-      machine_.on_bookmark(std::string(event.resource_version));
-    }
-    return;
+    if (is_older(event.resource_version)) return check_order(attempt, event.resource_version);
+    machine_.on_bookmark(std::string(event.resource_version));
+    return Status::ok();
   }
-  if (!event.initial_events_end) return;
+  if (!event.initial_events_end) return Status::ok();
   machine_.on_initial_events_end(std::string(event.resource_version));
   attempt.step.state = WatchState::kWatching;
+  attempt.began_at = machine_.resource_version();
   last_error_ = Status::ok();
   sink_.commit();
+  return Status::ok();
 }
 
 // The exchange is over: the machine says what follows.
@@ -308,7 +324,11 @@ void Watcher::conclude(const AttemptPtr& attempt, const Status& status) {
     on_list_ended(*attempt, status);
   } else {
     const TimePoint now = loop_.now();
-    machine_.on_watch_ended(status, now - attempt->started, now, loop_.random());
+    if (attempt->went_back) {
+      machine_.on_went_back(now, loop_.random());
+    } else {
+      machine_.on_watch_ended(status, now - attempt->started, now, loop_.random());
+    }
   }
   if (running_ && next_timer_ == TimerId::kNone && !attempt_) schedule();
 }

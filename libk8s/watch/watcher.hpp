@@ -109,7 +109,8 @@ class Watcher {
   Status on_change(Attempt& attempt, const WatchEvent& event);
   Status on_unread_change(Attempt& attempt, const WatchEvent& event);
   bool is_older(std::string_view version) const;
-  void on_bookmark(Attempt& attempt, const WatchEvent& event);
+  Status on_bookmark(Attempt& attempt, const WatchEvent& event);
+  Status check_order(Attempt& attempt, std::string_view version);
   bool read_object(Encoding encoding, std::string_view bytes, std::string& version);
 
   void conclude(const AttemptPtr& attempt, const Status& status);

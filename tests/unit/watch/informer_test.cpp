@@ -259,6 +259,45 @@ TEST_F(InformerTest, A_doubled_older_event_neither_goes_back_in_time_nor_resurre
   EXPECT_THAT(told, ElementsAre("~a:blue", "~a:green", "-a:1"));
 }
 
+// A store restored from a copy: what was at 1000 is at 500 again.
+TEST_F(InformerTest, An_event_from_before_the_watch_began_shows_that_the_server_went_back) {
+  start_listed(1000, {widget("a", "1", 900), widget("b", "2", 950, "new")});
+  server.on("GET /apis/example.com/v1/widgets",
+            reply(200, widget_list(501, {widget("a", "1", 4)})));
+  server.on("watch=", hold(200));
+  say(event("ADDED", widget("c", "3", 501)));
+  EXPECT_THAT(told, IsEmpty());  // kept until the new list is whole
+  loop.run_for(seconds(2));
+  EXPECT_THAT(told, ElementsAre("-b:2?", "~a:red"));
+  EXPECT_THAT(server.last().request.target, HasSubstr("resourceVersion=501"));
+  say(event("ADDED", widget("d", "4", 502)));
+  EXPECT_EQ(told.back(), "+d:4");
+}
+
+TEST_F(InformerTest, So_does_a_bookmark_from_before_the_watch_began) {
+  start_listed(1000, {widget("a", "1", 900)});
+  server.on("GET /apis/example.com/v1/widgets", reply(200, widget_list(501, {})));
+  server.on("watch=", hold(200));
+  say(bookmark(500));
+  loop.run_for(seconds(2));
+  EXPECT_THAT(told, ElementsAre("-a:1?"));
+}
+
+TEST_F(InformerTest, A_server_that_went_back_and_says_nothing_is_listed_again_all_the_same) {
+  start_listed(1000, {widget("a", "1", 900)});
+  server.always("/widgets", [](const http::Request& request) {
+    if (request.target.find("watch=") != std::string::npos) return hold(200);
+    if (request.target.find("resourceVersion=1000") == std::string::npos)
+      return reply(200, widget_list(501, {}));
+    return refuse(504, "Timeout", "Too large resource version: 1000");
+  });
+  loop.run_for(minutes(4));
+  EXPECT_THAT(told, IsEmpty());
+  loop.run_for(minutes(2));
+  EXPECT_THAT(told, ElementsAre("-a:1?"));
+  EXPECT_THAT(server.last().request.target, HasSubstr("resourceVersion=501"));
+}
+
 TEST_F(InformerTest, Versions_beyond_64_bits_are_compared_all_the_same) {
   start_listed(10, {widget("a", "1", 4)});
   nlohmann::json big = widget("a", "1", 0, "big");

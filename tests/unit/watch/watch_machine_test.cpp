@@ -303,6 +303,43 @@ TEST(WatchMachine, Initial_events_without_an_end_fall_back_to_LIST_at_the_third_
   EXPECT_EQ(machine.next(0).state, WatchState::kListing);
 }
 
+// ---- a server that lost its past -------------------------------------------------------------
+
+TEST(WatchMachine, A_server_that_went_back_is_asked_for_its_most_recent_state_after_back_off) {
+  WatchMachine machine = watching_from("1000");
+  machine.on_went_back(kT0, 0);
+  EXPECT_EQ(machine.next(0).state, WatchState::kListing);
+  EXPECT_EQ(machine.next(0).resource_version, std::nullopt);
+  EXPECT_GE(machine.next(0).delay, milliseconds(800));
+  machine.on_listed("500");
+  EXPECT_EQ(machine.next(0).state, WatchState::kWatching);
+  EXPECT_EQ(machine.next(0).resource_version, "500");
+}
+
+TEST(WatchMachine, Watches_that_bring_nothing_for_four_minutes_lead_to_a_relist) {
+  WatchMachine machine = watching_from("1000");
+  machine.on_watch_ended(cut(), seconds(90), kT0, 0);
+  machine.on_watch_ended(cut(), seconds(90), kT0, 0);
+  EXPECT_EQ(machine.next(0).state, WatchState::kWatching);
+  machine.on_watch_ended(cut(), seconds(90), kT0, 0);
+  EXPECT_EQ(machine.next(0).state, WatchState::kListing);
+  EXPECT_EQ(machine.next(0).resource_version, "1000");
+  machine.on_list_failed(too_large(), kT0, 0);
+  EXPECT_EQ(machine.next(0).resource_version, std::nullopt);
+  machine.on_listed("500");
+  machine.on_watch_ended(cut(), seconds(90), kT0, 0);
+  EXPECT_EQ(machine.next(0).state, WatchState::kWatching);
+}
+
+TEST(WatchMachine, Watches_that_bring_so_much_as_a_bookmark_go_on_for_ever) {
+  WatchMachine machine = watching_from("1000");
+  for (int i = 0; i < 100; ++i) {
+    machine.on_bookmark("1000");
+    machine.on_watch_ended(i % 2 == 0 ? cut() : kCleanEnd, minutes(10), kT0, 0);
+    EXPECT_EQ(machine.next(0).state, WatchState::kWatching);
+  }
+}
+
 // ---- back-off --------------------------------------------------------------------------------
 
 TEST(Backoff, Doubles_from_800_ms_to_30_s) {
