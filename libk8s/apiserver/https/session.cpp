@@ -27,6 +27,9 @@ using Parser = beast::http::request_parser<beast::http::string_body>;
 constexpr std::uint32_t kMaxHeaderBytes = 64 * 1024;
 constexpr std::chrono::seconds kHandshakeTimeout{10};
 constexpr std::chrono::seconds kShutdownTimeout{1};
+// What a refused client goes on to send is read for so long, and so much of it.
+constexpr std::chrono::seconds kLingerTimeout{2};
+constexpr std::size_t kLingerBytes = 64U << 20U;
 
 ApiError unauthorized() {
   ApiError error = bad_request("Unauthorized: a bearer token is required that this server knows");
@@ -163,7 +166,24 @@ class TlsSession final : public Session, public std::enable_shared_from_this<Tls
 
   void refuse(const ApiError& error) {
     keep_alive_ = false;
-    send_whole(to_response(error), false);
+    std::string text = whole_text(to_response(error), false);
+    write(std::move(text), [this] {
+      lowest().expires_after(kLingerTimeout);
+      linger(0);
+    });
+  }
+
+  // To close while the client still sends would reset the connection, and with it take back an
+  // answer that the client has not read yet. So the rest is read and thrown away, within limits.
+  void linger(std::size_t seen) {
+    buffer_.clear();
+    reading_ = true;
+    stream_.async_read_some(buffer_.prepare(16 * 1024),
+                            guarded([this, seen](error_code error, std::size_t size) {
+                              reading_ = false;
+                              if (error || stopping_ || seen + size > kLingerBytes) return close();
+                              linger(seen + size);
+                            }));
   }
 
   void answer() {
@@ -197,11 +217,15 @@ class TlsSession final : public Session, public std::enable_shared_from_this<Tls
     return is_public(request.target) ? &kAnonymous : nullptr;
   }
 
-  void send_whole(const http::Response& response, bool head) {
+  std::string whole_text(const http::Response& response, bool head) const {
     std::string text = head_text(response, keep_alive_);
     text += "Content-Length: " + std::to_string(response.body.size()) + "\r\n\r\n";
     if (!head && response.status != 304) text += response.body;
-    write(std::move(text), [this] { finish(); });
+    return text;
+  }
+
+  void send_whole(const http::Response& response, bool head) {
+    write(whole_text(response, head), [this] { finish(); });
   }
 
   void finish() {

@@ -11,6 +11,10 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/ssl.hpp>
+#include <boost/asio/write.hpp>
 #include <filesystem>
 #include <fstream>
 #include <mutex>
@@ -301,6 +305,45 @@ TEST_F(Https, Answers_or_closes_whatever_is_sent_instead_of_a_request) {
     curl_easy_cleanup(curl);
   }
   EXPECT_EQ(get("/version").status, 200);
+}
+
+// Sends all of it before it reads a word, as simple clients do; gives what was answered.
+std::string blurt(HttpsServer& server, const std::string& bytes) {
+  namespace asio = boost::asio;
+  asio::io_context io;
+  asio::ssl::context context(asio::ssl::context::tls_client);
+  asio::ssl::stream<asio::ip::tcp::socket> stream(io, context);
+  stream.next_layer().connect({asio::ip::address_v4::loopback(), server.port()});
+  stream.handshake(asio::ssl::stream_base::client);
+  boost::system::error_code error;
+  asio::write(stream, asio::buffer(bytes), error);
+  EXPECT_FALSE(error) << "closed before all was sent: " << error.message();
+  ::shutdown(stream.next_layer().native_handle(), SHUT_WR);
+  std::string answer;
+  asio::read(stream, asio::dynamic_buffer(answer), error);
+  return answer;
+}
+
+TEST_F(Https, A_client_that_sends_too_much_before_it_listens_still_reads_why) {
+  start();
+  const std::size_t size = 12U << 20U;
+  const std::string too_large =
+      blurt(*server_,
+            "POST /api/v1/namespaces/default/configmaps HTTP/1.1\r\nHost: x\r\n"
+            "Content-Length: " +
+                std::to_string(size) + "\r\n\r\n" + std::string(size, 'x'));
+  EXPECT_TRUE(too_large.starts_with("HTTP/1.1 413 ")) << too_large.substr(0, 100);
+  EXPECT_NE(too_large.find("Connection: close"), std::string::npos);
+  const std::string headers =
+      blurt(*server_, "GET /version HTTP/1.1\r\nHost: x\r\nX-Long: " + std::string(8U << 20U, 'x') +
+                          "\r\n\r\n");
+  EXPECT_TRUE(headers.starts_with("HTTP/1.1 431 ")) << headers.substr(0, 100);
+  const std::string chunked =
+      blurt(*server_,
+            "POST /api/v1/namespaces/default/configmaps HTTP/1.1\r\nHost: x\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n800000\r\n" +
+                std::string(8U << 20U, 'x') + "\r\n0\r\n\r\n");
+  EXPECT_TRUE(chunked.starts_with("HTTP/1.1 413 ")) << chunked.substr(0, 100);
 }
 
 TEST_F(Https, Stops_in_time_while_a_client_holds_a_connection_and_says_nothing) {
