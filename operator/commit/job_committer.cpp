@@ -5,6 +5,7 @@
 
 #include "libk8s/codec/json.hpp"
 #include "libk8s/request/request.hpp"
+#include "operator/commit/eviction.hpp"
 #include "operator/translate/job_pod.hpp"
 
 namespace fermi {
@@ -267,15 +268,6 @@ void JobCommitter::look_at_pod(const Context& c, const std::string& name, Next n
                });
 }
 
-// A disruption budget may refuse it (429): then it is tried again.
-k8s::http::Request JobCommitter::eviction(const std::string& ns, const Doomed& doomed) {
-  const Json body = {{"apiVersion", "policy/v1"},
-                     {"kind", "Eviction"},
-                     {"metadata", {{"name", doomed.pod}, {"namespace", ns}}},
-                     {"deleteOptions", {{"preconditions", {{"uid", doomed.uid}}}}}};
-  return request::post(resources::pods(), ns, doomed.pod, "eviction", body);
-}
-
 void JobCommitter::delete_pods(const Context& c, const std::vector<Doomed>& doomed, Done done) {
   auto tally = std::make_shared<Tally>();
   in_batches(
@@ -293,7 +285,7 @@ void JobCommitter::delete_pod(const Context& c, const Doomed& doomed, std::share
   if (doomed.force) options.grace_seconds = 0;
   const std::string key = c.job->meta.ns + "/" + doomed.pod;
   writer_.send(doomed.evict
-                   ? eviction(c.job->meta.ns, doomed)
+                   ? eviction(c.job->meta.ns, doomed.pod, doomed.uid)
                    : request::remove(resources::pods(), c.job->meta.ns, doomed.pod, options),
                [this, key, doomed, tally, next = std::move(next)](Answer answer) {
                  const k8s::Code code = answer.status().code();

@@ -70,7 +70,6 @@ class JobCommitter {
                  Next next);
   void bind_pod(const Context& c, const Bind& bind, std::shared_ptr<Tally> tally, Next next);
   void look_at_pod(const Context& c, const std::string& name, Next next);
-  static k8s::http::Request eviction(const std::string& ns, const Doomed& doomed);
   void delete_pod(const Context& c, const Doomed& doomed, std::shared_ptr<Tally> tally, Next next);
   void adopt_service(const Context& c, Done done);
 

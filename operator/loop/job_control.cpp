@@ -145,7 +145,7 @@ void JobControl::on_node(const std::string& name) {
 void JobControl::on_queue(const std::string& name) {
   for (const auto& [uid, r] : records_) {
     const auto job = jobs_.get(r->key);
-    if (job == nullptr || job->meta.uid != uid || job->spec.scheduling.queue != name) continue;
+    if (job == nullptr || job->meta.uid != uid || queue_name(*job) != name) continue;
     sync(*r, *job, false);
     if (!is_terminal(job->status.phase) && fresh_.count(r->key) == 0) queue_.add(r->key);
   }
@@ -226,7 +226,8 @@ JobFacts JobControl::facts_of(Record& r, const TrainingJob& job) {
   facts.node_state = [this](const std::string& name) {
     const auto node = world_.node(name);
     if (node == nullptr) return NodeState::kGone;
-    return node->ready ? NodeState::kReady : NodeState::kNotReady;
+    if (!node->ready) return NodeState::kNotReady;
+    return node->unschedulable || node->meta.deleting() ? NodeState::kCordoned : NodeState::kReady;
   };
   const Phase phase = job.status.phase;
   if (!r.decided && (phase == Phase::kNone || phase == Phase::kPending))

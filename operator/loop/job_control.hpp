@@ -83,6 +83,7 @@ class JobControl {
   void book_restart(Record& r, const TrainingJob& job, const TrainingJobStatus& next);
   bool has_room(const TrainingJob& job, const JobPlacement& placement) const;
   std::int64_t free_port(const Record& r) const;
+  static const std::string& queue_name(const TrainingJob& job);
   std::shared_ptr<const TaskQueue> queue_of(const TrainingJob& job) const;
 
   // --- the cluster's side

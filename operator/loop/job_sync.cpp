@@ -28,8 +28,14 @@ std::uint64_t hash_of(const std::string& text) {
 
 }  // namespace
 
+// While it holds a place, the queue that it was decided in: the spec may name another by now.
+const std::string& JobControl::queue_name(const TrainingJob& job) {
+  const bool decided = holds_place(job) && !job.status.queue.empty();
+  return decided ? job.status.queue : job.spec.scheduling.queue;
+}
+
 std::shared_ptr<const TaskQueue> JobControl::queue_of(const TrainingJob& job) const {
-  return world_.caches.queues.get(job.spec.scheduling.queue);
+  return world_.caches.queues.get(queue_name(job));
 }
 
 // Not left to the event that shows the new status: a watch may be silent for minutes.

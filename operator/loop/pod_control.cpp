@@ -134,6 +134,7 @@ void PodControl::hold(const std::string& group, std::vector<PodRef> members) {
   world_.engine.apply(sched::TaskUpsert{batch->task});
   tell_bound(*batch);
   world_.engine.apply(sched::Assume{batch->id, batch->attempt, {batch->nodes}, batch->decided_at});
+  resume_eviction(batch);
 }
 
 // Tells the engine which rank each bound Pod is; before the decision, so that
@@ -232,9 +233,11 @@ void PodControl::check_placed(const BatchRef& batch) {
     batch->confirmed = running_since(*batch);
     failures_.erase(batch->group);
     world_.engine.apply(sched::Confirm{batch->id, *batch->confirmed});
+    protect(*batch, queue_of(batch->task.queue).get());
   }
   if (!all_bound) queue_.add(batch->id);
-  if (over == 0) return;
+  // One that was asked to stop goes as a whole.
+  if (over == 0 || !batch->evicted_for.empty()) return;
   // Each time, all others are told anew: of a large batch, many ends at once or
   // after a while.
   const k8s::TimePoint now = world_.loop.now();

@@ -8,6 +8,11 @@
 // batch that loses a member before all are bound is given up, and what is left
 // waits again.
 //
+// A batch that has to make room for a task above it is told so, member by
+// member, in a condition of its own, then evicted whole through the Eviction
+// API; a new leader that finds one Pod told goes on with all of them. Pods
+// without a controller would not come back, and are never asked.
+//
 // Every Pod that is bound and has not ended is a member of a placed batch, so
 // that it counts for its queue, however it came to be bound; a member that has
 // ended gives back its share. Why a Pod waits goes into its PodScheduled
@@ -42,6 +47,9 @@ class PodControl {
   void on_pod(const k8s::Informer<k8s::Pod>::Event& event);
   void on_queue(const std::string& name);
   bool accept(const sched::Start& start);
+  // The engine decided that the room of these batches is needed by another task; those that are
+  // not of plain Pods are left alone.
+  void preempt(const sched::Preemption& preemption, const std::string& by);
   void on_planned();
   // Which rank of which task a Pod is, once its batch is placed.
   std::optional<PodRank> rank_of(const k8s::Pod& pod) const;
@@ -70,8 +78,10 @@ class PodControl {
     std::optional<k8s::TimePoint> ended_at;  // when a member ended whose share is not given back
     k8s::TimePoint placed_at;
     std::optional<std::string> refusal;
-    sched::Reason shown;  // why it waits, as last asked
-    std::string said;     // as last written
+    std::string evicted_for;    // for whom it was asked to stop; "" for nobody
+    bool refusal_told = false;  // that it could not be evicted
+    sched::Reason shown;        // why it waits, as last asked
+    std::string said;           // as last written
     k8s::TimePoint said_at;
     std::optional<k8s::TimePoint> slot;
   };
@@ -116,6 +126,16 @@ class PodControl {
                 std::function<void(bool)> next);
   void take_back(const BatchRef& batch, Finish finish);
   void work_stray(const std::string& key, Finish finish);
+
+  // pod_evict.cpp
+  void resume_eviction(const BatchRef& batch);
+  void protect(Batch& batch, const TaskQueue* queue);
+  void work_evicted(const BatchRef& batch, Finish finish);
+  void tell_evicted(const BatchRef& batch, std::vector<Member> members, Finish finish);
+  void tell_people(const Member& member, const char* reason, const std::string& message);
+  void lose_holds(std::vector<Member> members, Finish finish);
+  void evict(const BatchRef& batch, std::vector<Member> members, Finish finish);
+
   PodRef pod_of(const Member& member);
   PodRef with_binding(PodRef pod) const;
 

@@ -3,7 +3,6 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "libk8s/base/log.hpp"
 #include "libk8s/codec/rfc3339.hpp"
 #include "operator/commit/eviction.hpp"
 #include "operator/loop/pod_control.hpp"
@@ -54,8 +53,7 @@ void PodControl::resume_eviction(const BatchRef& batch) {
     const PodRef pod = pod_of(member);
     if (pod == nullptr || !is_told(*pod)) continue;
     batch->evicted_for = pod->condition(kCondition)->message;
-    world_.engine.apply(
-        sched::Evict{batch->id, task_in(batch->evicted_for), world_.engine.now()});
+    world_.engine.apply(sched::Evict{batch->id, task_in(batch->evicted_for), world_.engine.now()});
     return;
   }
 }
@@ -64,16 +62,15 @@ void PodControl::resume_eviction(const BatchRef& batch) {
 void PodControl::protect(Batch& batch, const TaskQueue* queue) {
   if (batch.task.tier != sched::Tier::kMedium || !batch.confirmed) return;
   const std::int64_t floor = queue != nullptr ? queue->spec.floor_ns : kDefaultFloorNs;
-  batch.task.guarantee_until = {
-      batch.confirmed->ns + sched::guarantee_ns(batch.task.expected_duration_ns, 0, floor)};
+  const std::int64_t guarantee = sched::guarantee_ns(batch.task.expected_duration_ns, 0, floor);
+  batch.task.guarantee_until = sched::later(*batch.confirmed, guarantee);
   world_.engine.apply(sched::TaskUpsert{batch.task});
 }
 
 // First every member is told for whom, then they are asked to stop: a leader that takes over in
 // between goes on with all of them.
 void PodControl::work_evicted(const BatchRef& batch, Finish finish) {
-  std::vector<Member> untold, bound;
-  std::vector<Member> unbound;
+  std::vector<Member> untold, bound, unbound;
   for (const Member& member : batch->members) {
     const PodRef pod = pod_of(member);
     if (pod == nullptr || pod->finished()) continue;
@@ -87,8 +84,8 @@ void PodControl::work_evicted(const BatchRef& batch, Finish finish) {
   if (!untold.empty()) return tell_evicted(batch, std::move(untold), std::move(finish));
   if (!unbound.empty()) return lose_holds(std::move(unbound), std::move(finish));
   if (!bound.empty()) return evict(batch, std::move(bound), std::move(finish));
-  const bool any_bound = std::any_of(
-      batch->members.begin(), batch->members.end(), [this](const Member& member) {
+  const bool any_bound =
+      std::any_of(batch->members.begin(), batch->members.end(), [this](const Member& member) {
         const PodRef pod = pod_of(member);
         return pod != nullptr && pod->occupies();
       });
@@ -153,20 +150,21 @@ void PodControl::evict(const BatchRef& batch, std::vector<Member> members, Finis
       members.size(), kAtOnce,
       [this, batch, members, retry](std::size_t i, std::function<void(bool)> next) {
         const Member member = members[i];
-        world_.writer.send(
-            eviction(namespace_of(member.key), name_of(member.key), member.uid),
-            [this, batch, member, retry, next](k8s::Result<Json> answer) {
-              const k8s::Code code = answer.status().code();
-              if (answer) ++world_.metrics.pods_deleted;
-              const bool gone = code == k8s::Code::kNotFound || code == k8s::Code::kConflict;
-              *retry = *retry || (!answer && !gone);
-              if (!answer && !gone && !batch->refusal_told) {
-                batch->refusal_told = true;
-                tell_people(member, "EvictionRefused",
-                            "it is asked to stop and cannot be evicted: " + answer.status().message());
-              }
-              next(true);
-            });
+        world_.writer.send(eviction(namespace_of(member.key), name_of(member.key), member.uid),
+                           [this, batch, member, retry, next](k8s::Result<Json> answer) {
+                             const k8s::Code code = answer.status().code();
+                             if (answer) ++world_.metrics.pods_deleted;
+                             const bool gone =
+                                 code == k8s::Code::kNotFound || code == k8s::Code::kConflict;
+                             *retry = *retry || (!answer && !gone);
+                             if (!answer && !gone && !batch->refusal_told) {
+                               batch->refusal_told = true;
+                               tell_people(member, "EvictionRefused",
+                                           "it is asked to stop and cannot be evicted: " +
+                                               answer.status().message());
+                             }
+                             next(true);
+                           });
       },
       // Their ends come with the watch.
       [retry, finish = std::move(finish)] {

@@ -134,6 +134,7 @@ void PodControl::patch_status(const Member& member, Json status, bool strategic,
 }
 
 void PodControl::work_placed(const BatchRef& batch, Finish finish) {
+  if (!batch->evicted_for.empty()) return work_evicted(batch, std::move(finish));
   std::vector<std::size_t> unheld, unbound;
   bool lost = false;
   for (std::size_t i = 0; i < batch->members.size(); ++i) {
@@ -141,6 +142,9 @@ void PodControl::work_placed(const BatchRef& batch, Finish finish) {
     lost = lost || pod == nullptr || pod->meta.deleting();
     if (pod == nullptr || pod->finished() || !pod->node_name.empty()) continue;
     unbound.push_back(i);
+    const auto node = world_.node(batch->nodes[i]);
+    if (node == nullptr || node->unschedulable)
+      batch->refusal = "node " + batch->nodes[i] + (node == nullptr ? " is gone" : " was cordoned");
     if (pod->nominated_node != batch->nodes[i]) unheld.push_back(i);
   }
   if (unbound.empty()) {

@@ -32,7 +32,9 @@ Term::Term(Context context)
                .preempt =
                    [this](const sched::Preemption& preemption) {
                      const sched::Task* by = world_.task(preemption.task);
-                     jobs_.preempt(preemption, by != nullptr ? by->ns + "/" + by->name : "");
+                     const std::string name = by != nullptr ? by->ns + "/" + by->name : "";
+                     jobs_.preempt(preemption, name);
+                     plain_.preempt(preemption, name);
                    },
                .planned =
                    [this] {

@@ -131,10 +131,12 @@ Step take_back(const JobFacts& v, std::string_view reason, std::string_view mess
   return stop(v, std::move(d), Phase::kPending, reason, message);
 }
 
-// Whether the next attempt fits into the room of this one: every rank's room is still counted, and
-// what a rank will ask for is at most what its Pod holds.
+// Whether the next attempt fits into the room of this one: every rank's room is still counted, no
+// node of it is closed to what is new, and what a rank will ask for is at most what its Pod holds.
 bool fits_in_place(const JobFacts& v) {
   if (!v.room_kept) return false;
+  for (const std::string& node : v.job->status.placement->nodes)
+    if (v.node_state(node) == NodeState::kCordoned) return false;
   if (v.config == nullptr) return true;
   std::map<std::int64_t, k8s::ResourceList> asked;  // by the first rank of a group
   for (const PodRef& pod : v.pods) {
@@ -189,7 +191,7 @@ struct Trouble {
 void look_at_node(const JobFacts& v, const k8s::Pod& pod, std::int64_t rank, Trouble& out) {
   if (pod.node_name.empty() || pod.phase == k8s::PodPhase::kSucceeded) return;
   const NodeState state = v.node_state(pod.node_name);
-  if (state == NodeState::kReady) return;
+  if (state == NodeState::kReady || state == NodeState::kCordoned) return;
   out.nodes_good = false;
   if (state == NodeState::kNotReady) return;  // it may come back: the cluster decides when not
   out.failures.push_back(
@@ -298,6 +300,13 @@ std::optional<Step> next_binding(const JobFacts& v, const Gang& gang) {
   for (std::size_t i = 0; i < gang.ranks.size(); ++i) {
     const PodRef& pod = gang.ranks[i];
     if (gang.done[i]) continue;
+    const bool bound = pod != nullptr && !pod->node_name.empty();
+    if (const NodeState node = v.node_state(placement.nodes[i]);
+        !bound && (node == NodeState::kCordoned || node == NodeState::kGone))
+      return take_back(v, "NodeClosed",
+                       "node " + placement.nodes[i] +
+                           (node == NodeState::kGone ? " is gone" : " was cordoned") +
+                           " before rank " + std::to_string(i) + " was bound to it");
     if (pod == nullptr)
       missing.ranks.push_back(static_cast<std::int64_t>(i));
     else if (pod->node_name.empty())

@@ -52,7 +52,12 @@ struct Waiting {
   std::optional<k8s::WallTime> estimated_start;  // when room is expected, if that is known
 };
 
-enum class NodeState : std::uint8_t { kReady, kNotReady, kGone };
+enum class NodeState : std::uint8_t {
+  kReady,
+  kCordoned,  // what runs there goes on; nothing new may start
+  kNotReady,
+  kGone,
+};
 
 struct JobFacts {
   const TrainingJob* job = nullptr;

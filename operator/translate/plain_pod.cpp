@@ -173,7 +173,10 @@ sched::Task plain_task(const std::vector<PodRef>& members, std::int64_t bound,
   }
   task.submitted = {first.meta.creation_time.ns};
   task.held_why = why_held(members, bound);
-  task.unevictable = true;  // nothing here evicts plain Pods yet
+  // A Pod without a controller would not come back.
+  task.unevictable = std::any_of(members.begin(), members.end(), [](const PodRef& pod) {
+    return pod->meta.controller() == nullptr;
+  });
   std::string problem;
   read_wishes(first, queue, task, problem);
   if (!problem.empty()) task.held_why = problem;

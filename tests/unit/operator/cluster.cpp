@@ -130,6 +130,19 @@ std::vector<Json> Cluster::pods_of(const std::string& job) {
   return out;
 }
 
+std::string Cluster::node_of(const std::string& pod) {
+  const Json found = get("/api/v1/namespaces/work/pods/" + pod);
+  return found.is_null() ? "?" : found.value("/spec/nodeName"_json_pointer, "");
+}
+
+std::string Cluster::why_waits(const std::string& pod) {
+  const Json found = get("/api/v1/namespaces/work/pods/" + pod);
+  if (found.is_null()) return "?";
+  for (const Json& c : found.value("/status/conditions"_json_pointer, Json::array()))
+    if (c["type"] == "PodScheduled" && c["status"] == "False") return c.value("message", "");
+  return "";
+}
+
 bool Cluster::wait(k8s::Duration span, const std::function<bool()>& done) {
   const k8s::TimePoint end = loop.now() + span;
   // Looks often enough to see short phases, and seldom enough for hours to cost little.

@@ -45,6 +45,10 @@ class Cluster {
   Json job(const std::string& name);
   std::string phase(const std::string& name);
   std::vector<Json> pods_of(const std::string& job);
+  // Of a Pod of `work` ("?" when there is none): where it is bound, "" for nowhere, and what it was
+  // told of why it waits.
+  std::string node_of(const std::string& pod);
+  std::string why_waits(const std::string& pod);
 
   // Runs until `done` holds, at most `span`; false when it never did.
   bool wait(k8s::Duration span, const std::function<bool()>& done);

@@ -301,6 +301,37 @@ TEST(JobMachine, A_lost_node_counts_against_nothing_and_requeues_the_gang) {
   EXPECT_TRUE(doomed.pods[1].force);  // nobody is left on n1 to stop it
 }
 
+// A cordoned node keeps what runs on it and takes nothing new: not the next attempt either.
+TEST(JobMachine, The_next_attempt_does_not_start_in_place_on_a_cordoned_node) {
+  Scene scene;
+  scene.placed(Phase::kRunning);
+  scene.pod(0, 0, "n0", k8s::PodPhase::kRunning);
+  scene.facts.node_state = [](const std::string& node) {
+    return node == "n1" ? NodeState::kCordoned : NodeState::kReady;
+  };
+  scene.pod(0, 1, "n1", k8s::PodPhase::kRunning);
+  scene.expect<Wait>();
+  scene.pods.pop_back();
+  scene.failed(1, 200);
+  const TrainingJobStatus s = scene.written();
+  EXPECT_EQ(s.phase, Phase::kStopping);
+  EXPECT_EQ(s.stopping->to, Phase::kPending);
+  EXPECT_EQ(s.restarts, 1) << "the program failed all the same";
+}
+
+TEST(JobMachine, A_node_that_was_cordoned_after_the_decision_gets_no_Pod_of_it) {
+  Scene scene;
+  scene.placed(Phase::kStarting);
+  scene.pod(0, 0, "n0");
+  scene.pod(0, 1, "");
+  scene.facts.node_state = [](const std::string& node) {
+    return node == "n1" ? NodeState::kCordoned : NodeState::kReady;
+  };
+  const TrainingJobStatus s = scene.written();
+  EXPECT_EQ(s.phase, Phase::kStopping);
+  EXPECT_NE(s.message.find("n1 was cordoned"), std::string::npos) << s.message;
+}
+
 TEST(JobMachine, Disruptions_in_a_row_are_followed_by_longer_and_longer_waits) {
   Scene scene(Json{{"retry", {{"limit", 0}}}});
   std::vector<std::int64_t> waits;

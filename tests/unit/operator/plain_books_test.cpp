@@ -60,16 +60,6 @@ std::string gpus_used(Cluster& cluster) {
 int running_in(Cluster& cluster) {
   return queue_of(cluster).value("/status/running"_json_pointer, 0);
 }
-std::string node_of(Cluster& cluster, const std::string& name) {
-  return cluster.get(std::string(kPods) + "/" + name).value("/spec/nodeName"_json_pointer, "");
-}
-std::string why_waits(Cluster& cluster, const std::string& name) {
-  const Json found = cluster.get(std::string(kPods) + "/" + name);
-  for (const Json& c : found.value("/status/conditions"_json_pointer, Json::array()))
-    if (c["type"] == "PodScheduled" && c["status"] == "False") return c.value("message", "");
-  return "";
-}
-
 TEST(PlainPods, What_stays_bound_of_a_gang_that_was_given_up_counts_until_it_ends) {
   Cluster cluster({{"zone-a", 1, 8}});
   make_queue(cluster, {{"maxRunning", 1}});
@@ -77,21 +67,21 @@ TEST(PlainPods, What_stays_bound_of_a_gang_that_was_given_up_counts_until_it_end
   cluster.create(kPods, pod("m-0", {.gang = "pair", .size = 2}));
   cluster.create(kPods, pod("m-1", {.gang = "pair", .size = 2}));
   const auto half = [&] {
-    return node_of(cluster, "m-0").empty() != node_of(cluster, "m-1").empty();
+    return cluster.node_of("m-0").empty() != cluster.node_of("m-1").empty();
   };
   for (int i = 0; i < 60'000 && !half(); ++i) cluster.run_for(k8s::Duration(200'000));
   ASSERT_TRUE(half());
-  const std::string lost = node_of(cluster, "m-0").empty() ? "m-0" : "m-1";
+  const std::string lost = cluster.node_of("m-0").empty() ? "m-0" : "m-1";
   const std::string kept = lost == "m-0" ? "m-1" : "m-0";
   cluster.remove(std::string(kPods) + "/" + lost);
   cluster.run_for(seconds(10));
-  ASSERT_EQ(node_of(cluster, kept), "zone-a-0");
+  ASSERT_EQ(cluster.node_of(kept), "zone-a-0");
   EXPECT_EQ(running_in(cluster), 1) << queue_of(cluster)["status"].dump(1);
   EXPECT_EQ(gpus_used(cluster), "4");
   cluster.create(kPods, pod("next", {.gpus = 1}));
   cluster.run_for(seconds(10));
-  EXPECT_EQ(node_of(cluster, "next"), "");
-  EXPECT_EQ(why_waits(cluster, "next").substr(0, 10), "QueueLimit");
+  EXPECT_EQ(cluster.node_of("next"), "");
+  EXPECT_EQ(cluster.why_waits("next").substr(0, 10), "QueueLimit");
   // The finalizer counts it too.
   cluster.remove(std::string(kPods) + "/next");
   cluster.remove(std::string(kQueues) + "/team");
@@ -116,15 +106,15 @@ TEST(PlainPods, A_new_leader_counts_what_is_bound_of_a_group_that_is_not_whole) 
   cluster.run_for(seconds(10));
   EXPECT_EQ(running_in(cluster), 1) << queue_of(cluster)["status"].dump(1);
   EXPECT_EQ(gpus_used(cluster), "4");
-  EXPECT_EQ(node_of(cluster, "m-1"), "");
-  EXPECT_EQ(why_waits(cluster, "m-1").substr(0, 5), "Quota");
+  EXPECT_EQ(cluster.node_of("m-1"), "");
+  EXPECT_EQ(cluster.why_waits("m-1").substr(0, 5), "Quota");
   cluster.remove(std::string(kPods) + "/m-0");
   cluster.create(kPods, pod("m-2", {.gang = "pair", .size = 2}));
   cluster.patch(std::string(kQueues) + "/team",
                 {{"spec", {{"quota", {{"maximum", {{"nvidia.com/gpu", 8}}}}}}}});
   EXPECT_TRUE(cluster.wait(minutes(2), [&] {
-    return !node_of(cluster, "m-1").empty() && !node_of(cluster, "m-2").empty();
-  })) << why_waits(cluster, "m-1");
+    return !cluster.node_of("m-1").empty() && !cluster.node_of("m-2").empty();
+  })) << cluster.why_waits("m-1");
   EXPECT_TRUE(cluster.wait(seconds(30), [&] { return gpus_used(cluster) == "8"; }));
 }
 
@@ -152,9 +142,9 @@ TEST(PlainPods, A_member_that_has_ended_gives_back_its_share_of_the_queue) {
   cluster.create(kPods, pod("m-1", {.gang = "pair", .size = 2}));
   ASSERT_TRUE(cluster.wait(seconds(30), [&] { return gpus_used(cluster) == "8"; }));
   cluster.create(kPods, pod("next", {}));
-  ASSERT_TRUE(cluster.wait(seconds(10), [&] { return !why_waits(cluster, "next").empty(); }));
-  EXPECT_EQ(why_waits(cluster, "next").substr(0, 5), "Quota");
-  ASSERT_TRUE(cluster.wait(minutes(1), [&] { return !node_of(cluster, "next").empty(); }))
+  ASSERT_TRUE(cluster.wait(seconds(10), [&] { return !cluster.why_waits("next").empty(); }));
+  EXPECT_EQ(cluster.why_waits("next").substr(0, 5), "Quota");
+  ASSERT_TRUE(cluster.wait(minutes(1), [&] { return !cluster.node_of("next").empty(); }))
       << queue_of(cluster)["status"].dump(1);
   cluster.run_for(seconds(5));
   EXPECT_EQ(running_in(cluster), 2);
@@ -177,8 +167,8 @@ TEST(PlainPods, A_Pod_without_a_queue_is_told_so_once) {
   cluster.run_for(seconds(30));
   const int before = cluster.operator_writes();
   cluster.create(kPods, pod("stray", {.queue = ""}));
-  ASSERT_TRUE(cluster.wait(seconds(30), [&] { return !why_waits(cluster, "stray").empty(); }));
-  EXPECT_NE(why_waits(cluster, "stray").find("fermi-cluster.com/queue"), std::string::npos);
+  ASSERT_TRUE(cluster.wait(seconds(30), [&] { return !cluster.why_waits("stray").empty(); }));
+  EXPECT_NE(cluster.why_waits("stray").find("fermi-cluster.com/queue"), std::string::npos);
   EXPECT_EQ(cluster.operator_writes(), before + 1);
   // Neither a change of the Pod, nor another's word about it, nor a new leader says it again.
   const std::string path = std::string(kPods) + "/stray";
@@ -192,7 +182,7 @@ TEST(PlainPods, A_Pod_without_a_queue_is_told_so_once) {
   EXPECT_EQ(cluster.operator_writes(), before + 1);
   // With the label it is placed like any other.
   cluster.patch(path, {{"metadata", {{"labels", {{"fermi-cluster.com/queue", "default"}}}}}});
-  EXPECT_TRUE(cluster.wait(seconds(30), [&] { return node_of(cluster, "stray") == "zone-a-0"; }));
+  EXPECT_TRUE(cluster.wait(seconds(30), [&] { return cluster.node_of("stray") == "zone-a-0"; }));
 }
 
 }  // namespace

@@ -38,28 +38,16 @@ Json member(const std::string& name, int size, int gpus) {
                              {"limits", {{"nvidia.com/gpu", std::to_string(gpus)}}}}}}})}}}};
 }
 
-std::string node_of(Cluster& cluster, const std::string& pod) {
-  const Json found = cluster.get(std::string(kPods) + "/" + pod);
-  return found.is_null() ? "?" : found.value("/spec/nodeName"_json_pointer, "");
-}
-
-std::string why_waits(Cluster& cluster, const std::string& pod) {
-  const Json found = cluster.get(std::string(kPods) + "/" + pod);
-  for (const Json& c : found.value("/status/conditions"_json_pointer, Json::array()))
-    if (c["type"] == "PodScheduled" && c["status"] == "False") return c.value("message", "");
-  return "";
-}
-
 TEST(PlainPods, A_gang_is_bound_all_together_or_not_at_all) {
   Cluster cluster({{"zone-a", 1, 8}});
   cluster.start_operator();
   cluster.create(kPods, member("m-0", 2, 4));
-  EXPECT_TRUE(cluster.wait(seconds(30), [&] { return !why_waits(cluster, "m-0").empty(); }));
-  EXPECT_NE(why_waits(cluster, "m-0").find("1 more Pods"), std::string::npos);
-  EXPECT_EQ(node_of(cluster, "m-0"), "");
+  EXPECT_TRUE(cluster.wait(seconds(30), [&] { return !cluster.why_waits("m-0").empty(); }));
+  EXPECT_NE(cluster.why_waits("m-0").find("1 more Pods"), std::string::npos);
+  EXPECT_EQ(cluster.node_of("m-0"), "");
   cluster.create(kPods, member("m-1", 2, 4));
   EXPECT_TRUE(cluster.wait(seconds(30), [&] {
-    return node_of(cluster, "m-0") == "zone-a-0" && node_of(cluster, "m-1") == "zone-a-0";
+    return cluster.node_of("m-0") == "zone-a-0" && cluster.node_of("m-1") == "zone-a-0";
   }));
   EXPECT_TRUE(cluster.wait(minutes(2), [&] {
     return cluster.get(std::string(kPods) + "/m-1")["status"]["phase"] == "Succeeded";
@@ -74,11 +62,11 @@ TEST(PlainPods, A_single_Pod_waits_for_room_and_says_why) {
   Cluster cluster({{"zone-a", 1, 8}});
   cluster.start_operator();
   cluster.create(kPods, member("big", 1, 8));
-  EXPECT_TRUE(cluster.wait(seconds(30), [&] { return node_of(cluster, "big") == "zone-a-0"; }));
+  EXPECT_TRUE(cluster.wait(seconds(30), [&] { return cluster.node_of("big") == "zone-a-0"; }));
   cluster.create(kPods, member("late", 1, 1));
-  EXPECT_TRUE(cluster.wait(seconds(30), [&] { return !why_waits(cluster, "late").empty(); }));
-  EXPECT_EQ(why_waits(cluster, "late").substr(0, 9), "Capacity:");
-  EXPECT_TRUE(cluster.wait(minutes(2), [&] { return node_of(cluster, "late") == "zone-a-0"; }));
+  EXPECT_TRUE(cluster.wait(seconds(30), [&] { return !cluster.why_waits("late").empty(); }));
+  EXPECT_EQ(cluster.why_waits("late").substr(0, 9), "Capacity:");
+  EXPECT_TRUE(cluster.wait(minutes(2), [&] { return cluster.node_of("late") == "zone-a-0"; }));
 }
 
 TEST(PlainPods, A_successor_goes_on_with_a_gang_that_was_nominated) {
@@ -95,7 +83,7 @@ TEST(PlainPods, A_successor_goes_on_with_a_gang_that_was_nominated) {
   cluster.run_for(seconds(5));
   cluster.start_operator();
   EXPECT_TRUE(cluster.wait(minutes(1), [&] {
-    return node_of(cluster, "m-0") == "zone-a-0" && node_of(cluster, "m-1") == "zone-a-0";
+    return cluster.node_of("m-0") == "zone-a-0" && cluster.node_of("m-1") == "zone-a-0";
   }));
 }
 
@@ -186,7 +174,7 @@ TEST(BadLuck, A_Pod_of_somebody_else_under_our_name_is_left_alone) {
   ASSERT_TRUE(cluster.wait_phase("clash", "Completed", minutes(5))) << cluster.job("clash").dump(1);
   EXPECT_EQ(cluster.get(std::string(kPods) + "/clash-0-0")["metadata"]["uid"],
             before["metadata"]["uid"]);
-  EXPECT_EQ(node_of(cluster, "clash-0-0"), "");
+  EXPECT_EQ(cluster.node_of("clash-0-0"), "");
   bool said = false;
   const Json job = cluster.job("clash");
   for (const Json& entry : job["status"]["timeline"])

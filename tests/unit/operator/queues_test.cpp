@@ -239,7 +239,8 @@ TEST(Past, A_new_leader_computes_the_same_shares_from_the_status) {
     after.plan(at);
     const auto want = shares(before, queue.name), got = shares(after, queue.name);
     EXPECT_EQ(want.size(), 2U);
-    for (const auto& [tenant, share] : want) EXPECT_LE(std::abs(got.at(tenant) - share), 2) << tenant;
+    for (const auto& [tenant, share] : want)
+      EXPECT_LE(std::abs(got.at(tenant) - share), 2) << tenant;
   }
   // What does not change is written the same.
   EXPECT_EQ(to_past(after.served(queue.name), queue.half_life_ns), past);

@@ -1,0 +1,175 @@
+// Plain Pods that have to make room, against the embedded API server, in virtual time.
+#include <gtest/gtest.h>
+
+#include "tests/unit/operator/cluster.hpp"
+
+namespace fermi::testing {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr const char* kPods = "/api/v1/namespaces/work/pods";
+
+struct Wish {
+  std::string queue = "low", gang = "";
+  int size = 1, gpus = 8;
+  std::string run_seconds = "forever", expected = "10m";
+  Json owner;  // null: nobody brings it back
+};
+
+Json pod(const std::string& name, const Wish& wish) {
+  Json labels = {{"fermi-cluster.com/queue", wish.queue}, {"app", "plain"}};
+  if (!wish.gang.empty()) {
+    labels["fermi-cluster.com/gang"] = wish.gang;
+    labels["fermi-cluster.com/gang-size"] = std::to_string(wish.size);
+  }
+  Json metadata = {{"name", name},
+                   {"namespace", "work"},
+                   {"labels", labels},
+                   {"annotations",
+                    {{"sim/run-seconds", wish.run_seconds},
+                     {"fermi-cluster.com/expected-duration", wish.expected}}}};
+  if (!wish.owner.is_null()) metadata["ownerReferences"] = Json::array({wish.owner});
+  const Json limits = {{"nvidia.com/gpu", std::to_string(wish.gpus)}};
+  return {
+      {"apiVersion", "v1"},
+      {"kind", "Pod"},
+      {"metadata", metadata},
+      {"spec",
+       {{"schedulerName", "fermi-scheduler"},
+        {"restartPolicy", "Never"},
+        {"containers",
+         Json::array({{{"name", "main"}, {"image", "i"}, {"resources", {{"limits", limits}}}}})}}}};
+}
+
+// Something that stands for a Job or a ReplicaSet.
+Json owner_in(Cluster& cluster) {
+  const Json made = cluster.create("/api/v1/namespaces/work/configmaps",
+                                   {{"apiVersion", "v1"},
+                                    {"kind", "ConfigMap"},
+                                    {"metadata", {{"name", "owner"}, {"namespace", "work"}}}});
+  return {{"apiVersion", "v1"},
+          {"kind", "ConfigMap"},
+          {"name", "owner"},
+          {"uid", made["metadata"]["uid"]},
+          {"controller", true}};
+}
+
+bool is_there(Cluster& cluster, const std::string& name) {
+  return !cluster.get(std::string(kPods) + "/" + name).is_null();
+}
+
+std::string told(Cluster& cluster, const std::string& name) {
+  const Json found = cluster.get(std::string(kPods) + "/" + name);
+  if (found.is_null()) return "";
+  for (const Json& c : found.value("/status/conditions"_json_pointer, Json::array()))
+    if (c["type"] == "fermi-cluster.com/Preempted") return c.value("message", "");
+  return "";
+}
+
+Json job_in(const std::string& queue, const std::string& run_seconds) {
+  return {{"nodes", 1},
+          {"gpusPerNode", 8},
+          {"scheduling", {{"queue", queue}, {"expectedDuration", "1m"}}},
+          {"podTemplate", {{"metadata", {{"annotations", {{"sim/run-seconds", run_seconds}}}}}}}};
+}
+
+TEST(PlainEviction, A_Low_gang_with_a_controller_makes_room_as_a_whole_and_is_told_for_whom) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  const Json owner = owner_in(cluster);
+  cluster.start_operator();
+  for (const char* name : {"m-0", "m-1"})
+    cluster.create(kPods, pod(name, {.gang = "pair", .size = 2, .gpus = 4, .owner = owner}));
+  ASSERT_TRUE(cluster.wait(seconds(30), [&] { return cluster.node_of("m-1") == "zone-a-0"; }));
+  cluster.run_for(seconds(5));
+  cluster.submit("high", job_in("high", "30"));
+  std::string said;
+  ASSERT_TRUE(cluster.wait(seconds(60), [&] {
+    if (said.empty()) said = told(cluster, "m-0");
+    return !is_there(cluster, "m-0") && !is_there(cluster, "m-1");
+  }));
+  EXPECT_EQ(said.substr(0, 26), "makes room for work/high, ");
+  EXPECT_TRUE(cluster.wait_phase("high", "Running"));
+  // Its controller brings it back; it waits, and runs when nobody above wants the room.
+  for (const char* name : {"m-2", "m-3"})
+    cluster.create(kPods, pod(name, {.gang = "pair", .size = 2, .gpus = 4, .owner = owner}));
+  cluster.run_for(seconds(10));
+  EXPECT_EQ(cluster.node_of("m-2"), "");
+  ASSERT_TRUE(cluster.wait_phase("high", "Completed"));
+  EXPECT_TRUE(cluster.wait(seconds(30), [&] { return cluster.node_of("m-3") == "zone-a-0"; }));
+}
+
+TEST(PlainEviction, A_Pod_without_a_controller_is_never_asked) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  cluster.start_operator();
+  cluster.create(kPods, pod("alone", {}));
+  ASSERT_TRUE(cluster.wait(seconds(30), [&] { return cluster.node_of("alone") == "zone-a-0"; }));
+  cluster.submit("high", job_in("high", "30"));
+  cluster.run_for(minutes(20));
+  EXPECT_EQ(cluster.node_of("alone"), "zone-a-0");
+  EXPECT_EQ(told(cluster, "alone"), "");
+  EXPECT_EQ(cluster.phase("high"), "Pending");
+}
+
+TEST(PlainEviction, A_Medium_Pod_is_safe_until_its_guarantee_is_over_whoever_leads) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  const Json owner = owner_in(cluster);
+  cluster.start_operator();
+  cluster.create(kPods, pod("medium", {.queue = "medium", .owner = owner}));
+  ASSERT_TRUE(cluster.wait(seconds(30), [&] { return cluster.node_of("medium") == "zone-a-0"; }));
+  cluster.submit("high", job_in("high", "30"));
+  cluster.run_for(minutes(5));
+  cluster.kill_operator();
+  cluster.run_for(minutes(1));
+  cluster.start_operator();
+  cluster.run_for(minutes(3));
+  EXPECT_TRUE(is_there(cluster, "medium"));
+  EXPECT_TRUE(cluster.wait_phase("high", "Running", minutes(3))) << cluster.job("high").dump(1);
+  EXPECT_FALSE(is_there(cluster, "medium"));
+}
+
+TEST(PlainEviction, A_disruption_budget_is_honoured_and_said) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  const Json owner = owner_in(cluster);
+  const Json budget = {
+      {"apiVersion", "policy/v1"},
+      {"kind", "PodDisruptionBudget"},
+      {"metadata", {{"name", "keep"}, {"namespace", "work"}}},
+      {"spec", {{"minAvailable", 1}, {"selector", {{"matchLabels", {{"app", "plain"}}}}}}}};
+  cluster.create("/apis/policy/v1/namespaces/work/poddisruptionbudgets", budget);
+  cluster.start_operator();
+  cluster.create(kPods, pod("kept", {.owner = owner}));
+  ASSERT_TRUE(cluster.wait(seconds(30), [&] { return cluster.node_of("kept") == "zone-a-0"; }));
+  cluster.run_for(seconds(5));
+  cluster.submit("high", job_in("high", "30"));
+  cluster.run_for(minutes(5));
+  EXPECT_TRUE(is_there(cluster, "kept"));
+  EXPECT_EQ(cluster.phase("high"), "Pending");
+  EXPECT_NE(told(cluster, "kept"), "");
+  cluster.remove("/apis/policy/v1/namespaces/work/poddisruptionbudgets/keep");
+  EXPECT_TRUE(cluster.wait_phase("high", "Running")) << cluster.job("high").dump(1);
+}
+
+TEST(PlainEviction, A_new_leader_goes_on_with_a_gang_that_was_told) {
+  Cluster cluster({{"zone-a", 2, 8}});
+  const Json owner = owner_in(cluster);
+  cluster.start_operator();
+  for (const char* name : {"m-0", "m-1"})
+    cluster.create(kPods, pod(name, {.gang = "pair", .size = 2, .owner = owner}));
+  ASSERT_TRUE(cluster.wait(
+      seconds(30), [&] { return cluster.node_of("m-0") != "" && cluster.node_of("m-1") != ""; }));
+  cluster.run_for(seconds(5));
+  cluster.submit("high", job_in("high", "forever"));
+  ASSERT_TRUE(cluster.wait(
+      seconds(20), [&] { return !told(cluster, "m-0").empty() || !told(cluster, "m-1").empty(); }));
+  cluster.kill_operator();
+  cluster.start_operator();
+  ASSERT_TRUE(cluster.wait_phase("high", "Running"));
+  EXPECT_TRUE(cluster.wait(minutes(1), [&] {
+    return !is_there(cluster, "m-0") && !is_there(cluster, "m-1");
+  })) << "gangs go whole";
+}
+
+}  // namespace
+}  // namespace fermi::testing
