@@ -24,12 +24,7 @@ std::vector<Use> uses(const State& state, const TaskRecord& task) {
   for (std::size_t r = 0; r < task.ranks.size(); ++r) {
     if (task.ranks[r].reserved) out.push_back({task.ranks[r].node, &state.request_of(task, r)});
   }
-  const auto seen = state.pods_of_task.find(task.task.uid);
-  if (seen == state.pods_of_task.end()) return out;
-  for (const std::string& uid : seen->second) {
-    const PodRecord& pod = state.pods.at(uid);
-    out.push_back({pod.node, &pod.amounts});
-  }
+  for (const PodId pod : task.pods) out.push_back({state.pods[pod].node, &state.pods[pod].amounts});
   return out;
 }
 

@@ -18,16 +18,6 @@ struct Candidate {
   std::int64_t begun = 0;
 };
 
-// 2^46 of each of 100,000 Pods still fit; several kinds of GPU together are cut.
-std::int64_t gpus_of(const State& state, const TaskRecord& task) {
-  constexpr __int128 kMost = __int128{1} << 62;
-  __int128 sum = 0;
-  for (const auto& [id, amount] : task.booked.extended) {
-    if (is_gpu(state.names.name(id))) sum += amount;
-  }
-  return static_cast<std::int64_t>(std::min(sum, kMost));
-}
-
 // A task that does not run yet has lost nothing and is the latest of all.
 Candidate rate(const State& state, TaskId id, Time now) {
   const TaskRecord& task = state.tasks[id];
@@ -39,7 +29,7 @@ Candidate rate(const State& state, TaskId id, Time now) {
   if (!runs) return c;
   c.begun = task.since.ns;
   const __int128 age = std::max<__int128>(0, __int128{now.ns} - task.since.ns);
-  c.gpu_work = age * gpus_of(state, task);
+  c.gpu_work = age * task.gpus;
   if (c.gpu_work == 0) c.cpu_work = age * task.booked.base[kCpu];
   return c;
 }

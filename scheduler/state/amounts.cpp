@@ -64,7 +64,8 @@ std::int64_t slots(const Amounts& free, const Amounts& request) {
   return least;
 }
 
-ResourceNames::ResourceNames() : names_{"cpu", "memory", "ephemeral-storage", "pods", "(other)"} {}
+ResourceNames::ResourceNames()
+    : names_{"cpu", "memory", "ephemeral-storage", "pods", "(other)"}, is_gpu_(names_.size()) {}
 
 // The bound is against inputs that make up names; a real cluster has a few dozen.
 ResourceId ResourceNames::id(const std::string& name) {
@@ -72,6 +73,7 @@ ResourceId ResourceNames::id(const std::string& name) {
   if (names_.size() >= kResourceNamesMax) return kFirstExtended;
   const auto id = static_cast<ResourceId>(names_.size());
   names_.push_back(name);
+  is_gpu_.push_back(is_gpu(name));
   ids_.emplace(name, id);
   return id;
 }
@@ -96,9 +98,18 @@ Amounts ResourceNames::of_model(const Amounts& from, const std::string& model) {
   Amounts to;
   if (model.empty()) return to;
   for (const auto& [resource, amount] : from.extended) {
-    if (is_gpu(names_[resource])) to.add(id(names_[resource] + "@" + model), amount);
+    if (is_gpu_[resource]) to.add(id(names_[resource] + "@" + model), amount);
   }
   return to;
+}
+
+std::int64_t ResourceNames::gpus(const Amounts& from) const {
+  constexpr __int128 kMost = __int128{1} << 62;
+  __int128 sum = 0;
+  for (const auto& [resource, amount] : from.extended) {
+    if (is_gpu_[resource]) sum += amount;
+  }
+  return static_cast<std::int64_t>(std::min(sum, kMost));
 }
 
 bool is_gpu(const std::string& name) {

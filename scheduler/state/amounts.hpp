@@ -48,9 +48,12 @@ class ResourceNames {
   Resources resources(const Amounts& from) const;
   // The GPUs among these amounts, each under a name of its own for that model; nothing without one.
   Amounts of_model(const Amounts& from, const std::string& model);
+  // How many GPUs these amounts are, of all kinds together; at most 2^62.
+  std::int64_t gpus(const Amounts& from) const;
 
  private:
   std::vector<std::string> names_;
+  std::vector<bool> is_gpu_;
   std::unordered_map<std::string, ResourceId> ids_;
 };
 

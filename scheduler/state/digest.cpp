@@ -158,8 +158,8 @@ std::uint64_t digest(const State& s) {
     put_task(h, s, s.tasks[s.task_ids.at(uid)]);
   }
   for (const auto& [name, id] : s.queue_ids) put_queue(h, s, s.queues[id]);
-  for (const std::string& uid : sorted_keys(s.pods)) {
-    const PodRecord& pod = s.pods.at(uid);
+  for (const std::string& uid : sorted_keys(s.pod_ids)) {
+    const PodRecord& pod = s.pods[s.pod_ids.at(uid)];
     for (const std::string* part : {&pod.pod.uid, &pod.pod.node, &pod.pod.task}) h.text(*part);
     h.number(pod.pod.attempt);
     h.number(pod.pod.rank);

@@ -44,6 +44,7 @@ namespace sched {
 using QueueId = std::uint32_t;
 using ShapeId = std::uint32_t;
 using BucketId = std::uint32_t;
+using PodId = std::uint32_t;
 
 struct Shape {
   std::string key;
@@ -117,7 +118,9 @@ struct TaskRecord {
   std::vector<Rank> ranks;
   std::vector<std::pair<std::int64_t, Amounts>> parts;  // ranks below .first have this request
   Amounts booked;
-  Amounts served;  // the same as shares count it
+  Amounts served;           // the same as shares count it
+  std::int64_t gpus = 0;    // of `booked`, of all kinds
+  std::vector<PodId> pods;  // that are known to be its own, in the order of their coming
   Time since;
   std::int64_t protected_ns = 0;  // its key in `protected_until`; 0: not there
   bool unprotected = false;       // in `unprotected`
@@ -149,8 +152,10 @@ class State {
   std::map<std::string, QueueId> queue_ids;
   std::deque<Shape> shapes;
   std::deque<Bucket> buckets;
-  std::unordered_map<std::string, PodRecord> pods;
-  std::unordered_map<std::string, std::set<std::string>> pods_of_task;  // uids
+  std::deque<PodRecord> pods;
+  std::unordered_map<std::string, PodId> pod_ids;
+  // Pods whose task is not known (yet), by its uid.
+  std::unordered_map<std::string, std::vector<PodId>> orphans;
 
   // --- what the next pass looks at; not part of the content
   std::set<BucketId> active;
@@ -265,8 +270,8 @@ class State {
   void release(TaskRecord& task, Time at);
   void withdraw(TaskId id, Time at);
   void release_rank(TaskRecord& task, std::size_t rank, NodeId node, const Amounts* pod);
-  void book_pod(PodRecord& record);
-  void unbook_pod(PodRecord& record);
+  void book_pod(PodId id);
+  void unbook_pod(PodId id);
   // Keeps `ends`, `starting` and `tasks_on_node` true; `sign` -1 before a change, 1 after.
   void track(TaskId id, int sign);
   bool decided(const TaskRecord& task) const {
@@ -274,6 +279,7 @@ class State {
   }
 
   std::vector<TaskId> free_tasks_;
+  std::vector<PodId> free_pods_;
   std::vector<QueueId> free_queues_;
   std::vector<ShapeId> free_shapes_;
   std::vector<BucketId> free_buckets_;

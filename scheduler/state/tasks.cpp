@@ -52,6 +52,10 @@ bool State::on(const TaskUpsert& d) {
     tasks[id].queue = queue;
     tasks[id].tenant = tenant;
     tasks[id].task = d.task;
+    if (const auto before = orphans.find(d.task.uid); before != orphans.end()) {
+      tasks[id].pods = std::move(before->second);
+      orphans.erase(before);
+    }
     enlist(id);
     return true;
   }
@@ -81,6 +85,7 @@ bool State::on(const TaskRemove& d) {
   const TenantId tenant = tasks[id].tenant;
   forget_hold(id);
   task_ids.erase(d.uid);
+  if (!tasks[id].pods.empty()) orphans[d.uid] = std::move(tasks[id].pods);
   tasks[id] = {};
   free_tasks_.push_back(id);
   leave(queue, tenant);
@@ -185,13 +190,11 @@ void State::reserve(TaskRecord& task, const Assume& d) {
   for (std::size_t r = 0; r < task.ranks.size(); ++r) {
     task.ranks[r] = {cluster.intern(d.placement.nodes[r]), true};
   }
-  if (auto seen = pods_of_task.find(task.task.uid); seen != pods_of_task.end()) {
-    for (const std::string& uid : seen->second) {
-      const PodUpsert& pod = pods.at(uid).pod;
-      if (pod.attempt != d.attempt || pod.rank < 0) continue;
-      if (const auto r = static_cast<std::size_t>(pod.rank); r < task.ranks.size()) {
-        task.ranks[r].reserved = false;
-      }
+  for (const PodId seen : task.pods) {
+    const PodUpsert& pod = pods[seen].pod;
+    if (pod.attempt != d.attempt || pod.rank < 0) continue;
+    if (const auto r = static_cast<std::size_t>(pod.rank); r < task.ranks.size()) {
+      task.ranks[r].reserved = false;
     }
   }
   for (std::size_t r = 0; r < task.ranks.size(); ++r) {
@@ -201,6 +204,7 @@ void State::reserve(TaskRecord& task, const Assume& d) {
                    nullptr);
   }
   task.served = served_of(task.booked, names.of_model(task.booked, task.task.gpu_model), names);
+  task.gpus = names.gpus(task.booked);
   charge(task, 1);
 }
 
@@ -219,6 +223,7 @@ void State::release(TaskRecord& task, Time at) {
   task.parts.clear();
   task.booked = {};
   task.served = {};
+  task.gpus = 0;
   task.attempt = 0;
   task.since = {};
   task.evicted_by.clear();
@@ -279,10 +284,15 @@ bool State::on(const TaskEnd& d) {
 
 // A Pod uses its node from here on. The rank it belongs to, if the attempt is the one decided,
 // stops being reserved in the same step.
-void State::book_pod(PodRecord& record) {
+void State::book_pod(PodId pod) {
+  PodRecord& record = pods[pod];
   record.node = cluster.intern(record.pod.node);
   const TaskId id = record.pod.task.empty() ? kNoId : find(record.pod.task);
-  if (!record.pod.task.empty()) pods_of_task[record.pod.task].insert(record.pod.uid);
+  if (id != kNoId) {
+    tasks[id].pods.push_back(pod);
+  } else if (!record.pod.task.empty()) {
+    orphans[record.pod.task].push_back(pod);
+  }
   const auto rank = static_cast<std::size_t>(record.pod.rank);
   if (id != kNoId && decided(tasks[id]) && tasks[id].attempt == record.pod.attempt &&
       record.pod.rank >= 0 && rank < tasks[id].ranks.size() && tasks[id].ranks[rank].reserved) {
@@ -309,32 +319,48 @@ void State::release_rank(TaskRecord& task, std::size_t rank, NodeId node, const 
 
 // The Pod's use ends; a reservation that it took over does not come back: whether the gang is
 // lost is for the caller to say.
-void State::unbook_pod(PodRecord& record) {
+void State::unbook_pod(PodId pod) {
+  const PodRecord& record = pods[pod];
   cluster.adjust(record.node, nullptr, &record.amounts);
   cluster.release(record.node);
   if (record.pod.task.empty()) return;
-  auto of_task = pods_of_task.find(record.pod.task);
-  of_task->second.erase(record.pod.uid);
-  if (of_task->second.empty()) pods_of_task.erase(of_task);
+  if (const TaskId id = find(record.pod.task); id != kNoId) {
+    std::erase(tasks[id].pods, pod);
+    return;
+  }
+  const auto of_task = orphans.find(record.pod.task);
+  std::erase(of_task->second, pod);
+  if (of_task->second.empty()) orphans.erase(of_task);
 }
 
 bool State::on(const PodUpsert& d) {
   if (d.uid.empty() || d.node.empty()) return false;
-  auto known = pods.find(d.uid);
-  if (known != pods.end() && known->second.pod == d) return false;
-  if (known != pods.end()) unbook_pod(known->second);
-  PodRecord& record = pods[d.uid];
-  record.pod = d;
-  record.amounts = names.amounts(d.requests);
-  book_pod(record);
+  const auto known = pod_ids.find(d.uid);
+  if (known != pod_ids.end() && pods[known->second].pod == d) return false;
+  PodId id = static_cast<PodId>(pods.size());
+  if (known != pod_ids.end()) {
+    id = known->second;
+    unbook_pod(id);
+  } else if (!free_pods_.empty()) {
+    id = free_pods_.back();
+    free_pods_.pop_back();
+  } else {
+    pods.emplace_back();
+  }
+  if (known == pod_ids.end()) pod_ids.emplace(d.uid, id);
+  pods[id].pod = d;
+  pods[id].amounts = names.amounts(d.requests);
+  book_pod(id);
   return true;
 }
 
 bool State::on(const PodRemove& d) {
-  auto known = pods.find(d.uid);
-  if (known == pods.end()) return false;
+  const auto known = pod_ids.find(d.uid);
+  if (known == pod_ids.end()) return false;
   unbook_pod(known->second);
-  pods.erase(known);
+  pods[known->second] = {};
+  free_pods_.push_back(known->second);
+  pod_ids.erase(known);
   return true;
 }
 
