@@ -83,6 +83,10 @@ Plan Engine::plan(Time now, std::size_t max_starts) const {
   return Pass(impl_->state, now, max_starts).plan();
 }
 
+Plan Engine::forecast(Time now, std::size_t max_starts) const {
+  return Pass(impl_->state, now, max_starts, Pass::Look::kForecast).plan();
+}
+
 // Everything else that changes a plan is a delta.
 std::optional<Time> Engine::next_time(Time now) const {
   impl_->state.advance(now);

@@ -41,6 +41,10 @@ class Engine {
   // is the caller's step. Bounded: at most `max_starts` starts (the rest come with the next pass).
   Plan plan(Time now, std::size_t max_starts = 1000) const;
 
+  // The same plan, and beside it every reservation that is held now. A plan alone makes only those
+  // that are in somebody's way, and tells none.
+  Plan forecast(Time now, std::size_t max_starts = 1000) const;
+
   // When `plan` could next differ without a new delta (a back-off that ends), if ever.
   std::optional<Time> next_time(Time now) const;
 

@@ -76,7 +76,7 @@ struct Reason {
 struct Plan {
   std::vector<Start> starts;  // in the order they were decided
   std::vector<Preemption> preemptions;
-  std::vector<Reservation> reservations;  // in the order they were made
+  std::vector<Reservation> reservations;  // of a forecast, in the order they were made
   // Counted work, for benchmarks: how much the pass looked at.
   struct Work {
     std::int64_t tasks = 0, shapes = 0, nodes = 0;

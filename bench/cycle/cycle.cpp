@@ -55,6 +55,9 @@ std::int64_t resident_mib() {
   return 0;
 }
 
+constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr Time kNow{1'000'000 * kSecond};
+constexpr Time kForever{std::int64_t{1} << 60};
 constexpr std::int64_t kGiB = std::int64_t{1} << 30;
 
 Resources amounts(std::int64_t gpus, std::int64_t cores, std::int64_t gib, std::int64_t pods) {
@@ -139,7 +142,7 @@ class World {
     t.queue = "queue-" + std::to_string(i % options_.queues);
     t.tier = Tier::kHigh;
     t.submitted.ns = i * 1'000'000;
-    t.expected_duration_ns = 3'600'000'000'000;
+    t.expected_duration_ns = (1 + i * 7919 % 96) * 900 * kSecond;  // a quarter of an hour to a day
     return t;
   }
 
@@ -202,7 +205,7 @@ Filled fill(const Options& options, World& world, double& seconds, std::size_t& 
     filled.tasks[t.uid] = t;
   }
   const auto begin = std::chrono::steady_clock::now();
-  const Plan plan = engine.plan({}, static_cast<std::size_t>(options.running));
+  const Plan plan = engine.plan(kNow, static_cast<std::size_t>(options.running));
   seconds = micros_since(begin) / 1e6;
   starts = plan.starts.size();
   for (const Start& s : plan.starts) {
@@ -214,18 +217,20 @@ Filled fill(const Options& options, World& world, double& seconds, std::size_t& 
                                         t.groups[0].requests, s.task, s.attempt,
                                         static_cast<std::int64_t>(r)});
     }
-    filled.deltas.push_back(Confirm{s.task, {}});
+    // It has run for some part of that.
+    const std::int64_t lasts = t.expected_duration_ns / kSecond;
+    filled.deltas.push_back(Confirm{s.task, Time{kNow.ns - world.rng().below(lasts) * kSecond}});
     filled.running.push_back(s.task);
     filled.placed[s.task] = s.placement;
   }
   return filled;
 }
 
-// One event and the decision that follows; what starts is applied outside the clock.
-Sample event(Engine& engine, const std::vector<Delta>& deltas, Row* starts) {
+// One event and the decision that follows; what it starts is applied outside the clock.
+Sample event(Engine& engine, const std::vector<Delta>& deltas, Plan& plan, Row* starts) {
   const auto begin = std::chrono::steady_clock::now();
   for (const Delta& d : deltas) engine.apply(d);
-  const Plan plan = engine.plan({});
+  plan = engine.plan(kNow);
   const Sample sample{micros_since(begin), plan.work};
   const auto booking = std::chrono::steady_clock::now();
   for (const Start& s : plan.starts) engine.apply(Assume{s.task, s.attempt, s.placement});
@@ -244,7 +249,7 @@ class Measurement {
     cold_plan();
     for (std::int64_t i = 0; i < options_.events; ++i) round(i);
     for (Row* row : {&quiet_, &submits_, &pods_, &ends_, &cordons_, &shapes_, &refusals_, &gangs_,
-                     &reasons_, &booked_}) {
+                     &reasons_, &booked_, &searches_, &leavings_}) {
       print(*row);
     }
     return average_work();
@@ -260,6 +265,9 @@ class Measurement {
   void end_task();
   void large_gang(std::int64_t i);
   std::int64_t average_work() const;
+  void happens(Row& row, const std::vector<Delta>& deltas);
+  void carry_out(const Plan& plan);
+  std::vector<Delta> end_of(const std::string& task) const;
 
   const Options options_;
   World world_;
@@ -269,6 +277,7 @@ class Measurement {
       submits_{"submit to decision", {}}, refusals_{"refusal of a new large gang", {}},
       ends_{"task end to decision", {}}, pods_{"foreign Pod to decision", {}},
       cordons_{"cordon to decision", {}}, reasons_{"explain", {}},
+      searches_{"event with a preemption", {}}, leavings_{"victim's end to decision", {}},
       shapes_{"taking in a new shape", {}}, gangs_{"start of a 512-node gang", {}};
 };
 
@@ -293,19 +302,53 @@ void Measurement::take_in() {
               micros_since(begin) / 1e3, static_cast<long>(resident_mib() - before));
 }
 
+// An event, and then all that its plan asks for. The events of that are measured, too.
+void Measurement::happens(Row& row, const std::vector<Delta>& deltas) {
+  Plan plan;
+  row.samples.push_back(event(engine_, deltas, plan, &booked_));
+  if (!plan.preemptions.empty()) searches_.samples.push_back(row.samples.back());
+  if (!plan.preemptions.empty()) row.samples.pop_back();
+  carry_out(plan);
+}
+
+// Victims are asked to stop, the room is held for whom they stop, and they end.
+void Measurement::carry_out(const Plan& plan) {
+  for (const Start& s : plan.starts) filled_.placed[s.task] = s.placement;
+  std::vector<std::string> victims;
+  for (const Preemption& p : plan.preemptions) {
+    for (const std::string& victim : p.victims) {
+      engine_.apply(Evict{victim, p.task, kNow});
+      victims.push_back(victim);
+    }
+    engine_.apply(Hold{p.task, p.placement, kForever});
+  }
+  for (const std::string& victim : victims) happens(leavings_, end_of(victim));
+}
+
+std::vector<Delta> Measurement::end_of(const std::string& task) const {
+  std::vector<Delta> deltas{TaskEnd{task}};
+  const auto placed = filled_.placed.find(task);
+  if (placed == filled_.placed.end() || !filled_.tasks.contains(task)) return deltas;
+  for (std::size_t r = 0; r < placed->second.nodes.size(); ++r) {
+    deltas.push_back(PodRemove{task + "-" + std::to_string(r)});
+  }
+  return deltas;
+}
+
 // The first plan, then further ones until nothing more fits: what waits then has been refused.
 void Measurement::cold_plan() {
   const auto begin = std::chrono::steady_clock::now();
-  Plan plan = engine_.plan({});
+  Plan plan = engine_.plan(kNow);
   print({"cold plan", {{micros_since(begin), plan.work}}});
   std::printf("%-30s %6zu\n", "  of which started", plan.starts.size());
-  for (; !plan.starts.empty(); plan = engine_.plan({})) {
+  for (; !plan.starts.empty() || !plan.preemptions.empty(); plan = engine_.plan(kNow)) {
     for (const Start& s : plan.starts) engine_.apply(Assume{s.task, s.attempt, s.placement});
+    carry_out(plan);
   }
 }
 
 void Measurement::round(std::int64_t i) {
-  quiet_.samples.push_back(event(engine_, {}, &booked_));
+  happens(quiet_, {});
   submit(i);
   foreign_pod(i);
   if (i % 4 == 0) cordon();
@@ -316,22 +359,22 @@ void Measurement::round(std::int64_t i) {
 void Measurement::submit(std::int64_t i) {
   const std::int64_t id = 10'000'000 + i;
   const Task task = world_.shaped("new-" + std::to_string(i), id, id % options_.shapes);
-  submits_.samples.push_back(event(engine_, {TaskUpsert{task}}, &booked_));
+  happens(submits_, {TaskUpsert{task}});
 }
 
 void Measurement::foreign_pod(std::int64_t i) {
   const std::string node = "node-" + std::to_string(world_.rng().below(options_.nodes));
   const std::string pod = "foreign-" + std::to_string(i);
   const PodUpsert comes{pod, node, amounts(0, 1, 1, 1), "", 0, 0};
-  pods_.samples.push_back(event(engine_, {comes}, &booked_));
-  pods_.samples.push_back(event(engine_, {PodRemove{pod}}, &booked_));
+  happens(pods_, {comes});
+  happens(pods_, {PodRemove{pod}});
 }
 
 void Measurement::cordon() {
   Node n = world_.node(world_.rng().below(options_.nodes));
   for (const bool cordon : {true, false}) {
     n.unschedulable = cordon;
-    cordons_.samples.push_back(event(engine_, {NodeUpsert{n}}, &booked_));
+    happens(cordons_, {NodeUpsert{n}});
   }
 }
 
@@ -342,11 +385,7 @@ void Measurement::end_task() {
   const std::string task = filled_.running[at];
   filled_.running[at] = filled_.running.back();
   filled_.running.pop_back();
-  std::vector<Delta> deltas{TaskEnd{task}};
-  for (std::size_t r = 0; r < filled_.placed[task].nodes.size(); ++r) {
-    deltas.push_back(PodRemove{task + "-" + std::to_string(r)});
-  }
-  ends_.samples.push_back(event(engine_, deltas, &booked_));
+  happens(ends_, end_of(task));
 }
 
 // A gang of 512 whole nodes of a shape that nobody had: the slots of a new shape are counted once,
@@ -362,16 +401,17 @@ void Measurement::large_gang(std::int64_t i) {
   engine_.apply(TaskUpsert{gang});
   shapes_.samples.push_back({micros_since(arrives), {}});
   auto start = std::chrono::steady_clock::now();
-  const Plan plan = engine_.plan({});
+  const Plan plan = engine_.plan(kNow);
   refusals_.samples.push_back({micros_since(start), plan.work});
   start = std::chrono::steady_clock::now();
-  (void)engine_.explain("wait-" + std::to_string(world_.rng().below(options_.waiting)), {});
+  (void)engine_.explain("wait-" + std::to_string(world_.rng().below(options_.waiting)), kNow);
   reasons_.samples.push_back({micros_since(start), {}});
   if (i % 100 != 0) return;
   Engine empty;
   for (const Delta& d : world_.cluster()) empty.apply(d);
   empty.apply(TaskUpsert{gang});
-  gangs_.samples.push_back(event(empty, {}, &booked_));
+  Plan plan_of_empty;
+  gangs_.samples.push_back(event(empty, {}, plan_of_empty, &booked_));
 }
 
 std::int64_t Measurement::average_work() const {

@@ -14,7 +14,8 @@
 //   4. no node is given more than is free beside Pods, reservations and the plan so far;
 //   5. the queue exists, is open, and stays within its maximum and max_running, and takes
 //      no room that is guaranteed to another queue unless it may borrow;
-//   6. nobody passed a blocked head of a strict queue, nor an equal task that waits before it; where
+//   6. nobody passed a blocked head of a strict queue, nor an equal task that waits before it;
+//   where
 //      tenants take turns, of the same tenant, and no equal task of a tenant with a clearly smaller
 //      share.
 //

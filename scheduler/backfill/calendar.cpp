@@ -1,73 +1,11 @@
 #include "scheduler/backfill/calendar.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "scheduler/limits.hpp"
-#include "scheduler/place/zones.hpp"
 
 namespace sched {
-
-// The state as it will be: ends what is expected to end, moment by moment, in an overlay.
-class Calendar::Future {
- public:
-  Future(State& state, Time now, const std::vector<Release>& started, Overlay& look)
-      : state_(state), now_(now), started_(started), look_(look) {
-    for (auto at = state.ends.begin(); at != state.ends.end() && at->first <= now.ns; ++at) {
-      late_.emplace_back(expected_end(state, state.tasks[at->second], now), at->second);
-    }
-    for (const TaskId id : state.starting) {
-      const Time end = expected_end(state, state.tasks[id], now);
-      if (end < kEndless) late_.emplace_back(end, id);
-    }
-    std::sort(late_.begin(), late_.end());
-    next_end_ = state.ends.upper_bound({now.ns, kNoId});
-  }
-
-  // The next moment at which something ends; kEndless when nothing does any more.
-  Time next() const {
-    Time time = kEndless;
-    if (next_late_ < late_.size()) time = std::min(time, late_[next_late_].first);
-    if (next_end_ != state_.ends.end()) time = std::min(time, Time{next_end_->first});
-    if (next_started_ < started_.size()) time = std::min(time, started_[next_started_].at);
-    return time;
-  }
-
-  // Ends all that ends until `time`.
-  void go(Time time, std::int64_t& looked) {
-    for (; next_late_ < late_.size() && late_[next_late_].first <= time; ++next_late_) {
-      end(late_[next_late_].second, looked);
-    }
-    for (; next_end_ != state_.ends.end() && next_end_->first <= time.ns; ++next_end_) {
-      end(next_end_->second, looked);
-    }
-    for (; next_started_ < started_.size() && started_[next_started_].at <= time; ++next_started_) {
-      free(started_[next_started_].node, *started_[next_started_].amounts);
-    }
-  }
-
-  // Nodes on which something ended, with the devices that were free on them before that.
-  const std::map<NodeId, std::int64_t>& touched() const { return touched_; }
-
- private:
-  void end(TaskId id, std::int64_t& looked) {
-    ++looked;
-    for (const Use& use : uses(state_, state_.tasks[id])) free(use.node, *use.amounts);
-  }
-  void free(NodeId node, const Amounts& amounts) {
-    touched_.emplace(node, state_.cluster.node(node).free_devices);
-    look_.free(node, amounts);
-  }
-
-  State& state_;
-  const Time now_;
-  const std::vector<Release>& started_;
-  Overlay& look_;
-  std::vector<std::pair<Time, TaskId>> late_;  // overdue, or not running yet
-  std::size_t next_late_ = 0, next_started_ = 0;
-  std::set<std::pair<std::int64_t, TaskId>>::const_iterator next_end_;
-  std::map<NodeId, std::int64_t> touched_;
-};
-
 namespace {
 
 const Amounts& request_of(const Shape& shape, std::size_t rank) {
@@ -79,6 +17,62 @@ const Amounts& request_of(const Shape& shape, std::size_t rank) {
 }
 
 }  // namespace
+
+// What the reservations made before leave to a task that would run for so long, as its begin moves
+// on: a node is looked at again when something ended there, when a reservation on it comes to begin
+// before the task's end, and when one has ended.
+class Calendar::Beside {
+ public:
+  Beside(Calendar& calendar, Trial& trial, std::int64_t duration_ns)
+      : calendar_(calendar),
+        trial_(trial),
+        duration_ns_(duration_ns),
+        steps_(calendar.reservations_.size()) {
+    for (const Reserved& reserved : calendar.reservations_) {
+      if (reserved.end < kEndless) ends_.push_back(reserved.end);
+    }
+    std::sort(ends_.begin(), ends_.end());
+  }
+
+  // When the next reservation ends.
+  Time next() const { return next_ < ends_.size() ? ends_[next_] : kEndless; }
+
+  void touch(NodeId node) {
+    if (!ends_.empty() || !steps_.empty()) dirty_.insert(node);
+  }
+
+  void go(Time at) {
+    const Time to = end_after(at, duration_ns_);
+    while (next_ < ends_.size() && ends_[next_] <= at) ++next_;
+    for (std::size_t i = 0; i < steps_.size(); ++i) {
+      const Reserved& reserved = calendar_.reservations_[i];
+      const int step = reserved.end <= at ? 2 : reserved.begin < to ? 1 : 0;
+      if (step != steps_[i]) dirty_.insert(reserved.ranks.begin(), reserved.ranks.end());
+      steps_[i] = step;
+    }
+    for (const NodeId node : dirty_) {
+      const auto booked = calendar_.booked_.find(node);
+      if (booked == calendar_.booked_.end()) continue;
+      Amounts& known = kept_[node];
+      Amounts now = calendar_.kept_on(node, booked->second, at, true, to);
+      if (now == known) continue;
+      trial_.change(node, known, 1);
+      trial_.change(node, now, -1);
+      known = std::move(now);
+    }
+    dirty_.clear();
+  }
+
+ private:
+  Calendar& calendar_;
+  Trial& trial_;
+  const std::int64_t duration_ns_;
+  std::vector<int> steps_;  // of each reservation: 0 still beyond, 1 beside, 2 over
+  std::vector<Time> ends_;
+  std::size_t next_ = 0;
+  std::set<NodeId> dirty_;
+  std::map<NodeId, Amounts> kept_;  // as the trial has it
+};
 
 bool Calendar::reserve(TaskId task, std::int64_t& looked) {
   std::optional<Reserved> found = earliest(task, looked);
@@ -93,24 +87,18 @@ void Calendar::add(const Reserved& reserved) {
     booked_[reserved.ranks[r]].push_back({reserved.begin, reserved.end, &request_of(shape, r)});
   }
   reservations_.push_back(reserved);
-  kept_.clear();
-}
-
-void Calendar::drop_all() {
-  reservations_.clear();
-  booked_.clear();
-  kept_.clear();
 }
 
 void Calendar::started(TaskId task, const Gang& gang) {
   const TaskRecord& record = state_.tasks[task];
   const Shape& shape = state_.shapes[record.shape];
   const Time end = end_after(now_, record.task.expected_duration_ns);
-  kept_.clear();
   stale_ = true;
   if (end == kEndless) return;
   for (std::size_t r = 0; r < gang.ranks.size(); ++r) {
-    started_.push_back({end, gang.ranks[r], &request_of(shape, r)});
+    const Release release{end, gang.ranks[r], &request_of(shape, r)};
+    started_.push_back(release);
+    started_on_[release.node].push_back(release);
   }
   std::stable_sort(started_.begin(), started_.end(),
                    [](const Release& a, const Release& b) { return a.at < b.at; });
@@ -119,8 +107,9 @@ void Calendar::started(TaskId task, const Gang& gang) {
 bool Calendar::renew(std::int64_t& looked) {
   if (!stale_) return false;
   stale_ = false;
-  const std::vector<Reserved> before = reservations_;
-  drop_all();
+  const std::vector<Reserved> before = std::move(reservations_);
+  reservations_.clear();
+  booked_.clear();
   for (const Reserved& old : before) {
     std::optional<Reserved> found = earliest(old.task, looked);
     add(found && found->begin <= old.begin ? *found : old);
@@ -132,80 +121,27 @@ bool Calendar::renew(std::int64_t& looked) {
 std::optional<Calendar::Reserved> Calendar::earliest(TaskId task, std::int64_t& looked) {
   const Quiet quiet(state_.cluster);
   const TaskRecord& record = state_.tasks[task];
-  const Shape& shape = state_.shapes[record.shape];
-  Overlay look(state_);
-  Future future(state_, now_, started_, look);
-  const std::vector<Time> ends = reservation_ends(now_);
-  auto next_free = ends.begin();
+  Overlay overlay(state_);
+  Trial trial(state_, state_.shapes[record.shape]);
+  Beside beside(*this, trial, record.task.expected_duration_ns);
+  if (!late_) late_ = late(state_, now_);
+  Future future(state_, now_, *late_, started_);
   const std::int64_t most = std::min(state_.config.reservation_ends, kReservationEndsMax);
   for (const std::int64_t last = looked + most; looked < last;) {
-    Time at = future.next();
-    if (next_free != ends.end()) at = std::min(at, *next_free);
+    const Time at = std::min(future.next(), beside.next());
     if (at >= kEndless) return std::nullopt;
-    while (next_free != ends.end() && *next_free <= at) ++next_free;
-    future.go(at, looked);
-    if (!state_.plausible(shape)) continue;
-    const Time end = end_after(at, record.task.expected_duration_ns);
-    const Kept kept = kept_between(at, true, end);
-    Overlay others(state_);
-    for (const auto& [node, amounts] : kept) others.book(node, amounts);
-    if (!state_.plausible(shape)) continue;
-    Overlay own(state_);
-    if (auto ranks = place(shape, future, own, looked)) return Reserved{task, at, end, *ranks};
-  }
-  return std::nullopt;
-}
-
-std::vector<Time> Calendar::reservation_ends(Time from) const {
-  std::vector<Time> out;
-  for (const Reserved& reserved : reservations_) {
-    if (reserved.end > from && reserved.end < kEndless) out.push_back(reserved.end);
-  }
-  std::sort(out.begin(), out.end());
-  return out;
-}
-
-// On nodes that are about to be given back first, those with least free now before the others; what
-// is left over goes where packing puts it.
-std::optional<std::vector<NodeId>> Calendar::place(const Shape& shape, const Future& future,
-                                                   Overlay& look, std::int64_t& looked) {
-  const ZoneAnswer zones = divide(state_, shape, Room::kNow);
-  std::vector<NodeId> touched;
-  for (const auto& [node, devices] : future.touched()) touched.push_back(node);
-  std::sort(touched.begin(), touched.end(), [&](NodeId a, NodeId b) {
-    const std::int64_t x = future.touched().at(a), y = future.touched().at(b);
-    return x != y ? x < y : state_.cluster.node(a).node.name < state_.cluster.node(b).node.name;
-  });
-  if (zones.splits.empty()) return std::nullopt;
-  std::vector<NodeId> ranks;
-  for (std::size_t g = 0; g < shape.groups.size(); ++g) {
-    const Shape::Group& group = shape.groups[g];
-    for (const ZonePart& part : zones.splits.front().groups[g]) {
-      std::int64_t left = part.count;
-      for (const NodeId node : touched) {
-        if (left == 0) break;
-        const NodeRecord& at = state_.cluster.node(node);
-        if (!at.present || state_.cluster.cls(at.cls).zone != part.zone) continue;
-        ++looked;
-        for (; left > 0 && state_.cluster.profile(group.profile).node_slots[node] > 0; --left) {
-          look.book(node, group.request);
-          ranks.push_back(node);
-        }
-      }
-      for (; left > 0; --left) {
-        const NodeId node = state_.cluster.pick(group.profile, part.zone, looked);
-        if (node == kNoId) break;
-        look.book(node, group.request);
-        ranks.push_back(node);
-      }
-      if (left > 0) break;
+    looked += future.go(at, [&](NodeId node, const Amounts& amounts) {
+      trial.change(node, amounts, 1);
+      beside.touch(node);
+    });
+    beside.go(at);
+    if (!trial.counts_allow()) continue;
+    if (auto gang = trial.place(overlay, looked, Trial::First::kFreed)) {
+      return Reserved{task, at, end_after(at, record.task.expected_duration_ns),
+                      std::move(gang->ranks)};
     }
   }
-  if (static_cast<std::int64_t>(ranks.size()) == shape.pods) return ranks;
-  look.undo(0);
-  const GangAnswer answer = place_gang(state_, shape, look, looked);
-  if (!answer.gang) return std::nullopt;
-  return answer.gang->ranks;
+  return std::nullopt;
 }
 
 const Calendar::Reserved* Calendar::first_before(Time end) const {
@@ -218,41 +154,49 @@ const Calendar::Reserved* Calendar::first_before(Time end) const {
   return first;
 }
 
-const Calendar::Kept& Calendar::kept(Time end) {
-  const auto known = kept_.find(end);
-  if (known != kept_.end()) return known->second;
-  return kept_.emplace(end, kept_between(now_, false, end)).first->second;
+void Calendar::keep(Trial& trial, Time end) {
+  for (const auto& [node, bookings] : booked_) {
+    if (!trial.takes_now(node)) continue;
+    const Amounts kept = kept_on(node, bookings, now_, false, end);
+    if (!kept.zero()) trial.change(node, kept, -1);
+  }
 }
 
-// The most that is missing on each node between `from` and `to`: what the reservations need there
-// at some moment less what has ended by then. Need only grows where a reservation begins.
-// `applied`: what ends until `from` has been ended already.
-Calendar::Kept Calendar::kept_between(Time from, bool applied, Time to) {
-  Kept out;
+NodeAmounts Calendar::kept(Time end) {
+  NodeAmounts out;
   for (const auto& [node, bookings] : booked_) {
-    Amounts most;
-    for (const Booking& moment : bookings) {
-      const Time at = std::max(moment.begin, from);
-      if (moment.begin >= to || moment.end <= at) continue;
-      Amounts need;
-      for (const Booking& other : bookings) {
-        if (other.begin <= at && other.end > at) need.plus(*other.amounts);
-      }
-      const auto ended = [&](const Release& r) {
-        if (r.at <= at && (!applied || r.at > from)) need.minus(*r.amounts);
-      };
-      for (const Release& r : releases_on(node)) ended(r);
-      for (const Release& r : started_) {
-        if (r.node == node) ended(r);
-      }
-      most.raise_to(need);
-    }
-    if (!most.zero()) out.emplace_back(node, most);
+    Amounts kept = kept_on(node, bookings, now_, false, end);
+    if (!kept.zero()) out.emplace_back(node, std::move(kept));
   }
   return out;
 }
 
-const std::vector<Calendar::Release>& Calendar::releases_on(NodeId node) {
+// The most that is missing between `from` and `to`: what the reservations need there at some moment
+// less what has ended by then. Need only grows where a reservation begins. `applied`: what ends
+// until `from` has been ended already.
+Amounts Calendar::kept_on(NodeId node, const std::vector<Booking>& bookings, Time from,
+                          bool applied, Time to) {
+  Amounts most;
+  for (const Booking& moment : bookings) {
+    const Time at = std::max(moment.begin, from);
+    if (moment.begin >= to || moment.end <= at) continue;
+    Amounts need;
+    for (const Booking& other : bookings) {
+      if (other.begin <= at && other.end > at) need.plus(*other.amounts);
+    }
+    const auto ended = [&](const Release& r) {
+      if (r.at <= at && (!applied || r.at > from)) need.minus(*r.amounts);
+    };
+    for (const Release& r : releases_on(node)) ended(r);
+    if (const auto here = started_on_.find(node); here != started_on_.end()) {
+      for (const Release& r : here->second) ended(r);
+    }
+    most.raise_to(need);
+  }
+  return most;
+}
+
+const std::vector<Release>& Calendar::releases_on(NodeId node) {
   const auto known = releases_.find(node);
   if (known != releases_.end()) return known->second;
   std::vector<Release>& out = releases_[node];
@@ -260,9 +204,9 @@ const std::vector<Calendar::Release>& Calendar::releases_on(NodeId node) {
   for (const TaskId id : state_.tasks_on_node[node]) {
     const Time end = expected_end(state_, state_.tasks[id], now_);
     if (end >= kEndless) continue;
-    for (const Use& use : uses(state_, state_.tasks[id])) {
-      if (use.node == node) out.push_back({end, node, use.amounts});
-    }
+    each_use(state_, state_.tasks[id], [&](NodeId on, const Amounts& amounts) {
+      if (on == node) out.push_back({end, node, &amounts});
+    });
   }
   return out;
 }

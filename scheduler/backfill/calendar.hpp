@@ -2,16 +2,17 @@
 //
 // A reservation is room on named nodes, from a time on, for a task that cannot start now. It is
 // sub-node: some GPUs of a node, not the node. Somebody else may start now if, at every moment at
-// which both would run, the node still has what the reservation needs: `kept` says how much of the
-// room that is free now must be left alone for that.
+// which both would run, the node still has what the reservation needs: what of the room that is
+// free now must be left alone for that is taken from a trial by `keep`.
 //
-// Exact: `earliest` is the first moment at which the gang has room for its whole expected duration
-// beside every reservation made before, given the expected ends, and given where those reservations
-// lie. A reservation takes room that is about to be given back before room that is free now, so
-// that as little as possible is kept idle; as tasks start, `renew` moves it to keep it so. (EASY:
-// Lifka 1995; conservative backfill and its analysis: Mu'alem and Feitelson 2001.)
+// Exact: `reserve` finds the first moment at which the gang has room for its whole expected
+// duration beside every reservation made before, given the expected ends, and given where those
+// reservations lie. A reservation takes room that is about to be given back before room that is
+// free now, so that as little as possible is kept idle; as tasks start, `renew` moves it to keep it
+// so. (EASY: Lifka 1995; conservative backfill and its analysis: Mu'alem and Feitelson 2001.)
 //
-// While it looks on, it changes the live state and undoes that before it returns; nobody is woken.
+// It counts ahead for the one shape (place/trial.hpp): the live state does not move, but for gangs
+// whose groups compete for one zone's room, and then only until the call returns; nobody is woken.
 #pragma once
 
 #include <map>
@@ -19,8 +20,8 @@
 #include <utility>
 #include <vector>
 
-#include "scheduler/backfill/ends.hpp"
-#include "scheduler/place/gang.hpp"
+#include "scheduler/backfill/future.hpp"
+#include "scheduler/place/trial.hpp"
 
 namespace sched {
 
@@ -31,7 +32,6 @@ class Calendar {
     Time begin, end;
     std::vector<NodeId> ranks;
   };
-  using Kept = std::vector<std::pair<NodeId, Amounts>>;
 
   Calendar(State& state, Time now) : state_(state), now_(now) {}
 
@@ -47,37 +47,33 @@ class Calendar {
   const std::vector<Reserved>& reservations() const { return reservations_; }
   // The first reservation that begins before `end`, or null.
   const Reserved* first_before(Time end) const;
-  // What must be left free, on which nodes, by whoever runs from now until `end`.
-  const Kept& kept(Time end);
+  // Takes from the trial what whoever runs from now until `end` must leave free. Only nodes that
+  // take a Pod of its shape now.
+  void keep(Trial& trial, Time end);
+  // The same of all nodes.
+  NodeAmounts kept(Time end);
 
  private:
-  struct Release {
-    Time at;
-    NodeId node = kNoId;
-    const Amounts* amounts = nullptr;
-  };
   struct Booking {  // on one node
     Time begin, end;
     const Amounts* amounts = nullptr;
   };
-  class Future;
+  class Beside;
 
   std::optional<Reserved> earliest(TaskId task, std::int64_t& looked);
-  std::vector<Time> reservation_ends(Time from) const;
-  std::optional<std::vector<NodeId>> place(const Shape& shape, const Future& future, Overlay& look,
-                                           std::int64_t& looked);
   void add(const Reserved& reserved);
-  void drop_all();
-  Kept kept_between(Time from, bool applied, Time to);
+  Amounts kept_on(NodeId node, const std::vector<Booking>& bookings, Time from, bool applied,
+                  Time to);
   const std::vector<Release>& releases_on(NodeId node);
 
   State& state_;
   const Time now_;
   std::vector<Reserved> reservations_;
-  std::map<NodeId, std::vector<Booking>> booked_;    // by the reservations
-  std::vector<Release> started_;                     // of this pass, soonest first
+  std::map<NodeId, std::vector<Booking>> booked_;  // by the reservations
+  std::optional<Late> late_;
+  std::vector<Release> started_;  // of this pass, soonest first
+  std::map<NodeId, std::vector<Release>> started_on_;
   std::map<NodeId, std::vector<Release>> releases_;  // of what ran before it, once asked for
-  std::map<Time, Kept> kept_;                        // by end; gone when anything changes
   bool stale_ = false;
 };
 

@@ -19,13 +19,4 @@ Time expected_end(const State& state, const TaskRecord& task, Time now) {
   return end_after(now, std::max<std::int64_t>(now.ns - task.since.ns, 1));
 }
 
-std::vector<Use> uses(const State& state, const TaskRecord& task) {
-  std::vector<Use> out;
-  for (std::size_t r = 0; r < task.ranks.size(); ++r) {
-    if (task.ranks[r].reserved) out.push_back({task.ranks[r].node, &state.request_of(task, r)});
-  }
-  for (const PodId pod : task.pods) out.push_back({state.pods[pod].node, &state.pods[pod].amounts});
-  return out;
-}
-
 }  // namespace sched

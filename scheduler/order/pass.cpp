@@ -3,6 +3,7 @@
 #include "scheduler/fair/guarantee.hpp"
 #include "scheduler/limits.hpp"
 #include "scheduler/order/rules.hpp"
+#include "scheduler/preempt/hopeless.hpp"
 #include "scheduler/preempt/victims.hpp"
 
 namespace sched {
@@ -20,21 +21,26 @@ Pass::Pass(State& state, Time now, std::size_t max_starts, Look look)
     : state_(state),
       now_(now),
       forecast_(look == Look::kForecast),
+      holds_(state),
       overlay_(state),
       calendar_(state, now),
       pledges_(state) {
   state_.advance(now);
   keep_holds();
   run(max_starts);
+  if (forecast_) tell_reservations();
   // What was decided here is decided again until a delta says that it is done.
   if (!forecast_ && plan_.preemptions.empty()) state_.look_again = false;
-  tell_reservations();
 }
 
 // Bookings first, then charges: both wake what they freed, so that whatever was parked because of
-// this pass alone is looked at again in the next.
+// this pass alone is looked at again in the next. What is kept for holds is kept in the next, too.
 Pass::~Pass() {
   overlay_.undo(0);
+  {
+    const Quiet quiet(state_.cluster);
+    holds_.undo(0);
+  }
   for (const TaskId task : started_) {
     state_.pretend(task, -1);
   }
@@ -84,8 +90,8 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
   if (!can_ever_start(state_, offer.bucket)) return;
   const bool for_room = answer == Answer::kNoRoom || answer == Answer::kReserved;
   if (for_room && deserves_reservation(offer) && !preempt(task) &&
-      ++tries_ <= state_.config.reservations) {
-    calendar_.reserve(task, plan_.work.ends);
+      ++tries_ <= std::min(state_.config.reservations, kReservationsMax)) {
+    pending_.push_back(task);
   }
   if (for_room) ++blocked_[offer.queue];
   if (strict(queue.queue)) {
@@ -100,10 +106,8 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
   }
 }
 
-// As far as the queue's rules go, and all queues together.
+// As far as the queue's rules go.
 bool Pass::deserves_reservation(const Turns::Offer& offer) const {
-  const auto held = static_cast<std::int64_t>(calendar_.reservations().size());
-  if (held >= std::min(state_.config.reservations, kReservationsMax)) return false;
   const QueueRecord& queue = state_.queues[offer.queue];
   const auto before = blocked_.find(offer.queue);
   const std::int64_t ahead = before == blocked_.end() ? 0 : before->second;
@@ -122,22 +126,31 @@ bool Pass::deserves_reservation(const Turns::Offer& offer) const {
          now_.ns - offer.place.submitted_ns >= patience;
 }
 
+// Whatever changes the room within a pass asks for them first: they are what they would have been
+// if they had been made at once.
+void Pass::make_reservations() {
+  for (const TaskId task : pending_) calendar_.reserve(task, plan_.work.ends);
+  pending_.clear();
+}
+
 // --- holds and preemption
 
 void Pass::keep_holds() {
   const std::set<TaskId> holders = state_.held;
-  for (const TaskId holder : holders) keep_hold(holder);
+  const Quiet quiet(state_.cluster);
+  for (const TaskId holder : holders) keep_hold(holder, holds_);
 }
 
-void Pass::keep_hold(TaskId task) {
+void Pass::keep_hold(TaskId task, Overlay& overlay) {
   rooms_.push_back(hold_deficit(state_, task, now_));
-  for (const HeldRoom& room : rooms_.back()) overlay_.book(room.node, room.amounts);
+  for (const HeldRoom& room : rooms_.back()) overlay.book(room.node, room.amounts);
   deficits_[task] = &rooms_.back();
 }
 
 // In the room that is kept for it, or wherever else there is room by now.
 bool Pass::start_held(TaskId task) {
   const Shape& shape = state_.shapes[state_.tasks[task].shape];
+  make_reservations();  // before anything starts
   const std::size_t mark = overlay_.mark();
   for (const HeldRoom& room : *deficits_.at(task)) overlay_.free(room.node, room.amounts);
   std::optional<Gang> gang = place_hold(state_, task, overlay_);
@@ -153,9 +166,11 @@ bool Pass::start_held(TaskId task) {
 // Beside every reservation ahead, too: those are older promises.
 bool Pass::preempt(TaskId task) {
   const QueueRecord& queue = state_.queues[state_.tasks[task].queue];
-  const bool high = tier_of(state_.tasks[task].task, queue) == Tier::kHigh;
-  if (!deficits_.contains(task) && !state_.may_preempt_somebody(high, now_)) return false;
+  const Tier tier = tier_of(state_.tasks[task].task, queue);
+  const bool somebody = state_.may_preempt_somebody(tier == Tier::kHigh, now_);
+  if (!deficits_.contains(task) && !somebody) return false;
   if (++searches_ > state_.config.victim_searches) return false;
+  if (is_hopeless(state_, state_.tasks[task].shape, tier, now_)) return false;
   // A hold of its own that stands no longer is replaced, and kept when nothing better is found: as
   // long as it lasts, nobody else may count on its room.
   const auto old = deficits_.find(task);
@@ -163,21 +178,18 @@ bool Pass::preempt(TaskId task) {
   if (old != deficits_.end()) {
     for (const HeldRoom& room : *old->second) overlay_.free(room.node, room.amounts);
   }
-  std::optional<Preemption> found;
-  {
-    const Quiet quiet(state_.cluster);
-    Overlay kept(state_);
-    const Time end = end_after(now_, state_.tasks[task].task.expected_duration_ns);
-    for (const auto& [node, amounts] : calendar_.kept(end)) kept.book(node, amounts);
-    Overlay look(state_);
-    found = find_preemption(state_, task, now_, look, plan_.work.victims, HoldsAre::kBooked);
-  }
+  make_reservations();
+  const Time end = end_after(now_, state_.tasks[task].task.expected_duration_ns);
+  Overlay look(state_);
+  std::optional<Preemption> found =
+      find_preemption(state_, task, now_, look, plan_.work.victims,
+                      {HoldsAre::kBooked, calendar_.kept(end), {&holds_, &overlay_}});
   if (!found) {
     overlay_.undo(mark);
     return false;
   }
   pledges_.add(*found, now_, kEndless);
-  keep_hold(task);
+  keep_hold(task, overlay_);
   plan_.preemptions.push_back(std::move(*found));
   return true;
 }
@@ -208,49 +220,52 @@ Pass::Answer Pass::attempt(TaskId task, BucketId id) {
     state_.park_for_guarantee(id);
     return Answer::kNoQuota;
   }
+  return place(task, id);
+}
+
+Pass::Answer Pass::place(TaskId task, BucketId id) {
   ++plan_.work.shapes;
+  const ShapeId shape_id = state_.buckets[id].shape;
+  const Shape& shape = state_.shapes[shape_id];
   const Time end = end_after(now_, state_.tasks[task].task.expected_duration_ns);
-  if (calendar_.first_before(end) != nullptr) {
-    if (const auto gang = place_beside(shape, end)) {
-      start(task, *gang);
-      return Answer::kStarts;
-    }
-    const GangAnswer alone = place_alone(shape);
-    if (!alone.gang) {
-      state_.park(bucket.shape, !alone.exact);
-      return Answer::kNoRoom;
-    }
-    // The reservations may lie better by now.
-    if (++renewals_ > state_.config.reservations || !calendar_.renew(plan_.work.ends)) {
-      return Answer::kReserved;
-    }
-    const auto gang = place_beside(shape, end);
-    if (!gang) return Answer::kReserved;
-    start(task, *gang);
+  const auto no_room = [&](bool exact) {
+    state_.park(shape_id, !exact);
+    return Answer::kNoRoom;
+  };
+  if (!pending_.empty() || calendar_.first_before(end) != nullptr) {
+    const Fit alone = fits_alone(state_, shape, plan_.work.nodes);
+    if (!alone.fits) return no_room(alone.exact);
+    make_reservations();
+  }
+  if (calendar_.first_before(end) == nullptr) {
+    const GangAnswer answer = place_gang(state_, shape, overlay_, plan_.work.nodes);
+    if (!answer.gang) return no_room(answer.exact);
+    start(task, *answer.gang);
     return Answer::kStarts;
   }
-  const GangAnswer answer = place_gang(state_, shape, overlay_, plan_.work.nodes);
-  if (!answer.gang) {
-    state_.park(bucket.shape, !answer.exact);
-    return Answer::kNoRoom;
-  }
-  start(task, *answer.gang);
+  std::optional<Gang> gang = place_beside(shape, end);
+  // The reservations may lie better by now.
+  const bool renews = !gang && ++renewals_ <= state_.config.reservations;
+  if (renews && calendar_.renew(plan_.work.ends)) gang = place_beside(shape, end);
+  if (!gang) return Answer::kReserved;
+  start(task, *gang);
   return Answer::kStarts;
 }
 
-// With what the reservations need booked beside it, for the time of looking.
+// Where the reservations leave room until then; booked when there is.
 std::optional<Gang> Pass::place_beside(const Shape& shape, Time end) {
-  const Quiet quiet(state_.cluster);
-  Overlay kept(state_);
-  for (const auto& [node, amounts] : calendar_.kept(end)) kept.book(node, amounts);
-  return place_gang(state_, shape, overlay_, plan_.work.nodes).gang;
+  std::optional<Gang> gang = room_beside(shape, end);
+  if (gang) book(overlay_, shape, *gang);
+  return gang;
 }
 
-// As if there were no reservations; books nothing.
-GangAnswer Pass::place_alone(const Shape& shape) {
+std::optional<Gang> Pass::room_beside(const Shape& shape, Time end) {
   const Quiet quiet(state_.cluster);
+  Trial trial(state_, shape);
+  calendar_.keep(trial, end);
+  if (!trial.counts_allow()) return std::nullopt;
   Overlay look(state_);
-  return place_gang(state_, shape, look, plan_.work.nodes);
+  return trial.place(look, plan_.work.nodes);
 }
 
 void Pass::start(TaskId id, const Gang& gang) {
@@ -269,6 +284,7 @@ void Pass::start(TaskId id, const Gang& gang) {
 // --- what people ask
 
 void Pass::tell_reservations() {
+  make_reservations();
   for (const Calendar::Reserved& reserved : calendar_.reservations()) {
     Reservation told{state_.tasks[reserved.task].task.uid, reserved.begin, {}};
     for (const NodeId node : reserved.ranks) {
@@ -290,11 +306,7 @@ const Calendar::Reserved* Pass::in_the_way(TaskId id) {
   const Time end = end_after(now_, task.task.expected_duration_ns);
   const Calendar::Reserved* const first = calendar_.first_before(end);
   if (first == nullptr || first->task == id) return nullptr;
-  const std::size_t mark = overlay_.mark();
-  const bool fits = place_beside(state_.shapes[task.shape], end).has_value();
-  const Quiet quiet(state_.cluster);
-  overlay_.undo(mark);
-  return fits ? nullptr : first;
+  return room_beside(state_.shapes[task.shape], end) ? nullptr : first;
 }
 
 // A strict queue without a turn is blocked by its first task that could ever start.

@@ -6,7 +6,8 @@
 //      It does not, with or without the reservations: its shape (or, over quota, its bucket) is
 //      parked, twins with it. In a strict queue that ends the queue's turn, unless the task can
 //      never start. The rules of its queue say whether it gets a reservation itself: the first that
-//      is blocked, those that waited too long, or all up to a depth.
+//      is blocked, those that waited too long, or all up to a depth. Reservations are made when the
+//      first behind them would fit: until then they bind nobody.
 //      It would fit but for a reservation: twins that last as long are passed over, shorter ones
 //      are tried.
 //   3. A High or Medium task that is the first of its queue to lack room may have others stop for
@@ -57,27 +58,32 @@ class Pass {
 
   void run(std::size_t max_starts);
   Answer attempt(TaskId task, BucketId bucket);
-  GangAnswer place_alone(const Shape& shape);
+  Answer place(TaskId task, BucketId bucket);
   std::optional<Gang> place_beside(const Shape& shape, Time end);
+  std::optional<Gang> room_beside(const Shape& shape, Time end);
   void start(TaskId task, const Gang& gang);
   void keep_holds();
-  void keep_hold(TaskId task);
+  void keep_hold(TaskId task, Overlay& overlay);
   bool start_held(TaskId task);
   bool preempt(TaskId task);
   bool nothing_to_do(const Turns::Offer& offer) const;
   void on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer);
   bool deserves_reservation(const Turns::Offer& offer) const;
+  void make_reservations();
   void tell_reservations();
 
   State& state_;
   const Time now_;
   const bool forecast_;
+  Overlay holds_;  // what is kept since earlier passes
   Overlay overlay_;
   Calendar calendar_;
   Pledges pledges_;
-  std::deque<std::vector<HeldRoom>> rooms_;                  // the overlay points into them
-  std::map<TaskId, const std::vector<HeldRoom>*> deficits_;  // booked in the overlay
+  std::deque<std::vector<HeldRoom>> rooms_;                  // of `deficits_`
+  std::map<TaskId, const std::vector<HeldRoom>*> deficits_;  // booked in one of the overlays
   Plan plan_;
+  // Who deserves a reservation and has none yet: made when somebody behind could start.
+  std::vector<TaskId> pending_;
   std::int64_t searches_ = 0, tries_ = 0, renewals_ = 0;  // for victims; of reservations
   std::set<TaskId> started_;
   std::map<QueueId, TaskId> blockers_;

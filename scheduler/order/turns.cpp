@@ -229,9 +229,7 @@ const Fraction& Turns::share_of(Turn& turn) const {
   return turn.share;
 }
 
-bool Turns::within(Turn& turn) {
-  return within_guarantee(state_.queues[turn.queue]);
-}
+bool Turns::within(Turn& turn) { return within_guarantee(state_.queues[turn.queue]); }
 
 // Both have a first line.
 bool Turns::comes_before(Turn& a, Turn& b) {

@@ -23,13 +23,21 @@ std::vector<std::size_t> hardest_first(const Shape& shape) {
 // One group in its zones. Ranks go zone by zone, node by node.
 bool place_group(State& state, const Shape::Group& group, const std::vector<ZonePart>& parts,
                  Overlay& overlay, std::vector<NodeId>& ranks, std::int64_t& looked) {
+  const std::vector<std::uint32_t>& slots = state.cluster.profile(group.profile).node_slots;
   for (const ZonePart& part : parts) {
     const auto first = static_cast<std::ptrdiff_t>(ranks.size());
-    for (std::int64_t i = 0; i < part.count; ++i) {
-      const NodeId node = state.cluster.pick(group.profile, part.zone, looked);
+    std::vector<std::pair<NodeId, std::int64_t>> found;
+    Cluster::Walk walk(state.cluster, group.profile, part.zone);
+    for (std::int64_t left = part.count; left > 0;) {
+      const NodeId node = walk.next(looked).node;
       if (node == kNoId) return false;
-      overlay.book(node, group.request);
-      ranks.push_back(node);
+      const std::int64_t pods = std::min<std::int64_t>(left, slots[node]);
+      found.emplace_back(node, pods);
+      left -= pods;
+    }
+    for (const auto& [node, pods] : found) {
+      overlay.book(node, group.request, pods);
+      ranks.insert(ranks.end(), static_cast<std::size_t>(pods), node);
     }
     std::sort(ranks.begin() + first, ranks.end(), [&](NodeId a, NodeId b) {
       return a != b && state.cluster.node(a).node.name < state.cluster.node(b).node.name;
@@ -59,9 +67,11 @@ std::optional<Gang> place_split(State& state, const Shape& shape, const Split& s
 
 }  // namespace
 
-void Overlay::book(NodeId node, const Amounts& request) {
-  state_.cluster.adjust(node, &request, nullptr);
-  changes_.push_back({node, request, false});
+void Overlay::book(NodeId node, const Amounts& request, std::int64_t times) {
+  Amounts sum;
+  sum.plus(request, times);
+  state_.cluster.adjust(node, &sum, nullptr);
+  changes_.push_back({node, std::move(sum), false});
 }
 
 void Overlay::free(NodeId node, const Amounts& use) {
@@ -90,6 +100,16 @@ bool groups_share_zones(const Shape& shape) {
   return std::adjacent_find(zones.begin(), zones.end()) != zones.end();
 }
 
+Fit fits_alone(State& state, const Shape& shape, std::int64_t& looked) {
+  const ZoneAnswer zones = divide(state, shape, Room::kNow);
+  if (zones.splits.empty()) return {false, zones.exhaustive};
+  if (!groups_share_zones(shape)) return {true, true};
+  const Quiet quiet(state.cluster);
+  Overlay look(state);
+  const GangAnswer answer = place_gang(state, shape, look, looked);
+  return {answer.gang.has_value(), answer.exact};
+}
+
 GangAnswer place_gang(State& state, const Shape& shape, Overlay& overlay, std::int64_t& looked) {
   const ZoneAnswer zones = divide(state, shape, Room::kNow);
   if (zones.splits.empty()) return {std::nullopt, zones.exhaustive};
@@ -105,6 +125,20 @@ GangAnswer place_gang(State& state, const Shape& shape, Overlay& overlay, std::i
     }
   }
   return {std::nullopt, !groups_share_zones(shape)};
+}
+
+// Ranks on one node stand together within a zone: one booking for each such run.
+void book(Overlay& overlay, const Shape& shape, const Gang& gang) {
+  std::size_t rank = 0;
+  for (const Shape::Group& group : shape.groups) {
+    const std::size_t end = rank + static_cast<std::size_t>(group.count);
+    while (rank < end) {
+      std::size_t next = rank + 1;
+      while (next < end && gang.ranks[next] == gang.ranks[rank]) ++next;
+      overlay.book(gang.ranks[rank], group.request, static_cast<std::int64_t>(next - rank));
+      rank = next;
+    }
+  }
 }
 
 }  // namespace sched

@@ -1,6 +1,6 @@
 // Gang: puts a whole gang on nodes, or leaves everything as it was.
 //
-// Picks Pod by Pod with the packing rule of Cluster::pick and books each in the live state, so
+// Takes nodes in the packing order (Cluster::Walk) and books each in the live state, so
 // that everything placed later is placed beside it. The overlay remembers what was booked and
 // gives it back. Exact for groups that do not share a zone; groups that do are placed in two
 // orders (hardest first, then as written) over the best splits: a heuristic, and `exact` says so.
@@ -22,11 +22,16 @@ class Overlay {
   Overlay(const Overlay&) = delete;
   Overlay& operator=(const Overlay&) = delete;
 
-  void book(NodeId node, const Amounts& request);
+  void book(NodeId node, const Amounts& request, std::int64_t times = 1);
   // As if this use of the node had ended.
   void free(NodeId node, const Amounts& use);
   std::size_t mark() const { return changes_.size(); }
   void undo(std::size_t mark);
+  // Calls with (node, amounts, sign) for each change; sign 1: room was freed.
+  template <class Visit>
+  void each(const Visit& visit) const {
+    for (const Change& change : changes_) visit(change.node, change.amounts, change.freed ? 1 : -1);
+  }
 
  private:
   State& state_;
@@ -63,8 +68,20 @@ struct GangAnswer {
   bool exact = true;         // no gang: proved that there is none
 };
 
+struct Fit {
+  bool fits = false;
+  bool exact = true;  // no: proved that there is no assignment
+};
+
+// Whether place_gang would find nodes; books nothing and wakes nobody. From counts where they
+// decide.
+Fit fits_alone(State& state, const Shape& shape, std::int64_t& looked);
+
 // Whether counts alone could be wrong about this shape: groups compete for one zone's room.
 bool groups_share_zones(const Shape& shape);
+
+// Books each rank of the gang on its node.
+void book(Overlay& overlay, const Shape& shape, const Gang& gang);
 
 GangAnswer place_gang(State& state, const Shape& shape, Overlay& overlay, std::int64_t& looked);
 

@@ -5,7 +5,6 @@
 #include <set>
 
 #include "scheduler/backfill/ends.hpp"
-#include "scheduler/preempt/trial.hpp"
 
 namespace sched {
 namespace {
@@ -41,9 +40,9 @@ std::map<NodeId, Amounts> occupied(const State& state, const TaskRecord& holder,
     }
   }
   for (const TaskId id : victims) {
-    for (const Use& use : uses(state, state.tasks[id])) {
-      if (auto at = used.find(use.node); at != used.end()) at->second.plus(*use.amounts);
-    }
+    each_use(state, state.tasks[id], [&](NodeId node, const Amounts& amounts) {
+      if (auto at = used.find(node); at != used.end()) at->second.plus(amounts);
+    });
   }
   return used;
 }
@@ -121,19 +120,40 @@ std::optional<Gang> place_hold(State& state, TaskId holder, Overlay& overlay) {
   return gang;
 }
 
+void look_ahead(const State& state, TaskId task, Time now, bool deficits_booked,
+                const std::function<void(NodeId, const Amounts&, int)>& change) {
+  for (const TaskId id : state.leaving) {
+    each_use(state, state.tasks[id],
+             [&](NodeId node, const Amounts& amounts) { change(node, amounts, 1); });
+  }
+  for (const TaskId holder : state.held) {
+    if (holder == task) continue;
+    for (const HeldRoom& room : hold_need(state, holder, now)) change(room.node, room.amounts, -1);
+    if (!deficits_booked) continue;
+    for (const HeldRoom& room : hold_deficit(state, holder, now)) {
+      change(room.node, room.amounts, 1);
+    }
+  }
+}
+
 bool hold_stands(State& state, TaskId holder, Time now, Overlay& overlay, bool deficits_booked) {
   const TaskRecord& task = state.tasks[holder];
   if (!counts(state, task, now)) return false;
   const Quiet quiet(state.cluster);
-  Trial trial(state, state.shapes[task.shape]);
-  trial.look_ahead(holder, trial.near(), now, deficits_booked);
+  std::map<NodeId, Amounts> ended;  // on the nodes of the hold alone
+  for (const HeldRoom& room : hold_need(state, holder, now)) ended.try_emplace(room.node);
+  look_ahead(state, holder, now, deficits_booked, [&](NodeId node, const Amounts& a, int sign) {
+    if (const auto at = ended.find(node); at != ended.end()) at->second.plus(a, sign);
+  });
   if (deficits_booked) {
     for (const HeldRoom& room : hold_deficit(state, holder, now)) {
-      trial.change(room.node, room.amounts, 1);
+      ended.at(room.node).plus(room.amounts);
     }
   }
   const std::size_t mark = overlay.mark();
-  trial.apply(overlay);
+  for (const auto& [node, amounts] : ended) {
+    if (!amounts.zero()) overlay.free(node, amounts);
+  }
   const bool fits = place_hold(state, holder, overlay).has_value();
   overlay.undo(mark);
   return fits;
@@ -150,8 +170,7 @@ void Pledges::add(const Preemption& preemption, Time now, Time until) {
   state_.held.insert(holder);
   for (const std::string& uid : preemption.victims) {
     const TaskId victim = state_.find(uid);
-    state_.tasks[victim].evicted_by = preemption.task;
-    state_.tasks[victim].evicted_at = now;
+    state_.mark_leaving(victim, preemption.task, now);
     victims_.push_back(victim);
   }
 }
@@ -160,8 +179,7 @@ void Pledges::add(const Preemption& preemption, Time now, Time until) {
 // stop before, or it would be none.
 Pledges::~Pledges() {
   for (const TaskId victim : victims_) {
-    state_.tasks[victim].evicted_by.clear();
-    state_.tasks[victim].evicted_at = {};
+    state_.mark_leaving(victim, "", {});
   }
   for (auto at = holders_.rbegin(); at != holders_.rend(); ++at) {
     TaskRecord& task = state_.tasks[at->task];

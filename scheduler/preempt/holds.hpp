@@ -17,6 +17,7 @@
 // What the pass itself decides to preempt is made known to itself with `Pledges`.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,6 +41,12 @@ std::vector<HeldRoom> hold_deficits(const State& state, TaskId except, Time now)
 // Books each Pod of a holder on the node that is kept for it, if all of them fit there now. The
 // deficit of its own hold must not be booked meanwhile.
 std::optional<Gang> place_hold(State& state, TaskId holder, Overlay& overlay);
+
+// Calls with every change that leads from the live state to the one in which all who were asked to
+// stop have gone and every hold but that of `task` is filled (sign 1: room appears).
+// `deficits_booked`: the caller has booked `hold_deficits` of all others.
+void look_ahead(const State& state, TaskId task, Time now, bool deficits_booked,
+                const std::function<void(NodeId, const Amounts&, int)>& change);
 
 // Whether it will fit there when all who were asked to stop have gone, beside what is kept for
 // others: then there is nothing to do but wait. `deficits_booked`: the caller has booked

@@ -4,8 +4,11 @@
 #include <array>
 #include <limits>
 
+#include "scheduler/backfill/ends.hpp"
+#include "scheduler/place/trial.hpp"
+#include "scheduler/preempt/holds.hpp"
+#include "scheduler/preempt/hopeless.hpp"
 #include "scheduler/preempt/promise.hpp"
-#include "scheduler/preempt/trial.hpp"
 
 namespace sched {
 namespace {
@@ -53,24 +56,27 @@ class Search {
         overlay_(overlay),
         looked_(looked),
         shape_(state.shapes[state.tasks[task].shape]),
+        tier_(tier_of(state.tasks[task].task, state.queues[state.tasks[task].queue])),
         trial_(state, shape_) {}
 
-  std::optional<Preemption> run(HoldsAre holds);
+  std::optional<Preemption> run(const Surroundings& around);
 
  private:
   struct Victim {
     TaskId task = kNoId;
-    std::vector<Use> uses;
     bool stays = false;  // put back
   };
-  void list(const std::vector<TaskId>& near);
+  void list();
+  void list(TaskId id, bool protected_before);
   bool gather();
   bool gather(Tier tier);
   void shorten();
   void put_back();
+  void remember(const Surroundings& around);
   std::optional<Preemption> name_nodes();
   void end(const Victim& victim, int sign) {
-    for (const Use& use : victim.uses) trial_.change(use.node, *use.amounts, sign);
+    each_use(state_, state_.tasks[victim.task],
+             [&](NodeId node, const Amounts& amounts) { trial_.change(node, amounts, sign); });
   }
   bool fits() { return trial_.fits(overlay_, looked_); }
 
@@ -80,33 +86,55 @@ class Search {
   Overlay& overlay_;
   std::int64_t& looked_;
   const Shape& shape_;
+  const Tier tier_;
   Trial trial_;
   std::array<std::vector<TaskId>, 3> allowed_;  // by tier
   std::vector<Victim> victims_;                 // in the victim order; all of them have ended
   std::size_t too_few_ = 0;                     // this many are known not to suffice
   std::size_t next_try_ = 1;
+  bool alike_ = true;  // who may be asked is the same for all of this shape and tier
 };
 
-std::optional<Preemption> Search::run(HoldsAre holds) {
-  const std::vector<TaskId> near = trial_.near();
-  trial_.look_ahead(task_, near, now_, holds == HoldsAre::kBooked);
+std::optional<Preemption> Search::run(const Surroundings& around) {
+  look_ahead(state_, task_, now_, around.holds == HoldsAre::kBooked,
+             [this](NodeId node, const Amounts& amounts, int sign) {
+               trial_.change(node, amounts, sign);
+             });
+  for (const auto& [node, amounts] : around.kept) trial_.change(node, amounts, -1);
   if (!fits()) {
-    list(near);
-    if (!gather()) return std::nullopt;
+    list();
+    if (!gather()) {
+      remember(around);
+      return std::nullopt;
+    }
     shorten();
     put_back();
   }
   return name_nodes();
 }
 
-void Search::list(const std::vector<TaskId>& near) {
-  for (const TaskId id : near) {
-    ++looked_;
-    if (!may_preempt(state_, task_, id, now_)) continue;
-    const TaskRecord& victim = state_.tasks[id];
-    const Tier tier = tier_of(victim.task, state_.queues[victim.queue]);
-    allowed_[static_cast<std::size_t>(tier)].push_back(id);
+// Whoever may be asked is protected by no time, or by none any more.
+void Search::list() {
+  for (const TaskId id : state_.unprotected) list(id, false);
+  for (const auto& [until, id] : state_.protected_until) {
+    if (until > now_.ns) break;
+    if (!state_.tasks[id].unprotected) list(id, true);
   }
+}
+
+void Search::list(TaskId id, bool protected_before) {
+  ++looked_;
+  const TaskRecord& victim = state_.tasks[id];
+  if (!may_preempt(state_, task_, id, now_)) {
+    // It may be asked later, or by a twin, and nothing will say so.
+    const bool for_good = protected_before || tier_ != Tier::kHigh;
+    alike_ = alike_ && (for_good || !victim.evicted_by.empty());
+    return;
+  }
+  const auto near = [this](const TaskRecord::Rank& rank) { return trial_.eligible(rank.node); };
+  if (std::none_of(victim.ranks.begin(), victim.ranks.end(), near)) return;
+  const Tier tier = tier_of(victim.task, state_.queues[victim.queue]);
+  allowed_[static_cast<std::size_t>(tier)].push_back(id);
 }
 
 bool Search::gather() { return gather(Tier::kLow) || gather(Tier::kMedium) || gather(Tier::kHigh); }
@@ -126,7 +154,7 @@ bool Search::gather(Tier tier) {
     const TaskId id = heap.back().task;
     heap.pop_back();
     ++looked_;
-    victims_.push_back({id, uses(state_, state_.tasks[id]), false});
+    victims_.push_back({id, false});
     end(victims_.back(), 1);
     if (victims_.size() < next_try_) continue;
     if (fits()) return true;
@@ -137,6 +165,27 @@ bool Search::gather(Tier tier) {
   if (fits()) return true;
   too_few_ = victims_.size();
   return false;
+}
+
+// All have ended who may be asked. What the caller has booked or promised, and what is kept for
+// holders, may be gone the next time: it does not count.
+void Search::remember(const Surroundings& around) {
+  if (!alike_) return;
+  const auto back = [this](NodeId node, const Amounts& amounts, int sign) {
+    trial_.change(node, amounts, -sign);
+  };
+  for (const auto& [node, amounts] : around.kept) back(node, amounts, -1);
+  for (const TaskId holder : state_.held) {
+    if (holder == task_) continue;
+    for (const HeldRoom& room : hold_need(state_, holder, now_)) back(room.node, room.amounts, -1);
+    if (around.holds != HoldsAre::kBooked) continue;
+    for (const HeldRoom& room : hold_deficit(state_, holder, now_)) {
+      back(room.node, room.amounts, 1);
+    }
+  }
+  for (const Overlay* overlay : around.booked) overlay->each(back);
+  if (trial_.counts_allow()) return;
+  remember_hopeless(state_, state_.tasks[task_].shape, tier_, now_, trial_.missing());
 }
 
 // Between a number that does not suffice and one that does. Without these steps the result would
@@ -169,9 +218,7 @@ void Search::put_back() {
 }
 
 std::optional<Preemption> Search::name_nodes() {
-  const std::size_t mark = overlay_.mark();
   const std::optional<Gang> gang = trial_.place(overlay_, looked_);
-  overlay_.undo(mark);
   if (!gang) return std::nullopt;
   const Task& task = state_.tasks[task_].task;
   Preemption found{task.uid, task.attempt, {}, {}};
@@ -187,14 +234,16 @@ std::optional<Preemption> Search::name_nodes() {
 }  // namespace
 
 std::optional<Preemption> find_preemption(State& state, TaskId preemptor, Time now,
-                                          Overlay& overlay, std::int64_t& looked, HoldsAre holds) {
+                                          Overlay& overlay, std::int64_t& looked,
+                                          const Surroundings& around) {
   const TaskRecord& task = state.tasks[preemptor];
   if (task.state != TaskState::kWaiting || task.shape == kNoId) return std::nullopt;
-  if (tier_of(task.task, state.queues[task.queue]) == Tier::kLow) return std::nullopt;
+  const Tier tier = tier_of(task.task, state.queues[task.queue]);
+  if (tier == Tier::kLow || is_hopeless(state, task.shape, tier, now)) return std::nullopt;
   const Shape& shape = state.shapes[task.shape];
   if (shape.groups.empty() || shape.too_large || never(state, task.shape)) return std::nullopt;
   const Quiet quiet(state.cluster);
-  return Search(state, preemptor, now, overlay, looked).run(holds);
+  return Search(state, preemptor, now, overlay, looked).run(around);
 }
 
 }  // namespace sched

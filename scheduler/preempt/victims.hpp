@@ -21,8 +21,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
-#include "scheduler/place/gang.hpp"
+#include "scheduler/place/trial.hpp"
 #include "scheduler/plan.hpp"
 
 namespace sched {
@@ -30,12 +31,19 @@ namespace sched {
 // Whether the caller has booked `hold_deficits` of all tasks but the preemptor in the live state.
 enum class HoldsAre : std::uint8_t { kNotBooked, kBooked };
 
+// What the caller has done to the live state, or has promised beside it.
+struct Surroundings {
+  HoldsAre holds = HoldsAre::kNotBooked;
+  NodeAmounts kept;                    // promised to others, and not booked
+  std::vector<const Overlay*> booked;  // in which it booked
+};
+
 // For a waiting High or Medium task that does not fit now. Nothing for all others, and when no
 // allowed set of victims gives it room. The answer depends on the shape and the tier alone (and,
 // where preemptible High tasks run, on `preemptible`, the submit time and the uid): twins need not
 // be asked for again. `looked` counts tasks, trials and nodes looked at.
 std::optional<Preemption> find_preemption(State& state, TaskId preemptor, Time now,
                                           Overlay& overlay, std::int64_t& looked,
-                                          HoldsAre holds = HoldsAre::kNotBooked);
+                                          const Surroundings& around = {});
 
 }  // namespace sched

@@ -244,36 +244,71 @@ bool Cluster::precedes(const Spot& a, const Spot& b) const {
   return nodes_[a.node].node.name < nodes_[b.node].node.name;
 }
 
-Cluster::Spot Cluster::best_in_class(const Profile& p, ClassId id, std::int64_t& looked) const {
-  const NodeClass& c = classes_[id];
-  // A node with less left than this cannot have the CPU and the memory: the bound skips the full
-  // ones without looking at them.
-  const std::int64_t rest =
-      std::min(left(p.request.base[kCpu], c.cpu_max), left(p.request.base[kMemory], c.memory_max));
-  const std::int64_t devices = c.device == kNoResource ? 0 : p.request.at(c.device);
-  for (auto bucket = c.by_free_devices.lower_bound(devices); bucket != c.by_free_devices.end();
-       ++bucket) {
-    const auto& nodes = bucket->second;
-    for (auto at = nodes.lower_bound([&](const auto& e) { return e.rest < rest; });
-         !nodes.at_end(at); at = nodes.next(at)) {
-      ++looked;
-      const NodeClass::Entry& entry = nodes.get(at);
-      if (p.node_slots.size() <= entry.node || p.node_slots[entry.node] == 0) continue;
-      return {p.cells[id].match == Match::kLast, bucket->first, entry.rest, entry.node};
-    }
+Cluster::Walk::Walk(const Cluster& cluster, ProfileId profile, ZoneId zone)
+    : cluster_(cluster), profile_(cluster.profiles_[profile]) {
+  for (const ClassId id : cluster.zones_[zone].classes) {
+    if (profile_.cells[id].slots == 0) continue;
+    const NodeClass& c = cluster.classes_[id];
+    Line line;
+    line.cls = id;
+    line.rest = std::min(left(profile_.request.base[kCpu], c.cpu_max),
+                         left(profile_.request.base[kMemory], c.memory_max));
+    const std::int64_t devices = c.device == kNoResource ? 0 : profile_.request.at(c.device);
+    line.bucket = c.by_free_devices.lower_bound(devices);
+    lines_.push_back(line);
   }
-  return {};
 }
 
-NodeId Cluster::pick(ProfileId profile, ZoneId zone, std::int64_t& looked) const {
-  const Profile& p = profiles_[profile];
-  Spot best;
-  for (const ClassId c : zones_[zone].classes) {
-    if (p.cells[c].slots == 0) continue;
-    const Spot spot = best_in_class(p, c, looked);
-    if (precedes(spot, best)) best = spot;
+Cluster::Spot Cluster::spot(ProfileId profile, NodeId id, const Amounts& more) const {
+  const NodeRecord& r = nodes_[id];
+  const NodeClass& c = classes_[r.cls];
+  const auto free = [&](ResourceId resource) {
+    return std::max<std::int64_t>(0,
+                                  r.total.at(resource) - r.used.at(resource) + more.at(resource));
+  };
+  const std::int64_t rest =
+      std::min(left(free(kCpu), r.total.base[kCpu]), left(free(kMemory), r.total.base[kMemory]));
+  return {profiles_[profile].cells[r.cls].match == Match::kLast,
+          c.device == kNoResource ? 0 : free(c.device), rest, id};
+}
+
+Cluster::Spot Cluster::Walk::next(std::int64_t& looked) {
+  Line* best = nullptr;
+  for (Line& line : lines_) {
+    if (!line.begun) advance(line, looked);
+    if (line.first.node == kNoId) continue;
+    if (best == nullptr || cluster_.precedes(line.first, best->first)) best = &line;
   }
-  return best.node;
+  if (best == nullptr) return {};
+  best->begun = false;  // the next is looked for when it is asked for
+  return best->first;
+}
+
+// To the next node of the class that takes a Pod. The first look at a bucket skips those that are
+// too full.
+void Cluster::Walk::advance(Line& line, std::int64_t& looked) const {
+  const NodeClass& c = cluster_.classes_[line.cls];
+  const auto enough = [&] {
+    return line.bucket->second.lower_bound([&](const auto& e) { return e.rest < line.rest; });
+  };
+  if (line.bucket != c.by_free_devices.end()) {
+    line.at = line.first.node == kNoId ? enough() : line.bucket->second.next(line.at);
+  }
+  line.begun = true;
+  line.first = {};
+  while (line.bucket != c.by_free_devices.end()) {
+    const auto& nodes = line.bucket->second;
+    for (; !nodes.at_end(line.at); line.at = nodes.next(line.at)) {
+      ++looked;
+      const NodeClass::Entry& entry = nodes.get(line.at);
+      if (profile_.node_slots.size() <= entry.node || profile_.node_slots[entry.node] == 0)
+        continue;
+      line.first = {profile_.cells[line.cls].match == Match::kLast, line.bucket->first, entry.rest,
+                    entry.node};
+      return;
+    }
+    if (++line.bucket != c.by_free_devices.end()) line.at = enough();
+  }
 }
 
 }  // namespace sched

@@ -132,10 +132,17 @@ class Cluster {
   // Grows when a zone comes to count to another region.
   std::uint64_t geography() const { return geography_; }
 
-  // The node that takes the next Pod of a profile in a zone: tightest by free devices, then by
-  // what is left of the scarcer rest, then by name; nodes to be used last come last. kNoId when
-  // there is none. Adds the nodes it looked at to `looked`.
-  NodeId pick(ProfileId profile, ZoneId zone, std::int64_t& looked) const;
+  // A node's place in the packing order of a profile: tightest by free devices, then by what is
+  // left of the scarcer rest, then by name; nodes to be used last come last. Total.
+  struct Spot {
+    bool last = false;
+    std::int64_t devices = 0, rest = 0;
+    NodeId node = kNoId;  // kNoId comes after all others
+  };
+  // As if so much more were free there.
+  Spot spot(ProfileId profile, NodeId node, const Amounts& more) const;
+  bool precedes(const Spot& a, const Spot& b) const;
+  class Walk;
 
   // Profiles with a watcher whose slots grew or whose nodes changed, since the last call.
   struct Change {
@@ -148,11 +155,6 @@ class Cluster {
   bool quiet = false;
 
  private:
-  struct Spot {  // a node's place in the order of `pick`
-    bool last = false;
-    std::int64_t devices = 0, rest = 0;
-    NodeId node = kNoId;
-  };
   void attach(NodeId id, const ResourceNames& names);
   void detach(NodeId id);
   void index(NodeId id, bool insert);
@@ -171,8 +173,6 @@ class Cluster {
   void evict_idle();
   void drop_profile(ProfileId id);
   void note(ProfileId p, bool grew);
-  Spot best_in_class(const Profile& p, ClassId c, std::int64_t& looked) const;
-  bool precedes(const Spot& a, const Spot& b) const;
 
   std::vector<NodeRecord> nodes_;
   std::vector<NodeId> free_nodes_;
@@ -193,6 +193,31 @@ class Cluster {
   std::vector<Change> changes_;
   Amounts total_, total_by_model_;
   std::uint64_t epoch_ = 0, geography_ = 0;
+};
+
+// The nodes of a zone that take a Pod of the profile, in the packing order.
+// Filling each before the next is the same as choosing the tightest anew for each Pod: a node that
+// takes one stays the tightest for the next. The cluster must not change meanwhile.
+class Cluster::Walk {
+ public:
+  Walk(const Cluster& cluster, ProfileId profile, ZoneId zone);
+  // No node at the end. Adds the nodes it looked at to `looked`.
+  Spot next(std::int64_t& looked);
+
+ private:
+  struct Line {  // of one class
+    ClassId cls = kNoId;
+    bool begun = false;
+    std::int64_t rest = 0;  // a node with less left than this has not the CPU or the memory
+    std::map<std::int64_t, Ordered<NodeClass::Entry>>::const_iterator bucket;
+    Ordered<NodeClass::Entry>::Cursor at;
+    Spot first;
+  };
+  void advance(Line& line, std::int64_t& looked) const;
+
+  const Cluster& cluster_;
+  const Profile& profile_;
+  std::vector<Line> lines_;
 };
 
 }  // namespace sched

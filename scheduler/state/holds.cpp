@@ -9,11 +9,21 @@ namespace sched {
 bool State::on(const Evict& d) {
   const TaskId id = find(d.task);
   if (id == kNoId || !decided(tasks[id])) return false;
-  TaskRecord& task = tasks[id];
+  const TaskRecord& task = tasks[id];
   if (task.evicted_by == d.by && task.evicted_at == d.at) return false;
-  task.evicted_by = d.by;
-  task.evicted_at = d.at;
+  mark_leaving(id, d.by, d.at);
+  loosened += tasks[id].ranks.size() + tasks[id].pods.size();
+  if (!held.empty()) wake_all();  // what it leaves may be part of what is kept for a holder
   return true;
+}
+
+void State::mark_leaving(TaskId id, const std::string& by, Time at) {
+  tasks[id].evicted_by = by;
+  tasks[id].evicted_at = at;
+  if (by.empty())
+    leaving.erase(id);
+  else
+    leaving.insert(id);
 }
 
 // Taken as it is said, since the task's size may be told later: whether it names a node for each

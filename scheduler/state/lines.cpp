@@ -96,6 +96,14 @@ void State::reline(QueueId id, const Queue& queue, bool known) {
     }
   }
   for (const TaskId task : waiting) delist(task);
+  // Whom the rules protect, and for how long, is known of each that is placed.
+  std::vector<TaskId> placed;
+  if (old.tier != queue.tier || old.cooldown_ns != queue.cooldown_ns) {
+    for (TaskId task = 0; task < tasks.size(); ++task) {
+      if (tasks[task].queue == id && decided(tasks[task])) placed.push_back(task);
+    }
+  }
+  for (const TaskId task : placed) track(task, -1);
   const auto memory = [&] { return record.known ? half_life_ms(record.queue) : 0; };
   const std::int64_t remembered = memory();
   record.queue = queue;
@@ -104,6 +112,10 @@ void State::reline(QueueId id, const Queue& queue, bool known) {
   record.guaranteed = queue.has_guaranteed ? names.amounts(queue.guaranteed) : Amounts{};
   if (remembered != memory()) restart_usage(id);
   record.maximum = queue.has_maximum ? names.amounts(queue.maximum) : Amounts{};
+  for (const TaskId task : placed) {
+    track(task, 1);
+    loosened += tasks[task].ranks.size() + tasks[task].pods.size();
+  }
   for (const TaskId task : waiting) enlist(task);
   wake_quota(id);
 }
@@ -147,7 +159,11 @@ void State::advance(Time now) {
   const auto passed = [&](std::int64_t ns) { return clock.ns < ns && ns <= now.ns; };
   const auto over = protected_until.upper_bound({clock.ns, kNoId});
   look_again = look_again || now < clock || (over != protected_until.end() && passed(over->first));
-  for (const TaskId holder : held) look_again = look_again || passed(tasks[holder].hold_until.ns);
+  // What was kept for a hold that has lapsed is there for others.
+  const bool lapsed = std::any_of(
+      held.begin(), held.end(), [&](TaskId holder) { return passed(tasks[holder].hold_until.ns); });
+  look_again = look_again || lapsed;
+  if (lapsed) wake_all();
   clock = now;
   while (!cooling.empty() && cooling.begin()->first <= now.ns) {
     const auto entry = *cooling.begin();

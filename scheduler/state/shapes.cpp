@@ -223,7 +223,10 @@ bool State::on(const NodeRemove& d) {
 bool State::on(const ConfigUpdate& d) {
   if (config == d) return false;
   config = d;
-  for (Shape& shape : shapes) shape.never_epoch = 0;
+  for (Shape& shape : shapes) {
+    shape.never_epoch = 0;
+    for (Shape::Hopeless& known : shape.hopeless) known = {};
+  }
   wake_all();
   return true;
 }

@@ -67,6 +67,13 @@ struct Shape {
   bool parked = false, fragile = false;
   std::uint64_t never_epoch = 0;  // of the cluster, plus one: when `never` was computed
   bool never = false;             // the empty cluster cannot hold it
+  // By tier: nobody's stopping would make room, for this many changes of nodes (0: not known); see
+  // preempt/hopeless.hpp.
+  struct Hopeless {
+    std::uint64_t changes = 0, loosened = 0, epoch = 0;
+    Time now;
+  };
+  Hopeless hopeless[3];
 };
 
 struct Bucket {
@@ -173,6 +180,11 @@ class State {
   // Placed tasks that are protected by no time: Low ones, and those that said they may be
   // preempted.
   std::set<TaskId> unprotected;
+  // Placed tasks that were asked to stop.
+  std::set<TaskId> leaving;
+  // Changes of single nodes that may have made more of them free, or in the hands of those who may
+  // be asked to stop. Grows only.
+  std::uint64_t loosened = 0;
   // Something happened that may let a blocked task preempt, though no room appeared.
   bool look_again = true;
   std::vector<std::set<TaskId>> tasks_on_node;
@@ -190,6 +202,8 @@ class State {
   void wake_guarded();
   // Counts a waiting task as one that has started, or takes that back.
   void pretend(TaskId task, int sign);
+  // A placed task was asked to stop for `by` ("": no longer).
+  void mark_leaving(TaskId task, const std::string& by, Time at);
 
   // --- reading
   TaskId find(std::string_view uid) const;
@@ -267,7 +281,7 @@ class State {
   void wake_all();
   void wake_zone_sensitive();
   void reserve(TaskRecord& task, const Assume& decision);
-  void release(TaskRecord& task, Time at);
+  void release(TaskId id, Time at);
   void withdraw(TaskId id, Time at);
   void release_rank(TaskRecord& task, std::size_t rank, NodeId node, const Amounts* pod);
   void book_pod(PodId id);

@@ -60,6 +60,7 @@ bool State::on(const TaskUpsert& d) {
     return true;
   }
   TaskRecord& record = tasks[id];
+  if (held.contains(id)) wake_all();  // a hold counts for the size it was made for
   const QueueId before = record.queue;
   const TenantId tenant_before = record.tenant;
   if (record.state == TaskState::kWaiting) delist(id);
@@ -69,7 +70,10 @@ bool State::on(const TaskUpsert& d) {
   record.queue = queue;
   record.tenant = tenant;
   track(id, 1);
-  if (decided(record)) charge(record, 1);
+  if (decided(record)) {
+    charge(record, 1);
+    loosened += record.ranks.size() + record.pods.size();
+  }
   if (record.state == TaskState::kWaiting) enlist(id);
   leave(before, tenant_before);
   --queues[before].members;
@@ -117,7 +121,7 @@ bool State::on(const Assume& d) {
     }
     if (same) return false;
     track(id, -1);
-    release(task, hear(d.at));
+    release(id, hear(d.at));
     task.state = TaskState::kReserved;
   } else {
     delist(id);
@@ -130,6 +134,7 @@ bool State::on(const Assume& d) {
   reserve(task, d);
   note_start(task, hear(d.at));
   track(id, 1);
+  loosened += task.pods.size();  // what nobody could ask to stop belongs to it from now on
   return true;
 }
 
@@ -210,7 +215,8 @@ void State::reserve(TaskRecord& task, const Assume& d) {
 
 // Gives back what is still reserved and what the queue is charged. Pods go on using their nodes
 // until they are gone.
-void State::release(TaskRecord& task, Time at) {
+void State::release(TaskId id, Time at) {
+  TaskRecord& task = tasks[id];
   static const Amounts kNothing;
   for (std::size_t r = 0; r < task.ranks.size(); ++r) {
     const NodeId node = task.ranks[r].node;
@@ -219,6 +225,7 @@ void State::release(TaskRecord& task, Time at) {
   }
   charge(task, -1);
   note_end(task, at);
+  loosened += task.ranks.size();
   task.ranks.clear();
   task.parts.clear();
   task.booked = {};
@@ -226,8 +233,7 @@ void State::release(TaskRecord& task, Time at) {
   task.gpus = 0;
   task.attempt = 0;
   task.since = {};
-  task.evicted_by.clear();
-  task.evicted_at = {};
+  mark_leaving(id, "", {});
 }
 
 // Takes a task out of the line, or its decision back.
@@ -235,7 +241,7 @@ void State::withdraw(TaskId id, Time at) {
   if (tasks[id].state == TaskState::kWaiting) delist(id);
   if (!decided(tasks[id])) return;
   track(id, -1);
-  release(tasks[id], at);
+  release(id, at);
 }
 
 bool State::on(const Confirm& d) {
@@ -250,6 +256,7 @@ bool State::on(const Confirm& d) {
   task.since = d.at;
   meter(task, 1);
   track(id, 1);
+  loosened += task.ranks.size() + task.pods.size();
   return true;
 }
 
@@ -311,6 +318,7 @@ void State::release_rank(TaskRecord& task, std::size_t rank, NodeId node, const 
   if (held == node) {
     cluster.adjust(node, pod, &reserved);
   } else {
+    ++loosened;
     cluster.adjust(held, nullptr, &reserved);
     cluster.adjust(node, pod, nullptr);
   }
@@ -323,6 +331,7 @@ void State::unbook_pod(PodId pod) {
   const PodRecord& record = pods[pod];
   cluster.adjust(record.node, nullptr, &record.amounts);
   cluster.release(record.node);
+  ++loosened;
   if (record.pod.task.empty()) return;
   if (const TaskId id = find(record.pod.task); id != kNoId) {
     std::erase(tasks[id].pods, pod);

@@ -96,8 +96,10 @@ class Replay {
   void decide(std::int64_t now) {
     for (;;) {
       const Plan plan = engine_.plan({now * kMinute});
+      const Plan told = engine_.forecast({now * kMinute});
+      if (told.starts != plan.starts) violations.push_back("a forecast starts others than its plan");
       for (const std::string& v : auditor_.check(plan, {now * kMinute})) violations.push_back(v);
-      for (const Reservation& r : plan.reservations) {
+      for (const Reservation& r : told.reservations) {
         const auto known = promised.try_emplace(r.task, r.at.ns).first;
         known->second = std::min(known->second, r.at.ns);
       }

@@ -1,0 +1,288 @@
+#include "scheduler/place/trial.hpp"
+
+#include <algorithm>
+
+#include "scheduler/limits.hpp"
+
+namespace sched {
+namespace {
+
+// In `spot_of_`: not asked yet whether the node matters, and: it does not.
+constexpr std::uint32_t kUnasked = kNoId - 1, kOut = kNoId - 2;
+
+// How many Pods fit on a node after the changes; what is free is at least 0, as in Cluster. Devices
+// first, as they are what mostly lacks.
+std::int64_t slots_after(const NodeRecord& node, const Amounts& ended, const Amounts& request) {
+  std::int64_t least = kSlotsMax;
+  const auto limit = [&](std::int64_t free, std::int64_t amount) {
+    least = std::min(least, std::max<std::int64_t>(0, free) / amount);
+  };
+  for (const auto& [id, amount] : request.extended) {
+    limit(node.total.at(id) - node.used.at(id) + ended.at(id), amount);
+    if (least == 0) return 0;
+  }
+  for (ResourceId id = 0; id < kFirstExtended; ++id) {
+    const std::int64_t free = node.total.base[id] - node.used.base[id] + ended.base[id];
+    if (request.base[id] > 0) limit(free, request.base[id]);
+  }
+  return least;
+}
+
+std::int64_t slots_now(const Profile& profile, NodeId node) {
+  return node < profile.node_slots.size() ? profile.node_slots[node] : 0;
+}
+
+}  // namespace
+
+Trial::Trial(State& state, const Shape& shape)
+    : state_(state),
+      shape_(shape),
+      exact_(!groups_share_zones(shape)),
+      spot_of_(state.cluster.node_count(), kUnasked) {
+  for (const Shape::Group& group : shape.groups) {
+    const auto same = [&](const OfProfile& p) { return p.profile == group.profile; };
+    const auto at = std::find_if(profiles_.begin(), profiles_.end(), same);
+    Zoned zoned{static_cast<std::size_t>(at - profiles_.begin())};
+    if (!group.zone.empty()) zoned.zone = state.cluster.find_zone(group.zone);
+    zoned.nowhere = !group.zone.empty() && zoned.zone == kNoId;
+    groups_.push_back(zoned);
+    if (at != profiles_.end()) continue;
+    OfProfile p;
+    p.profile = group.profile;
+    p.gains.resize(state.cluster.profile(group.profile).zones.size(), 0);
+    profiles_.push_back(std::move(p));
+  }
+}
+
+// --- which nodes
+
+bool Trial::takes(const OfProfile& p, NodeId id) const {
+  const NodeRecord& node = state_.cluster.node(id);
+  if (!node.present || !state_.cluster.cls(node.cls).open) return false;
+  const Profile& profile = state_.cluster.profile(p.profile);
+  if (node.cls >= profile.cells.size() || profile.cells[node.cls].match == Match::kNo) return false;
+  if (slots(node.total, profile.request) == 0) return false;
+  return !profile.node_level || match_node(profile.filter, node.node);
+}
+
+bool Trial::ask(NodeId node) const {
+  for (const Zoned& group : groups_) {
+    if (group.nowhere || !takes(profiles_[group.profile], node)) continue;
+    if (group.zone == kNoId) return true;
+    if (state_.cluster.cls(state_.cluster.node(node).cls).zone == group.zone) return true;
+  }
+  return false;
+}
+
+bool Trial::eligible(NodeId node) {
+  std::uint32_t& known = spot_of_[node];
+  if (known == kUnasked) known = ask(node) ? kNoId : kOut;
+  return known != kOut;
+}
+
+bool Trial::takes_now(NodeId node) const {
+  return std::any_of(profiles_.begin(), profiles_.end(), [&](const OfProfile& p) {
+    return slots_now(state_.cluster.profile(p.profile), node) > 0;
+  });
+}
+
+// --- changes
+
+// Nodes that can take no Pod of the gang do not matter to it.
+void Trial::change(NodeId id, const Amounts& amounts, int sign) {
+  if (!eligible(id)) return;
+  const NodeRecord& node = state_.cluster.node(id);
+  if (spot_of_[id] == kNoId) {
+    spot_of_[id] = static_cast<std::uint32_t>(spots_.size());
+    spots_.push_back({id, {}, std::vector<std::int64_t>(profiles_.size(), 0)});
+  }
+  Spot& spot = spots_[spot_of_[id]];
+  spot.ended.plus(amounts, sign);
+  for (std::size_t i = 0; i < profiles_.size(); ++i) {
+    OfProfile& p = profiles_[i];
+    if (profiles_.size() > 1 && !takes(p, id)) continue;
+    const Profile& profile = state_.cluster.profile(p.profile);
+    const std::int64_t gain =
+        slots_after(node, spot.ended, profile.request) - slots_now(profile, id);
+    const std::int64_t more = gain - spot.gains[i];
+    if (more == 0) continue;
+    counted_ = false;
+    spot.gains[i] = gain;
+    p.gains[state_.cluster.cls(node.cls).zone] += more;
+    p.all += more;
+  }
+}
+
+// --- asking
+
+std::int64_t Trial::have(std::size_t group) const {
+  const Zoned& zoned = groups_[group];
+  if (zoned.nowhere) return 0;
+  const OfProfile& p = profiles_[zoned.profile];
+  const Profile& profile = state_.cluster.profile(p.profile);
+  if (zoned.zone == kNoId) return profile.all.slots + p.all;
+  return profile.zones[zoned.zone].slots + p.gains[zoned.zone];
+}
+
+bool Trial::plausible() const { return missing() <= 0; }
+
+std::int64_t Trial::missing() const {
+  std::int64_t most = 0;
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    most = std::max(most, shape_.groups[g].count - have(g));
+  }
+  return most;
+}
+
+bool Trial::counts_allow() {
+  if (!counted_) counts_allow_ = count();
+  counted_ = true;
+  return counts_allow_;
+}
+
+bool Trial::fits(Overlay& overlay, std::int64_t& looked) {
+  ++looked;
+  if (exact_ || !counts_allow()) return counts_allow();
+  return place(overlay, looked).has_value();
+}
+
+// Sums first; they refuse most. Then the same division over zones that a start is found with, on
+// sums that are moved for the length of the question.
+bool Trial::count() {
+  if (!plausible()) return false;
+  shift(1);
+  const bool divides = !divide(state_, shape_, Room::kNow).splits.empty();
+  shift(-1);
+  return divides;
+}
+
+void Trial::shift(int sign) {
+  for (const OfProfile& p : profiles_) {
+    Profile& profile = state_.cluster.profile(p.profile);
+    for (ZoneId zone = 0; zone < p.gains.size(); ++zone) {
+      profile.zones[zone].slots += sign * p.gains[zone];
+    }
+    profile.all.slots += sign * p.all;
+  }
+}
+
+// --- placing
+
+// Only nodes that can take a Pod before or after matter.
+void Trial::apply(Overlay& overlay) const {
+  for (const Spot& spot : spots_) {
+    if (spot.ended.zero()) continue;
+    bool matters = false;
+    for (std::size_t i = 0; i < profiles_.size(); ++i) {
+      matters = matters || spot.gains[i] != 0 || slots_on(i, spot.node) > 0;
+    }
+    if (matters) overlay.free(spot.node, spot.ended);
+  }
+}
+
+std::optional<Gang> Trial::place(Overlay& overlay, std::int64_t& looked, First first) {
+  if (exact_) return place_by_counts(looked, first);
+  const std::size_t mark = overlay.mark();
+  apply(overlay);
+  std::optional<Gang> gang = place_gang(state_, shape_, overlay, looked).gang;
+  overlay.undo(mark);
+  return gang;
+}
+
+std::int64_t Trial::gain(std::size_t profile, NodeId node) const {
+  const std::uint32_t spot = spot_of_[node];
+  return spot < spots_.size() ? spots_[spot].gains[profile] : 0;
+}
+
+std::int64_t Trial::slots_on(std::size_t profile, NodeId node) const {
+  return slots_now(state_.cluster.profile(profiles_[profile].profile), node) + gain(profile, node);
+}
+
+std::vector<Cluster::Spot> Trial::changed(std::size_t profile, ZoneId zone, bool freed) const {
+  std::vector<Cluster::Spot> out;
+  const ProfileId id = profiles_[profile].profile;
+  static const Amounts kNothing;
+  for (const Spot& spot : spots_) {
+    if (slots_on(profile, spot.node) <= 0 || (freed && spot.gains[profile] <= 0)) continue;
+    if (state_.cluster.cls(state_.cluster.node(spot.node).cls).zone != zone) continue;
+    out.push_back(state_.cluster.spot(id, spot.node, freed ? kNothing : spot.ended));
+    if (freed) out.back().rest = 0;
+  }
+  std::sort(out.begin(), out.end(), [this](const Cluster::Spot& a, const Cluster::Spot& b) {
+    return a.node != b.node && state_.cluster.precedes(a, b);
+  });
+  return out;
+}
+
+std::optional<Gang> Trial::place_by_counts(std::int64_t& looked, First first) {
+  if (!plausible()) return std::nullopt;
+  shift(1);
+  const ZoneAnswer zones = divide(state_, shape_, Room::kNow);
+  shift(-1);
+  if (zones.splits.empty()) return std::nullopt;
+  const Split& split = zones.splits.front();
+  Gang gang{{}, split.zones, split.latency_us};
+  for (std::size_t g = 0; g < shape_.groups.size(); ++g) {
+    for (const ZonePart& part : split.groups[g]) {
+      if (!fill(g, part, first, gang.ranks, looked)) return std::nullopt;
+    }
+  }
+  return gang;
+}
+
+// Ranks go zone by zone, node by node, as in place_gang.
+bool Trial::fill(std::size_t group, const ZonePart& part, First first, std::vector<NodeId>& ranks,
+                 std::int64_t& looked) const {
+  const auto begin = static_cast<std::ptrdiff_t>(ranks.size());
+  const std::size_t profile = groups_[group].profile;
+  std::int64_t left = part.count;
+  const auto take = [&](NodeId node) {
+    const std::int64_t pods = std::min(left, slots_on(profile, node));
+    ranks.insert(ranks.end(), static_cast<std::size_t>(pods), node);
+    left -= pods;
+  };
+  const bool freed_first = first == First::kFreed;
+  if (freed_first) {
+    for (const Cluster::Spot& spot : changed(profile, part.zone, true)) {
+      if (left == 0) break;
+      ++looked;
+      take(spot.node);
+    }
+  }
+  if (left > 0) {
+    std::vector<Cluster::Spot> own = changed(profile, part.zone, false);
+    if (freed_first) {
+      std::erase_if(own, [&](const Cluster::Spot& s) { return gain(profile, s.node) > 0; });
+    }
+    fill_in_order(profile, part.zone, own, left, take, looked);
+  }
+  std::sort(ranks.begin() + begin, ranks.end(), [this](NodeId a, NodeId b) {
+    return a != b && state_.cluster.node(a).node.name < state_.cluster.node(b).node.name;
+  });
+  return left == 0;
+}
+
+// The changed nodes, and those that are as they were, merged in the packing order.
+void Trial::fill_in_order(std::size_t profile, ZoneId zone, const std::vector<Cluster::Spot>& own,
+                          const std::int64_t& left, const std::function<void(NodeId)>& take,
+                          std::int64_t& looked) const {
+  Cluster::Walk walk(state_.cluster, profiles_[profile].profile, zone);
+  const auto next_other = [&] {
+    Cluster::Spot spot = walk.next(looked);
+    while (spot.node != kNoId && spot_of_[spot.node] < spots_.size()) spot = walk.next(looked);
+    return spot;
+  };
+  Cluster::Spot other = next_other();
+  auto mine = own.begin();
+  while (left > 0 && (mine != own.end() || other.node != kNoId)) {
+    if (mine != own.end() && state_.cluster.precedes(*mine, other)) {
+      ++looked;
+      take((mine++)->node);
+    } else {
+      take(other.node);
+      if (left > 0) other = next_other();
+    }
+  }
+}
+
+}  // namespace sched

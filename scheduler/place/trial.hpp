@@ -1,0 +1,98 @@
+// Trial: what would fit if some of what is there were otherwise, for one shape.
+//
+// Two ways to ask, from cheap to dear. Counts: each change of a node moves the number of Pods that
+// fit there, one division per resource, and the sums over zones with it; for gangs whose groups do
+// not compete for one zone's room the counts alone decide, and name the nodes. Nodes: all changes
+// are put into the live state, one per node, and the gang is placed there. Nothing of this stays:
+// the live state is as before when a call returns, but for what a gang that was asked for takes,
+// and `apply`, both in the caller's overlay.
+//
+// Made for a cluster that is quiet (see Quiet in place/gang.hpp) and does not change meanwhile.
+// Costs: one word per node to begin with, then what is changed.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "scheduler/place/gang.hpp"
+
+namespace sched {
+
+// What must be left alone, or is given back, by node.
+using NodeAmounts = std::vector<std::pair<NodeId, Amounts>>;
+
+class Trial {
+ public:
+  Trial(State& state, const Shape& shape);
+
+  // As if this use had ended (sign 1), or had begun beside all that is there (sign -1).
+  void change(NodeId node, const Amounts& amounts, int sign);
+
+  // Whether a Pod of the shape could run on the node if nothing else did.
+  bool eligible(NodeId node);
+  // Whether a Pod of the shape fits on the node in the live state.
+  bool takes_now(NodeId node) const;
+  // Whether the slots suffice in sum for each group: no more than additions.
+  bool plausible() const;
+  // Pods that are missing in sum for the group that lacks most; 0 or less when none does.
+  std::int64_t missing() const;
+  // Whether the counts let it fit: no more than a division over zones.
+  bool counts_allow();
+  // Whether the gang fits now. Counts in `looked` what was looked at.
+  bool fits(Overlay& overlay, std::int64_t& looked);
+  // Whether `fits` is exact: it says no only when there is no assignment.
+  bool exact() const { return exact_; }
+
+  void apply(Overlay& overlay) const;
+  // Names the gang's nodes, and books nothing. `kFreed`: those on which something ended come
+  // first, those with least free now before the others; then as packing chooses.
+  enum class First : std::uint8_t { kTightest, kFreed };
+  std::optional<Gang> place(Overlay& overlay, std::int64_t& looked, First first = First::kTightest);
+
+ private:
+  struct Spot {
+    NodeId node = kNoId;
+    Amounts ended;                    // below 0 of a resource: more begun than ended
+    std::vector<std::int64_t> gains;  // by profile: slots more than in the live state
+  };
+  struct OfProfile {
+    ProfileId profile = kNoId;
+    std::vector<std::int64_t> gains;  // by zone
+    std::int64_t all = 0;
+  };
+  struct Zoned {  // a group's profile, and the zone it names
+    std::size_t profile = 0;
+    ZoneId zone = kNoId;
+    bool nowhere = false;  // it names one that is not there
+  };
+  bool takes(const OfProfile& p, NodeId node) const;
+  bool ask(NodeId node) const;
+  std::int64_t have(std::size_t group) const;
+  bool count();
+  void shift(int sign);
+  std::optional<Gang> place_by_counts(std::int64_t& looked, First first);
+  bool fill(std::size_t group, const ZonePart& part, First first, std::vector<NodeId>& ranks,
+            std::int64_t& looked) const;
+  void fill_in_order(std::size_t profile, ZoneId zone, const std::vector<Cluster::Spot>& own,
+                     const std::int64_t& left, const std::function<void(NodeId)>& take,
+                     std::int64_t& looked) const;
+  // The changed nodes of a zone that take a Pod, in the packing order. `freed`: only those that
+  // take more than before, in the order of what is free on them now.
+  std::vector<Cluster::Spot> changed(std::size_t profile, ZoneId zone, bool freed) const;
+  std::int64_t gain(std::size_t profile, NodeId node) const;
+  std::int64_t slots_on(std::size_t profile, NodeId node) const;
+
+  State& state_;
+  const Shape& shape_;
+  const bool exact_;
+  std::vector<OfProfile> profiles_;
+  std::vector<Zoned> groups_;
+  std::vector<Spot> spots_;                      // of the nodes that changed
+  std::vector<std::uint32_t> spot_of_;           // by node; kUnasked, kOut, kNoId or a position
+  bool counted_ = false, counts_allow_ = false;  // the answer for the slots as they are
+};
+
+}  // namespace sched
