@@ -144,7 +144,8 @@ class Monitor:
         for watch in list(self._watches.values()):
             watch.kill()
         for thread in self._threads:
-            thread.join(timeout=5)
+            if thread.ident is not None:  # the backend may have failed before any began
+                thread.join(timeout=5)
 
     def forbid(self, kind: str, name: str, condition: Condition) -> None:
         with self._lock:
