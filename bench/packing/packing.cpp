@@ -1,0 +1,114 @@
+// Packing: how much of the GPUs each rule of placement gets allocated.
+//
+//   packing TASKS.csv NODES.csv [--rules BestFit,FragmentGradient,Slots] [--load 130]
+//           [--seeds 1-10] [--check]
+//
+// The experiment of operator/simulate/packing.hpp, a column a rule and a line a seed, and the mean.
+// --check fails when the last rule's mean is not above the means of all others.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "operator/simulate/packing.hpp"
+
+namespace {
+
+using namespace fermi::simulate;
+
+struct Options {
+  std::string tasks, nodes, rules = "BestFit,FragmentGradient,Slots";
+  long load = 130, first = 1, last = 10;
+  bool check = false;
+};
+
+int fail(const std::string& sentence) {
+  std::fprintf(stderr, "%s\n", sentence.c_str());
+  return 2;
+}
+
+bool parse(int argc, char** argv, Options& options) {
+  std::vector<std::string> files;
+  for (int i = 1; i < argc; ++i) {
+    const std::string flag = argv[i];
+    const char* value = i + 1 < argc ? argv[i + 1] : "";
+    if (flag == "--check") {
+      options.check = true;
+      continue;
+    }
+    if (!flag.starts_with("--")) {
+      files.push_back(flag);
+      continue;
+    }
+    ++i;
+    if (flag == "--rules") {
+      options.rules = value;
+    } else if (flag == "--load") {
+      options.load = std::strtol(value, nullptr, 10);
+    } else if (flag == "--seeds") {
+      options.first = options.last = std::strtol(value, nullptr, 10);
+      const char* dash = std::strchr(value, '-');
+      if (dash != nullptr) options.last = std::strtol(dash + 1, nullptr, 10);
+    } else {
+      return false;
+    }
+  }
+  if (files.size() != 2 || options.first < 0 || options.last < options.first) return false;
+  options.tasks = files[0];
+  options.nodes = files[1];
+  return true;
+}
+
+void print_line(const char* head, const std::vector<double>& cells) {
+  std::printf("%-6s", head);
+  for (const double cell : cells) std::printf(" %16.3f %%", cell);
+  std::printf("\n");
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  if (!parse(argc, argv, options))
+    return fail("usage: packing TASKS.csv NODES.csv (see README.md)");
+  std::ifstream task_file(options.tasks, std::ios::binary),
+      node_file(options.nodes, std::ios::binary);
+  if (!task_file || !node_file) return fail("cannot read the tasks or the nodes");
+  const auto tasks = read_packing_tasks(task_file);
+  if (!tasks) return fail(options.tasks + ": " + tasks.status().message());
+  const auto nodes = read_packing_nodes(node_file);
+  if (!nodes) return fail(options.nodes + ": " + nodes.status().message());
+  const auto rules = parse_packing_rules(options.rules);
+  if (!rules) return fail(rules.status().message());
+  std::printf("%-6s", "seed");
+  for (const PackingRule rule : *rules) std::printf(" %18s", name(rule));
+  std::printf("\n");
+  std::vector<double> means(rules->size(), 0), seconds(rules->size(), 0);
+  for (long seed = options.first; seed <= options.last; ++seed) {
+    std::vector<double> cells;
+    for (std::size_t r = 0; r < rules->size(); ++r) {
+      const auto start = std::chrono::steady_clock::now();
+      const auto result =
+          run_packing(*tasks, *nodes, (*rules)[r], static_cast<std::uint64_t>(seed), options.load);
+      if (!result) return fail(result.status().message());
+      const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+      cells.push_back(100.0 * static_cast<double>(result->placed_milli) /
+                      static_cast<double>(result->gpu_milli));
+      means[r] += cells.back() / static_cast<double>(options.last - options.first + 1);
+      seconds[r] += took.count();
+    }
+    print_line(std::to_string(seed).c_str(), cells);
+  }
+  print_line("mean", means);
+  std::printf("%-6s", "took");
+  for (const double s : seconds) std::printf(" %16.1f s", s);
+  std::printf("\n");
+  const bool best = std::all_of(means.begin(), means.end() - 1,
+                                [&](double other) { return means.back() > other; });
+  return options.check && !best ? 1 : 0;
+}
