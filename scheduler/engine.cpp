@@ -210,7 +210,13 @@ std::optional<Resources> Engine::used(std::string_view node) const {
   const State& s = impl_->state;
   const NodeId id = s.cluster.find(node);
   if (id == kNoId) return std::nullopt;
-  return s.names.resources(s.cluster.node(id).used);
+  Amounts used = s.cluster.node(id).used;
+  for (const auto& [holder, room] : s.held_rooms) {
+    for (const auto& [node, amounts] : room.booked) {
+      if (node == id) used.minus(amounts);
+    }
+  }
+  return s.names.resources(used);
 }
 
 std::uint64_t Engine::digest() const { return sched::digest(impl_->state); }

@@ -204,7 +204,7 @@ const std::vector<Release>& Calendar::releases_on(NodeId node) {
   for (const TaskId id : state_.tasks_on_node[node]) {
     const Time end = expected_end(state_, state_.tasks[id], now_);
     if (end >= kEndless) continue;
-    each_use(state_, state_.tasks[id], [&](NodeId on, const Amounts& amounts) {
+    state_.each_use(state_.tasks[id], [&](NodeId on, const Amounts& amounts) {
       if (on == node) out.push_back({end, node, &amounts});
     });
   }

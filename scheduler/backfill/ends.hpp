@@ -16,14 +16,4 @@ Time end_after(Time now, std::int64_t duration_ns);
 // Of a reserved or running task.
 Time expected_end(const State& state, const TaskRecord& task, Time now);
 
-// Calls with each (node, amounts) that ends with a task: its reserved ranks and its Pods. The
-// amounts lie in the state: good until it changes.
-template <class Visit>
-void each_use(const State& state, const TaskRecord& task, const Visit& visit) {
-  for (std::size_t r = 0; r < task.ranks.size(); ++r) {
-    if (task.ranks[r].reserved) visit(task.ranks[r].node, state.request_of(task, r));
-  }
-  for (const PodId pod : task.pods) visit(state.pods[pod].node, state.pods[pod].amounts);
-}
-
 }  // namespace sched

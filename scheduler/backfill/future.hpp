@@ -40,7 +40,7 @@ class Future {
     std::int64_t tasks = 0;
     const auto end = [&](TaskId id) {
       ++tasks;
-      each_use(state_, state_.tasks[id], visit);
+      state_.each_use(state_.tasks[id], visit);
     };
     for (; next_late_ < late_.size() && late_[next_late_].first <= time; ++next_late_) {
       end(late_[next_late_].second);

@@ -21,12 +21,10 @@ Pass::Pass(State& state, Time now, std::size_t max_starts, Look look)
     : state_(state),
       now_(now),
       forecast_(look == Look::kForecast),
-      holds_(state),
       overlay_(state),
       calendar_(state, now),
       pledges_(state) {
   state_.advance(now);
-  keep_holds();
   run(max_starts);
   if (forecast_) tell_reservations();
   // What was decided here is decided again until a delta says that it is done.
@@ -34,13 +32,10 @@ Pass::Pass(State& state, Time now, std::size_t max_starts, Look look)
 }
 
 // Bookings first, then charges: both wake what they freed, so that whatever was parked because of
-// this pass alone is looked at again in the next. What is kept for holds is kept in the next, too.
+// this pass alone is looked at again in the next.
 Pass::~Pass() {
   overlay_.undo(0);
-  {
-    const Quiet quiet(state_.cluster);
-    holds_.undo(0);
-  }
+  pledges_.undo();
   for (const TaskId task : started_) {
     state_.pretend(task, -1);
   }
@@ -78,7 +73,7 @@ void Pass::run(std::size_t max_starts) {
 // It is known not to fit, and this pass has made all the reservations and searches that it may.
 bool Pass::nothing_to_do(const Turns::Offer& offer) const {
   if (!state_.shapes[state_.buckets[offer.bucket].shape].parked) return false;
-  if (deficits_.contains(offer.place.task)) return false;
+  if (state_.held.contains(offer.place.task)) return false;
   const bool may_search =
       searches_ < state_.config.victim_searches && state_.may_preempt_somebody(true, now_);
   return tries_ >= state_.config.reservations && !may_search;
@@ -135,32 +130,32 @@ void Pass::make_reservations() {
 
 // --- holds and preemption
 
-void Pass::keep_holds() {
-  const std::set<TaskId> holders = state_.held;
-  const Quiet quiet(state_.cluster);
-  for (const TaskId holder : holders) keep_hold(holder, holds_);
-}
-
-void Pass::keep_hold(TaskId task, Overlay& overlay) {
-  rooms_.push_back(hold_deficit(state_, task, now_));
-  for (const HeldRoom& room : rooms_.back()) overlay.book(room.node, room.amounts);
-  deficits_[task] = &rooms_.back();
-}
-
 // In the room that is kept for it, or wherever else there is room by now.
 bool Pass::start_held(TaskId task) {
   const Shape& shape = state_.shapes[state_.tasks[task].shape];
-  make_reservations();  // before anything starts
-  const std::size_t mark = overlay_.mark();
-  for (const HeldRoom& room : *deficits_.at(task)) overlay_.free(room.node, room.amounts);
-  std::optional<Gang> gang = place_hold(state_, task, overlay_);
-  if (!gang) gang = place_gang(state_, shape, overlay_, plan_.work.nodes).gang;
-  if (!gang) {
-    overlay_.undo(mark);
-    return false;
+  std::optional<Gang> gang;
+  if (may_fit_held(task)) {
+    make_reservations();  // before anything starts
+    gang = place_hold(state_, task, overlay_);
+    const std::size_t mark = overlay_.mark();
+    if (!gang) {
+      free_hold(state_, task, overlay_);
+      gang = place_gang(state_, shape, overlay_, plan_.work.nodes).gang;
+    }
+    if (!gang) overlay_.undo(mark);
   }
-  start(task, *gang);
-  return true;
+  if (gang) start(task, *gang);
+  return gang.has_value();
+}
+
+// With its own hold given back; from counts.
+bool Pass::may_fit_held(TaskId task) {
+  Trial trial(state_, state_.shapes[state_.tasks[task].shape]);
+  const auto room = state_.held_rooms.find(task);
+  if (room != state_.held_rooms.end()) {
+    for (const auto& [node, amounts] : room->second.booked) trial.change(node, amounts, 1);
+  }
+  return trial.counts_allow();
 }
 
 // Beside every reservation ahead, too: those are older promises.
@@ -168,28 +163,18 @@ bool Pass::preempt(TaskId task) {
   const QueueRecord& queue = state_.queues[state_.tasks[task].queue];
   const Tier tier = tier_of(state_.tasks[task].task, queue);
   const bool somebody = state_.may_preempt_somebody(tier == Tier::kHigh, now_);
-  if (!deficits_.contains(task) && !somebody) return false;
+  if (!state_.held.contains(task) && !somebody) return false;
   if (++searches_ > state_.config.victim_searches) return false;
   if (is_hopeless(state_, state_.tasks[task].shape, tier, now_)) return false;
   // A hold of its own that stands no longer is replaced, and kept when nothing better is found: as
   // long as it lasts, nobody else may count on its room.
-  const auto old = deficits_.find(task);
-  const std::size_t mark = overlay_.mark();
-  if (old != deficits_.end()) {
-    for (const HeldRoom& room : *old->second) overlay_.free(room.node, room.amounts);
-  }
   make_reservations();
   const Time end = end_after(now_, state_.tasks[task].task.expected_duration_ns);
   Overlay look(state_);
-  std::optional<Preemption> found =
-      find_preemption(state_, task, now_, look, plan_.work.victims,
-                      {HoldsAre::kBooked, calendar_.kept(end), {&holds_, &overlay_}});
-  if (!found) {
-    overlay_.undo(mark);
-    return false;
-  }
+  std::optional<Preemption> found = find_preemption(state_, task, now_, look, plan_.work.victims,
+                                                    {calendar_.kept(end), &overlay_});
+  if (!found) return false;
   pledges_.add(*found, now_, kEndless);
-  keep_hold(task, overlay_);
   plan_.preemptions.push_back(std::move(*found));
   return true;
 }
@@ -207,9 +192,9 @@ const Preemption* Pass::preemption_of(TaskId task) const {
 Pass::Answer Pass::attempt(TaskId task, BucketId id) {
   const Bucket& bucket = state_.buckets[id];
   const Shape& shape = state_.shapes[bucket.shape];
-  if (deficits_.contains(task)) {
+  if (state_.held.contains(task)) {
     if (start_held(task)) return Answer::kStarts;
-    if (hold_stands(state_, task, now_, overlay_, true)) return Answer::kEvicting;
+    if (hold_stands(state_, task)) return Answer::kEvicting;
   }
   if (shape.parked) return Answer::kNoRoom;
   if (!fits_maximum(state_.queues[bucket.queue], shape.total, false)) {

@@ -11,16 +11,14 @@
 //      It would fit but for a reservation: twins that last as long are passed over, shorter ones
 //      are tried.
 //   3. A High or Medium task that is the first of its queue to lack room may have others stop for
-//   it
-//      (preempt/): who, is proved at once on named nodes, and that room is kept for it from then
-//      on. Holds of earlier passes are kept in the same way, before anybody is tried.
+//      it (preempt/): who, is proved at once on named nodes, and that room is kept for it from then
+//      on, as the state keeps it for those of earlier passes.
 //   4. Until nothing is left, or `max_starts` were decided.
 //
 // While the pass lives, the state carries its bookings; the destructor gives them back, and the
 // state is as before (what was parked because of the bookings is awake again).
 #pragma once
 
-#include <deque>
 #include <map>
 #include <set>
 #include <vector>
@@ -62,9 +60,8 @@ class Pass {
   std::optional<Gang> place_beside(const Shape& shape, Time end);
   std::optional<Gang> room_beside(const Shape& shape, Time end);
   void start(TaskId task, const Gang& gang);
-  void keep_holds();
-  void keep_hold(TaskId task, Overlay& overlay);
   bool start_held(TaskId task);
+  bool may_fit_held(TaskId task);
   bool preempt(TaskId task);
   bool nothing_to_do(const Turns::Offer& offer) const;
   void on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer);
@@ -75,12 +72,9 @@ class Pass {
   State& state_;
   const Time now_;
   const bool forecast_;
-  Overlay holds_;  // what is kept since earlier passes
   Overlay overlay_;
   Calendar calendar_;
   Pledges pledges_;
-  std::deque<std::vector<HeldRoom>> rooms_;                  // of `deficits_`
-  std::map<TaskId, const std::vector<HeldRoom>*> deficits_;  // booked in one of the overlays
   Plan plan_;
   // Who deserves a reservation and has none yet: made when somebody behind could start.
   std::vector<TaskId> pending_;

@@ -57,12 +57,9 @@ Trial::Trial(State& state, const Shape& shape)
 // --- which nodes
 
 bool Trial::takes(const OfProfile& p, NodeId id) const {
-  const NodeRecord& node = state_.cluster.node(id);
-  if (!node.present || !state_.cluster.cls(node.cls).open) return false;
   const Profile& profile = state_.cluster.profile(p.profile);
-  if (node.cls >= profile.cells.size() || profile.cells[node.cls].match == Match::kNo) return false;
-  if (slots(node.total, profile.request) == 0) return false;
-  return !profile.node_level || match_node(profile.filter, node.node);
+  return state_.cluster.open_to(p.profile, id) &&
+         slots(state_.cluster.node(id).total, profile.request) > 0;
 }
 
 bool Trial::ask(NodeId node) const {

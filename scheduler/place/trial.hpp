@@ -21,9 +21,6 @@
 
 namespace sched {
 
-// What must be left alone, or is given back, by node.
-using NodeAmounts = std::vector<std::pair<NodeId, Amounts>>;
-
 class Trial {
  public:
   Trial(State& state, const Shape& shape);

@@ -4,189 +4,141 @@
 #include <map>
 #include <set>
 
-#include "scheduler/backfill/ends.hpp"
-
 namespace sched {
 namespace {
 
-bool whole(const State& state, const TaskRecord& task) {
-  return !task.hold.empty() && task.shape != kNoId && !state.shapes[task.shape].too_large &&
-         static_cast<std::int64_t>(task.hold.size()) == state.shapes[task.shape].pods;
-}
+// What a task needs at each node of its hold, and the node each rank names, in the order of ranks.
+struct Wish {
+  std::map<NodeId, Amounts> need;
+  std::vector<NodeId> ranks;
+  std::set<ZoneId> zones;
+};
 
-bool counts(const State& state, const TaskRecord& task, Time now) {
-  return whole(state, task) && task.hold_until > now;
-}
-
-// Calls with each Pod's group and node name, in the order of ranks.
-template <class Visit>
-void each_rank(const State& state, const TaskRecord& task, Visit visit) {
-  std::size_t rank = 0;
-  for (const Shape::Group& group : state.shapes[task.shape].groups) {
-    for (std::int64_t i = 0; i < group.count; ++i) visit(group, task.hold[rank++]);
+// Nothing when it does not name a node for each Pod, or one that may not take it as it is now.
+std::optional<Wish> wish_of(const State& state, const TaskRecord& task) {
+  if (task.hold.empty() || task.shape == kNoId) return std::nullopt;
+  const Shape& shape = state.shapes[task.shape];
+  if (shape.too_large || static_cast<std::int64_t>(task.hold.size()) != shape.pods) {
+    return std::nullopt;
   }
-}
-
-// What those who were asked to stop for this task still use on the nodes of its hold.
-std::map<NodeId, Amounts> occupied(const State& state, const TaskRecord& holder,
-                                   const std::vector<HeldRoom>& need) {
-  std::set<TaskId> victims;
-  std::map<NodeId, Amounts> used;
-  for (const HeldRoom& room : need) {
-    used.try_emplace(room.node);
-    if (room.node >= state.tasks_on_node.size()) continue;
-    for (const TaskId id : state.tasks_on_node[room.node]) {
-      if (state.tasks[id].evicted_by == holder.task.uid) victims.insert(id);
+  Wish wish;
+  for (const Shape::Group& group : shape.groups) {
+    for (std::int64_t i = 0; i < group.count; ++i) {
+      const NodeId node = state.cluster.find(task.hold[wish.ranks.size()]);
+      if (node == kNoId || !state.cluster.open_to(group.profile, node)) return std::nullopt;
+      const NodeRecord& record = state.cluster.node(node);
+      if (!group.zone.empty() && record.node.zone != group.zone) return std::nullopt;
+      wish.need[node].plus(group.request);
+      wish.ranks.push_back(node);
+      wish.zones.insert(state.cluster.cls(record.cls).zone);
     }
   }
-  for (const TaskId id : victims) {
-    each_use(state, state.tasks[id], [&](NodeId node, const Amounts& amounts) {
-      if (auto at = used.find(node); at != used.end()) at->second.plus(amounts);
-    });
-  }
-  return used;
+  return wish;
 }
 
-// a - b, at least 0 of each.
-Amounts less(const Amounts& a, const Amounts& b) {
-  Amounts rest;
-  for (ResourceId id = 0; id < kFirstExtended; ++id) {
-    rest.base[id] = std::max<std::int64_t>(0, a.base[id] - b.base[id]);
+// Whether there is room for all of it when so much more is free. What is not asked for does not
+// limit.
+bool fits(const State& state, const Wish& wish, const std::map<NodeId, Amounts>& more) {
+  for (const auto& [node, need] : wish.need) {
+    const NodeRecord& record = state.cluster.node(node);
+    const auto extra = more.find(node);
+    const auto free = [&, &own = extra](ResourceId id) {
+      return record.total.at(id) - record.used.at(id) +
+             (own == more.end() ? 0 : own->second.at(id));
+    };
+    for (ResourceId id = 0; id < kFirstExtended; ++id) {
+      if (need.base[id] > 0 && need.base[id] > free(id)) return false;
+    }
+    for (const auto& [id, amount] : need.extended) {
+      if (amount > free(id)) return false;
+    }
   }
-  for (const auto& [id, amount] : a.extended) {
-    if (amount > b.at(id)) rest.add(id, amount - b.at(id));
-  }
-  return rest;
+  return true;
+}
+
+const HeldRoom* room_of(const State& state, TaskId holder) {
+  const auto known = state.held_rooms.find(holder);
+  return known == state.held_rooms.end() ? nullptr : &known->second;
 }
 
 }  // namespace
 
-std::vector<HeldRoom> hold_need(const State& state, TaskId holder, Time now) {
-  const TaskRecord& task = state.tasks[holder];
-  if (!counts(state, task, now)) return {};
-  std::map<NodeId, Amounts> by_node;
-  each_rank(state, task, [&](const Shape::Group& group, const std::string& name) {
-    const NodeId node = state.cluster.find(name);
-    if (node != kNoId) by_node[node].plus(group.request);
-  });
-  std::vector<HeldRoom> need;
-  for (auto& [node, amounts] : by_node) need.push_back({node, std::move(amounts)});
-  return need;
+void free_hold(const State& state, TaskId holder, Overlay& overlay) {
+  const HeldRoom* const room = room_of(state, holder);
+  if (room == nullptr) return;
+  for (const auto& [node, amounts] : room->booked) overlay.free(node, amounts);
 }
 
-std::vector<HeldRoom> hold_deficit(const State& state, TaskId holder, Time now) {
-  std::vector<HeldRoom> rooms = hold_need(state, holder, now);
-  const std::map<NodeId, Amounts> used = occupied(state, state.tasks[holder], rooms);
-  for (HeldRoom& room : rooms) room.amounts = less(room.amounts, used.at(room.node));
-  std::erase_if(rooms, [](const HeldRoom& room) { return room.amounts.zero(); });
-  return rooms;
-}
-
-std::vector<HeldRoom> hold_deficits(const State& state, TaskId except, Time now) {
-  std::vector<HeldRoom> all;
-  for (const TaskId holder : state.held) {
-    if (holder == except) continue;
-    for (HeldRoom& room : hold_deficit(state, holder, now)) all.push_back(std::move(room));
-  }
-  return all;
-}
-
-// Slots are 0 on nodes that are closed or do not match, so they say all but the zone.
 std::optional<Gang> place_hold(State& state, TaskId holder, Overlay& overlay) {
   const TaskRecord& task = state.tasks[holder];
-  if (!whole(state, task)) return std::nullopt;
-  const std::size_t mark = overlay.mark();
-  Gang gang;
-  std::set<ZoneId> zones;
-  each_rank(state, task, [&](const Shape::Group& group, const std::string& name) {
-    const NodeId node = state.cluster.find(name);
-    const auto& slots = state.cluster.profile(group.profile).node_slots;
-    if (node == kNoId || node >= slots.size() || slots[node] == 0) return;
-    const NodeRecord& record = state.cluster.node(node);
-    if (!group.zone.empty() && record.node.zone != group.zone) return;
-    overlay.book(node, group.request);
-    gang.ranks.push_back(node);
-    zones.insert(state.cluster.cls(record.cls).zone);
-  });
-  if (gang.ranks.size() != task.hold.size()) {
-    overlay.undo(mark);
-    return std::nullopt;
+  const std::optional<Wish> wish = wish_of(state, task);
+  if (!wish) return std::nullopt;
+  std::map<NodeId, Amounts> own;
+  if (const HeldRoom* const room = room_of(state, holder)) {
+    own.insert(room->booked.begin(), room->booked.end());
   }
-  gang.zones = static_cast<std::int64_t>(zones.size());
-  for (const ZoneId a : zones) {
-    for (const ZoneId b : zones)
+  if (!fits(state, *wish, own)) return std::nullopt;
+  free_hold(state, holder, overlay);
+  Gang gang{wish->ranks, static_cast<std::int64_t>(wish->zones.size()), 0};
+  book(overlay, state.shapes[task.shape], gang);
+  for (const ZoneId a : wish->zones) {
+    for (const ZoneId b : wish->zones) {
       gang.latency_us = std::max(gang.latency_us, state.latency_us(a, b));
+    }
   }
   return gang;
 }
 
-void look_ahead(const State& state, TaskId task, Time now, bool deficits_booked,
+void look_ahead(const State& state, TaskId task,
                 const std::function<void(NodeId, const Amounts&, int)>& change) {
   for (const TaskId id : state.leaving) {
-    each_use(state, state.tasks[id],
-             [&](NodeId node, const Amounts& amounts) { change(node, amounts, 1); });
+    state.each_use(state.tasks[id],
+                   [&](NodeId node, const Amounts& amounts) { change(node, amounts, 1); });
   }
-  for (const TaskId holder : state.held) {
+  for (const auto& [holder, room] : state.held_rooms) {
+    for (const auto& [node, amounts] : room.booked) change(node, amounts, 1);
     if (holder == task) continue;
-    for (const HeldRoom& room : hold_need(state, holder, now)) change(room.node, room.amounts, -1);
-    if (!deficits_booked) continue;
-    for (const HeldRoom& room : hold_deficit(state, holder, now)) {
-      change(room.node, room.amounts, 1);
-    }
+    for (const auto& [node, amounts] : room.need) change(node, amounts, -1);
   }
 }
 
-bool hold_stands(State& state, TaskId holder, Time now, Overlay& overlay, bool deficits_booked) {
-  const TaskRecord& task = state.tasks[holder];
-  if (!counts(state, task, now)) return false;
-  const Quiet quiet(state.cluster);
-  std::map<NodeId, Amounts> ended;  // on the nodes of the hold alone
-  for (const HeldRoom& room : hold_need(state, holder, now)) ended.try_emplace(room.node);
-  look_ahead(state, holder, now, deficits_booked, [&](NodeId node, const Amounts& a, int sign) {
-    if (const auto at = ended.find(node); at != ended.end()) at->second.plus(a, sign);
+bool hold_stands(const State& state, TaskId holder) {
+  if (room_of(state, holder) == nullptr) return false;
+  const std::optional<Wish> wish = wish_of(state, state.tasks[holder]);
+  if (!wish) return false;
+  std::map<NodeId, Amounts> more;  // on its own nodes alone
+  for (const auto& [node, need] : wish->need) more.try_emplace(node);
+  look_ahead(state, holder, [&](NodeId node, const Amounts& amounts, int sign) {
+    if (const auto at = more.find(node); at != more.end()) at->second.plus(amounts, sign);
   });
-  if (deficits_booked) {
-    for (const HeldRoom& room : hold_deficit(state, holder, now)) {
-      ended.at(room.node).plus(room.amounts);
-    }
-  }
-  const std::size_t mark = overlay.mark();
-  for (const auto& [node, amounts] : ended) {
-    if (!amounts.zero()) overlay.free(node, amounts);
-  }
-  const bool fits = place_hold(state, holder, overlay).has_value();
-  overlay.undo(mark);
-  return fits;
+  return fits(state, *wish, more);
 }
 
 // --- pledges
 
+// The victims first: what they take of the room needs not be booked.
 void Pledges::add(const Preemption& preemption, Time now, Time until) {
   const TaskId holder = state_.find(preemption.task);
-  TaskRecord& task = state_.tasks[holder];
-  holders_.push_back({holder, std::move(task.hold), task.hold_until});
-  task.hold = preemption.placement.nodes;
-  task.hold_until = until;
-  state_.held.insert(holder);
+  const TaskRecord& task = state_.tasks[holder];
+  holders_.push_back({holder, task.hold, task.hold_until});
   for (const std::string& uid : preemption.victims) {
     const TaskId victim = state_.find(uid);
     state_.mark_leaving(victim, preemption.task, now);
     victims_.push_back(victim);
   }
+  state_.set_hold(holder, preemption.placement.nodes, until);
 }
 
 // In reverse: a task that was pledged twice gets its first hold back. A victim was not asked to
 // stop before, or it would be none.
-Pledges::~Pledges() {
-  for (const TaskId victim : victims_) {
-    state_.mark_leaving(victim, "", {});
-  }
+void Pledges::undo() {
   for (auto at = holders_.rbegin(); at != holders_.rend(); ++at) {
-    TaskRecord& task = state_.tasks[at->task];
-    task.hold = std::move(at->hold);
-    task.hold_until = at->until;
-    if (task.hold.empty()) state_.held.erase(at->task);
+    state_.set_hold(at->task, std::move(at->hold), at->until);
   }
+  for (const TaskId victim : victims_) state_.mark_leaving(victim, "", {});
+  state_.settle();
+  holders_.clear();
+  victims_.clear();
 }
 
 }  // namespace sched

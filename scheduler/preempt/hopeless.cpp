@@ -33,7 +33,7 @@ std::int64_t most_on_a_node(const State& state, const Shape& shape) {
 
 bool is_hopeless(const State& state, ShapeId shape, Tier tier, Time now) {
   const Shape::Hopeless& known = state.shapes[shape].hopeless[static_cast<std::size_t>(tier)];
-  if (known.changes == 0 || known.epoch != state.cluster.epoch()) return false;
+  if (known.changes == 0) return false;
   return loosened_since(state, known, now, known.changes) < known.changes;
 }
 
@@ -42,7 +42,7 @@ void remember_hopeless(State& state, ShapeId id, Tier tier, Time now, std::int64
   const std::int64_t most = most_on_a_node(state, shape);
   const std::int64_t changes = (std::max<std::int64_t>(missing, 1) + most - 1) / most;
   shape.hopeless[static_cast<std::size_t>(tier)] = {static_cast<std::uint64_t>(changes),
-                                                    state.loosened, state.cluster.epoch(), now};
+                                                    state.loosened, now};
 }
 
 }  // namespace sched

@@ -7,7 +7,8 @@
 // node takes, so that the answer stands for at least missing / that many of them.
 //
 // State::loosened counts those changes, where they are made; the ends of guarantees are counted
-// here, as time alone brings them. What changes the nodes themselves ends all certainty.
+// here, as time alone brings them. A node that comes, or changes its size or its zone, ends all
+// certainty; one that is cordoned, comes back or goes is one change.
 //
 // This never changes an answer: it only saves the search.
 #pragma once

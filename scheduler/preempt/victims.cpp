@@ -75,8 +75,9 @@ class Search {
   void remember(const Surroundings& around);
   std::optional<Preemption> name_nodes();
   void end(const Victim& victim, int sign) {
-    each_use(state_, state_.tasks[victim.task],
-             [&](NodeId node, const Amounts& amounts) { trial_.change(node, amounts, sign); });
+    state_.each_use(state_.tasks[victim.task], [&](NodeId node, const Amounts& amounts) {
+      trial_.change(node, amounts, sign);
+    });
   }
   bool fits() { return trial_.fits(overlay_, looked_); }
 
@@ -96,10 +97,9 @@ class Search {
 };
 
 std::optional<Preemption> Search::run(const Surroundings& around) {
-  look_ahead(state_, task_, now_, around.holds == HoldsAre::kBooked,
-             [this](NodeId node, const Amounts& amounts, int sign) {
-               trial_.change(node, amounts, sign);
-             });
+  look_ahead(state_, task_, [this](NodeId node, const Amounts& amounts, int sign) {
+    trial_.change(node, amounts, sign);
+  });
   for (const auto& [node, amounts] : around.kept) trial_.change(node, amounts, -1);
   if (!fits()) {
     list();
@@ -175,15 +175,11 @@ void Search::remember(const Surroundings& around) {
     trial_.change(node, amounts, -sign);
   };
   for (const auto& [node, amounts] : around.kept) back(node, amounts, -1);
-  for (const TaskId holder : state_.held) {
+  for (const auto& [holder, room] : state_.held_rooms) {
     if (holder == task_) continue;
-    for (const HeldRoom& room : hold_need(state_, holder, now_)) back(room.node, room.amounts, -1);
-    if (around.holds != HoldsAre::kBooked) continue;
-    for (const HeldRoom& room : hold_deficit(state_, holder, now_)) {
-      back(room.node, room.amounts, 1);
-    }
+    for (const auto& [node, amounts] : room.need) back(node, amounts, -1);
   }
-  for (const Overlay* overlay : around.booked) overlay->each(back);
+  if (around.booked != nullptr) around.booked->each(back);
   if (trial_.counts_allow()) return;
   remember_hopeless(state_, state_.tasks[task_].shape, tier_, now_, trial_.missing());
 }

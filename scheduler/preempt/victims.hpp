@@ -21,21 +21,16 @@
 
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 #include "scheduler/place/trial.hpp"
 #include "scheduler/plan.hpp"
 
 namespace sched {
 
-// Whether the caller has booked `hold_deficits` of all tasks but the preemptor in the live state.
-enum class HoldsAre : std::uint8_t { kNotBooked, kBooked };
-
 // What the caller has done to the live state, or has promised beside it.
 struct Surroundings {
-  HoldsAre holds = HoldsAre::kNotBooked;
-  NodeAmounts kept;                    // promised to others, and not booked
-  std::vector<const Overlay*> booked;  // in which it booked
+  NodeAmounts kept;                 // promised to others, and not booked
+  const Overlay* booked = nullptr;  // in which it booked
 };
 
 // For a waiting High or Medium task that does not fit now. Nothing for all others, and when no

@@ -259,6 +259,14 @@ Cluster::Walk::Walk(const Cluster& cluster, ProfileId profile, ZoneId zone)
   }
 }
 
+bool Cluster::open_to(ProfileId id, NodeId node) const {
+  const NodeRecord& r = nodes_[node];
+  if (!r.present || !classes_[r.cls].open) return false;
+  const Profile& p = profiles_[id];
+  if (r.cls >= p.cells.size() || p.cells[r.cls].match == Match::kNo) return false;
+  return !p.node_level || match_node(p.filter, r.node);
+}
+
 Cluster::Spot Cluster::spot(ProfileId profile, NodeId id, const Amounts& more) const {
   const NodeRecord& r = nodes_[id];
   const NodeClass& c = classes_[r.cls];

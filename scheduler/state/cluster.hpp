@@ -36,6 +36,9 @@ using ZoneId = std::uint32_t;
 using ProfileId = std::uint32_t;
 inline constexpr std::uint32_t kNoId = ~std::uint32_t{0};
 
+// Something of each of some nodes.
+using NodeAmounts = std::vector<std::pair<NodeId, Amounts>>;
+
 struct NodeRecord {
   Node node;             // as last seen; only the name counts while `present` is false
   bool present = false;  // a node can be used (by Pods) before it is seen
@@ -132,6 +135,8 @@ class Cluster {
   // Grows when a zone comes to count to another region.
   std::uint64_t geography() const { return geography_; }
 
+  // Whether Pods of the profile may run on the node as it is now, room aside.
+  bool open_to(ProfileId profile, NodeId node) const;
   // A node's place in the packing order of a profile: tightest by free devices, then by what is
   // left of the scarcer rest, then by name; nodes to be used last come last. Total.
   struct Spot {

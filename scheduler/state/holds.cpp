@@ -5,6 +5,23 @@
 #include "scheduler/state/state.hpp"
 
 namespace sched {
+namespace {
+
+// a - b, at least 0 of each.
+Amounts rest_of(const Amounts& a, const Amounts& b) {
+  Amounts rest;
+  for (ResourceId id = 0; id < kFirstExtended; ++id) {
+    rest.base[id] = std::max<std::int64_t>(0, a.base[id] - b.base[id]);
+  }
+  for (const auto& [id, amount] : a.extended) {
+    if (amount > b.at(id)) rest.add(id, amount - b.at(id));
+  }
+  return rest;
+}
+
+}  // namespace
+
+// --- what is told
 
 bool State::on(const Evict& d) {
   const TaskId id = find(d.task);
@@ -13,39 +30,134 @@ bool State::on(const Evict& d) {
   if (task.evicted_by == d.by && task.evicted_at == d.at) return false;
   mark_leaving(id, d.by, d.at);
   loosened += tasks[id].ranks.size() + tasks[id].pods.size();
-  if (!held.empty()) wake_all();  // what it leaves may be part of what is kept for a holder
+  return true;
+}
+
+// Taken as it is said, since the task's size may be told later: whether it names a node for each
+// Pod is asked when it is booked. Only more nodes than any gang has are refused.
+bool State::on(const Hold& d) {
+  const TaskId id = find(d.task);
+  if (id == kNoId || tasks[id].state != TaskState::kWaiting) return false;
+  const TaskRecord& task = tasks[id];
+  const std::vector<std::string>& nodes = d.placement.nodes;
+  if (nodes.size() > static_cast<std::size_t>(kGangMax)) return false;
+  if (nodes.empty() && task.hold.empty()) return false;
+  if (task.hold == nodes && task.hold_until == d.until) return false;
+  set_hold(id, nodes, d.until);
   return true;
 }
 
 void State::mark_leaving(TaskId id, const std::string& by, Time at) {
+  unsettle_for(tasks[id]);
   tasks[id].evicted_by = by;
   tasks[id].evicted_at = at;
+  unsettle_for(tasks[id]);
   if (by.empty())
     leaving.erase(id);
   else
     leaving.insert(id);
 }
 
-// Taken as it is said, since the task's size may be told later: whether it names a node for each
-// Pod is asked when it is used (preempt/holds.hpp). Only more nodes than any gang has are refused.
-bool State::on(const Hold& d) {
-  const TaskId id = find(d.task);
-  if (id == kNoId || tasks[id].state != TaskState::kWaiting) return false;
+void State::set_hold(TaskId id, std::vector<std::string> nodes, Time until) {
   TaskRecord& task = tasks[id];
-  const std::vector<std::string>& nodes = d.placement.nodes;
-  if (nodes.size() > static_cast<std::size_t>(kGangMax)) return false;
-  if (nodes.empty() && task.hold.empty()) return false;
-  if (task.hold == nodes && task.hold_until == d.until) return false;
-  task.hold = nodes;
-  task.hold_until = nodes.empty() ? Time{} : d.until;
-  if (nodes.empty())
+  task.hold_until = nodes.empty() ? Time{} : until;
+  task.hold = std::move(nodes);
+  if (task.hold.empty())
     held.erase(id);
   else
     held.insert(id);
-  // What was kept for it is free for others now, or the other way round.
-  wake_all();
-  return true;
+  unsettled_.insert(id);
+  settle();
 }
+
+void State::forget_hold(TaskId id) {
+  if (held.contains(id)) set_hold(id, {}, {});
+}
+
+// --- what is booked for it
+
+bool State::hold_counts(const TaskRecord& task) const {
+  if (task.hold.empty() || task.shape == kNoId || task.hold_until <= clock) return false;
+  const Shape& shape = shapes[task.shape];
+  return !shape.too_large && static_cast<std::int64_t>(task.hold.size()) == shape.pods;
+}
+
+// Nodes that are not known are left out.
+NodeAmounts State::need_of(const TaskRecord& task) const {
+  std::map<NodeId, Amounts> by_node;
+  std::size_t rank = 0;
+  for (const Shape::Group& group : shapes[task.shape].groups) {
+    for (std::int64_t i = 0; i < group.count; ++i) {
+      const NodeId node = cluster.find(task.hold[rank++]);
+      if (node != kNoId) by_node[node].plus(group.request);
+    }
+  }
+  return {std::make_move_iterator(by_node.begin()), std::make_move_iterator(by_node.end())};
+}
+
+// What those who were asked to stop for this task still use on the nodes of its hold needs not be
+// kept. An entry for each node, so that its record lives as long as the hold.
+NodeAmounts State::less_occupied(const TaskRecord& task, const NodeAmounts& need) const {
+  NodeAmounts out;
+  for (const auto& [node, amounts] : need) {
+    Amounts used;
+    const auto add = [&, at = node](NodeId on, const Amounts& use) {
+      if (on == at) used.plus(use);
+    };
+    static const std::set<TaskId> kNobody;
+    for (const TaskId id : node < tasks_on_node.size() ? tasks_on_node[node] : kNobody) {
+      if (tasks[id].evicted_by == task.task.uid) each_use(tasks[id], add);
+    }
+    out.emplace_back(node, rest_of(amounts, used));
+  }
+  return out;
+}
+
+// Called before and after a change of what a task uses, or of who asked it to stop.
+void State::unsettle_for(const TaskRecord& victim) {
+  if (victim.evicted_by.empty() || held.empty()) return;
+  const TaskId holder = find(victim.evicted_by);
+  if (holder != kNoId && held.contains(holder)) unsettled_.insert(holder);
+}
+
+// The end of every change: makes what is booked for holds true again.
+void State::settle() {
+  while (!unsettled_.empty()) {
+    const TaskId holder = *unsettled_.begin();
+    unsettled_.erase(unsettled_.begin());
+    HeldRoom room;
+    if (held.contains(holder) && hold_counts(tasks[holder])) {
+      room.need = need_of(tasks[holder]);
+      room.booked = less_occupied(tasks[holder], room.need);
+    }
+    rebook(holder, std::move(room));
+  }
+}
+
+// One step for each node, so that nobody sees it free in between.
+void State::rebook(TaskId holder, HeldRoom now) {
+  const auto known = held_rooms.find(holder);
+  const NodeAmounts before = known == held_rooms.end() ? NodeAmounts{} : known->second.booked;
+  auto old = before.begin();
+  auto fresh = now.booked.begin();
+  while (old != before.end() || fresh != now.booked.end()) {
+    const bool goes =
+        fresh == now.booked.end() || (old != before.end() && old->first < fresh->first);
+    const bool comes =
+        old == before.end() || (fresh != now.booked.end() && fresh->first < old->first);
+    const NodeId node = goes ? old->first : fresh->first;
+    cluster.adjust(node, goes ? nullptr : &fresh->second, comes ? nullptr : &old->second);
+    if (!goes) ++fresh;
+    if (!comes) ++old;
+    if (goes) cluster.release(node);
+  }
+  if (now.need.empty())
+    held_rooms.erase(holder);
+  else
+    held_rooms[holder] = std::move(now);
+}
+
+// --- questions
 
 bool State::waits_high() const {
   return std::any_of(queues.begin(), queues.end(),
@@ -55,13 +167,6 @@ bool State::waits_high() const {
 bool State::may_preempt_somebody(bool high, Time now) const {
   if (!unprotected.empty()) return true;
   return high && !protected_until.empty() && protected_until.begin()->first <= now.ns;
-}
-
-void State::forget_hold(TaskId id) {
-  if (held.erase(id) == 0) return;
-  tasks[id].hold.clear();
-  tasks[id].hold_until = {};
-  wake_all();
 }
 
 }  // namespace sched

@@ -130,6 +130,7 @@ void State::enlist(TaskId id) {
   record.place = place_of(id);
   record.ready_at = std::max(record.task.not_before, record.rejected_until);
   record.shape = acquire_shape(record.task, queue);
+  if (held.contains(id)) unsettled_.insert(id);  // a hold counts for the size it was made for
   queue.line.insert(record.place, by_place());
   if (queue.by_tenant) queue.tenants[record.tenant].line.insert(record.place, by_place());
   ++queue.waiting[static_cast<int>(tier_of(record.task, queue))];
@@ -160,11 +161,17 @@ void State::advance(Time now) {
   const auto over = protected_until.upper_bound({clock.ns, kNoId});
   look_again = look_again || now < clock || (over != protected_until.end() && passed(over->first));
   // What was kept for a hold that has lapsed is there for others.
-  const bool lapsed = std::any_of(
-      held.begin(), held.end(), [&](TaskId holder) { return passed(tasks[holder].hold_until.ns); });
-  look_again = look_again || lapsed;
-  if (lapsed) wake_all();
+  for (const TaskId holder : held) {
+    const Time until = tasks[holder].hold_until;
+    if ((until > clock) == (until > now)) continue;
+    unsettled_.insert(holder);
+    look_again = true;
+  }
   clock = now;
+  if (!unsettled_.empty()) {
+    settle();
+    wake_changed();
+  }
   while (!cooling.empty() && cooling.begin()->first <= now.ns) {
     const auto entry = *cooling.begin();
     cooling.erase(cooling.begin());

@@ -209,13 +209,23 @@ void State::wake_zone_sensitive() {
 // --- what nodes and the configuration change
 
 bool State::on(const NodeUpsert& d) {
+  const NodeId id = cluster.find(d.node.name);
+  const bool fresh = id == kNoId;
+  const NodeRecord bare;
+  const Node& old = fresh ? bare.node : cluster.node(id).node;
+  const bool as_large = !fresh && cluster.node(id).present &&
+                        old.allocatable == d.node.allocatable && old.zone == d.node.zone &&
+                        old.region == d.node.region;
   if (d.node.name.empty() || !cluster.upsert(d.node, names)) return false;
+  loosened += as_large ? 1 : kLoosenedAnew;
+  if (fresh) unsettled_.insert(held.begin(), held.end());  // a hold may name it
   wake_zone_sensitive();
   return true;
 }
 
 bool State::on(const NodeRemove& d) {
   if (!cluster.remove(d.name)) return false;
+  ++loosened;  // zones may divide in another way
   wake_zone_sensitive();
   return true;
 }

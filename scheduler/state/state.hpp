@@ -21,7 +21,8 @@
 //      held, its queue is known and its back-off is over (as of `clock`).
 //   2. A rank of a reserved or running task books its node until its Pod is seen; a Pod books its
 //      node while it is known. Never both.
-//   3. used(queue) is the sum of the requests of its reserved and running tasks; so is that of each
+//   3. What a hold keeps is booked on its nodes whenever somebody looks.
+//   4. used(queue) is the sum of the requests of its reserved and running tasks; so is that of each
 //      of its tenants.
 #pragma once
 
@@ -70,7 +71,7 @@ struct Shape {
   // By tier: nobody's stopping would make room, for this many changes of nodes (0: not known); see
   // preempt/hopeless.hpp.
   struct Hopeless {
-    std::uint64_t changes = 0, loosened = 0, epoch = 0;
+    std::uint64_t changes = 0, loosened = 0;
     Time now;
   };
   Hopeless hopeless[3];
@@ -145,6 +146,17 @@ struct PodRecord {
   Amounts amounts;
 };
 
+// What is kept for a waiting task: `need` is what it asks for on each node that its hold names;
+// `booked` is what of that has to be kept from others. As long as those who were asked to stop for
+// it are there, they take part of the room themselves; each that leaves makes `booked` grow by what
+// it leaves behind, in the same step: the room is never free for a moment.
+//
+//      node: [ victim 6 GPUs | free 2 ]    the hold needs 8: 2 are booked, nothing is left over
+//      node: [ free 8 ]                    the victim has gone: 8 are booked
+struct HeldRoom {
+  NodeAmounts need, booked;  // of the same nodes, by id
+};
+
 class State {
  public:
   bool apply(const Delta& delta);
@@ -171,6 +183,8 @@ class State {
   std::uint64_t geography = 0;  // of the cluster, when shapes were last woken for it
   Time clock;
   std::set<TaskId> held;  // waiting tasks with a hold
+  // Of those whose hold counts: it lasts at `clock`, and names a node for each Pod.
+  std::map<TaskId, HeldRoom> held_rooms;
   // When running tasks end by what they stated (those that stated it); who is placed and does not
   // run yet; who is placed where.
   std::set<std::pair<std::int64_t, TaskId>> ends;
@@ -185,6 +199,8 @@ class State {
   // Changes of single nodes that may have made more of them free, or in the hands of those who may
   // be asked to stop. Grows only.
   std::uint64_t loosened = 0;
+  // What counts for more changes than anything waits for.
+  static constexpr std::uint64_t kLoosenedAnew = std::uint64_t{1} << 40;
   // Something happened that may let a blocked task preempt, though no room appeared.
   bool look_again = true;
   std::vector<std::set<TaskId>> tasks_on_node;
@@ -204,6 +220,10 @@ class State {
   void pretend(TaskId task, int sign);
   // A placed task was asked to stop for `by` ("": no longer).
   void mark_leaving(TaskId task, const std::string& by, Time at);
+  // Gives a waiting task a hold, or takes it away (no nodes); books what it keeps.
+  void set_hold(TaskId task, std::vector<std::string> nodes, Time until);
+  // Makes what is booked for holds true again; `apply` and `advance` end with it.
+  void settle();
 
   // --- reading
   TaskId find(std::string_view uid) const;
@@ -231,6 +251,15 @@ class State {
   // Whether the slots suffice in sum for each group: what must hold before a shape can fit at all.
   bool plausible(const Shape& shape) const;
   const Amounts& request_of(const TaskRecord& task, std::size_t rank) const;
+  // Calls with each (node, amounts) that ends with a task: its reserved ranks and its Pods. The
+  // amounts lie here: good until something changes.
+  template <class Visit>
+  void each_use(const TaskRecord& task, const Visit& visit) const {
+    for (std::size_t r = 0; r < task.ranks.size(); ++r) {
+      if (task.ranks[r].reserved) visit(task.ranks[r].node, request_of(task, r));
+    }
+    for (const PodId pod : task.pods) visit(pods[pod].node, pods[pod].amounts);
+  }
 
  private:
   bool on(const NodeUpsert& d);
@@ -250,6 +279,11 @@ class State {
   bool on(const Hold& d);
   bool on(const Served& d);
   void forget_hold(TaskId id);
+  bool hold_counts(const TaskRecord& task) const;
+  NodeAmounts need_of(const TaskRecord& task) const;
+  NodeAmounts less_occupied(const TaskRecord& task, const NodeAmounts& need) const;
+  void unsettle_for(const TaskRecord& victim);
+  void rebook(TaskId holder, HeldRoom now);
 
   QueueId queue_of(const std::string& name);
   void forget_queue(QueueId id);
@@ -292,6 +326,7 @@ class State {
     return task.state == TaskState::kReserved || task.state == TaskState::kRunning;
   }
 
+  std::set<TaskId> unsettled_;  // holders whose booking may not be true any more
   std::vector<TaskId> free_tasks_;
   std::vector<PodId> free_pods_;
   std::vector<QueueId> free_queues_;

@@ -17,6 +17,7 @@ bool State::apply(const Delta& delta) {
   const bool pods_only =
       std::holds_alternative<PodUpsert>(delta) || std::holds_alternative<PodRemove>(delta);
   look_again = look_again || !pods_only;
+  settle();
   wake_changed();
   if (!guarded.empty()) wake_guarded();
   return true;
@@ -60,7 +61,6 @@ bool State::on(const TaskUpsert& d) {
     return true;
   }
   TaskRecord& record = tasks[id];
-  if (held.contains(id)) wake_all();  // a hold counts for the size it was made for
   const QueueId before = record.queue;
   const TenantId tenant_before = record.tenant;
   if (record.state == TaskState::kWaiting) delist(id);
@@ -296,6 +296,7 @@ void State::book_pod(PodId pod) {
   record.node = cluster.intern(record.pod.node);
   const TaskId id = record.pod.task.empty() ? kNoId : find(record.pod.task);
   if (id != kNoId) {
+    unsettle_for(tasks[id]);
     tasks[id].pods.push_back(pod);
   } else if (!record.pod.task.empty()) {
     orphans[record.pod.task].push_back(pod);
@@ -334,6 +335,7 @@ void State::unbook_pod(PodId pod) {
   ++loosened;
   if (record.pod.task.empty()) return;
   if (const TaskId id = find(record.pod.task); id != kNoId) {
+    unsettle_for(tasks[id]);
     std::erase(tasks[id].pods, pod);
     return;
   }

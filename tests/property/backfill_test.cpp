@@ -97,7 +97,8 @@ class Replay {
     for (;;) {
       const Plan plan = engine_.plan({now * kMinute});
       const Plan told = engine_.forecast({now * kMinute});
-      if (told.starts != plan.starts) violations.push_back("a forecast starts others than its plan");
+      if (told.starts != plan.starts)
+        violations.push_back("a forecast starts others than its plan");
       for (const std::string& v : auditor_.check(plan, {now * kMinute})) violations.push_back(v);
       for (const Reservation& r : told.reservations) {
         const auto known = promised.try_emplace(r.task, r.at.ns).first;
