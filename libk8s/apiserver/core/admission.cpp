@@ -44,11 +44,37 @@ Outcome<ObjectPtr> priority_class(const Core& core, const nlohmann::json& pod) {
   return best;
 }
 
+// Every Pod puts up with a lost node for five minutes.
+void tolerate_lost_nodes(nlohmann::json& spec) {
+  for (const char* key : {"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"}) {
+    const bool known = std::ranges::any_of(array_at(spec, "tolerations"), [&](const auto& t) {
+      const std::string effect = string_at(t, "effect"), its_key = string_at(t, "key");
+      return (its_key == key || its_key.empty()) && (effect == "NoExecute" || effect.empty());
+    });
+    if (known) continue;
+    spec["tolerations"].push_back({{"key", key},
+                                   {"operator", "Exists"},
+                                   {"effect", "NoExecute"},
+                                   {"tolerationSeconds", 300}});
+  }
+}
+
+// What was added when the Pod was created is added again to a body that left it out.
+void readmit_pod(const nlohmann::json& old, nlohmann::json& fresh) {
+  if (!fresh.contains("spec") || !fresh["spec"].is_object()) return;
+  nlohmann::json& spec = fresh["spec"];
+  for (const char* key : {"priority", "preemptionPolicy"}) {
+    if (!has(spec, key) && has(object_at(old, "spec"), key)) spec[key] = old["spec"][key];
+  }
+  tolerate_lost_nodes(spec);
+}
+
 Check admit_pod(const Core& core, nlohmann::json& pod) {
+  if (object_at(pod, "spec").empty()) return Done{};  // validation will say so
   auto found = priority_class(core, pod);
   if (!found) return found.error();
   nlohmann::json& spec = pod["spec"];
-  if (!spec.is_object()) return Done{};  // validation will say so
+  tolerate_lost_nodes(spec);
   const std::int64_t value = *found ? int_at((*found)->json(), "value") : 0;
   if (has(spec, "priority") && int_at(spec, "priority") != value) {
     return forbidden({"", "pods", "Pod", name_of(pod)},
@@ -60,6 +86,14 @@ Check admit_pod(const Core& core, nlohmann::json& pod) {
   spec["priority"] = value;
   std::string policy = *found ? string_at((*found)->json(), "preemptionPolicy") : std::string();
   if (policy.empty()) policy = "PreemptLowerPriority";
+  if (has(spec, "preemptionPolicy") && string_at(spec, "preemptionPolicy") != policy) {
+    return forbidden({"", "pods", "Pod", name_of(pod)},
+                     "the string value of PreemptionPolicy (" +
+                         string_at(spec, "preemptionPolicy") +
+                         ") must not be provided in pod spec; priority admission controller "
+                         "computed " +
+                         policy + " from the given PriorityClass name");
+  }
   spec["preemptionPolicy"] = std::move(policy);
   if (*found) spec["priorityClassName"] = (*found)->id().name;
   return Done{};
@@ -198,6 +232,7 @@ Check admit_create(const Core& core, const WriteContext& context, nlohmann::json
 Check admit_update(const Core& core, const WriteContext& context, const nlohmann::json& old,
                    nlohmann::json& fresh) {
   if (context.type->storage == "namespaces") keep_namespace(context, old, fresh);
+  if (context.type->storage == "pods" && context.subresource.empty()) readmit_pod(old, fresh);
   if (context.type->storage == kCrdStorage && context.subresource.empty() && !context.complete) {
     finish_crd(core, fresh);
   }

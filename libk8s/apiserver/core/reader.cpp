@@ -229,27 +229,32 @@ Outcome<std::optional<std::uint64_t>> parse_version(const std::string& text) {
 }
 
 Check check_version_match(const Query& query) {
+  const auto forbidden_match = [](std::string why) {
+    return invalid_options("ListOptions",
+                           {"FieldValueForbidden", "Forbidden: " + why, "resourceVersionMatch"});
+  };
+  if (query.has("sendInitialEvents")) {
+    return invalid_options(
+        "ListOptions", {"FieldValueForbidden", "Forbidden: sendInitialEvents is forbidden for list",
+                        "sendInitialEvents"});
+  }
   const std::string match = query.get("resourceVersionMatch");
   if (match.empty()) return Done{};
   const std::string version = query.get("resourceVersion");
   if (match != "Exact" && match != "NotOlderThan") {
-    return bad_request("resourceVersionMatch: Unsupported value: \"" + match +
-                       "\": supported values: \"Exact\", \"NotOlderThan\"");
+    return invalid_options("ListOptions", {"FieldValueNotSupported",
+                                           "Unsupported value: \"" + match +
+                                               "\": supported values: \"Exact\", \"NotOlderThan\"",
+                                           "resourceVersionMatch"});
   }
   if (version.empty()) {
-    return bad_request(
-        "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless "
-        "resourceVersion is provided");
+    return forbidden_match("resourceVersionMatch is forbidden unless resourceVersion is provided");
   }
   if (!query.get("continue").empty()) {
-    return bad_request(
-        "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden when continue is "
-        "provided");
+    return forbidden_match("resourceVersionMatch is forbidden when continue is provided");
   }
   if (match == "Exact" && version == "0") {
-    return bad_request(
-        "resourceVersionMatch: Forbidden: resourceVersionMatch \"Exact\" is forbidden for "
-        "resourceVersion \"0\"");
+    return forbidden_match("resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\"");
   }
   return Done{};
 }

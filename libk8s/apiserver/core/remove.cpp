@@ -94,6 +94,13 @@ Reply deletion_reply(const Core& core, const Call& call, const Deletion& deletio
       200, success_object(call.type->subject(deletion.object->id().name), deletion.object->uid()));
 }
 
+ApiError two_policies() {
+  return invalid_options(
+      "DeleteOptions", {"FieldValueInvalid",
+                        "Invalid value: orphanDependents and propagationPolicy cannot be both set",
+                        "propagationPolicy"});
+}
+
 Outcome<DeletePlan> read_plan(Call& call) {
   nlohmann::json options;
   if (!call.request.body.empty()) {
@@ -101,6 +108,11 @@ Outcome<DeletePlan> read_plan(Call& call) {
     if (!parsed) return parsed.error();
     options = std::move(*parsed->value);
     if (!options.is_object()) return bad_request("the body must be a DeleteOptions object");
+    const std::string kind = string_at(options, "kind");
+    if (!kind.empty() && kind != "DeleteOptions") {
+      return bad_request("no kind \"" + kind +
+                         "\" is expected in the body of a DELETE, only \"DeleteOptions\"");
+    }
   }
   const auto& dry_run = array_at(options, "dryRun");
   call.dry_run = call.dry_run || std::ranges::find(dry_run, nlohmann::json("All")) != dry_run.end();
@@ -115,12 +127,15 @@ Outcome<DeletePlan> delete_plan(const Query& query, const nlohmann::json& option
   if (!grace) return grace.error();
   plan.grace_s = *grace;
   plan.propagation = query.get("propagationPolicy");
+  const bool orphans =
+      query.has("orphanDependents") || (options.is_object() && has(options, "orphanDependents"));
   if (query.flag("orphanDependents")) plan.propagation = "Orphan";
   if (options.is_object()) {
     if (has(options, "gracePeriodSeconds"))
       plan.grace_s = int_at(options, "gracePeriodSeconds", -1);
     if (has(options, "propagationPolicy"))
       plan.propagation = string_at(options, "propagationPolicy");
+    if (orphans && !plan.propagation.empty()) return two_policies();
     if (bool_at(options, "orphanDependents")) plan.propagation = "Orphan";
     const auto& preconditions = object_at(options, "preconditions");
     plan.uid = string_at(preconditions, "uid");
@@ -130,8 +145,11 @@ Outcome<DeletePlan> delete_plan(const Query& query, const nlohmann::json& option
   if (plan.grace_s.value_or(0) < 0) plan.grace_s = 1;
   const std::string& policy = plan.propagation;
   if (!policy.empty() && policy != "Background" && policy != "Foreground" && policy != "Orphan") {
-    return bad_request("propagationPolicy: Unsupported value: \"" + policy +
-                       "\": supported values: \"Background\", \"Foreground\", \"Orphan\"");
+    return invalid_options("DeleteOptions",
+                           {"FieldValueNotSupported",
+                            "Unsupported value: \"" + policy +
+                                "\": supported values: \"Foreground\", \"Background\", \"Orphan\"",
+                            "propagationPolicy"});
   }
   return plan;
 }
@@ -185,7 +203,8 @@ Reply delete_collection(Core& core, Call& call) {
       if (deletion.error().http == 404) continue;
       return error_reply(deletion.error());
     }
-    items.push_back(View(*call.type, deletion->object).json());
+    // What has gone is shown as it was.
+    items.push_back(View(*call.type, deletion->gone ? object : deletion->object).json());
   }
   return status_reply(200,
                       {{"kind", call.type->list_kind},

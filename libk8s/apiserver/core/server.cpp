@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "libk8s/apiserver/core/background.hpp"
+#include "libk8s/apiserver/core/body.hpp"
 #include "libk8s/apiserver/core/call.hpp"
 #include "libk8s/apiserver/core/discovery.hpp"
 #include "libk8s/apiserver/core/disruption.hpp"
@@ -62,17 +63,54 @@ std::string manager_of(const Query& query, const http::Request& request) {
   return manager.substr(0, kLongest);
 }
 
-Check read_write_options(Call& call) {
+std::string options_kind(const http::Request& request) {
+  if (request.method == "POST") return "CreateOptions";
+  if (request.method == "PUT") return "UpdateOptions";
+  return request.method == "PATCH" ? "PatchOptions" : "DeleteOptions";
+}
+
+// Who applies must say so, and nobody else may force.
+Check check_apply_options(const Call& call) {
   const Query& query = call.target.query;
+  const bool apply =
+      call.request.method == "PATCH" &&
+      body_format(call.request.headers.get("Content-Type")) == BodyFormat::kApplyPatch;
+  if (apply && query.get("fieldManager").empty()) {
+    return invalid_options(
+        "PatchOptions",
+        {"FieldValueRequired", "Required value: is required for apply patch", "fieldManager"});
+  }
+  if (!apply && call.request.method == "PATCH" && query.has("force")) {
+    return invalid_options(
+        "PatchOptions",
+        {"FieldValueForbidden", "Forbidden: may not be specified for non-apply patch", "force"});
+  }
+  return Done{};
+}
+
+Check read_write_options(Call& call) {
+  constexpr std::size_t kLongestManager = 128;
+  const Query& query = call.target.query;
+  const std::string kind = options_kind(call.request);
   if (query.has("dryRun")) {
     if (query.get("dryRun") != "All") {
-      return bad_request("dryRun: Unsupported value: \"" + query.get("dryRun") +
-                         "\": supported values: \"All\"");
+      return invalid_options(
+          kind, {"FieldValueNotSupported",
+                 "Unsupported value: \"" + query.get("dryRun") + "\": supported values: \"All\"",
+                 "dryRun"});
     }
     call.dry_run = true;
   }
+  if (query.get("fieldManager").size() > kLongestManager) {
+    return invalid_options(
+        kind, {"FieldValueTooLong", "Too long: may not be more than 128 bytes", "fieldManager"});
+  }
+  if (auto check = check_apply_options(call); !check) return check;
   auto validation = parse_field_validation(query.get("fieldValidation"));
-  if (!validation) return from_status(validation.status());
+  if (!validation) {
+    return invalid_options(
+        kind, {"FieldValueNotSupported", validation.status().message(), "fieldValidation"});
+  }
   call.validation = *validation;
   call.manager = manager_of(query, call.request);
   return Done{};
@@ -105,7 +143,8 @@ Reply collection(Core& core, Call& call) {
     if (needs_namespace) return error_reply(no_method(call));
     return create_object(core, call);
   }
-  if (method == "DELETE" && !needs_namespace) return delete_collection(core, call);
+  const bool deletable = !needs_namespace && call.type->storage != "namespaces";
+  if (method == "DELETE" && deletable) return delete_collection(core, call);
   return error_reply(no_method(call));
 }
 

@@ -66,8 +66,6 @@ void assign(const Core& core, Json& pod, const Json& binding, const std::string&
   for (const auto& [key, value] : annotations.items()) pod["metadata"]["annotations"][key] = value;
   if (pod["status"].is_object()) pod["status"].erase("nominatedNodeName");
   set_condition(pod, {{"type", "PodScheduled"}, {"status", "True"}}, core.now_text());
-  Json& meta = pod["metadata"];
-  if (has(meta, "generation")) meta["generation"] = int_at(meta, "generation") + 1;
 }
 
 // ---- eviction
@@ -275,6 +273,10 @@ Reply evict_pod(Core& core, Call& call) {
   if (!eviction) return error_reply(eviction.error());
   auto plan = delete_plan(call.target.query, object_at(*eviction, "deleteOptions"));
   if (!plan) return error_reply(plan.error());
+  if (const std::string given = name_of(*eviction); !given.empty() && given != call.target.name) {
+    return error_reply(bad_request("name in URL does not match name in Eviction object: " +
+                                   call.target.name + " is not " + given));
+  }
   const ObjectPtr pod = core.store->get({"pods", call.target.ns, call.target.name});
   if (pod == nullptr) return error_reply(not_found(pod_subject(call.target.name)));
   const auto& dry_run = array_at(object_at(*eviction, "deleteOptions"), "dryRun");

@@ -30,16 +30,19 @@ Outcome<Duration> watch_timeout(const Core& core, const Query& query) {
 Outcome<bool> wants_marked_initial(const Query& query) {
   if (!query.has("sendInitialEvents")) {
     if (!query.get("resourceVersionMatch").empty()) {
-      return bad_request(
-          "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless "
-          "sendInitialEvents is provided");
+      return invalid_options("ListOptions",
+                             {"FieldValueForbidden",
+                              "Forbidden: resourceVersionMatch is forbidden for watch unless "
+                              "sendInitialEvents is provided",
+                              "resourceVersionMatch"});
     }
     return false;
   }
   if (query.get("resourceVersionMatch") != "NotOlderThan") {
-    return bad_request(
-        "resourceVersionMatch: Forbidden: sendInitialEvents requires setting "
-        "resourceVersionMatch to NotOlderThan");
+    return invalid_options("ListOptions", {"FieldValueForbidden",
+                                           "Forbidden: sendInitialEvents requires setting "
+                                           "resourceVersionMatch to NotOlderThan",
+                                           "resourceVersionMatch"});
   }
   return query.flag("sendInitialEvents") && query.flag("allowWatchBookmarks");
 }

@@ -20,6 +20,17 @@ constexpr const char* kServerMeta[] = {
     "uid",        "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
     "generation", "resourceVersion",   "selfLink"};
 
+// Metadata of which nothing is the same as none.
+constexpr const char* kCollections[] = {"labels", "annotations", "finalizers", "ownerReferences"};
+
+void drop_empty_metadata(nlohmann::json& object) {
+  auto& meta = object["metadata"];
+  for (const char* key : kCollections) {
+    const auto found = meta.find(key);
+    if (found != meta.end() && found->empty()) meta.erase(found);
+  }
+}
+
 void copy_or_erase(nlohmann::json& to, const nlohmann::json& from, const char* key) {
   const auto found = from.find(key);
   if (found == from.end()) {
@@ -95,6 +106,20 @@ void track(const Core& core, const WriteContext& context, const nlohmann::json* 
       {context.manager, context.type->api_version(), context.subresource, core.now_text()});
 }
 
+// Who creates an object owns what they sent and its defaults, not what the server adds to it.
+nlohmann::json owners_of_new(const Core& core, const WriteContext& context,
+                             const nlohmann::json& object) {
+  if (context.applied || context.manager.empty()) {
+    const auto& meta = object_at(object, "metadata");
+    return has(meta, "managedFields") ? meta["managedFields"] : nlohmann::json();
+  }
+  nlohmann::json sent = object;
+  if (context.type->subresource("status") != nullptr) sent.erase("status");
+  track(core, context, nullptr, sent);
+  const auto& meta = object_at(sent, "metadata");
+  return has(meta, "managedFields") ? meta["managedFields"] : nlohmann::json();
+}
+
 Check validate(const WriteContext& context, const nlohmann::json& object,
                const nlohmann::json* old) {
   const FieldErrors errors = context.type->rules->validate(object, old, context.part());
@@ -158,6 +183,7 @@ bool can_go(const nlohmann::json& object) {
 Outcome<ObjectPtr> replace(Core& core, const WriteContext& context, const ObjectPtr& stored,
                            const nlohmann::json& old, nlohmann::json fresh) {
   if (auto check = settle_namespace(context, fresh); !check) return check.error();
+  drop_empty_metadata(fresh);
   if (auto check = check_identity(context, old, fresh); !check) return check.error();
   if (auto check = check_finalizers(context, old, fresh); !check) return check.error();
   if (!context.complete) {
@@ -168,8 +194,9 @@ Outcome<ObjectPtr> replace(Core& core, const WriteContext& context, const Object
     copy_or_erase(fresh["metadata"], object_at(old, "metadata"), "resourceVersion");
   }
   const TypeRules& rules = *context.type->rules;
-  rules.prepare(fresh, &old, context.part());
+  // First: a default that was not sent is no change, and does not count as a new generation.
   rules.set_defaults(fresh);
+  rules.prepare(fresh, &old, context.part());
   if (auto check = admit_update(core, context, old, fresh); !check) return check.error();
   if (auto check = validate(context, fresh, &old); !check) return check.error();
   track(core, context, &old, fresh);
@@ -216,7 +243,7 @@ Outcome<nlohmann::json> run_patch(const Call& call, BodyFormat format, const nlo
 ApiError apply_conflict(const Call& call, const std::vector<patch::Conflict>& conflicts) {
   const nlohmann::json status =
       patch::conflict_status(call.type->group, call.type->kind, call.target.name, conflicts);
-  ApiError error = conflict(call.type->subject(call.target.name), "");
+  ApiError error = conflict({}, "");
   error.message = string_at(status, "message");
   for (const auto& cause : array_at(object_at(status, "details"), "causes")) {
     error.causes.push_back(
@@ -246,12 +273,27 @@ Outcome<ParsedBody> read_patch(const Call& call, BodyFormat format) {
   return std::move(parsed).value();
 }
 
-Reply apply_object(Core& core, Call& call, ParsedBody body) {
-  if (call.target.query.get("fieldManager").empty()) {
-    return error_reply(
-        bad_request("metadata.fieldManager: Required value: is required for apply patch"));
+// What is applied must say what it is, and may hold nothing that would be lost without a word: who
+// applies again would believe to own it.
+Check check_configuration(const Call& call, const nlohmann::json& config) {
+  for (const char* key : {"apiVersion", "kind"}) {
+    if (config.is_object() && string_at(config, key).empty()) {
+      return bad_request("invalid object type: " + std::string(key) + " is missing in the body");
+    }
   }
+  nlohmann::json known = config;
+  Notes notes;
+  if (Status status = call.type->rules->decode(known, &notes); !status.is_ok()) {
+    return from_status(status);
+  }
+  if (notes.unknown.empty()) return Done{};
+  return bad_request("failed to create typed patch object: ." + notes.unknown.front() +
+                     ": field not declared in schema");
+}
+
+Reply apply_object(Core& core, Call& call, ParsedBody body) {
   nlohmann::json config = std::move(*body.value);
+  if (auto check = check_configuration(call, config); !check) return error_reply(check.error());
   auto check = check_envelope(call, config, call.type->api_version(), call.type->kind);
   if (!check) return error_reply(check.error());
   check = decode_object(call, config, std::move(body.duplicates));
@@ -310,6 +352,7 @@ WriteContext WriteContext::of(const Call& call) {
 
 Outcome<ObjectPtr> create(Core& core, const WriteContext& context, nlohmann::json object) {
   if (auto check = settle_namespace(context, object); !check) return check.error();
+  drop_empty_metadata(object);
   if (!string_at(object_at(object, "metadata"), "resourceVersion").empty()) {
     return bad_request("resourceVersion should not be set on objects to be created");
   }
@@ -317,12 +360,15 @@ Outcome<ObjectPtr> create(Core& core, const WriteContext& context, nlohmann::jso
   if (!generated) return generated.error();
   set_server_meta(core, object);
   const TypeRules& rules = *context.type->rules;
-  rules.prepare(object, nullptr, Part::kMain);
+  // Before anything is compared or owned, as if the caller had sent them.
   rules.set_defaults(object);
+  nlohmann::json owners = owners_of_new(core, context, object);
+  rules.prepare(object, nullptr, Part::kMain);
   if (auto check = admit_create(core, context, object); !check) return check.error();
   if (auto check = validate(context, object, nullptr); !check) return check.error();
   finish_create(core, context, object);
-  track(core, context, nullptr, object);
+  object["metadata"].erase("managedFields");
+  if (!owners.empty()) object["metadata"]["managedFields"] = std::move(owners);
   const ObjectId id = object_id(*context.type, context.ns, name_of(object));
   if (core.store->get(id) != nullptr) return already_exists(context.type->subject(id.name));
   return commit(core, context, id, std::move(object), false);
@@ -380,9 +426,8 @@ Reply update_object(Core& core, Call& call) {
   if (auto check = parse_and_decode(call, object); !check) return error_reply(check.error());
   const std::string& name = call.target.name;
   if (name_of(object).empty()) {
-    return error_reply(
-        invalid(call.type->subject(name),
-                {{"FieldValueRequired", "Required value: name is required", "metadata.name"}}));
+    return error_reply(bad_request("the name of the object (" + name +
+                                   " based on URL) was undeterminable: name must be provided"));
   }
   const WriteContext context = WriteContext::of(call);
   const bool absent = core.store->get(object_id(*call.type, call.target.ns, name)) == nullptr;
@@ -425,9 +470,9 @@ Reply patch_object(Core& core, Call& call) {
                auto fresh = run_patch(call, format, *body->value, current);
                if (!fresh) return fresh;
                auto check = check_envelope(call, *fresh, call.type->api_version(), call.type->kind);
-               if (!check) return check.error();
-               check = decode_object(call, *fresh, body->duplicates);
-               if (!check) return check.error();
+               if (check) check = decode_object(call, *fresh, body->duplicates);
+               // What was patched is to blame, not the request as such.
+               if (!check) return invalid_patch(check.error().message);
                return fresh;
              });
   return updated ? written_reply(core, call, 200, *updated) : error_reply(updated.error());

@@ -1,5 +1,6 @@
 // The kinds whose few rules fill no file of their own, and the table of all hooks.
 #include <nlohmann/json.hpp>
+#include <set>
 #include <unordered_map>
 
 #include "libk8s/apiserver/kinds/builtin.hpp"
@@ -26,24 +27,8 @@ void new_pod(Json& pod) {
   pod["status"] = {{"phase", "Pending"}};
   if (!pod.contains("spec") || !pod["spec"].is_object()) return;
   Json& spec = pod["spec"];
-  if (string_at(spec, "priorityClassName").empty()) {
-    set_if_absent(spec, "priority", 0);
-    set_if_absent(spec, "preemptionPolicy", "PreemptLowerPriority");
-  }
-  // Every pod puts up with a lost node for five minutes.
-  Json& tolerations = spec["tolerations"];
-  if (!tolerations.is_array()) tolerations = Json::array();
-  for (const char* key : {"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"}) {
-    bool known = std::any_of(tolerations.begin(), tolerations.end(), [&](const Json& t) {
-      std::string effect = string_at(t, "effect"), its_key = string_at(t, "key");
-      return (its_key == key || its_key.empty()) && (effect == "NoExecute" || effect.empty());
-    });
-    if (known) continue;
-    tolerations.push_back({{"key", key},
-                           {"operator", "Exists"},
-                           {"effect", "NoExecute"},
-                           {"tolerationSeconds", 300}});
-  }
+  // A negative time counts as one second.
+  if (int_at(spec, "terminationGracePeriodSeconds") < 0) spec["terminationGracePeriodSeconds"] = 1;
 }
 
 void namespace_defaults(Json& ns) {
@@ -80,12 +65,27 @@ void check_claim(const Json& claim, const Json* old, Part part, FieldErrors& err
                        "volumeAttributesClassName for bound claims"));
 }
 
+// A whole number, or a percentage of at most 100.
+void check_amount(const Json& spec, const char* key, FieldErrors& errors) {
+  if (!spec.contains(key)) return;
+  const Json& amount = spec[key];
+  if (amount.is_number_integer() && amount.get<std::int64_t>() >= 0) return;
+  const std::string text = amount.is_string() ? amount.get<std::string>() : std::string();
+  const bool digits = text.size() >= 2 && text.size() <= 4 && text.back() == '%' &&
+                      text.find_first_not_of("0123456789") == text.size() - 1;
+  if (digits && std::stoi(text) <= 100) return;
+  errors.push_back(field::invalid(field::child("spec", key), amount,
+                                  "must be a whole number of at least 0 or a percentage up to "
+                                  "100%, such as \"50%\""));
+}
+
 void check_budget(const Json& budget, const Json*, Part, FieldErrors& errors) {
   const Json& spec = object_at(budget, "spec");
   if (spec.contains("minAvailable") && spec.contains("maxUnavailable")) {
     errors.push_back(
         field::invalid("spec", spec, "minAvailable and maxUnavailable cannot be both set"));
   }
+  for (const char* key : {"minAvailable", "maxUnavailable"}) check_amount(spec, key, errors);
   check_label_selector(object_at(spec, "selector"), "spec.selector", errors);
 }
 
@@ -111,6 +111,16 @@ void check_priority_class(const Json& pc, const Json* old, Part, FieldErrors& er
   if (old == nullptr) return;
   must_not_change(pc, *old, "value", errors);
   must_not_change(pc, *old, "preemptionPolicy", errors);
+}
+
+void check_node(const Json& node, const Json*, Part, FieldErrors& errors) {
+  const Json& taints = array_at(object_at(node, "spec"), "taints");
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < taints.size(); ++i) {
+    const std::string id = string_at(taints[i], "key") + ":" + string_at(taints[i], "effect");
+    if (seen.insert(id).second) continue;
+    errors.push_back(field::duplicate(field::index("metadata.taints", i), id));
+  }
 }
 
 void check_slice(const Json& slice, const Json* old, Part, FieldErrors& errors) {
@@ -170,7 +180,22 @@ void check_crd(const Json& crd, const Json* old, Part, FieldErrors& errors) {
   errors.insert(errors.end(), found.begin(), found.end());
 }
 
-void check_event(const Json& event, const Json*, Part, FieldErrors& errors) {
+// Events of events.k8s.io/v1 say more than those of v1 must.
+void check_new_event(const Json& event, FieldErrors& errors) {
+  if (string_at(event, "eventTime").empty()) errors.push_back(field::required("eventTime"));
+  const std::string type = string_at(event, "type");
+  if (type != "Normal" && type != "Warning") {
+    errors.push_back(field::invalid("type", type, "has invalid value: " + type));
+  }
+  if (string_at(event, "eventTime").empty()) return;  // an old one, by its looks
+  for (const char* key : {"reportingController", "reportingInstance", "action", "reason"}) {
+    if (string_at(event, key).empty()) errors.push_back(field::required(key));
+  }
+}
+
+void check_event(const Json& event, const Json* old, Part, FieldErrors& errors) {
+  const bool modern = string_at(event, "apiVersion").starts_with("events.k8s.io/");
+  if (modern && old == nullptr) check_new_event(event, errors);
   const char* key = event.contains("regarding") ? "regarding" : "involvedObject";
   std::string ns = string_at(object_at(event, "metadata"), "namespace");
   std::string about = string_at(object_at(event, key), "namespace");
@@ -207,6 +232,7 @@ const std::unordered_map<std::string_view, Hooks>& table() {
       {"PersistentVolumeClaim", {dns1123_subdomain, nullptr, check_claim, new_claim}},
       {"PersistentVolume", {dns1123_subdomain, nullptr, nullptr, new_claim}},
       {"PodDisruptionBudget", {dns1123_subdomain, nullptr, check_budget, nullptr}},
+      {"Node", {dns1123_subdomain, nullptr, check_node, nullptr}},
       {"Lease", {dns1123_subdomain, nullptr, check_lease, nullptr}},
       {"PriorityClass", {dns1123_subdomain, nullptr, check_priority_class, nullptr}},
       {"EndpointSlice", {dns1123_subdomain, nullptr, check_slice, nullptr}},

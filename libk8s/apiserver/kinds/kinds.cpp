@@ -129,6 +129,7 @@ class BuiltInRules : public TypeRules {
     ref_ = std::move(schema);
     prepare_.has_status = kind_.has_status();
     prepare_.has_generation = generation;
+    prepare_.created_with_status = kind_.kind == "Node";
   }
 
   const Schema& schema() const override { return *ref_; }
@@ -161,7 +162,8 @@ class BuiltInRules : public TypeRules {
                   : old->contains("metadata") ? &(*old)["metadata"]
                                               : nullptr;
     if (!kind_.review && object.contains("metadata")) {
-      check_metadata(object["metadata"], before, {kind_.namespaced, hooks_.name}, errors);
+      check_metadata(object["metadata"], before,
+                     {kind_.namespaced, hooks_.name, kind_.group.empty()}, errors);
     }
     check_value(object, old, *ref_, Path{}, Strictness::kBuiltIn, errors);
     // Rules over several fields may assume that each field alone is right.

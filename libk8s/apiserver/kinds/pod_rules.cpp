@@ -37,6 +37,29 @@ void check_ports(const Json& container, const std::string& path, FieldErrors& er
   }
 }
 
+void check_field_ref(const Json& ref, const std::string& path, FieldErrors& errors) {
+  static const std::set<std::string> kFields = {"metadata.name",
+                                                "metadata.namespace",
+                                                "metadata.uid",
+                                                "metadata.labels",
+                                                "metadata.annotations",
+                                                "spec.nodeName",
+                                                "spec.serviceAccountName",
+                                                "status.hostIP",
+                                                "status.hostIPs",
+                                                "status.podIP",
+                                                "status.podIPs"};
+  const std::string at = string_at(ref, "fieldPath");
+  // "metadata.labels['key']"
+  const bool keyed =
+      (at.starts_with("metadata.labels['") || at.starts_with("metadata.annotations['")) &&
+      at.ends_with("']");
+  if (at.empty() || keyed || kFields.contains(at)) return;
+  errors.push_back(field::invalid(path + ".fieldPath", at,
+                                  "must be the name, namespace, uid, a label or an annotation of "
+                                  "the Pod, its node, its account or its addresses"));
+}
+
 void check_env(const Json& container, const std::string& path, FieldErrors& errors) {
   const Json& env = array_at(container, "env");
   for (std::size_t i = 0; i < env.size(); ++i) {
@@ -49,6 +72,7 @@ void check_env(const Json& container, const std::string& path, FieldErrors& erro
       errors.push_back(
           field::invalid(at + ".valueFrom", "", "may not be specified when `value` is not empty"));
     }
+    check_field_ref(object_at(env[i]["valueFrom"], "fieldRef"), at + ".valueFrom.fieldRef", errors);
     std::size_t sources = env[i]["valueFrom"].size();
     if (sources != 1) {
       errors.push_back(
@@ -99,6 +123,19 @@ void check_probe(const Json& container, const char* key, const std::string& path
   }
 }
 
+void check_resize(const Json& container, const std::string& path, FieldErrors& errors) {
+  for (const Json& policy : array_at(container, "resizePolicy")) {
+    const std::string name = string_at(policy, "resourceName");
+    const std::string restart = string_at(policy, "restartPolicy");
+    if (name != "cpu" && name != "memory") {
+      errors.push_back(field::not_supported(path + ".resizePolicy", name, {"cpu", "memory"}));
+    } else if (restart != "NotRequired" && restart != "RestartContainer") {
+      errors.push_back(field::not_supported(path + ".resizePolicy", restart,
+                                            {"NotRequired", "RestartContainer"}));
+    }
+  }
+}
+
 void check_container(const Json& container, const std::set<std::string>& volumes,
                      std::set<std::string>& names, const std::string& path, FieldErrors& errors) {
   std::string name = string_at(container, "name");
@@ -113,6 +150,7 @@ void check_container(const Json& container, const std::set<std::string>& volumes
   }
   check_ports(container, path, errors);
   check_env(container, path, errors);
+  check_resize(container, path, errors);
   check_mounts(container, volumes, path, errors);
   check_resources(object_at(container, "resources"), path + ".resources", errors);
   for (const char* probe : {"livenessProbe", "readinessProbe", "startupProbe"}) {
@@ -131,6 +169,10 @@ std::set<std::string> check_volumes(const Json& spec, const std::string& path,
       errors.push_back(field::invalid(at + ".name", name, wrong));
     }
     if (!names.insert(name).second) errors.push_back(field::duplicate(at + ".name", name));
+    const std::string host = string_at(object_at(volumes[i], "hostPath"), "path");
+    if (("/" + host + "/").find("/../") != std::string::npos) {
+      errors.push_back(field::invalid(at + ".hostPath.path", host, "must not contain '..'"));
+    }
     if (volumes[i].size() > 2) {
       errors.push_back(field::forbidden(at, "may not specify more than 1 volume type"));
     }
@@ -239,6 +281,14 @@ void check_pod_update(const Json& pod, const Json& old, FieldErrors& errors) {
 
 }  // namespace
 
+// What a container may ask for: what every node has, and what a domain has named.
+std::string resource_name(const std::string& name) {
+  const bool standard = name == "cpu" || name == "memory" || name == "ephemeral-storage" ||
+                        name.starts_with("hugepages-");
+  if (standard || name.find('/') != name.npos) return qualified_name(name);
+  return "must be a standard resource for containers, or fully qualified";
+}
+
 void check_resources(const Json& resources, const std::string& path, FieldErrors& errors) {
   for (const char* part : {"limits", "requests"}) {
     for (const auto& [name, amount] : object_at(resources, part).items()) {
@@ -249,6 +299,9 @@ void check_resources(const Json& resources, const std::string& path, FieldErrors
       if (!quantity) continue;  // its format is reported on its own
       if (quantity->negative()) {
         errors.push_back(field::invalid(at, amount, "must be greater than or equal to 0"));
+      }
+      if (std::string wrong = resource_name(name); !wrong.empty()) {
+        errors.push_back(field::invalid(at, name, wrong));
       }
       bool device = name.find('/') != std::string::npos;
       if (device && quantity->nano() % 1'000'000'000 != 0) {
@@ -272,6 +325,23 @@ void check_resources(const Json& resources, const std::string& path, FieldErrors
   }
 }
 
+void check_gates(const Json& spec, const std::string& path, FieldErrors& errors) {
+  const Json& gates = array_at(spec, "schedulingGates");
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < gates.size(); ++i) {
+    const std::string at = field::index(path + ".schedulingGates", i);
+    const std::string name = string_at(gates[i], "name");
+    if (std::string wrong = qualified_name(name); !wrong.empty()) {
+      errors.push_back(field::invalid(at, name, wrong));
+    }
+    if (!seen.insert(name).second) errors.push_back(field::duplicate(at, name));
+  }
+  if (!gates.empty() && !string_at(spec, "nodeName").empty()) {
+    errors.push_back(field::forbidden(path + ".nodeName",
+                                      "cannot be set until all schedulingGates have been cleared"));
+  }
+}
+
 void check_pod_spec(const Json& spec, const std::string& path, FieldErrors& errors) {
   std::set<std::string> volumes = check_volumes(spec, path, errors), names;
   for (const char* list : kContainerLists) {
@@ -284,6 +354,7 @@ void check_pod_spec(const Json& spec, const std::string& path, FieldErrors& erro
   check_range(spec, "terminationGracePeriodSeconds", 0, INT64_MAX, path, errors);
   check_range(spec, "activeDeadlineSeconds", 1, INT32_MAX, path, errors);
   check_names_of_spec(spec, path, errors);
+  check_gates(spec, path, errors);
   check_tolerations(spec, path, errors);
   check_affinity(object_at(spec, "affinity"), path + ".affinity", errors);
   check_resources(object_at(spec, "resources"), path + ".resources", errors);
@@ -291,11 +362,14 @@ void check_pod_spec(const Json& spec, const std::string& path, FieldErrors& erro
 
 void check_pod(const Json& pod, const Json* old, Part part, FieldErrors& errors) {
   if (part == Part::kStatus) return;
-  if (!pod.contains("spec")) {
+  if (!pod.contains("spec") || !pod["spec"].is_object()) {
     errors.push_back(field::required("spec.containers"));
     return;
   }
   if (old == nullptr) {
+    if (!array_at(pod["spec"], "ephemeralContainers").empty()) {
+      errors.push_back(field::forbidden("spec.ephemeralContainers", "cannot be set on create"));
+    }
     check_pod_spec(pod["spec"], "spec", errors);
   } else {
     check_pod_update(pod, *old, errors);

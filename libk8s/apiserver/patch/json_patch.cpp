@@ -88,7 +88,7 @@ class Patcher {
     if (op == "move" || op == "copy") {
       return transfer(string_at(operation, "from"), *to, path, op == "move");
     }
-    return bad("unknown JSON patch operation \"" + op + "\"");
+    return unfit("unknown JSON patch operation \"" + op + "\"");
   }
 
  private:

@@ -11,6 +11,8 @@ namespace {
 
 Json merge(const Json& live, const Json& config, const Schema& schema, int depth);
 
+// Both orders are kept where they agree, and the configuration's where they do not. At one place,
+// elements that only live go before those that are new.
 Json merge_lists(const Json& live, const Json& config, const Schema& schema, int depth) {
   std::unordered_map<std::string, std::size_t> place;  // in the live list
   std::vector<std::string> live_keys;
@@ -27,9 +29,15 @@ Json merge_lists(const Json& live, const Json& config, const Schema& schema, int
       if (!named.contains(live_keys[next])) merged.push_back(live[next]);
     }
   };
+  auto take_live_only = [&] {
+    std::size_t end = next;
+    while (end < live.size() && !named.contains(live_keys[end])) ++end;
+    take_live_until(end);
+  };
   for (const Json& element : config) {
     auto it = place.find(element_key(element, schema));
     if (it == place.end()) {
+      take_live_only();
       merged.push_back(element);
       continue;
     }

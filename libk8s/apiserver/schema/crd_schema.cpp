@@ -159,6 +159,21 @@ class Reader {
     node.compiled_regex = regex;
   }
 
+  // Of the metadata a schema may say something about the names only.
+  void check_root_metadata(const Json& json, const std::string& path) {
+    Json rest = json;
+    for (const char* name : {"name", "generateName"}) {
+      if (rest.contains("properties") && rest["properties"].is_object())
+        rest["properties"].erase(name);
+    }
+    if (rest.contains("properties") && rest["properties"].empty()) rest.erase("properties");
+    for (const char* key : {"type", "description"}) rest.erase(key);
+    if (rest.empty()) return;
+    add(field::forbidden(field::keyed(field::child(path, "properties"), "metadata"),
+                         "must not specify anything other than name and generateName, but "
+                         "metadata is implicitly specified"));
+  }
+
   void read_children(const Json& json, Schema& node, const std::string& path, Place place,
                      int depth) {
     Place below = place == Place::kJunctor ? Place::kJunctor : Place::kProperty;
@@ -166,6 +181,7 @@ class Reader {
       // What stands in a root's metadata and type is the server's business.
       bool own =
           place == Place::kRoot && (key == "metadata" || key == "apiVersion" || key == "kind");
+      if (own && key == "metadata") check_root_metadata(property, path);
       if (own) continue;
       const std::string at = field::keyed(field::child(path, "properties"), key);
       Schema& child = read(property, at, below, depth + 1);

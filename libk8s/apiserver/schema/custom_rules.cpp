@@ -40,7 +40,10 @@ class CustomRules : public TypeRules {
     return Status::ok();
   }
 
-  void set_defaults(Json& object) const override { fill_defaults(object, *ref_); }
+  void set_defaults(Json& object) const override {
+    drop_nulls(object, *ref_);
+    fill_defaults(object, *ref_);
+  }
 
   void prepare(Json& object, const Json* old, Part part) const override {
     prepare_object(object, old, part == Part::kStatus, prepare_);

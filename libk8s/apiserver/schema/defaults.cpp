@@ -22,7 +22,32 @@ void fill_object(Json& value, const Schema& schema, int depth) {
   }
 }
 
+bool is_stray_null(const Json& value, const Schema& schema) {
+  return value.is_null() && !schema.nullable && !schema.preserve_unknown;
+}
+
 }  // namespace
+
+void drop_nulls(Json& value, const Schema& schema, int depth) {
+  if (depth > kMaxDepth) return;
+  if (value.is_array() && schema.items != nullptr) {
+    for (Json& item : value) drop_nulls(item, *schema.items, depth + 1);
+  }
+  if (!value.is_object()) return;
+  const bool map = schema.type == Type::kMap && schema.items != nullptr;
+  for (auto it = value.begin(); it != value.end();) {
+    const auto field = map ? schema.properties.end() : schema.properties.find(it.key());
+    const Schema* child = map                                ? schema.items
+                          : field != schema.properties.end() ? field->second.schema
+                                                             : nullptr;
+    if (child != nullptr && is_stray_null(it.value(), *child)) {
+      it = value.erase(it);
+      continue;
+    }
+    if (child != nullptr) drop_nulls(it.value(), *child, depth + 1);
+    ++it;
+  }
+}
 
 void fill_defaults(Json& value, const Schema& schema, int depth) {
   if (depth > kMaxDepth) return;

@@ -61,6 +61,11 @@ void check_annotations(const Json& annotations, FieldErrors& errors) {
   }
 }
 
+bool is_standard(const std::string& finalizer) {
+  return finalizer.find('/') != finalizer.npos || finalizer == "kubernetes" ||
+         finalizer == "orphan" || finalizer == "foregroundDeletion";
+}
+
 void check_owners(const Json& owners, FieldErrors& errors) {
   std::string controller;
   for (std::size_t i = 0; i < owners.size(); ++i) {
@@ -179,6 +184,11 @@ void check_metadata(const Json& metadata, const Json* old, const MetadataRules& 
         !wrong.empty()) {
       errors.push_back(
           field::invalid(field::index("metadata.finalizers", i), finalizers[i], wrong));
+    } else if (rules.qualified_finalizers &&
+               !is_standard(finalizers[i].get_ref<const std::string&>())) {
+      errors.push_back(
+          field::invalid(field::index("metadata.finalizers", i), finalizers[i],
+                         "name is neither a standard finalizer name nor is it fully qualified"));
     }
   }
 }
@@ -187,7 +197,7 @@ void prepare_object(Json& object, const Json* old, bool status_part, const Prepa
   if (!object.is_object()) return;
   if (!object["metadata"].is_object()) object["metadata"] = Json::object();
   if (old == nullptr) {
-    if (rules.has_status) object.erase("status");
+    if (rules.has_status && !rules.created_with_status) object.erase("status");
     if (rules.has_generation) object["metadata"]["generation"] = 1;
     return;
   }

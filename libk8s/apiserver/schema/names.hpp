@@ -26,6 +26,7 @@ using NameRule = std::string (*)(std::string_view);
 struct MetadataRules {
   bool namespaced = true;
   NameRule name = dns1123_subdomain;
+  bool qualified_finalizers = false;  // a finalizer names its owner's domain, or is a standard one
 };
 
 // metadata of a whole object: name, namespace, labels, annotations, owners, finalizers.
@@ -40,6 +41,7 @@ void check_label_selector(const Json& selector, const std::string& path, FieldEr
 struct PrepareRules {
   bool has_status = false;
   bool has_generation = false;
+  bool created_with_status = false;  // nodes: kubelets bring it along
 };
 void prepare_object(Json& object, const Json* old, bool status_part, const PrepareRules& rules);
 

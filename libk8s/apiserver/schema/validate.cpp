@@ -47,6 +47,10 @@ class Checker {
     std::string wanted = type_fits(value, schema) ? schema.format : std::string(name(schema.type));
     std::string at = path.text();
     std::string detail = at + " in body must be of type " + wanted + ": \"" + given + "\"";
+    if (type_fits(value, schema)) {
+      add(field::invalid(std::move(at), value, std::move(detail)));  // a whole number, too large
+      return false;
+    }
     add(field::type_invalid(std::move(at), given, std::move(detail)));
     return false;
   }
@@ -96,7 +100,9 @@ class Checker {
     if (strictness_ == Strictness::kBuiltIn && text.empty()) return;
     if (fits_format(text, schema.format)) return;
     if (strictness_ == Strictness::kCustom) {
-      add_body(value, path, "must be of type " + schema.format + ": " + value.dump());
+      const std::string at = path.text();
+      add(field::type_invalid(
+          at, value, at + " in body must be of type " + schema.format + ": " + value.dump()));
     } else {
       add(field::invalid(path.text(), value, format_rule(schema.format)));
     }

@@ -25,6 +25,10 @@ void decode_typed(Json& value, const Schema& schema, const Path& path, Notes* no
 // Custom resources: removes what the schema does not name and does not preserve, noting it.
 void prune(Json& value, const Schema& schema, const Path& path, Notes* notes);
 
+// Custom resources: takes out nulls that stand where null is not allowed, so that they count as
+// left out. Elements of lists stay: they have a place.
+void drop_nulls(Json& value, const Schema& schema, int depth = 0);
+
 // Fills in defaults, top down; also into elements of lists and maps. A null where a default
 // stands and null is not allowed gives way to the default.
 void fill_defaults(Json& value, const Schema& schema, int depth = 0);

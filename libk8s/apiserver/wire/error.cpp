@@ -74,6 +74,14 @@ ApiError invalid(const Subject& subject, std::vector<Cause> causes) {
   return error;
 }
 
+ApiError invalid_options(std::string_view kind, Cause cause) {
+  return invalid({"meta.k8s.io", "", std::string(kind), ""}, {std::move(cause)});
+}
+
+ApiError invalid_patch(const std::string& why) {
+  return invalid({}, {{"FieldValueInvalid", "Invalid value: " + why, "patch"}});
+}
+
 ApiError method_not_allowed(std::string_view why) {
   return plain(405, "MethodNotAllowed", std::string(why));
 }

@@ -69,6 +69,10 @@ ApiError already_exists(const Subject& subject);
 ApiError conflict(const Subject& subject, std::string_view why);
 ApiError forbidden(const Subject& subject, std::string_view why);
 ApiError invalid(const Subject& subject, std::vector<Cause> causes);
+// Parameters of a request that do not fit: `kind` is CreateOptions, ListOptions, ...
+ApiError invalid_options(std::string_view kind, Cause cause);
+// A patch whose result is no object of the kind.
+ApiError invalid_patch(const std::string& why);
 ApiError method_not_allowed(std::string_view why);
 ApiError not_acceptable(std::string_view allowed);
 ApiError unsupported_media_type(std::string_view given, std::string_view allowed);

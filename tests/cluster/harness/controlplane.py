@@ -71,7 +71,7 @@ class ControlPlane:
         self.admin_kubeconfig = self.folder / "admin.kubeconfig"
         self.port = 0
         self.store_url = ""  # etcd's
-        self._token = secrets.token_hex(16)
+        self.token = secrets.token_hex(16)
         self.kubectl = Kubectl(binaries / "kubectl", self.admin_kubeconfig)
 
     @property
@@ -95,7 +95,7 @@ class ControlPlane:
                 self.processes.stop_all()
                 if attempt == attempts - 1:
                     raise
-        self.write_kubeconfig(self.admin_kubeconfig, self._token)
+        self.write_kubeconfig(self.admin_kubeconfig, self.token)
         install()
         if self.options.controllers:
             self._start_controller_manager()
@@ -155,7 +155,7 @@ class ControlPlane:
 
     def _prepare_folder(self) -> None:
         self.certificates.mkdir(parents=True)
-        (self.folder / "tokens.csv").write_text(f'{self._token},admin,admin,"system:masters"\n')
+        (self.folder / "tokens.csv").write_text(f'{self.token},admin,admin,"system:masters"\n')
         key = self.folder / "service-account.key"
         subprocess.run(
             ["openssl", "genrsa", "-out", str(key), "2048"], check=True, capture_output=True
@@ -203,7 +203,7 @@ class ControlPlane:
             *self.options.apiserver_flags,
         ])  # fmt: skip
         ready = f"{self.url}/readyz"
-        self._wait("kube-apiserver", lambda: _answers(ready, self._token), 60, "kube-apiserver")
+        self._wait("kube-apiserver", lambda: _answers(ready, self.token), 60, "kube-apiserver")
 
     def _start_controller_manager(self) -> None:
         self.processes.start("kube-controller-manager", [

@@ -48,7 +48,7 @@ TEST(Delete, With_dryRun_deletes_nothing) {
 TEST(Delete, Refuses_a_policy_that_there_is_not) {
   Bench bench;
   bench.post(kMaps, config_map("a"));
-  EXPECT_EQ(bench.remove(map("a"), {{"propagationPolicy", "Sideways"}}).status, 400);
+  EXPECT_EQ(bench.remove(map("a"), {{"propagationPolicy", "Sideways"}}).status, 422);
 }
 
 TEST(Finalizers, Hold_the_object_until_the_last_one_is_removed) {

@@ -153,13 +153,13 @@ TEST(ResourceVersion, Too_old_to_be_shown_exactly_is_410) {
 
 TEST(ResourceVersionMatch, Is_refused_where_Kubernetes_refuses_it) {
   Bench bench;
-  EXPECT_EQ(bench.get(maps("resourceVersionMatch=Exact")).status, 400);
-  EXPECT_EQ(bench.get(maps("resourceVersionMatch=Exact&resourceVersion=0")).status, 400);
-  EXPECT_EQ(bench.get(maps("resourceVersionMatch=Maybe&resourceVersion=1")).status, 400);
+  EXPECT_EQ(bench.get(maps("resourceVersionMatch=Exact")).status, 422);
+  EXPECT_EQ(bench.get(maps("resourceVersionMatch=Exact&resourceVersion=0")).status, 422);
+  EXPECT_EQ(bench.get(maps("resourceVersionMatch=Maybe&resourceVersion=1")).status, 422);
   EXPECT_EQ(bench.get(maps("resourceVersion=abc")).status, 400);
   EXPECT_EQ(
       bench.get(maps("resourceVersionMatch=NotOlderThan&resourceVersion=0&continue=00")).status,
-      400);
+      422);
 }
 
 TEST(Forms, A_Table_or_the_bare_metadata_come_where_Accept_asks_for_them) {

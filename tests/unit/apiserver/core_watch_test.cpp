@@ -237,8 +237,8 @@ TEST(WatchList, Of_nothing_is_just_the_marked_bookmark) {
 
 TEST(WatchList, Refuses_the_parameters_that_Kubernetes_refuses) {
   Bench bench;
-  EXPECT_EQ(bench.get(maps("sendInitialEvents=true")).status, 400);
-  EXPECT_EQ(bench.get(maps("resourceVersionMatch=NotOlderThan&resourceVersion=1")).status, 400);
+  EXPECT_EQ(bench.get(maps("sendInitialEvents=true")).status, 422);
+  EXPECT_EQ(bench.get(maps("resourceVersionMatch=NotOlderThan&resourceVersion=1")).status, 422);
 }
 
 std::string not_older_than(std::uint64_t version) {

@@ -72,7 +72,7 @@ TEST(Create, With_dryRun_checks_everything_and_stores_nothing) {
   EXPECT_EQ(made.status, 201);
   EXPECT_FALSE(made.uid().empty());
   EXPECT_EQ(bench.get(std::string(kMaps) + "/a").status, 404);
-  EXPECT_EQ(bench.post(std::string(kMaps) + "?dryRun=Some", config_map("a")).status, 400);
+  EXPECT_EQ(bench.post(std::string(kMaps) + "?dryRun=Some", config_map("a")).status, 422);
 }
 
 TEST(Update, With_a_stale_resourceVersion_is_a_conflict) {
@@ -193,10 +193,10 @@ TEST(Patch, That_breaks_the_object_leaves_it_as_it_was) {
   Bench bench;
   const Answer made = bench.post(kMaps, config_map("a"));
   const std::string url = std::string(kMaps) + "/a";
-  EXPECT_EQ(bench.merge(url, {{"data", 5}}).status, 400);
-  EXPECT_EQ(bench.merge(url, {{"kind", "Secret"}}).status, 400);
+  EXPECT_EQ(bench.merge(url, {{"data", 5}}).status, 422);
+  EXPECT_EQ(bench.merge(url, {{"kind", "Secret"}}).status, 422);
   EXPECT_EQ(bench.merge(url, {{"metadata", {{"name", "b"}}}}).status, 400);
-  EXPECT_EQ(bench.merge(url, {{"metadata", "text"}}).status, 400);
+  EXPECT_EQ(bench.merge(url, {{"metadata", "text"}}).status, 422);
   EXPECT_EQ(bench
                 .send("PATCH", url, R"([{"op":"test","path":"/data/key","value":"x"}])",
                       "application/json-patch+json")
@@ -220,7 +220,7 @@ TEST(Apply, Creates_owns_conflicts_and_takes_over_by_force) {
   EXPECT_NE(refused.message().find("conflict"), std::string::npos) << refused.message();
   EXPECT_EQ(apply("two", "blue", "&force=true").status, 200);
   EXPECT_EQ(bench.get(url).body["data"]["key"], "blue");
-  EXPECT_EQ(bench.send("PATCH", url, "{}", "application/apply-patch+yaml").status, 400);
+  EXPECT_EQ(bench.send("PATCH", url, "{}", "application/apply-patch+yaml").status, 422);
 }
 
 TEST(Apply, Without_effect_keeps_the_resourceVersion) {

@@ -170,8 +170,11 @@ TEST(Apply, New_elements_keep_the_order_of_the_declaration) {
                       "{containers: [{name: c, image: k}, {name: b, image: j}]}}",
                       pods(), by("bob"))
                     .object;
-  EXPECT_EQ(after["spec"]["containers"].size(), 3u);
-  EXPECT_EQ(after["spec"]["containers"][0]["name"], "c");
+  // What lives already and is not named goes before what is new.
+  ASSERT_EQ(after["spec"]["containers"].size(), 3u);
+  EXPECT_EQ(after["spec"]["containers"][0]["name"], "a");
+  EXPECT_EQ(after["spec"]["containers"][1]["name"], "c");
+  EXPECT_EQ(after["spec"]["containers"][2]["name"], "b");
 }
 
 TEST(Apply, Finalizers_are_a_set_that_several_share) {

