@@ -100,8 +100,16 @@ void Calendar::started(TaskId task, const Gang& gang) {
     started_.push_back(release);
     started_on_[release.node].push_back(release);
   }
-  std::stable_sort(started_.begin(), started_.end(),
-                   [](const Release& a, const Release& b) { return a.at < b.at; });
+  sorted_ = false;
+}
+
+const std::vector<Release>& Calendar::started() {
+  if (!sorted_) {
+    std::stable_sort(started_.begin(), started_.end(),
+                     [](const Release& a, const Release& b) { return a.at < b.at; });
+  }
+  sorted_ = true;
+  return started_;
 }
 
 bool Calendar::renew(std::int64_t& looked) {
@@ -125,7 +133,7 @@ std::optional<Calendar::Reserved> Calendar::earliest(TaskId task, std::int64_t& 
   Trial trial(state_, state_.shapes[record.shape]);
   Beside beside(*this, trial, record.task.expected_duration_ns);
   if (!late_) late_ = late(state_, now_);
-  Future future(state_, now_, *late_, started_);
+  Future future(state_, now_, *late_, started());
   const std::int64_t most = std::min(state_.config.reservation_ends, kReservationEndsMax);
   for (const std::int64_t last = looked + most; looked < last;) {
     const Time at = std::min(future.next(), beside.next());

@@ -65,13 +65,15 @@ class Calendar {
   Amounts kept_on(NodeId node, const std::vector<Booking>& bookings, Time from, bool applied,
                   Time to);
   const std::vector<Release>& releases_on(NodeId node);
+  const std::vector<Release>& started();  // soonest first
 
   State& state_;
   const Time now_;
   std::vector<Reserved> reservations_;
   std::map<NodeId, std::vector<Booking>> booked_;  // by the reservations
   std::optional<Late> late_;
-  std::vector<Release> started_;  // of this pass, soonest first
+  std::vector<Release> started_;  // of this pass
+  bool sorted_ = true;            // soonest first
   std::map<NodeId, std::vector<Release>> started_on_;
   std::map<NodeId, std::vector<Release>> releases_;  // of what ran before it, once asked for
   bool stale_ = false;

@@ -72,11 +72,18 @@ void Pass::run(std::size_t max_starts) {
 
 // It is known not to fit, and this pass has made all the reservations and searches that it may.
 bool Pass::nothing_to_do(const Turns::Offer& offer) const {
-  if (!state_.shapes[state_.buckets[offer.bucket].shape].parked) return false;
+  const Shape& shape = state_.shapes[state_.buckets[offer.bucket].shape];
+  if (!shape.parked || may_fit_by_now(shape)) return false;
   if (state_.held.contains(offer.place.task)) return false;
   const bool may_search =
       searches_ < state_.config.victim_searches && state_.may_preempt_somebody(true, now_);
   return tries_ >= state_.config.reservations && !may_search;
+}
+
+// A search that was not exhaustive may find what it missed once something is booked, whatever it
+// is.
+bool Pass::may_fit_by_now(const Shape& shape) const {
+  return shape.fragile && (overlay_.mark() > 0 || !plan_.preemptions.empty());
 }
 
 void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
@@ -188,7 +195,8 @@ const Preemption* Pass::preemption_of(TaskId task) const {
 
 // --- trying one
 
-// Cheapest refusals first: parked, over quota, no slots; nodes are looked at last.
+// Quota first: whoever has no claim to room must not ask others to stop for it, whether it is known
+// already that there is none or not. Nodes are looked at last.
 Pass::Answer Pass::attempt(TaskId task, BucketId id) {
   const Bucket& bucket = state_.buckets[id];
   const Shape& shape = state_.shapes[bucket.shape];
@@ -196,7 +204,6 @@ Pass::Answer Pass::attempt(TaskId task, BucketId id) {
     if (start_held(task)) return Answer::kStarts;
     if (hold_stands(state_, task)) return Answer::kEvicting;
   }
-  if (shape.parked) return Answer::kNoRoom;
   if (!fits_maximum(state_.queues[bucket.queue], shape.total, false)) {
     state_.park_for_quota(id);
     return Answer::kNoQuota;
@@ -205,6 +212,7 @@ Pass::Answer Pass::attempt(TaskId task, BucketId id) {
     state_.park_for_guarantee(id);
     return Answer::kNoQuota;
   }
+  if (shape.parked && !may_fit_by_now(shape)) return Answer::kNoRoom;
   return place(task, id);
 }
 

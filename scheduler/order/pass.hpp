@@ -64,6 +64,7 @@ class Pass {
   bool may_fit_held(TaskId task);
   bool preempt(TaskId task);
   bool nothing_to_do(const Turns::Offer& offer) const;
+  bool may_fit_by_now(const Shape& shape) const;
   void on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer);
   bool deserves_reservation(const Turns::Offer& offer) const;
   void make_reservations();

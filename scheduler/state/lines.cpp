@@ -239,8 +239,10 @@ void State::reposition(BucketId id, const Place* before) {
 // `active` holds exactly the buckets that the next pass must look at.
 void State::refresh(BucketId id) {
   const Bucket& bucket = buckets[id];
-  const bool parked = bucket.quota_parked || guarded.contains(id);
-  if (!bucket.tasks.empty() && !parked && !shapes[bucket.shape].parked) {
+  const Shape& shape = shapes[bucket.shape];
+  const bool parked =
+      bucket.quota_parked || guarded.contains(id) || (shape.parked && !shape.fragile);
+  if (!bucket.tasks.empty() && !parked) {
     active.insert(id);
   } else {
     active.erase(id);

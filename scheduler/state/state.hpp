@@ -12,8 +12,10 @@
 //           order by tenant, of one (queue, tier, tenant, shape): shares move, and with them the
 //           order between tenants, but never the order within one.
 //   parked  a shape that was tried and did not fit. It is looked at again when the slots it lacks
-//           appear. `fragile`: the search was not exhaustive for it, so any change wakes it.
-//   active  buckets whose shape is not parked and whose queue's maximum leaves room: what the next
+//           appear. `fragile`: the search was not exhaustive for it, so any change wakes it, and it
+//           has its turn in each pass: what is booked before that may help it, too.
+//   active  buckets whose shape is not parked, or fragile, and whose queue's maximum leaves room:
+//   what the next
 //           pass looks at. Everything else costs nothing.
 //
 // Invariants
