@@ -108,6 +108,23 @@ void read_tolerations(FieldReader& scheduling, JobScheduling& out) {
   });
 }
 
+void read_after(FieldReader& scheduling, JobScheduling& out) {
+  scheduling.each("after", 16, [&](FieldReader& entry) {
+    JobAfter after;
+    entry.require("name");
+    after.name = entry.text("name", {1, 50});
+    const std::string word =
+        entry.choice("condition", "Completed", {"Running", "Completed", "Ended"});
+    for (const auto one :
+         {AfterCondition::kRunning, AfterCondition::kCompleted, AfterCondition::kEnded})
+      if (name(one) == word) after.condition = one;
+    for (const JobAfter& other : out.after)
+      if (other.name == after.name && !after.name.empty())
+        entry.problem("name", "\"" + after.name + "\" stands twice; give each job once");
+    out.after.push_back(std::move(after));
+  });
+}
+
 void read_zone_policy(FieldReader& scheduling, bool split, JobScheduling& out) {
   const std::string policy = scheduling.choice("zonePolicy", split ? "Exact" : "Any",
                                                {"Any", "Exact", "Single", "SameRegion", "Spread"});
@@ -142,6 +159,7 @@ void read_scheduling(FieldReader& scheduling, bool split, JobScheduling& out) {
   out.gpu_model = scheduling.text("gpuModel", kLabelValue);
   out.node_selector = scheduling.text_map("nodeSelector", 32, {0, 63});
   read_tolerations(scheduling, out);
+  read_after(scheduling, out);
   read_zone_policy(scheduling, split, out);
 }
 
@@ -213,6 +231,18 @@ k8s::Resource training_jobs() {
   return {std::string(kGroup), std::string(kVersion), "trainingjobs", "TrainingJob", true};
 }
 
+std::string_view name(AfterCondition condition) {
+  switch (condition) {
+    case AfterCondition::kRunning:
+      return "Running";
+    case AfterCondition::kCompleted:
+      return "Completed";
+    case AfterCondition::kEnded:
+      return "Ended";
+  }
+  return "";
+}
+
 std::int64_t TrainingJobSpec::nodes() const {
   std::int64_t sum = 0;
   for (const JobGroup& group : groups) sum += group.nodes;
@@ -249,6 +279,9 @@ k8s::Result<TrainingJob> decode_training_job(const Json& object) {
   root.require("spec");
   FieldReader spec = root.child("spec");
   out.spec = read_spec(spec);
+  for (const JobAfter& after : out.spec.scheduling.after)
+    if (after.name == out.meta.name)
+      root.problem("spec.scheduling.after", "a job may not wait for itself");
   check_pod_parts(spec, out.spec.checkpoint_volume);
   out.raw_spec = std::make_shared<const Json>(k8s::object_at(object, "spec"));
   out.status = decode_training_job_status(k8s::object_at(object, "status"));

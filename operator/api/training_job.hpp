@@ -37,6 +37,15 @@ struct RetryRule {
   friend bool operator==(const RetryRule&, const RetryRule&) = default;
 };
 
+// Another job of the namespace that has to have come so far before this one may start.
+enum class AfterCondition : std::uint8_t { kRunning, kCompleted, kEnded };
+struct JobAfter {
+  std::string name;
+  AfterCondition condition = AfterCondition::kCompleted;
+  friend bool operator==(const JobAfter&, const JobAfter&) = default;
+};
+std::string_view name(AfterCondition condition);  // "Running", ...
+
 struct JobScheduling {
   std::string queue = "default";
   std::optional<sched::Tier> priority;  // absent: the queue's
@@ -47,6 +56,7 @@ struct JobScheduling {
   std::int64_t max_zones = 0, min_per_zone = 0, max_skew = 0, max_latency_us = 0;
   k8s::StringMap node_selector;
   std::vector<sched::Toleration> tolerations;
+  std::vector<JobAfter> after;
   friend bool operator==(const JobScheduling&, const JobScheduling&) = default;
 };
 
@@ -112,6 +122,8 @@ struct TrainingJobStatus {
   std::optional<k8s::WallTime> observed_at;
   std::optional<k8s::WallTime> estimated_start;  // while it waits, where room is promised to it
   std::string reason, message;
+  // Names out of spec.scheduling.after that it waits for no more, whatever becomes of them.
+  std::vector<std::string> after_met;
   std::int64_t attempt = 0;
   std::optional<JobPlacement> placement;
   // Ranks of this attempt that have ended with 0, in order: their Pods may be deleted by anybody.

@@ -90,6 +90,8 @@ void decode_lists(const Json& from, TrainingJobStatus& out) {
                             k8s::string_at(entry, "why")});
   if (k8s::has(from, "placement"))
     out.placement = decode_placement(k8s::object_at(from, "placement"));
+  for (const Json& met : k8s::array_at(from, "afterMet"))
+    if (met.is_string()) out.after_met.push_back(met.get<std::string>());
   for (const Json& rank : k8s::array_at(from, "succeededRanks"))
     if (rank.is_number_integer() && rank >= 0) out.succeeded.push_back(rank.get<std::int64_t>());
   const Json& preempted = k8s::object_at(from, "preempted");
@@ -115,6 +117,7 @@ void encode_lists(const TrainingJobStatus& s, Json& out) {
   if (!s.conditions.empty()) out["conditions"] = encode_conditions(s.conditions);
   for (const TimelineEntry& entry : s.timeline) out["timeline"].push_back(encode(entry));
   if (s.placement) out["placement"] = encode(*s.placement);
+  if (!s.after_met.empty()) out["afterMet"] = s.after_met;
   if (!s.succeeded.empty()) out["succeededRanks"] = s.succeeded;
   if (s.preempted) {
     out["preempted"] = {{"by", s.preempted->by}, {"byTaskId", s.preempted->by_task_id}};

@@ -48,7 +48,6 @@ JobControl::JobControl(World& world, PodBook& pods)
       pods_(pods),
       jobs_(world.caches.jobs),
       committer_(world.writer, jobs_, pods),
-      budget_(world.options.position_writes_per_second),
       queue_(world.loop, queue_options(),
              [this](const std::string& key, k8s::WorkQueue::Finish finish) {
                work(key, std::move(finish));
@@ -83,6 +82,7 @@ void JobControl::learn(const TrainingJob& job, bool rebuilding) {
     fresh_.insert(r->key);
   else
     queue_.add(r->key);
+  tell_dependents(r->key);
 }
 
 // The job is gone, and with it its reservations; but a Binding of one of its Pods may be on its
@@ -107,6 +107,10 @@ void JobControl::drop(const std::string& uid) {
   Record& r = *found->second;
   book_unseen(r);
   index_nodes(r, {});
+  for (const std::string& key : r.waits_for)
+    if (const auto of = after_.find(key); of != after_.end() && of->second.erase(uid) != 0)
+      if (of->second.empty()) after_.erase(of);
+  tell_dependents(r.key);
   world_.engine.apply(sched::TaskRemove{uid, world_.engine.now()});
   fresh_.erase(r.key);
   const auto at = uids_.find(r.key);
@@ -212,6 +216,7 @@ JobFacts JobControl::facts_of(Record& r, const TrainingJob& job) {
   facts.pods = pods_.controlled_by(r.uid);
   facts.queue_tier = r.tier;
   facts.decided = r.decided;
+  facts.after_met = r.after.met;
   facts.preempt = r.preempt;
   facts.guarantee_ns = guarantee_of(r);
   facts.hourly_micros = r.decided_cost;
@@ -295,6 +300,11 @@ std::optional<Waiting> JobControl::waiting_of(Record& r, const TrainingJob& job)
     out.message = why_waits(reason);
     if (reason.predicted.ns > 0) out.estimated_start = whole_seconds({reason.predicted.ns});
   }
+  if (r.after.hopeless) {
+    out.hopeless = true;
+    out.reason = r.after.reason;
+    out.message = r.after.why;
+  }
   const std::string tier = tier_problem(job, queue_of(job).get());
   if (!tier.empty()) {
     out.hopeless = true;
@@ -334,7 +344,7 @@ void JobControl::write(RecordRef r, std::shared_ptr<const TrainingJob> job, Writ
                        k8s::WorkQueue::Finish finish) {
   if (step.position_only) {
     const k8s::TimePoint now = world_.loop.now();
-    if (!r->position_slot) r->position_slot = budget_.take(now);
+    if (!r->position_slot) r->position_slot = world_.positions.take(now);
     if (now < *r->position_slot) return finish(Verdict::again_after(*r->position_slot - now));
     ++world_.metrics.position_writes;
   }

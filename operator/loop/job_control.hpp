@@ -20,7 +20,6 @@
 #include "libk8s/workqueue/work_queue.hpp"
 #include "operator/commit/job_committer.hpp"
 #include "operator/loop/overlay.hpp"
-#include "operator/loop/position_budget.hpp"
 #include "operator/loop/world.hpp"
 #include "operator/translate/objects.hpp"
 
@@ -74,6 +73,10 @@ class JobControl {
   void sync_phase(Record& r, const TrainingJob& job, bool rebuilding);
   void sync_waiting(Record& r, const TrainingJob& job, const sched::Task& task);
   void sync_placed(Record& r, const TrainingJob& job, const sched::Task& task, bool rebuilding);
+  // What it waits for, as the reason why its task is held.
+  void hold_for_others(Record& r, const TrainingJob& job, sched::Task& task);
+  void index_after(Record& r, const TrainingJob& job);
+  void tell_dependents(const std::string& key);
   void sync_ended(Record& r, const TrainingJobStatus& status);
   void tell_task(Record& r, const sched::Task& task);
   void release(Record& r, const TrainingJob& job, const char* why);
@@ -105,10 +108,10 @@ class JobControl {
   PodBook& pods_;
   Overlay<TrainingJob> jobs_;
   JobCommitter committer_;
-  PositionBudget budget_;
   std::map<std::string, RecordRef> records_;              // by uid
   std::map<std::string, std::string> uids_;               // by key
   std::map<std::string, std::set<std::string>> on_node_;  // uids by node
+  std::map<std::string, std::set<std::string>> after_;    // uids by key of the job they wait for
   std::set<std::string> fresh_;                           // keys that wait for a first plan
   std::set<std::string> heads_;                           // keys last seen among the first
   std::string sweep_after_;                               // uid where the sweep goes on

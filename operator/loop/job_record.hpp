@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "operator/loop/job_control.hpp"
+#include "operator/translate/dependencies.hpp"
 #include "scheduler/plan.hpp"
 
 namespace fermi {
@@ -20,6 +21,8 @@ struct JobControl::Record {
   bool confirmed = false;
   bool ended = false;
   std::string tier;
+  Dependencies after;               // while it waits
+  std::set<std::string> waits_for;  // keys of the jobs that it names
 
   // The engine's decision, not yet in the status.
   std::optional<JobPlacement> decided;

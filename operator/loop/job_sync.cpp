@@ -58,12 +58,46 @@ void JobControl::sync_phase(Record& r, const TrainingJob& job, bool rebuilding) 
     return;
   }
   const auto queue = queue_of(job);
-  const sched::Task task = to_engine(job, queue.get(), world_.config);
+  sched::Task task = to_engine(job, queue.get(), world_.config);
   r.tier = tier_name(task.tier);
+  hold_for_others(r, job, task);
   if (waits)
     sync_waiting(r, job, task);
   else
     sync_placed(r, job, task, rebuilding);
+}
+
+void JobControl::hold_for_others(Record& r, const TrainingJob& job, sched::Task& task) {
+  index_after(r, job);
+  r.after = {};
+  if (holds_place(job) || job.spec.scheduling.after.empty()) return;
+  r.after = dependencies_of(
+      job, [&](const std::string& name) { return jobs_.get(job.meta.ns + "/" + name); });
+  if (r.after.why.empty() || task.held) return;
+  task.held = true;
+  task.held_why = r.after.why;
+}
+
+void JobControl::index_after(Record& r, const TrainingJob& job) {
+  std::set<std::string> keys;
+  for (const JobAfter& after : job.spec.scheduling.after)
+    keys.insert(job.meta.ns + "/" + after.name);
+  if (keys == r.waits_for) return;
+  for (const std::string& key : r.waits_for) {
+    const auto at = after_.find(key);
+    if (at == after_.end()) continue;
+    at->second.erase(r.uid);
+    if (at->second.empty()) after_.erase(at);
+  }
+  for (const std::string& key : keys) after_[key].insert(r.uid);
+  r.waits_for = std::move(keys);
+}
+
+void JobControl::tell_dependents(const std::string& key) {
+  const auto found = after_.find(key);
+  if (found == after_.end()) return;
+  for (const std::string& uid : found->second)
+    if (const auto r = records_.find(uid); r != records_.end()) queue_.add(r->second->key);
 }
 
 void JobControl::sync_waiting(Record& r, const TrainingJob& job, const sched::Task& task) {

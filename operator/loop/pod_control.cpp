@@ -31,7 +31,6 @@ k8s::WorkQueue::Options queue_options() {
 PodControl::PodControl(World& world)
     : world_(world),
       pods_(world.caches.pods),
-      budget_(world.options.position_writes_per_second),
       queue_(world.loop, queue_options(),
              [this](const std::string& id, Finish finish) { work(id, std::move(finish)); }) {}
 

@@ -30,7 +30,6 @@
 
 #include "libk8s/workqueue/work_queue.hpp"
 #include "operator/loop/overlay.hpp"
-#include "operator/loop/position_budget.hpp"
 #include "operator/loop/world.hpp"
 #include "operator/translate/objects.hpp"
 #include "operator/translate/plain_pod.hpp"
@@ -141,7 +140,6 @@ class PodControl {
 
   World& world_;
   Overlay<k8s::Pod> pods_;
-  PositionBudget budget_;
   std::map<std::string, std::set<std::string>> groups_;                // Pod keys by group
   std::map<std::string, std::string> forming_;                         // batch id by group
   std::map<std::string, BatchRef> batches_;                            // by id

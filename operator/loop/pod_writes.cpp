@@ -49,7 +49,7 @@ void PodControl::work_stray(const std::string& key, Finish finish) {
   }
   const k8s::TimePoint now = world_.loop.now();
   k8s::TimePoint& slot = stray_slots_.try_emplace(key, k8s::TimePoint{}).first->second;
-  if (slot == k8s::TimePoint{}) slot = budget_.take(now);
+  if (slot == k8s::TimePoint{}) slot = world_.positions.take(now);
   if (now < slot) return finish(Verdict::again_after(slot - now));
   stray_slots_.erase(key);
   ++world_.metrics.position_writes;
@@ -85,7 +85,7 @@ void PodControl::work_forming(const BatchRef& batch, Finish finish) {
   const bool news = word_of(why) != word_of(batch->said);
   if (!news && now < batch->said_at + kSayAgain)
     return finish(Verdict::again_after(batch->said_at + kSayAgain - now));
-  if (!batch->slot) batch->slot = budget_.take(now);
+  if (!batch->slot) batch->slot = world_.positions.take(now);
   if (now < *batch->slot) return finish(Verdict::again_after(*batch->slot - now));
   batch->slot.reset();
   say_why(batch, why, std::move(finish));

@@ -18,6 +18,7 @@ using Json = nlohmann::json;
 using Verdict = k8s::WorkQueue::Verdict;
 
 constexpr std::size_t kShownHead = 20, kShownTenants = 20;
+constexpr int kWritesPerSecond = 10;
 constexpr k8s::Duration kPeriod = std::chrono::seconds(1);
 constexpr k8s::Duration kSettle = std::chrono::milliseconds(200);
 
@@ -51,6 +52,7 @@ QueueControl::QueueControl(World& world, std::function<void(const std::string&)>
     : world_(world),
       rules_changed_(std::move(rules_changed)),
       queues_(world.caches.queues),
+      budget_(kWritesPerSecond),
       queue_(world.loop, queue_options(),
              [this](const std::string& key, k8s::WorkQueue::Finish finish) {
                work(key, std::move(finish));
@@ -77,6 +79,7 @@ void QueueControl::on_queue(const k8s::Informer<TaskQueue>::Event& event) {
     world_.engine.apply(sched::QueueRemove{name});
     world_.metrics.queues.erase(name);
     written_at_.erase(name);
+    slots_.erase(name);
     rules_changed_(name);
     return;
   }
@@ -117,6 +120,10 @@ void QueueControl::work(const std::string& key, k8s::WorkQueue::Finish finish) {
   const auto last = written_at_.find(key);
   if (last != written_at_.end() && now < last->second + kPeriod)
     return finish(Verdict::again_after(last->second + kPeriod - now));
+  const auto slot = slots_.try_emplace(key, k8s::TimePoint{}).first;
+  if (slot->second == k8s::TimePoint{}) slot->second = budget_.take(now);
+  if (now < slot->second) return finish(Verdict::again_after(slot->second - now));
+  slots_.erase(slot);
   written_at_[key] = now;
   write_status(*queue, *status, std::move(finish));
 }

@@ -1,6 +1,7 @@
 // QueueControl: all TaskQueues of one leader's term: rules to the engine, figures to the status.
 //
-// Figures follow the engine at most once a second for each queue, and only where they changed. With
+// Figures follow the engine at most once a second for each queue and ten times a second in all, and
+// only where they changed. With
 // them goes what its tenants had before, where the queue's order depends on it: so a new leader,
 // who reads it, misses what ended in the last second at most.
 // Threads: the loop's.
@@ -43,7 +44,9 @@ class QueueControl {
   World& world_;
   std::function<void(const std::string&)> rules_changed_;
   Overlay<TaskQueue> queues_;
+  PositionBudget budget_;
   std::map<std::string, k8s::TimePoint> written_at_;
+  std::map<std::string, k8s::TimePoint> slots_;  // places in the budget
   k8s::TimerId refresh_timer_ = k8s::TimerId::kNone;
   k8s::WorkQueue queue_;
 };

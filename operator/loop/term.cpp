@@ -42,6 +42,7 @@ Term::Term(Context context)
                      plain_.on_planned();
                      queues_.on_planned();
                    }}),
+      positions_(context_.options.position_writes_per_second),
       world_{context_.loop,
              context_.options,
              context_.metrics,
@@ -53,7 +54,8 @@ Term::Term(Context context)
              context_.epoch,
              [this](const k8s::Pod& bound) { book(bound); },
              [this](const std::string& uid) { recount(uid); },
-             {}},
+             {},
+             positions_},
       pods_(context_.caches.pods),
       jobs_(world_, pods_),
       plain_(world_),

@@ -68,6 +68,7 @@ class Term {
   Writer writer_;
   k8s::EventRecorder events_;
   EngineHost engine_;
+  PositionBudget positions_;
   World world_;
   PodBook pods_;
   // Pods that are counted as bound before the cache shows them so, by uid.

@@ -14,6 +14,7 @@
 #include "operator/api/training_job.hpp"
 #include "operator/commit/writer.hpp"
 #include "operator/loop/engine_host.hpp"
+#include "operator/loop/position_budget.hpp"
 #include "operator/operator.hpp"
 #include "operator/report/metrics.hpp"
 #include "operator/translate/configuration.hpp"
@@ -45,6 +46,8 @@ struct World {
   std::function<void(const std::string& uid)> recount;
   // The task as the engine was told of it, or null.
   std::function<const sched::Task*(const std::string& uid)> task;
+  // Of all writes that say only where a task stands in line, jobs and plain Pods together.
+  PositionBudget& positions;
 
   std::shared_ptr<const k8s::Node> node(const std::string& name) const {
     return caches.nodes.get(name);

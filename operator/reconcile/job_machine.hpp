@@ -68,6 +68,8 @@ struct JobFacts {
   // The engine's decision that does not stand in the status yet.
   std::optional<JobPlacement> decided;
   std::optional<Waiting> waiting;  // while it waits
+  // Jobs that it waits for no more, while it waits.
+  std::vector<std::string> after_met;
   // The engine decided that it has to make room: for whom.
   std::optional<JobPreempted> preempt;
   // What its next run is protected for, by its preemptions so far: Medium only.

@@ -160,9 +160,11 @@ std::optional<k8s::WallTime> show_waiting(Draft& d) {
   const bool moved =
       w.position != s.queue_position &&
       (w.position <= kShown || (s.queue_position != 0 && s.queue_position <= kShown));
-  const bool other = reason != s.reason;
-  const bool news = w.estimated_start != s.estimated_start ||
-                    (w.position <= kShown && cut(w.message, 1024) != s.message && !w.message.empty());
+  const bool renamed = reason != s.reason;
+  const bool other = renamed || d.view.after_met != s.after_met;
+  const bool news =
+      w.estimated_start != s.estimated_start ||
+      (w.position <= kShown && cut(w.message, 1024) != s.message && !w.message.empty());
   const k8s::WallTime due = s.observed_at.value_or(k8s::WallTime{}) + k8s::Duration(kRefreshNs);
   // An observation of the future was made by another clock.
   const bool stale = news && (d.view.now >= due || (s.observed_at && *s.observed_at > d.view.now));
@@ -177,14 +179,16 @@ std::optional<k8s::WallTime> show_waiting(Draft& d) {
   s.reason = reason;
   if (!w.message.empty()) s.message = cut(w.message, 1024);
   s.estimated_start = w.estimated_start;
+  s.after_met = d.view.after_met;
   s.observed_at = whole_seconds(d.view.now);
-  if (other && w.hopeless) d.notices.push_back({true, reason, s.message});
+  if (renamed && w.hopeless) d.notices.push_back({true, reason, s.message});
   return std::nullopt;
 }
 
 void decide(Draft& d) {
   TrainingJobStatus& s = d.status;
   s.placement = d.view.decided;
+  s.after_met = d.view.after_met;
   s.attempt = s.placement->attempt;
   s.cost_per_hour_micros = d.view.hourly_micros;
   s.currency = d.view.currency;

@@ -130,6 +130,7 @@ TrainingJobStatus full_status() {
   s.disruptions_in_row = 4;
   s.start_failures = 3;
   s.succeeded = {0, 2};
+  s.after_met = {"prepare"};
   s.succeeded_at = k8s::WallTime{7 * kNsPerSecond};
   s.exit_code = 0;
   s.retry_at = k8s::WallTime{4 * kNsPerSecond};
