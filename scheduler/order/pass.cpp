@@ -172,7 +172,7 @@ bool Pass::preempt(TaskId task) {
   const bool somebody = state_.may_preempt_somebody(tier == Tier::kHigh, now_);
   if (!state_.held.contains(task) && !somebody) return false;
   if (++searches_ > state_.config.victim_searches) return false;
-  if (is_hopeless(state_, state_.tasks[task].shape, tier, now_)) return false;
+  if (is_hopeless(state_, task, now_)) return false;
   // A hold of its own that stands no longer is replaced, and kept when nothing better is found: as
   // long as it lasts, nobody else may count on its room.
   make_reservations();

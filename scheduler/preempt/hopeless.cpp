@@ -31,8 +31,11 @@ std::int64_t most_on_a_node(const State& state, const Shape& shape) {
 
 }  // namespace
 
-bool is_hopeless(const State& state, ShapeId shape, Tier tier, Time now) {
-  const Shape::Hopeless& known = state.shapes[shape].hopeless[static_cast<std::size_t>(tier)];
+bool is_hopeless(const State& state, TaskId id, Time now) {
+  if (state.held_rooms.contains(id)) return false;
+  const TaskRecord& task = state.tasks[id];
+  const Tier tier = tier_of(task.task, state.queues[task.queue]);
+  const Shape::Hopeless& known = state.shapes[task.shape].hopeless[static_cast<std::size_t>(tier)];
   if (known.changes == 0) return false;
   return loosened_since(state, known, now, known.changes) < known.changes;
 }

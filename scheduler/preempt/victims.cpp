@@ -167,18 +167,14 @@ bool Search::gather(Tier tier) {
   return false;
 }
 
-// All have ended who may be asked. What the caller has booked or promised, and what is kept for
-// holders, may be gone the next time: it does not count.
+// All have ended who may be asked. What the caller has booked or promised may be gone the next
+// time: it does not count.
 void Search::remember(const Surroundings& around) {
   if (!alike_) return;
   const auto back = [this](NodeId node, const Amounts& amounts, int sign) {
     trial_.change(node, amounts, -sign);
   };
   for (const auto& [node, amounts] : around.kept) back(node, amounts, -1);
-  for (const auto& [holder, room] : state_.held_rooms) {
-    if (holder == task_) continue;
-    for (const auto& [node, amounts] : room.need) back(node, amounts, -1);
-  }
   if (around.booked != nullptr) around.booked->each(back);
   if (trial_.counts_allow()) return;
   remember_hopeless(state_, state_.tasks[task_].shape, tier_, now_, trial_.missing());
@@ -235,7 +231,7 @@ std::optional<Preemption> find_preemption(State& state, TaskId preemptor, Time n
   const TaskRecord& task = state.tasks[preemptor];
   if (task.state != TaskState::kWaiting || task.shape == kNoId) return std::nullopt;
   const Tier tier = tier_of(task.task, state.queues[task.queue]);
-  if (tier == Tier::kLow || is_hopeless(state, task.shape, tier, now)) return std::nullopt;
+  if (tier == Tier::kLow || is_hopeless(state, preemptor, now)) return std::nullopt;
   const Shape& shape = state.shapes[task.shape];
   if (shape.groups.empty() || shape.too_large || never(state, task.shape)) return std::nullopt;
   const Quiet quiet(state.cluster);

@@ -138,6 +138,7 @@ void State::settle() {
 void State::rebook(TaskId holder, HeldRoom now) {
   const auto known = held_rooms.find(holder);
   const NodeAmounts before = known == held_rooms.end() ? NodeAmounts{} : known->second.booked;
+  if (known != held_rooms.end() && known->second.need != now.need) loosened += before.size();
   auto old = before.begin();
   auto fresh = now.booked.begin();
   while (old != before.end() || fresh != now.booked.end()) {

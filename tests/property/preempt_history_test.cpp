@@ -70,6 +70,7 @@ class Driver {
   Rng rng_;
   Time now_{1000 * kSecond};
   State state_;
+  int searches_ = 0;
   Auditor auditor_;
   std::map<std::string, Life> lives_;
   std::map<std::string, std::set<std::string>> evicted_;  // who was evicted by whom, ever
@@ -180,6 +181,16 @@ void Driver::preempt(Life& life) {
   std::int64_t looked = 0;
   Overlay overlay(state_);
   const auto found = find_preemption(state_, state_.find(life.task.uid), now_, overlay, looked);
+  // What is remembered of earlier searches never changes an answer. A copy costs more than a
+  // search.
+  if (++searches_ % 16 == 0) {
+    State forgetful = state_;
+    for (Shape& shape : forgetful.shapes) {
+      for (Shape::Hopeless& known : shape.hopeless) known = {};
+    }
+    Overlay beside(forgetful);
+    ASSERT_EQ(find_preemption(forgetful, state_.find(life.task.uid), now_, beside, looked), found);
+  }
   if (!found) return;
   Plan plan;
   plan.preemptions.push_back(*found);
@@ -230,7 +241,8 @@ void Driver::expect_no_overcommit() const {
   for (NodeId id = 0; id < state_.cluster.node_count(); ++id) {
     const NodeRecord& node = state_.cluster.node(id);
     for (const auto& [resource, total] : node.total.extended) {
-      // What is kept for a holder may be room that somebody leaves who was asked to stop for another.
+      // What is kept for a holder may be room that somebody leaves who was asked to stop for
+      // another.
       std::int64_t kept = 0;
       for (const auto& [holder, room] : state_.held_rooms) {
         for (const auto& [at, amounts] : room.booked) kept += at == id ? amounts.at(resource) : 0;
