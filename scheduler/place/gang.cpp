@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "scheduler/place/spread.hpp"
+
 namespace sched {
 namespace {
 
@@ -20,25 +22,46 @@ std::vector<std::size_t> hardest_first(const Shape& shape) {
   return order;
 }
 
+// Pod by Pod, since each one is load for the next.
+bool spread_part(State& state, const Shape::Group& group, const ZonePart& part, Overlay& overlay,
+                 std::vector<NodeId>& ranks, std::int64_t& looked) {
+  for (std::int64_t i = 0; i < part.count; ++i) {
+    const NodeId node = least_loaded(state.cluster, group.profile, part.zone, looked);
+    if (node == kNoId) return false;
+    overlay.book(node, group.request);
+    ranks.push_back(node);
+  }
+  return true;
+}
+
+// Node by node, each as full as it gets.
+bool pack_part(State& state, const Shape::Group& group, const ZonePart& part, Overlay& overlay,
+               std::vector<NodeId>& ranks, std::int64_t& looked) {
+  const std::vector<std::uint32_t>& slots = state.cluster.profile(group.profile).node_slots;
+  std::vector<std::pair<NodeId, std::int64_t>> found;
+  Cluster::Walk walk(state.cluster, group.profile, part.zone);
+  for (std::int64_t left = part.count; left > 0;) {
+    const NodeId node = walk.next(looked).node;
+    if (node == kNoId) return false;
+    const std::int64_t pods = std::min<std::int64_t>(left, slots[node]);
+    found.emplace_back(node, pods);
+    left -= pods;
+  }
+  for (const auto& [node, pods] : found) {
+    overlay.book(node, group.request, pods);
+    ranks.insert(ranks.end(), static_cast<std::size_t>(pods), node);
+  }
+  return true;
+}
+
 // One group in its zones. Ranks go zone by zone, node by node.
 bool place_group(State& state, const Shape::Group& group, const std::vector<ZonePart>& parts,
-                 Overlay& overlay, std::vector<NodeId>& ranks, std::int64_t& looked) {
-  const std::vector<std::uint32_t>& slots = state.cluster.profile(group.profile).node_slots;
+                 bool spread, Overlay& overlay, std::vector<NodeId>& ranks, std::int64_t& looked) {
   for (const ZonePart& part : parts) {
     const auto first = static_cast<std::ptrdiff_t>(ranks.size());
-    std::vector<std::pair<NodeId, std::int64_t>> found;
-    Cluster::Walk walk(state.cluster, group.profile, part.zone);
-    for (std::int64_t left = part.count; left > 0;) {
-      const NodeId node = walk.next(looked).node;
-      if (node == kNoId) return false;
-      const std::int64_t pods = std::min<std::int64_t>(left, slots[node]);
-      found.emplace_back(node, pods);
-      left -= pods;
-    }
-    for (const auto& [node, pods] : found) {
-      overlay.book(node, group.request, pods);
-      ranks.insert(ranks.end(), static_cast<std::size_t>(pods), node);
-    }
+    const bool placed = spread ? spread_part(state, group, part, overlay, ranks, looked)
+                               : pack_part(state, group, part, overlay, ranks, looked);
+    if (!placed) return false;
     std::sort(ranks.begin() + first, ranks.end(), [&](NodeId a, NodeId b) {
       return a != b && state.cluster.node(a).node.name < state.cluster.node(b).node.name;
     });
@@ -49,12 +72,14 @@ bool place_group(State& state, const Shape::Group& group, const std::vector<Zone
 // The groups in the given order, on nodes; all or nothing. Ranks are numbered in the order in which
 // the groups are written, whatever order they were placed in.
 std::optional<Gang> place_split(State& state, const Shape& shape, const Split& split,
-                                const std::vector<std::size_t>& order, Overlay& overlay,
-                                std::int64_t& looked) {
+                                const std::vector<std::size_t>& order, bool spread,
+                                Overlay& overlay, std::int64_t& looked) {
   const std::size_t mark = overlay.mark();
   std::vector<std::vector<NodeId>> ranks(shape.groups.size());
   for (const std::size_t g : order) {
-    if (place_group(state, shape.groups[g], split.groups[g], overlay, ranks[g], looked)) continue;
+    if (place_group(state, shape.groups[g], split.groups[g], spread, overlay, ranks[g], looked)) {
+      continue;
+    }
     overlay.undo(mark);
     return std::nullopt;
   }
@@ -116,13 +141,17 @@ GangAnswer place_gang(State& state, const Shape& shape, Overlay& overlay, std::i
   std::vector<std::size_t> hardest = hardest_first(shape);
   std::vector<std::size_t> written(hardest.size());
   std::iota(written.begin(), written.end(), 0);
-  for (const Split& split : zones.splits) {
-    for (const auto* order : {&hardest, &written}) {
-      if (order == &written && written == hardest) continue;
-      if (auto gang = place_split(state, shape, split, *order, overlay, looked)) {
-        return {std::move(gang), true};
+  // Groups that compete may fit packed where they do not fit spread.
+  for (const bool spread : {shape.spread, false}) {
+    for (const Split& split : zones.splits) {
+      for (const auto* order : {&hardest, &written}) {
+        if (order == &written && written == hardest) continue;
+        if (auto gang = place_split(state, shape, split, *order, spread, overlay, looked)) {
+          return {std::move(gang), true};
+        }
       }
     }
+    if (!spread) break;
   }
   return {std::nullopt, !groups_share_zones(shape)};
 }

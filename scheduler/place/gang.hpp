@@ -1,7 +1,8 @@
 // Gang: puts a whole gang on nodes, or leaves everything as it was.
 //
-// Takes nodes in the packing order (Cluster::Walk) and books each in the live state, so
-// that everything placed later is placed beside it. The overlay remembers what was booked and
+// Takes nodes in the packing order (Cluster::Walk), or Pod by Pod the least loaded one where the
+// queue spreads (spread.hpp), and books each in the live state, so that everything placed later is
+// placed beside it. The overlay remembers what was booked and
 // gives it back. Exact for groups that do not share a zone; groups that do are placed in two
 // orders (hardest first, then as written) over the best splits: a heuristic, and `exact` says so.
 #pragma once

@@ -319,7 +319,7 @@ Candidate Search::rate(Split split) const {
                     few_first ? split.zones : split.latency_us,
                     few_first ? split.latency_us : split.zones,
                     last,
-                    left,
+                    shape_.spread ? -left : left,
                     static_cast<std::int64_t>(std::clamp<__int128>(cost, -kPriceMax, kPriceMax))};
   for (const ZoneId z : set_) candidate.names.push_back(name(z));
   std::sort(candidate.names.begin(), candidate.names.end());

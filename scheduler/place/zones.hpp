@@ -7,7 +7,7 @@
 //
 // Order of preference: fewest degraded zones; lower latency between the zones used; fewer zones
 // (SameRegion: fewer zones first, Spread: as many as are asked for); nodes to be used last; least
-// room of this shape left behind; lower price; names.
+// room of this shape left behind (most, where the queue spreads); lower price; names.
 #pragma once
 
 #include <cstdint>

@@ -87,8 +87,10 @@ void State::reline(QueueId id, const Queue& queue, bool known) {
   QueueRecord& record = queues[id];
   const Queue& old = record.queue;
   const bool same_line = record.known == known && old.tier == queue.tier &&
-                         rules_of(old).order == rules_of(queue).order && old.zones == queue.zones &&
-                         old.pools == queue.pools && old.gpu_models == queue.gpu_models;
+                         rules_of(old).order == rules_of(queue).order &&
+                         rules_of(old).spread == rules_of(queue).spread &&
+                         old.zones == queue.zones && old.pools == queue.pools &&
+                         old.gpu_models == queue.gpu_models;
   std::vector<TaskId> waiting;
   if (!same_line) {
     for (auto at = record.line.begin(); !record.line.at_end(at); at = record.line.next(at)) {

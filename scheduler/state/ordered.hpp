@@ -33,6 +33,16 @@ class Ordered {
                                                  : Cursor{c.block + 1, 0};
   }
 
+  // The last entry, and the one before another; at_end where there is none.
+  Cursor last() const {
+    return blocks_.empty() ? Cursor{} : Cursor{blocks_.size() - 1, blocks_.back().size() - 1};
+  }
+  Cursor previous(Cursor c) const {
+    if (c.index > 0) return {c.block, c.index - 1};
+    if (c.block > 0) return {c.block - 1, blocks_[c.block - 1].size() - 1};
+    return {blocks_.size(), 0};
+  }
+
   // The first entry for which `before(entry)` is false.
   template <class Before>
   Cursor lower_bound(const Before& before) const {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "scheduler/limits.hpp"
+#include "scheduler/order/rules.hpp"
 #include "scheduler/state/state.hpp"
 
 namespace sched {
@@ -72,8 +73,10 @@ ShapeId State::acquire_shape(const Task& task, const QueueRecord& queue) {
   const Filter filter = filter_of(task, queue.known ? &queue.queue : nullptr);
   const std::string filtered = filter_key(filter);
   std::string key = filtered;
-  for (const std::int64_t part : {static_cast<std::int64_t>(task.zone_policy), task.max_zones,
-                                  task.min_per_zone, task.max_skew, task.max_latency_us}) {
+  const bool spread = queue.known && rules_of(queue.queue).spread;
+  for (const std::int64_t part :
+       {static_cast<std::int64_t>(task.zone_policy), task.max_zones, task.min_per_zone,
+        task.max_skew, task.max_latency_us, std::int64_t{spread}}) {
     append(key, part);
   }
   std::vector<Amounts> requests;
@@ -103,6 +106,7 @@ ShapeId State::acquire_shape(const Task& task, const QueueRecord& queue) {
   shape.max_skew = task.max_skew;
   shape.max_latency_us = task.max_latency_us;
   shape.gpu_model = task.gpu_model;
+  shape.spread = spread;
   shape.refs = 1;
   for (std::size_t g = 0; g < task.groups.size(); ++g) {
     const std::int64_t count = std::clamp<std::int64_t>(task.groups[g].count, 0, kGangMax + 1);

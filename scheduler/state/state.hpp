@@ -40,6 +40,7 @@
 #include "scheduler/delta.hpp"
 #include "scheduler/engine.hpp"
 #include "scheduler/fair/tenants.hpp"
+#include "scheduler/learn/predictor.hpp"
 #include "scheduler/state/cluster.hpp"
 
 namespace sched {
@@ -61,6 +62,7 @@ struct Shape {
   ZonePolicy policy = ZonePolicy::kAny;
   std::int64_t max_zones = 0, min_per_zone = 0, max_skew = 0, max_latency_us = 0;
   std::string gpu_model;
+  bool spread = false;  // its queue spreads: the least loaded nodes, instead of packing
   std::int64_t pods = 0;
   bool too_large = false;  // more Pods than kGangMax
   Amounts total;
@@ -105,6 +107,7 @@ struct QueueRecord {
   std::map<std::string, TenantId> tenant_ids;
   std::vector<TenantId> free_tenants;
   Tenant whole;  // all its tenants together: the queue's own share
+  Predictor predictor;  // fed only while the queue learns
 };
 
 struct TaskRecord {
@@ -322,6 +325,9 @@ class State {
   void release_rank(TaskRecord& task, std::size_t rank, NodeId node, const Amounts* pod);
   void book_pod(PodId id);
   void unbook_pod(PodId id);
+  bool learns(const TaskRecord& task) const {
+    return queues[task.queue].known && queues[task.queue].queue.learned;
+  }
   // Keeps `ends`, `starting` and `tasks_on_node` true; `sign` -1 before a change, 1 after.
   void track(TaskId id, int sign);
   bool decided(const TaskRecord& task) const {

@@ -21,6 +21,7 @@ void try_world(std::uint64_t seed, bool plain, Tally& tally) {
   for (const Delta& d : world.begin()) engine.apply(d);
   world.queues["q1"] = {};
   world.queues["q1"].name = "q1";
+  world.queues["q1"].spread = seed % 2 == 1;
   engine.apply(QueueUpsert{world.queues["q1"]});
   for (std::int64_t i = world.rng.below(5); i > 0; --i) {
     PodUpsert pod;

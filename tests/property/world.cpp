@@ -56,6 +56,7 @@ Queue World::random_queue(const std::string& name) {
   if (rng.one_in(3)) q.half_life_ns = (2 + rng.below(3)) * 1'000'000'000;
   if (rng.one_in(3)) q.tenant_weights[rng.pick(kTenants)] = rng.below(4);
   if (rng.one_in(4)) q.pooling = rng.one_in(2);
+  if (rng.one_in(4)) q.spread = rng.one_in(2);
   if (options_.guarantees && rng.one_in(3)) {
     q.has_guaranteed = true;
     q.guaranteed.set_extended("nvidia.com/gpu", rng.below(5));

@@ -275,6 +275,7 @@ void Runner::switches(Queue& q, Words& words) {
   if (const std::string word = option(words, "order"); !word.empty()) q.order = order(word);
   if (const std::string word = option(words, "passing"); !word.empty()) q.passing = passing(word);
   if (const std::string word = option(words, "pooling"); !word.empty()) q.pooling = word == "yes";
+  if (const std::string word = option(words, "spread"); !word.empty()) q.spread = word == "yes";
   if (const std::string word = option(words, "halfLife"); !word.empty()) {
     q.half_life_ns = duration_ns(word);
   }

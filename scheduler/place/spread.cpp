@@ -1,0 +1,81 @@
+#include "scheduler/place/spread.hpp"
+
+#include <tuple>
+
+namespace sched {
+namespace {
+
+struct Found {
+  bool last = false, leaves_devices = false;
+  std::int64_t devices = 0, rest = 0;
+  NodeId node = kNoId;
+};
+
+class Look {
+ public:
+  Look(const Cluster& cluster, const Profile& profile, std::int64_t& looked)
+      : cluster_(cluster), profile_(profile), looked_(looked) {}
+
+  void look_in(ClassId id) {
+    const NodeClass& c = cluster_.cls(id);
+    const std::int64_t wanted = c.device == kNoResource ? 0 : profile_.request.at(c.device);
+    Found found;
+    found.last = profile_.cells[id].match == Match::kLast;
+    found.leaves_devices = wanted == 0 && c.device != kNoResource;
+    for (auto bucket = c.by_free_devices.rbegin(); bucket != c.by_free_devices.rend(); ++bucket) {
+      if (bucket->first < wanted) return;
+      if (!freest(bucket->second, found)) continue;
+      found.devices = wanted > 0 ? bucket->first : 0;
+      if (less_loaded(found, best_)) best_ = found;
+      if (wanted > 0) return;  // fewer free devices are more load
+    }
+  }
+
+  NodeId best() const { return best_.node; }
+
+ private:
+  bool takes(NodeId node) {
+    ++looked_;
+    return node < profile_.node_slots.size() && profile_.node_slots[node] > 0;
+  }
+
+  // The last entry that fits has most left; the first that fits of those with as much left comes
+  // first by name.
+  bool freest(const Ordered<NodeClass::Entry>& nodes, Found& found) {
+    auto at = nodes.last();
+    while (!nodes.at_end(at) && !takes(nodes.get(at).node)) at = nodes.previous(at);
+    if (nodes.at_end(at)) return false;
+    found.rest = nodes.get(at).rest;
+    at = nodes.lower_bound([&](const auto& entry) { return entry.rest < found.rest; });
+    while (!takes(nodes.get(at).node)) at = nodes.next(at);
+    found.node = nodes.get(at).node;
+    return true;
+  }
+
+  bool less_loaded(const Found& a, const Found& b) const {
+    if (b.node == kNoId) return true;
+    const auto key = [](const Found& f) {
+      return std::tuple(f.last, f.leaves_devices, -f.devices, -f.rest);
+    };
+    if (key(a) != key(b)) return key(a) < key(b);
+    return cluster_.node(a.node).node.name < cluster_.node(b.node).node.name;
+  }
+
+  const Cluster& cluster_;
+  const Profile& profile_;
+  std::int64_t& looked_;
+  Found best_;
+};
+
+}  // namespace
+
+NodeId least_loaded(const Cluster& cluster, ProfileId id, ZoneId zone, std::int64_t& looked) {
+  const Profile& profile = cluster.profile(id);
+  Look look(cluster, profile, looked);
+  for (const ClassId c : cluster.zone(zone).classes) {
+    if (profile.cells[c].slots > 0) look.look_in(c);
+  }
+  return look.best();
+}
+
+}  // namespace sched
