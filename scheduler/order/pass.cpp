@@ -46,7 +46,8 @@ Pass::~Pass() {
 void Pass::run(std::size_t max_starts) {
   // With nothing to try, only a preemption could come of it.
   const bool may_preempt = state_.look_again && state_.may_preempt_somebody(true, now_);
-  if (state_.active.empty() && !forecast_ && !may_preempt) return;
+  // The room that is kept for a task may be whole by now: what its victims leave wakes nobody.
+  if (state_.active.empty() && !forecast_ && !may_preempt && state_.held.empty()) return;
   Turns turns(state_);
   while (plan_.starts.size() < max_starts) {
     const std::optional<Turns::Offer> offer = turns.next();
