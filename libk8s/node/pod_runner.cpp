@@ -30,6 +30,16 @@ void Machine::note_images(const NodePod& pod) {
   }
 }
 
+void Machine::note_limits(const NodePod& pod) {
+  const auto limited = [](const ContainerSpec& c) {
+    return c.limits.contains("cpu") || c.limits.contains("memory");
+  };
+  if (limits_noted || std::ranges::none_of(pod.containers, limited)) return;
+  limits_noted = true;
+  log::warn("limits of cpu and memory count when room is given, but no process is held to them",
+            {{"pod", pod.meta().key()}});
+}
+
 namespace {
 
 constexpr Duration kLookAgain = std::chrono::seconds(2);
@@ -145,6 +155,7 @@ void PodRunner::admit() {
   if (!refusal) refusal = take_room();
   if (refusal) return fail(*refusal);
   machine_.note_images(*pod_);
+  machine_.note_limits(*pod_);
   read_objects();
 }
 

@@ -42,6 +42,7 @@ struct Machine {
   bool shutting_down = false;
   static constexpr std::size_t kImagesNoted = 256;
   std::set<std::string> images_noted;  // whose warning has been given
+  bool limits_noted = false;
 
   // Supplied by the runtime.
   std::function<ResourceList(const std::string& node)> used;
@@ -54,6 +55,8 @@ struct Machine {
   void warn(const NodePod& pod, const std::string& reason, const std::string& note);
   // Says once of each image that no rule maps that it is not pulled.
   void note_images(const NodePod& pod);
+  // Says once in the log that limits are not enforced, when a Pod with limits comes.
+  void note_limits(const NodePod& pod);
   std::string pods_folder() const { return options.data_dir + "/pods"; }
 };
 

@@ -96,6 +96,7 @@ Runtime::Runtime(Loop& loop, http::Transport& transport, NodeOptions options, Ad
                .inherited_env = inherited(options_.inherited_env),
                .shutting_down = false,
                .images_noted = {},
+               .limits_noted = false,
                .used = {},
                .service_environment = {},
                .hosts = {},

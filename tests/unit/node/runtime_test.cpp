@@ -59,6 +59,22 @@ TEST(Runtime, A_bound_Pod_runs_and_ends_with_its_exit_code_and_log) {
   EXPECT_EQ(bench.logs("p"), "hello\n");
 }
 
+TEST(Runtime, That_limits_are_not_enforced_is_said_once) {
+  RuntimeBench bench;
+  bench.start_runtime();
+  ::testing::internal::CaptureStderr();
+  for (const char* name : {"a", "b"}) {
+    json pod = RuntimeBench::pod(name, "true");
+    pod["spec"]["containers"][0]["resources"] = {{"limits", {{"cpu", "1"}}}};
+    bench.create(pod);
+    EXPECT_TRUE(bench.until_phase(name, "Succeeded"));
+  }
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  const std::string words = "no process is held to them";
+  EXPECT_NE(said.find(words), std::string::npos) << said;
+  EXPECT_EQ(said.find(words), said.rfind(words)) << said;
+}
+
 TEST(Runtime, A_running_Pod_is_Ready_and_deletion_ends_its_processes_then_the_object) {
   RuntimeBench bench;
   bench.start_runtime();
