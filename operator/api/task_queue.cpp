@@ -19,13 +19,14 @@ constexpr TextRule kNameRule{1, 63};
 constexpr std::size_t kMaxNames = 64;
 
 // What works. A strategy whose effect is not there is refused, not taken for another.
-constexpr std::array<std::pair<std::string_view, sched::Strategy>, 7> kStrategies = {{
+constexpr std::array<std::pair<std::string_view, sched::Strategy>, 8> kStrategies = {{
     {"FIFO", sched::Strategy::kFifo},
     {"DRF", sched::Strategy::kDrf},
     {"Backfill", sched::Strategy::kBackfill},
     {"PriorityBased", sched::Strategy::kPriorityBased},
     {"FairSharing", sched::Strategy::kFairSharing},
     {"ResourcePooling", sched::Strategy::kResourcePooling},
+    {"LoadBalancing", sched::Strategy::kLoadBalancing},
     {"Hybrid", sched::Strategy::kHybrid},
 }};
 constexpr std::array<std::pair<std::string_view, sched::Order>, 6> kOrders = {{

@@ -66,6 +66,7 @@ std::string rules_in_words(const TaskQueueSpec& spec, const sched::Queue& queue)
       order_in_words(queue, rules.order) + "; " + passing_in_words(queue, rules.passing);
   if (rules.pooling && queue.tier != sched::Tier::kHigh)
     out += "; idle room that is guaranteed to other queues may be borrowed";
+  if (rules.spread) out += "; on the nodes where least runs";
   const std::string without_effect = unused(spec, queue, rules);
   if (!without_effect.empty()) out += "; without effect here: " + without_effect;
   return out;

@@ -1,6 +1,8 @@
 // What a queue's spec does, and what its status tells, against the embedded API server.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "operator/api/duration.hpp"
 #include "operator/translate/objects.hpp"
 #include "operator/translate/queue_rules.hpp"
@@ -118,6 +120,21 @@ TEST(Queues, A_strategy_that_is_changed_takes_effect_with_the_next_decision) {
   EXPECT_TRUE(cluster.wait_phase("small", "Running", seconds(10)));
   EXPECT_EQ(cluster.phase("runs"), "Running") << "no running task is touched";
   EXPECT_EQ(cluster.job("head")["status"]["phase"], "Pending");
+}
+
+TEST(Queues, Load_balancing_takes_the_node_where_least_runs) {
+  Cluster cluster({{"zone-a", 2, 8}});
+  make_queue(cluster, "even", {{"strategy", "LoadBalancing"}});
+  cluster.start_operator();
+  Json small = job_in("even", 1, "forever");
+  small["gpusPerNode"] = 1;
+  std::set<std::string> nodes;
+  for (const char* name : {"one", "two"}) {
+    cluster.submit(name, small);
+    ASSERT_TRUE(cluster.wait_phase(name, "Running"));
+    nodes.insert(cluster.job(name)["status"]["placement"]["nodes"][0]);
+  }
+  EXPECT_EQ(nodes.size(), 2U);
 }
 
 // Two nodes, one kept for `owner`. `guest` may not borrow, then may; the owner's first demand takes
