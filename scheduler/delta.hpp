@@ -102,6 +102,9 @@ struct Queue {
   std::optional<bool> pooling;  // idle guaranteed room of other queues may be borrowed
   std::optional<bool> spread;   // least loaded first, instead of packing
   std::optional<bool> slices;   // a running task may be rotated out after `quantum_ns`
+  // Whom a passed head lets by is chosen by what was learned of finished tasks (kEasy, by submit
+  // time or priority): scheduler/learn.
+  bool learned = false;
   // Reservations.
   std::int64_t depth = 16;            // of kConservative
   std::int64_t reserve_after_ns = 0;  // 0: only the head (kEasy)

@@ -30,6 +30,8 @@ inline constexpr std::size_t kDeadLabelsMax = 32;
 // reservations held at one time, over all queues.
 inline constexpr std::int64_t kReservationEndsMax = 20'000;
 inline constexpr std::int64_t kReservationsMax = 256;
+// Kinds of tasks of which a queue remembers how long they lasted, twice, for each likeness.
+inline constexpr std::size_t kPredictorKinds = 8192;
 // Sets of zones looked at in one search; beyond it the best set found so far is taken.
 inline constexpr int kZoneSearchSteps = 20'000;
 

@@ -91,7 +91,7 @@ void Replay::end_jobs(std::int64_t now) {
     gpus_ -= trace_.jobs[job].gpus;
     ++ended_;
     const std::string uid = uid_of(job);
-    engine_.apply(sched::TaskEnd{uid});
+    engine_.apply(sched::TaskEnd{uid, {now}});
     engine_.apply(sched::TaskRemove{uid});
   }
 }

@@ -44,6 +44,7 @@ Strategy make(const Known& known, const StrategyOptions& options) {
     made.queue.passing = sched::Passing::kEasy;
     made.config.overrun = sched::Overrun::kEndsNow;
   }
+  if (made.name == "Backfill") made.queue.learned = true;
   if (made.name == "Conservative") made.queue.passing = sched::Passing::kConservative;
   if (made.name == "TimeSlicing") made.queue.quantum_ns = options.quantum_ns;
   if (made.name == "FairSharing" || made.name == "Hybrid") {

@@ -3,8 +3,9 @@
 //   FIFO          nobody passes a blocked head: the textbook's first come, first served
 //   EASY          the textbook's EASY: one reservation, for the head; estimates taken as they are,
 //                 and what runs past its estimate is expected to end now
+//   Backfill      EASY, with what is learned of finished jobs (scheduler/learn)
 //   Conservative  a reservation for each of the first `depth` that wait
-//   and the strategies of a TaskQueue by their names: DRF, Backfill, PriorityBased, FairSharing,
+//   and the strategies of a TaskQueue by their names: DRF, PriorityBased, FairSharing,
 //   TimeSlicing, ResourcePooling, LoadBalancing, Hybrid
 #pragma once
 

@@ -26,6 +26,12 @@ bool lasts_longer(const Task& a, const Task& b) {
   return a.expected_duration_ns <= 0 || a.expected_duration_ns > b.expected_duration_ns;
 }
 
+// Where a queue learns, what is predicted for the one is not known here; but who says the same is
+// predicted the same.
+bool says_the_same(const Task& a, const Task& b) {
+  return a.expected_duration_ns == b.expected_duration_ns;
+}
+
 }  // namespace
 
 // One reading of one plan. Starts are read in order: each sees what those before it took.
@@ -428,7 +434,8 @@ void PlanCheck::check_order(const Start& start, const Known& task, const Queue& 
     if (done_.contains(uid) || !ready(ahead)) continue;
     const bool peer = !turns || ahead.task.tenant == task.task.tenant;
     const bool same = task.hold.empty() && same_wishes(ahead.task, task.task) &&
-                      !lasts_longer(ahead.task, task.task);
+                      (queue.learned ? says_the_same(ahead.task, task.task)
+                                     : !lasts_longer(ahead.task, task.task));
     if (same && turns && passes_poorer(ahead.task, task.task, queue)) {
       return say(start, "passes " + uid + ", which asks for the same for a tenant with less");
     }

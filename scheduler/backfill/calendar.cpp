@@ -89,10 +89,9 @@ void Calendar::add(const Reserved& reserved) {
   reservations_.push_back(reserved);
 }
 
-void Calendar::started(TaskId task, const Gang& gang) {
+void Calendar::started(TaskId task, const Gang& gang, Time end) {
   const TaskRecord& record = state_.tasks[task];
   const Shape& shape = state_.shapes[record.shape];
-  const Time end = end_after(now_, record.task.expected_duration_ns);
   stale_ = true;
   if (end == kEndless) return;
   for (std::size_t r = 0; r < gang.ranks.size(); ++r) {

@@ -38,8 +38,8 @@ class Calendar {
   // Reserves the earliest room for a waiting task. False when no expected end gives it room.
   // `looked` counts the ends and nodes looked at.
   bool reserve(TaskId task, std::int64_t& looked);
-  // A task that starts in this pass; it gives its room back at its own expected end.
-  void started(TaskId task, const Gang& gang);
+  // A task that starts in this pass; it gives its room back at `end`.
+  void started(TaskId task, const Gang& gang, Time end);
   // Finds the rooms anew, in the same order, if something started since: none begins later.
   // Returns whether it did.
   bool renew(std::int64_t& looked);

@@ -36,7 +36,7 @@ void fields(A& a, Queue& v) {
   a(v.name, v.tier, v.strategy, v.weight, v.closed, v.max_running, v.maximum, v.has_maximum,
     v.zones, v.pools, v.gpu_models, v.order, v.passing, v.pooling, v.spread, v.slices, v.depth,
     v.reserve_after_ns, v.floor_ns, v.cooldown_ns, v.quantum_ns, v.half_life_ns, v.tenant_weights,
-    v.guaranteed, v.has_guaranteed);
+    v.guaranteed, v.has_guaranteed, v.learned);
 }
 template <class A>
 void fields(A& a, PodGroup& v) {

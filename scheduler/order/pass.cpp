@@ -1,8 +1,10 @@
 #include "scheduler/order/pass.hpp"
 
 #include "scheduler/fair/guarantee.hpp"
+#include "scheduler/learn/order.hpp"
 #include "scheduler/limits.hpp"
 #include "scheduler/order/rules.hpp"
+#include "scheduler/preempt/guarantee.hpp"
 #include "scheduler/preempt/hopeless.hpp"
 #include "scheduler/preempt/victims.hpp"
 
@@ -13,6 +15,16 @@ namespace {
 std::int64_t duration_of(const TaskRecord& task) {
   const std::int64_t stated = task.task.expected_duration_ns;
   return stated > 0 ? stated : kEndless.ns;
+}
+
+// Where a queue's order among candidates may be chosen, and is.
+bool chooses(const QueueRecord& queue) {
+  return queue.queue.learned && !queue.by_tenant && rules_of(queue.queue).passing == Passing::kEasy;
+}
+
+std::int64_t size_of(const State& state, const Shape& shape) {
+  const std::int64_t gpus = state.names.gpus(shape.total);
+  return gpus > 0 ? gpus : shape.pods;
 }
 
 }  // namespace
@@ -57,6 +69,8 @@ void Pass::run(std::size_t max_starts) {
       turns.close(offer->queue);
       continue;
     }
+    const bool arranged = patience_.contains(offer->queue);
+    if (arranged && state_.shapes[state_.buckets[offer->bucket].shape].parked) continue;
     if (nothing_to_do(*offer)) {
       if (strict(queue.queue)) turns.close(offer->queue);
       continue;
@@ -64,7 +78,7 @@ void Pass::run(std::size_t max_starts) {
     ++plan_.work.tasks;
     const Answer answer = attempt(offer->place.task, offer->bucket);
     if (answer == Answer::kStarts) {
-      turns.go_on(*offer);
+      if (!arranged) turns.go_on(*offer);
     } else {
       on_blocked(turns, *offer, answer);
     }
@@ -101,12 +115,53 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
     blockers_[offer.queue] = task;
     return turns.close(offer.queue);
   }
-  if (for_room && deserves_reservation(offer)) {
+  if (for_room && chooses(queue)) {
+    if (!patience_.contains(offer.queue)) arrange(turns, offer);
+  } else if (for_room && deserves_reservation(offer)) {
     turns.go_on(offer);  // its twin may deserve one as well
   } else if (answer == Answer::kReserved) {
     const std::int64_t limit = duration_of(state_.tasks[task]);
     turns.go_on(offer, [&](TaskId other) { return duration_of(state_.tasks[other]) < limit; });
   }
+}
+
+// All that may fit, in the order in which they are to be tried. What starts in this pass has
+// waited, too.
+void Pass::arrange(Turns& turns, const Turns::Offer& head) {
+  const QueueRecord& queue = state_.queues[head.queue];
+  std::int64_t longest = queue.predictor.longest_wait();
+  for (const TaskId task : started_) {
+    if (state_.tasks[task].queue != head.queue) continue;
+    longest = std::max(longest, span(state_.tasks[task].task.submitted, now_));
+  }
+  patience_[head.queue] = later({head.place.submitted_ns}, longest / 2);
+  std::vector<Turns::Candidate> candidates;
+  for (const auto& [key, id] : queue.buckets) {
+    const Bucket& bucket = state_.buckets[id];
+    const Shape& shape = state_.shapes[bucket.shape];
+    if (!state_.active.contains(id) || !state_.plausible(shape)) continue;
+    const std::int64_t size = size_of(state_, shape);
+    constexpr int kTier = 32;  // a step is less than its power of two
+    for (auto at = bucket.tasks.begin(); !bucket.tasks.at_end(at); at = bucket.tasks.next(at)) {
+      const Place& place = bucket.tasks.get(at);
+      if (place.task == head.place.task || started_.contains(place.task)) continue;
+      const std::int64_t stated = state_.tasks[place.task].task.expected_duration_ns;
+      const std::int64_t step = backfill_step(size, queue.predictor.predict(size, stated));
+      candidates.push_back({(std::int64_t{tier_of(place)} << kTier) + step, place, id});
+    }
+  }
+  turns.arrange(head.queue, std::move(candidates));
+}
+
+// Until when it is taken to run if it starts now.
+Time Pass::judged_end(TaskId id) const {
+  const TaskRecord& task = state_.tasks[id];
+  const Time stated = end_after(now_, task.task.expected_duration_ns);
+  const auto patience = patience_.find(task.queue);
+  if (patience == patience_.end() || stated > patience->second) return stated;
+  const std::int64_t size = size_of(state_, state_.shapes[task.shape]);
+  return end_after(
+      now_, state_.queues[task.queue].predictor.predict(size, task.task.expected_duration_ns));
 }
 
 // As far as the queue's rules go.
@@ -221,7 +276,10 @@ Pass::Answer Pass::place(TaskId task, BucketId id) {
   ++plan_.work.shapes;
   const ShapeId shape_id = state_.buckets[id].shape;
   const Shape& shape = state_.shapes[shape_id];
-  const Time end = end_after(now_, state_.tasks[task].task.expected_duration_ns);
+  const Time end = judged_end(task);
+  const bool arranged = patience_.contains(state_.buckets[id].queue);
+  const std::pair key{state_.buckets[id].queue, shape_id};
+  if (arranged && refused_.contains(key) && end >= refused_.at(key)) return Answer::kReserved;
   const auto no_room = [&](bool exact) {
     state_.park(shape_id, !exact);
     return Answer::kNoRoom;
@@ -241,7 +299,10 @@ Pass::Answer Pass::place(TaskId task, BucketId id) {
   // The reservations may lie better by now.
   const bool renews = !gang && ++renewals_ <= state_.config.reservations;
   if (renews && calendar_.renew(plan_.work.ends)) gang = place_beside(shape, end);
-  if (!gang) return Answer::kReserved;
+  if (!gang) {
+    if (arranged) refused_[key] = end;
+    return Answer::kReserved;
+  }
   start(task, *gang);
   return Answer::kStarts;
 }
@@ -271,7 +332,7 @@ void Pass::start(TaskId id, const Gang& gang) {
   }
   plan_.starts.push_back(std::move(start));
   started_.insert(id);
-  calendar_.started(id, gang);
+  calendar_.started(id, gang, judged_end(id));
   state_.pretend(id, 1);
 }
 
@@ -297,7 +358,7 @@ const Calendar::Reserved* Pass::reservation_of(TaskId task) const {
 
 const Calendar::Reserved* Pass::in_the_way(TaskId id) {
   const TaskRecord& task = state_.tasks[id];
-  const Time end = end_after(now_, task.task.expected_duration_ns);
+  const Time end = judged_end(id);
   const Calendar::Reserved* const first = calendar_.first_before(end);
   if (first == nullptr || first->task == id) return nullptr;
   return room_beside(state_.shapes[task.shape], end) ? nullptr : first;

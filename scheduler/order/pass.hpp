@@ -13,7 +13,12 @@
 //   3. A High or Medium task that is the first of its queue to lack room may have others stop for
 //      it (preempt/): who, is proved at once on named nodes, and that room is kept for it from then
 //      on, as the state keeps it for those of earlier passes.
-//   4. Until nothing is left, or `max_starts` were decided.
+//   4. In a queue that learns, those behind the blocked head are tried in the order of
+//   scheduler/learn
+//      and judged by how long they are predicted to run, as long as a wrong prediction costs the
+//      head no more than half the longest time that anybody of its queue has waited so far: who by
+//      what he stated would run until after that, is judged by what he stated.
+//   5. Until nothing is left, or `max_starts` were decided.
 //
 // While the pass lives, the state carries its bookings; the destructor gives them back, and the
 // state is as before (what was parked because of the bookings is awake again).
@@ -66,6 +71,8 @@ class Pass {
   bool nothing_to_do(const Turns::Offer& offer) const;
   bool may_fit_by_now(const Shape& shape) const;
   void on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer);
+  void arrange(Turns& turns, const Turns::Offer& head);
+  Time judged_end(TaskId task) const;
   bool deserves_reservation(const Turns::Offer& offer) const;
   void make_reservations();
   void tell_reservations();
@@ -82,7 +89,10 @@ class Pass {
   std::int64_t searches_ = 0, tries_ = 0, renewals_ = 0;  // for victims; of reservations
   std::set<TaskId> started_;
   std::map<QueueId, TaskId> blockers_;
-  std::map<QueueId, std::int64_t> blocked_;  // how many of a queue were blocked so far
+  // Of queues that learn, once their head is blocked: until when predictions are believed.
+  std::map<QueueId, Time> patience_;
+  std::map<std::pair<QueueId, ShapeId>, Time> refused_;  // there: the soonest end that was too late
+  std::map<QueueId, std::int64_t> blocked_;              // how many of a queue were blocked so far
 };
 
 }  // namespace sched

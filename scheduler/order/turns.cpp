@@ -143,24 +143,22 @@ void Turns::push(Turn& turn, Place place, BucketId bucket) const {
   const auto [known, fresh] = turn.line_of.try_emplace({tier, tenant}, turn.lines.size());
   if (fresh) turn.lines.push_back({tenant, {}, 0});
   Line& line = turn.lines[known->second];
-  line.heap.emplace_back(place, bucket);
-  std::push_heap(line.heap.begin(), line.heap.end(),
-                 [&](const auto& a, const auto& b) { return state_.less(b.first, a.first); });
-  const bool moved = tenant != kNoId && line.heap.front().first.task == place.task;
+  line.heap.push_back({0, place, bucket});
+  std::push_heap(line.heap.begin(), line.heap.end(), last_first());
+  const bool moved = tenant != kNoId && line.heap.front().place.task == place.task;
   if (line.listed == 0 || moved) list(turn, known->second);
 }
 
-std::pair<Place, BucketId> Turns::pop(Line& line) const {
-  std::pop_heap(line.heap.begin(), line.heap.end(),
-                [&](const auto& a, const auto& b) { return state_.less(b.first, a.first); });
-  const auto first = line.heap.back();
+Turns::Candidate Turns::pop(Line& line) const {
+  std::pop_heap(line.heap.begin(), line.heap.end(), last_first());
+  const Candidate first = line.heap.back();
   line.heap.pop_back();
   return first;
 }
 
 void Turns::list(Turn& turn, std::size_t index) const {
   Line& line = turn.lines[index];
-  const Place& first = line.heap.front().first;
+  const Place& first = line.heap.front().place;
   Entry entry;
   entry.line = index;
   entry.first = first.task;
@@ -180,13 +178,13 @@ bool Turns::stale(const Turn& turn, const Entry& entry) const {
   const Line& line = turn.lines[entry.line];
   if (line.heap.empty()) return true;
   if (line.tenant == kNoId) return false;  // it is alone
-  return line.heap.front().first.task != entry.first ||
+  return line.heap.front().place.task != entry.first ||
          state_.queues[turn.queue].tenants[line.tenant].version != entry.version;
 }
 
 // Known not to fit, and its queue has offered as many of those as it may.
 bool Turns::worthless(const Turn& turn, const Line& line) const {
-  return turn.blocked <= 0 && !state_.active.contains(line.heap.front().second) &&
+  return turn.blocked <= 0 && !state_.active.contains(line.heap.front().bucket) &&
          line.tenant != kNoId && !strict(state_.queues[turn.queue].queue);
 }
 
@@ -233,8 +231,8 @@ bool Turns::within(Turn& turn) { return within_guarantee(state_.queues[turn.queu
 
 // Both have a first line.
 bool Turns::comes_before(Turn& a, Turn& b) {
-  const int x = tier_of(first_line(a)->heap.front().first);
-  const int y = tier_of(first_line(b)->heap.front().first);
+  const int x = tier_of(first_line(a)->heap.front().place);
+  const int y = tier_of(first_line(b)->heap.front().place);
   if (x != y) return x < y;
   if (const bool within_a = within(a); within_a != within(b)) return within_a;
   if (const int share = compare(share_of(a), share_of(b)); share != 0) return share < 0;
@@ -253,9 +251,9 @@ Turns::Turn* Turns::best() {
 std::optional<Turns::Offer> Turns::next() {
   Turn* const turn = best();
   if (turn == nullptr) return std::nullopt;
-  const auto [place, bucket] = pop(*first_line(*turn));
-  if (!state_.active.contains(bucket)) --turn->blocked;
-  return Offer{turn->queue, place, bucket};
+  const Candidate first = pop(*first_line(*turn));
+  if (!state_.active.contains(first.bucket)) --turn->blocked;
+  return Offer{turn->queue, first.place, first.bucket};
 }
 
 void Turns::go_on(const Offer& offer, const std::function<bool(TaskId)>& wanted) {
@@ -265,6 +263,18 @@ void Turns::go_on(const Offer& offer, const std::function<bool(TaskId)>& wanted)
     if (wanted && !wanted(tasks.get(at).task)) continue;
     return push(turns_.at(offer.queue), tasks.get(at), offer.bucket);
   }
+}
+
+void Turns::arrange(QueueId queue, std::vector<Candidate> candidates) {
+  close(queue);
+  if (candidates.empty()) return;
+  Turn& turn = turns_.at(queue);
+  const auto [known, fresh] = turn.line_of.try_emplace({0, kNoId}, turn.lines.size());
+  if (fresh) turn.lines.push_back({kNoId, {}, 0});
+  Line& line = turn.lines[known->second];
+  line.heap = std::move(candidates);
+  std::make_heap(line.heap.begin(), line.heap.end(), last_first());
+  list(turn, known->second);
 }
 
 void Turns::close(QueueId queue) {

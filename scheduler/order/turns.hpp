@@ -40,13 +40,21 @@ class Turns {
   // The task of this offer started, or is to be passed over: its bucket offers the next of its
   // tasks that `wanted` (null: any) accepts.
   void go_on(const Offer& offer, const std::function<bool(TaskId)>& wanted = nullptr);
+  // Candidates of a queue that does not order by tenant, each with the step at which it comes: the
+  // queue offers these from now on, and nothing else.
+  struct Candidate {
+    std::int64_t step = 0;  // smaller first, then by place
+    Place place;
+    BucketId bucket = kNoId;
+  };
+  void arrange(QueueId queue, std::vector<Candidate> candidates);
   // This queue offers nothing more.
   void close(QueueId queue);
 
  private:
   struct Line {  // candidates of one (tier, tenant), or of the whole queue; best first
     TenantId tenant = kNoId;
-    std::vector<std::pair<Place, BucketId>> heap;
+    std::vector<Candidate> heap;
     std::uint64_t listed = 0;  // its entry in `order` is the one of this number; 0: none
   };
   struct Entry {  // where a line stood when it was last looked at
@@ -81,7 +89,12 @@ class Turns {
   const Fraction& share_of(Turn& turn) const;
   const Place& lead_of(Turn& turn, int tier);
   void push(Turn& turn, Place place, BucketId bucket) const;
-  std::pair<Place, BucketId> pop(Line& line) const;
+  Candidate pop(Line& line) const;
+  auto last_first() const {
+    return [this](const Candidate& a, const Candidate& b) {
+      return a.step != b.step ? b.step < a.step : state_.less(b.place, a.place);
+    };
+  }
 
   State& state_;
   std::map<QueueId, Turn> turns_;

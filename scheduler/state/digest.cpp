@@ -147,6 +147,8 @@ void put_queue(Hash& h, const State& s, const QueueRecord& q) {
   put_line(h, s, q.line);
   for (const auto& [name, id] : q.tenant_ids) put_tenant(h, s, q.tenants[id]);
   put_tenant(h, s, q.whole);
+  h.number(q.queue.learned);
+  for (const std::int64_t part : q.predictor.content()) h.number(part);
 }
 
 }  // namespace

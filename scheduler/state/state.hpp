@@ -40,6 +40,7 @@
 #include "scheduler/delta.hpp"
 #include "scheduler/engine.hpp"
 #include "scheduler/fair/tenants.hpp"
+#include "scheduler/learn/predictor.hpp"
 #include "scheduler/state/cluster.hpp"
 
 namespace sched {
@@ -106,6 +107,7 @@ struct QueueRecord {
   std::map<std::string, TenantId> tenant_ids;
   std::vector<TenantId> free_tenants;
   Tenant whole;  // all its tenants together: the queue's own share
+  Predictor predictor;  // fed only while the queue learns
 };
 
 struct TaskRecord {
@@ -323,6 +325,9 @@ class State {
   void release_rank(TaskRecord& task, std::size_t rank, NodeId node, const Amounts* pod);
   void book_pod(PodId id);
   void unbook_pod(PodId id);
+  bool learns(const TaskRecord& task) const {
+    return queues[task.queue].known && queues[task.queue].queue.learned;
+  }
   // Keeps `ends`, `starting` and `tasks_on_node` true; `sign` -1 before a change, 1 after.
   void track(TaskId id, int sign);
   bool decided(const TaskRecord& task) const {

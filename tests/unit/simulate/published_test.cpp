@@ -82,6 +82,25 @@ TEST_F(PublishedFigures, EASY_on_Philly) {
                   {26233, 90.8, 153232, 0.585});
 }
 
+// Our own strategy: no worse than what a reference reaches that knows more or promises less.
+TEST_F(PublishedFigures, Backfill_on_the_SP2_of_San_Diego_is_as_good_as_EASY_with_true_run_times) {
+  const Trace trace = open("sdsc-sp2-1998.csv", Format::kCqsim);
+  const auto cluster = uniform_cluster(128, 1, 0, true);
+  const auto ours = figures_of(trace, *cluster, "Backfill", replay(trace, *cluster, "Backfill"));
+  EXPECT_LE(ours.mean_wait_s, 15051);
+  EXPECT_LE(ours.bounded_slowdown, 66.4);
+  EXPECT_LE(ours.max_wait_s, 459740 * 1.05);
+}
+
+TEST_F(PublishedFigures, Backfill_on_Philly_is_as_good_as_the_shortest_first) {
+  const Trace trace = open("philly-jobs.csv", Format::kPhilly);
+  const auto cluster = uniform_cluster(640, 1, 0, true);
+  const auto ours = figures_of(trace, *cluster, "Backfill", replay(trace, *cluster, "Backfill"));
+  EXPECT_LE(ours.mean_wait_s, 21800);
+  EXPECT_LE(ours.bounded_slowdown, 26.9);
+  EXPECT_LE(ours.max_wait_s, 153232 * 1.01);
+}
+
 // The mean over seeds 1 to 10 at 130 % load, in per cent.
 double allocated(const std::string& folder, PackingRule rule) {
   std::ifstream task_file(folder + "/openb-pods.csv"), node_file(folder + "/openb-nodes.csv");
