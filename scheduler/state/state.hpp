@@ -106,7 +106,7 @@ struct QueueRecord {
   std::deque<Tenant> tenants;
   std::map<std::string, TenantId> tenant_ids;
   std::vector<TenantId> free_tenants;
-  Tenant whole;  // all its tenants together: the queue's own share
+  Tenant whole;         // all its tenants together: the queue's own share
   Predictor predictor;  // fed only while the queue learns
 };
 
