@@ -115,6 +115,7 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
     blockers_[offer.queue] = task;
     return turns.close(offer.queue);
   }
+  if (answer == Answer::kNoQuota) return turns.replace(offer);
   if (for_room && chooses(queue)) {
     if (!patience_.contains(offer.queue)) arrange(turns, offer);
   } else if (for_room && deserves_reservation(offer)) {

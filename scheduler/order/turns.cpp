@@ -94,24 +94,39 @@ Turns::Turns(State& state) : state_(state) {
     if (passing == Passing::kFree) continue;
     const bool several = passing == Passing::kConservative || queue.queue.reserve_after_ns > 0;
     turn.blocked = several ? std::max<std::int64_t>(queue.queue.depth, 1) : 1;
-    if (!queue.by_tenant) offer_blocked(turn, queue.heads);
+    if (!queue.by_tenant) offer_blocked(turn, kNoId, turn.blocked);
     if (!queue.by_tenant) continue;
-    for (const Tenant& tenant : queue.tenants) offer_blocked(turn, tenant.heads);
+    for (TenantId id = 0; id < queue.tenants.size(); ++id) offer_blocked(turn, id, turn.blocked);
   }
 }
 
 // Those that are known not to fit and may hold a reservation. Each tenant offers as many as the
 // queue may: who of them comes first is seen when their turns come.
-void Turns::offer_blocked(Turn& turn, const Ordered<Place>& heads) {
-  std::int64_t left = turn.blocked;
-  for (auto at = heads.begin(); left > 0 && !heads.at_end(at); at = heads.next(at)) {
+void Turns::offer_blocked(Turn& turn, TenantId tenant, std::int64_t count) {
+  const QueueRecord& queue = state_.queues[turn.queue];
+  const Ordered<Place>& heads = tenant == kNoId ? queue.heads : queue.tenants[tenant].heads;
+  const auto last = turn.last_blocked.find(tenant);
+  auto at = heads.begin();
+  if (last != turn.last_blocked.end()) {
+    at = heads.lower_bound([&](const Place& p) { return !state_.less(last->second, p); });
+  }
+  for (; count > 0 && !heads.at_end(at); at = heads.next(at)) {
     const Place head = heads.get(at);
     const BucketId bucket = state_.tasks[head.task].bucket;
     if (state_.active.contains(bucket) || state_.buckets[bucket].quota_parked) continue;
     if (state_.guarded.contains(bucket) || !can_ever_start(state_, bucket)) continue;
     push(turn, head, bucket);
-    --left;
+    turn.last_blocked[tenant] = head;
+    --count;
   }
+}
+
+void Turns::replace(const Offer& offer) {
+  if (!offer.known) return;
+  Turn& turn = turns_.at(offer.queue);
+  ++turn.blocked;
+  const bool by_tenant = state_.queues[offer.queue].by_tenant;
+  offer_blocked(turn, by_tenant ? state_.buckets[offer.bucket].tenant : kNoId, 1);
 }
 
 void Turns::offer_strictly(Turn& turn) {
@@ -252,8 +267,9 @@ std::optional<Turns::Offer> Turns::next() {
   Turn* const turn = best();
   if (turn == nullptr) return std::nullopt;
   const Candidate first = pop(*first_line(*turn));
-  if (!state_.active.contains(first.bucket)) --turn->blocked;
-  return Offer{turn->queue, first.place, first.bucket};
+  const bool known = !state_.active.contains(first.bucket);
+  if (known) --turn->blocked;
+  return Offer{turn->queue, first.place, first.bucket, known};
 }
 
 void Turns::go_on(const Offer& offer, const std::function<bool(TaskId)>& wanted) {

@@ -31,6 +31,7 @@ class Turns {
     QueueId queue = kNoId;
     Place place;
     BucketId bucket = kNoId;
+    bool known = false;  // not to fit: one of the few of those that its queue may offer
   };
 
   explicit Turns(State& state);
@@ -48,6 +49,9 @@ class Turns {
     BucketId bucket = kNoId;
   };
   void arrange(QueueId queue, std::vector<Candidate> candidates);
+  // The task of this offer has no claim to room, so that it is none of the blocked: if it was known
+  // not to fit, the next of those takes its turn.
+  void replace(const Offer& offer);
   // This queue offers nothing more.
   void close(QueueId queue);
 
@@ -70,11 +74,12 @@ class Turns {
     std::vector<Entry> order;  // a heap; entries that a newer one replaced are still in it
     std::uint64_t entries = 0;
     std::int64_t blocked = 0;  // how many that are known not to fit may still be offered
-    Place leads[3];            // of the tiers, see `lead`; looked up when first needed
-    Fraction share;            // the queue's, as of this version of it
+    std::map<TenantId, Place> last_blocked;  // offered so far, by tenant
+    Place leads[3];  // of the tiers, see `lead`; looked up when first needed
+    Fraction share;  // the queue's, as of this version of it
     std::uint64_t version = ~std::uint64_t{0};
   };
-  void offer_blocked(Turn& turn, const Ordered<Place>& heads);
+  void offer_blocked(Turn& turn, TenantId tenant, std::int64_t count);
   void offer_strictly(Turn& turn);
   void offer_all(Turn& turn);
   // The line that is first, its place in the order true; null when nothing is left.

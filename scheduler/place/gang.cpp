@@ -114,6 +114,16 @@ void Overlay::undo(std::size_t mark) {
   }
 }
 
+namespace {
+
+// An even spread leaves a zone out when that is full: then the others may reach what each zone used
+// has to have at least.
+bool more_room_only_helps(const Shape& shape) {
+  return shape.policy != ZonePolicy::kSpread || shape.min_per_zone <= 1;
+}
+
+}  // namespace
+
 bool groups_share_zones(const Shape& shape) {
   if (shape.groups.size() < 2) return false;
   std::vector<std::string> zones;
@@ -127,7 +137,7 @@ bool groups_share_zones(const Shape& shape) {
 
 Fit fits_alone(State& state, const Shape& shape, std::int64_t& looked) {
   const ZoneAnswer zones = divide(state, shape, Room::kNow);
-  if (zones.splits.empty()) return {false, zones.exhaustive};
+  if (zones.splits.empty()) return {false, zones.exhaustive && more_room_only_helps(shape)};
   if (!groups_share_zones(shape)) return {true, true};
   const Quiet quiet(state.cluster);
   Overlay look(state);
@@ -137,7 +147,7 @@ Fit fits_alone(State& state, const Shape& shape, std::int64_t& looked) {
 
 GangAnswer place_gang(State& state, const Shape& shape, Overlay& overlay, std::int64_t& looked) {
   const ZoneAnswer zones = divide(state, shape, Room::kNow);
-  if (zones.splits.empty()) return {std::nullopt, zones.exhaustive};
+  if (zones.splits.empty()) return {std::nullopt, zones.exhaustive && more_room_only_helps(shape)};
   std::vector<std::size_t> hardest = hardest_first(shape);
   std::vector<std::size_t> written(hardest.size());
   std::iota(written.begin(), written.end(), 0);

@@ -66,7 +66,8 @@ struct Gang {
 
 struct GangAnswer {
   std::optional<Gang> gang;  // booked in the overlay when there is one
-  bool exact = true;         // no gang: proved that there is none
+  // No gang: proved that there is none, and that only more room could change that.
+  bool exact = true;
 };
 
 struct Fit {
