@@ -306,9 +306,9 @@ struct ConfigUpdate {
   Price price;
   std::map<std::string, Price> zone_price;
   Overrun overrun = Overrun::kAgain;
-  // What one pass may spend: reservations, in the total order, and expected ends looked at for
-  // each; a task that has no room until then holds none. Searches for victims, in the total order.
-  std::int64_t reservations = 4, reservation_ends = 200, victim_searches = 4;
+  // What one pass may spend, in the total order: reservations; expected ends and nodes looked at
+  // for all of them together (who has no room until then holds none); searches for victims.
+  std::int64_t reservations = 8, reservation_ends = 4'000, victim_searches = 4;
   friend bool operator==(const ConfigUpdate&, const ConfigUpdate&) = default;
 };
 

@@ -26,9 +26,9 @@ inline constexpr std::size_t kResourceNamesMax = 4096;
 inline constexpr std::size_t kIdleProfilesMax = 64;
 // Label keys that nobody asks for any more and that still split classes.
 inline constexpr std::size_t kDeadLabelsMax = 32;
-// What the configuration may ask for at most: expected ends looked at for one reservation, and
+// What the configuration may ask for at most: expected ends and nodes looked at in one pass, and
 // reservations held at one time, over all queues.
-inline constexpr std::int64_t kReservationEndsMax = 20'000;
+inline constexpr std::int64_t kReservationEndsMax = 5'120'000;
 inline constexpr std::int64_t kReservationsMax = 256;
 // Kinds of tasks of which a queue remembers how long they lasted, twice, for each likeness.
 inline constexpr std::size_t kPredictorKinds = 8192;

@@ -38,7 +38,7 @@ Strategy make(const Known& known, const StrategyOptions& options) {
   made.queue.strategy = known.strategy;
   // A simulation has the time that a running scheduler has not.
   made.config.reservations = 256;
-  made.config.reservation_ends = 20'000;
+  made.config.reservation_ends = 5'120'000;
   made.config.victim_searches = 256;
   if (made.name == "EASY") {
     made.queue.passing = sched::Passing::kEasy;

@@ -134,7 +134,7 @@ std::optional<Calendar::Reserved> Calendar::earliest(TaskId task, std::int64_t& 
   if (!late_) late_ = late(state_, now_);
   Future future(state_, now_, *late_, started());
   const std::int64_t most = std::min(state_.config.reservation_ends, kReservationEndsMax);
-  for (const std::int64_t last = looked + most; looked < last;) {
+  while (looked < most) {
     const Time at = std::min(future.next(), beside.next());
     if (at >= kEndless) return std::nullopt;
     looked += future.go(at, [&](NodeId node, const Amounts& amounts) {

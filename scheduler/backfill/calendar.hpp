@@ -36,7 +36,8 @@ class Calendar {
   Calendar(State& state, Time now) : state_(state), now_(now) {}
 
   // Reserves the earliest room for a waiting task. False when no expected end gives it room.
-  // `looked` counts the ends and nodes looked at.
+  // `looked` counts the ends and nodes looked at in this pass; it ends all search at
+  // ConfigUpdate::reservation_ends.
   bool reserve(TaskId task, std::int64_t& looked);
   // A task that starts in this pass; it gives its room back at `end`.
   void started(TaskId task, const Gang& gang, Time end);
