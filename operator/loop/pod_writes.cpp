@@ -137,16 +137,26 @@ void PodControl::work_placed(const BatchRef& batch, Finish finish) {
   if (!batch->evicted_for.empty()) return work_evicted(batch, std::move(finish));
   std::vector<std::size_t> unheld, unbound;
   bool lost = false;
+  std::string cordoned;
+  bool begun = false;  // some of it was bound before
   for (std::size_t i = 0; i < batch->members.size(); ++i) {
     const PodRef pod = pod_of(batch->members[i]);
     lost = lost || pod == nullptr || pod->meta.deleting();
     if (pod == nullptr || pod->finished() || !pod->node_name.empty()) continue;
     unbound.push_back(i);
     const auto node = world_.node(batch->nodes[i]);
-    if (node == nullptr || node->unschedulable)
-      batch->refusal = "node " + batch->nodes[i] + (node == nullptr ? " is gone" : " was cordoned");
+    if (node == nullptr) batch->refusal = "node " + batch->nodes[i] + " is gone";
+    if (node != nullptr && node->unschedulable) cordoned = batch->nodes[i];
+    // A leader that took over sees only the members that have not ended.
+    const std::string_view size = pod->meta.label(label::kGangSize);
+    const bool whole = size.empty() || size == std::to_string(batch->members.size());
+    begun = begun || !whole;
     if (pod->nominated_node != batch->nodes[i]) unheld.push_back(i);
   }
+  // Once some are bound, the rest belongs to them, cordon or not: taken back, they would wait for
+  // members that may have ended by then.
+  begun = begun || unbound.size() < batch->members.size();
+  if (!cordoned.empty() && !begun) batch->refusal = "node " + cordoned + " was cordoned";
   if (unbound.empty()) {
     check_placed(batch);
     return finish(Verdict::done());
