@@ -82,8 +82,27 @@ struct Node {
   std::vector<Taint> taints;
   bool unschedulable = false;  // cordoned
   bool ready = true;
-  Resources allocatable;  // may fall below what is used
+  bool gpu_sharing = false;  // fractions of its GPUs may be given away
+  Resources allocatable;     // may fall below what is used
   friend bool operator==(const Node&, const Node&) = default;
+};
+
+// What a queue may have of some of the nodes: those that match each name that is not "".
+struct Quota {
+  std::string zone, pool, gpu_model;
+  Resources maximum;  // a resource that is not named is not limited
+  bool has_maximum = false;
+  Resources guaranteed;
+  bool has_guaranteed = false;
+  friend bool operator==(const Quota&, const Quota&) = default;
+};
+
+// What each tenant of a queue may have there; 0 and what is not named: no limit.
+struct TenantLimits {
+  std::int64_t running = 0, pending = 0;  // tasks
+  Resources resources;
+  bool has_resources = false;
+  friend bool operator==(const TenantLimits&, const TenantLimits&) = default;
 };
 
 struct Queue {
@@ -118,6 +137,8 @@ struct Queue {
   // with `pooling` borrow of it is returned.
   Resources guaranteed;
   bool has_guaranteed = false;
+  std::vector<Quota> quotas;  // of some of the nodes, beside `maximum` and `guaranteed`
+  TenantLimits tenant_limits;
   friend bool operator==(const Queue&, const Queue&) = default;
 };
 
@@ -127,6 +148,9 @@ struct PodGroup {
   std::string zone;
   std::int64_t count = 0;
   Resources requests;  // of one Pod, effective requests; pods is 1
+  // A part of one device, in thousandths below 1,000, beside `requests`; 0: none.
+  std::string shared_resource{};  // "nvidia.com/gpu"
+  std::int64_t shared_milli = 0;
   friend bool operator==(const PodGroup&, const PodGroup&) = default;
 };
 
@@ -155,6 +179,10 @@ struct Task {
   std::int64_t max_zones = 0, min_per_zone = 0, max_skew = 0;  // 0: not asked for
   std::int64_t max_latency_us = 0;                             // 0: not asked for
   std::string pool, gpu_model;                                 // "" for any
+  // A level of ConfigUpdate::topology: the Pods of one zone within one of its domains, or, unless
+  // required, within as few as possible. "": not asked for.
+  std::string topology_level;
+  bool topology_required = false;
   std::map<std::string, std::string> node_selector;
   std::vector<std::vector<Requirement>> affinity;  // any of these terms; empty: none
   std::vector<Toleration> tolerations;
@@ -164,6 +192,7 @@ struct Task {
   Time not_before;  // back-off: may not start earlier; 0: no back-off
   // High: may be preempted by High. Medium: from its start on. It can only make a task more so.
   bool preemptible = false;
+  bool service = false;  // Hybrid queues spread these
   // Nobody could ask its Pods to stop in a way that brings them back: never a victim.
   bool unevictable = false;
   // Past preemptions: each halves the guarantee.
@@ -176,6 +205,8 @@ struct Task {
 // Where each rank of a gang goes: nodes[rank].
 struct Placement {
   std::vector<std::string> nodes;
+  // By rank: which device of its node a Pod shares, -1 for none; empty when nobody shares one.
+  std::vector<std::int64_t> devices{};
   friend bool operator==(const Placement&, const Placement&) = default;
 };
 
@@ -214,6 +245,9 @@ struct PodUpsert {
   Resources requests;
   std::string task;
   std::int64_t attempt = 0, rank = 0;
+  // The part of a device that it has, as in PodGroup; -1: not known which device.
+  std::string shared_resource{};
+  std::int64_t shared_milli = 0, device = -1;
   friend bool operator==(const PodUpsert&, const PodUpsert&) = default;
 };
 struct PodRemove {
@@ -301,10 +335,18 @@ enum class Overrun : std::uint8_t {
   kAgain,    // a task past its expected end lasts as long again as it has lasted
   kEndsNow,  // it ends now: the textbook's rule, for yardsticks
 };
+// A level below the zone: nodes with the same value of this label are one domain of it.
+struct TopologyLevel {
+  std::string name, label;  // "rack", "example.com/rack"
+  friend bool operator==(const TopologyLevel&, const TopologyLevel&) = default;
+};
 struct ConfigUpdate {
   std::map<std::pair<std::string, std::string>, std::int64_t> latency_us;
   Price price;
-  std::map<std::string, Price> zone_price;
+  std::map<std::string, Price> zone_price, pool_price, node_price;  // the most specific counts
+  std::vector<TopologyLevel> topology;                              // from wide to narrow
+  // A zone is degraded when this share of its nodes, in thousandths, is not ready.
+  std::int64_t degraded_permille = 500;
   Overrun overrun = Overrun::kAgain;
   // What one pass may spend, in the total order: reservations; expected ends and nodes looked at
   // for all of them together (who has no room until then holds none); searches for victims.

@@ -19,6 +19,13 @@ struct Start {
   friend bool operator==(const Start&, const Start&) = default;
 };
 
+// What gives a preemption its right.
+enum class PreemptionKind : std::uint8_t {
+  kTier,      // a tier gives way to one above it
+  kReclaim,   // borrowed room goes back to whom it is guaranteed
+  kRotation,  // a task gives way to a peer of its queue after its quantum
+};
+
 // These running tasks have to stop so that `task` can start on these nodes: proved before it is
 // said. The caller writes down who is preempted by whom, then feeds back an Evict for each victim
 // and a Hold for the task, then asks the Pods to stop.
@@ -27,6 +34,7 @@ struct Preemption {
   std::int64_t attempt = 0;
   Placement placement;
   std::vector<std::string> victims;  // none of them can be left out
+  PreemptionKind kind = PreemptionKind::kTier;
   friend bool operator==(const Preemption&, const Preemption&) = default;
 };
 
@@ -56,6 +64,7 @@ enum class ReasonCode : std::uint8_t {
   kReserved,     // it would fit, but would delay a task ahead that has a reservation
   kGuaranteed,   // the room there is is guaranteed to other queues
   kEvicting,     // those it preempts have been asked to stop
+  kTenantLimit,  // what the queue allows each tenant
 };
 const char* name(ReasonCode code);  // "Capacity", ...
 
@@ -70,6 +79,14 @@ struct Reason {
   std::string detail;                 // the held_why, the queue's name, the task ahead, ...
   Time until;                         // kBackoff, kReserved: when the reservation begins
   Time predicted;                     // when its own reservation begins; 0: not known
+  // Who has of `resource` what is missing, those whose end is expected first at the front.
+  struct Holder {
+    std::string task;  // "namespace/name"
+    std::int64_t amount = 0;
+    Time until;  // 0: nobody knows
+    friend bool operator==(const Holder&, const Holder&) = default;
+  };
+  std::vector<Holder> holders{};
   friend bool operator==(const Reason&, const Reason&) = default;
 };
 

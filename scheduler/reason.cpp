@@ -137,6 +137,8 @@ const char* name(ReasonCode code) {
       return "Guaranteed";
     case ReasonCode::kEvicting:
       return "Evicting";
+    case ReasonCode::kTenantLimit:
+      return "TenantLimit";
   }
   return "None";
 }
@@ -149,6 +151,16 @@ std::string amount(const std::string& resource, const std::string& gpu_model, st
   if (is_gpu(resource) && !gpu_model.empty()) return count(value) + " x " + gpu_model;
   return count(value) + " x " + resource;
 }
+
+namespace {
+
+// A tenant's limit counts tasks, or a resource.
+std::string tasks_or_amount(const Reason& r) {
+  if (r.resource != "tasks") return amount(r.resource, r.gpu_model, r.total);
+  return count(r.total) + (r.total == 1 ? " running task" : " running tasks");
+}
+
+}  // namespace
 
 std::string sentence(const Reason& r) {
   switch (r.code) {
@@ -189,11 +201,14 @@ std::string sentence(const Reason& r) {
       return needs(r) + ": it would fit, but " + r.detail + " has that room from " +
              clock(r.until) + " on";
     case ReasonCode::kGuaranteed:
-      return "needs " + amount(r.resource, r.gpu_model, r.needed) + ": " + number(r.resource, r.free) +
-             " left to its queue, " + number(r.resource, r.total) +
+      return "needs " + amount(r.resource, r.gpu_model, r.needed) + ": " +
+             number(r.resource, r.free) + " left to its queue, " + number(r.resource, r.total) +
              " more kept for the guarantees of other queues";
     case ReasonCode::kEvicting:
       return "waits until " + r.detail + " has stopped: its room is kept for this task";
+    case ReasonCode::kTenantLimit:
+      return "queue " + r.detail + " " + tasks_or_amount(r) + ": " + number(r.resource, r.free) +
+             " left, needs " + number(r.resource, r.needed);
   }
   return "";
 }

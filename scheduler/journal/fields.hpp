@@ -29,18 +29,26 @@ void fields(A& a, Requirement& v) {
 template <class A>
 void fields(A& a, Node& v) {
   a(v.name, v.zone, v.region, v.pool, v.gpu_model, v.labels, v.taints, v.unschedulable, v.ready,
-    v.allocatable);
+    v.gpu_sharing, v.allocatable);
+}
+template <class A>
+void fields(A& a, Quota& v) {
+  a(v.zone, v.pool, v.gpu_model, v.maximum, v.has_maximum, v.guaranteed, v.has_guaranteed);
+}
+template <class A>
+void fields(A& a, TenantLimits& v) {
+  a(v.running, v.pending, v.resources, v.has_resources);
 }
 template <class A>
 void fields(A& a, Queue& v) {
   a(v.name, v.tier, v.strategy, v.weight, v.closed, v.max_running, v.maximum, v.has_maximum,
     v.zones, v.pools, v.gpu_models, v.order, v.passing, v.pooling, v.spread, v.slices, v.depth,
     v.reserve_after_ns, v.floor_ns, v.cooldown_ns, v.quantum_ns, v.half_life_ns, v.tenant_weights,
-    v.guaranteed, v.has_guaranteed, v.learned);
+    v.guaranteed, v.has_guaranteed, v.learned, v.quotas, v.tenant_limits);
 }
 template <class A>
 void fields(A& a, PodGroup& v) {
-  a(v.zone, v.count, v.requests);
+  a(v.zone, v.count, v.requests, v.shared_resource, v.shared_milli);
 }
 template <class A>
 void fields(A& a, Task& v) {
@@ -48,11 +56,12 @@ void fields(A& a, Task& v) {
     v.submitted, v.expected_duration_ns, v.held, v.held_why, v.groups, v.zone_policy, v.max_zones,
     v.min_per_zone, v.max_skew, v.max_latency_us, v.pool, v.gpu_model, v.node_selector, v.affinity,
     v.tolerations, v.allowed_zones, v.excluded_nodes, v.attempt, v.not_before, v.preemptible,
-    v.unevictable, v.preemptions, v.guarantee_until, v.last_preempted);
+    v.service, v.topology_level, v.topology_required, v.unevictable, v.preemptions,
+    v.guarantee_until, v.last_preempted);
 }
 template <class A>
 void fields(A& a, Placement& v) {
-  a(v.nodes);
+  a(v.nodes, v.devices);
 }
 template <class A>
 void fields(A& a, Price& v) {
@@ -84,7 +93,8 @@ void fields(A& a, TaskRemove& v) {
 }
 template <class A>
 void fields(A& a, PodUpsert& v) {
-  a(v.uid, v.node, v.requests, v.task, v.attempt, v.rank);
+  a(v.uid, v.node, v.requests, v.task, v.attempt, v.rank, v.shared_resource, v.shared_milli,
+    v.device);
 }
 template <class A>
 void fields(A& a, PodRemove& v) {
@@ -123,9 +133,13 @@ void fields(A& a, Served& v) {
   a(v.queue, v.tenant, v.last_start, v.starts, v.spans);
 }
 template <class A>
+void fields(A& a, TopologyLevel& v) {
+  a(v.name, v.label);
+}
+template <class A>
 void fields(A& a, ConfigUpdate& v) {
-  a(v.latency_us, v.price, v.zone_price, v.overrun, v.reservations, v.reservation_ends,
-    v.victim_searches);
+  a(v.latency_us, v.price, v.zone_price, v.pool_price, v.node_price, v.topology,
+    v.degraded_permille, v.overrun, v.reservations, v.reservation_ends, v.victim_searches);
 }
 template <class A>
 void fields(A& a, Start& v) {
