@@ -1,7 +1,9 @@
 #include "scheduler/engine.hpp"
 
+#include <algorithm>
 #include <unordered_map>
 
+#include "scheduler/backfill/ends.hpp"
 #include "scheduler/fair/guarantee.hpp"
 #include "scheduler/fair/merge.hpp"
 #include "scheduler/order/pass.hpp"
@@ -33,6 +35,36 @@ struct Engine::Impl {
     }
     std::map<QueueId, Known> known;
   } lines;
+
+  // The state as the next plan leaves it, for all that ask why they wait. It belongs to this state,
+  // too. A pass that decided nothing has booked nothing, and may stay; any other is put away before
+  // somebody else reads the state.
+  struct Look {
+    Look() = default;
+    Look(const Look&) {}
+    Look& operator=(const Look&) {
+      pass.reset();
+      return *this;
+    }
+    std::unique_ptr<Pass> pass;
+    std::uint64_t changes = 0;
+    Time now;
+  } look;
+
+  Pass& looked(Time now) {
+    const bool known = look.pass && look.changes == state.changes && look.now == now;
+    if (known && state.clock == now) return *look.pass;
+    look.pass.reset();
+    look.pass = std::make_unique<Pass>(state, now, 1000, Pass::Look::kForecast);
+    look.changes = state.changes;
+    look.now = now;
+    return *look.pass;
+  }
+  // The state as the deltas have it.
+  State& true_state() {
+    if (look.pass && look.pass->books()) look.pass.reset();
+    return state;
+  }
 
   Known& line_of(QueueId queue) {
     Known& known = lines.known[queue];
@@ -68,29 +100,39 @@ struct Engine::Impl {
 
 Engine::Engine() : impl_(std::make_unique<Impl>()) {}
 Engine::~Engine() = default;
-Engine::Engine(const Engine& other) : impl_(std::make_unique<Impl>(*other.impl_)) {}
+Engine::Engine(const Engine& other) {
+  other.impl_->true_state();
+  impl_ = std::make_unique<Impl>(*other.impl_);
+}
 Engine& Engine::operator=(const Engine& other) {
-  if (this != &other) *impl_ = *other.impl_;
+  if (this == &other) return *this;
+  other.impl_->true_state();
+  impl_->look.pass.reset();
+  *impl_ = *other.impl_;
   return *this;
 }
 Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
 
-bool Engine::apply(const Delta& delta) { return impl_->state.apply(delta); }
+// What was looked up before holds on to records that a delta may take away.
+bool Engine::apply(const Delta& delta) {
+  impl_->look.pass.reset();
+  return impl_->state.apply(delta);
+}
 
 // The pass gives back all it booked when it goes out of scope, after the plan was copied.
 Plan Engine::plan(Time now, std::size_t max_starts) const {
-  return Pass(impl_->state, now, max_starts).plan();
+  return Pass(impl_->true_state(), now, max_starts).plan();
 }
 
 Plan Engine::forecast(Time now, std::size_t max_starts) const {
-  return Pass(impl_->state, now, max_starts, Pass::Look::kForecast).plan();
+  return Pass(impl_->true_state(), now, max_starts, Pass::Look::kForecast).plan();
 }
 
 // Everything else that changes a plan is a delta.
 std::optional<Time> Engine::next_time(Time now) const {
-  impl_->state.advance(now);
-  const State& s = impl_->state;
+  State& s = impl_->true_state();
+  s.advance(now);
   std::optional<Time> next;
   const auto sooner = [&](std::int64_t ns) {
     if (ns > now.ns && (!next || ns < next->ns)) next = Time{ns};
@@ -103,14 +145,15 @@ std::optional<Time> Engine::next_time(Time now) const {
 }
 
 std::optional<TaskState> Engine::state(std::string_view task) const {
-  const TaskId id = impl_->state.find(task);
+  const State& s = impl_->true_state();
+  const TaskId id = s.find(task);
   if (id == kNoId) return std::nullopt;
-  return impl_->state.tasks[id].state;
+  return s.tasks[id].state;
 }
 
 // Held tasks and tasks in back-off count: they keep their place.
 std::int64_t Engine::position(std::string_view task) const {
-  const State& s = impl_->state;
+  const State& s = impl_->true_state();
   const TaskId id = s.find(task);
   if (id == kNoId || s.tasks[id].state != TaskState::kWaiting) return 0;
   const TaskRecord& record = s.tasks[id];
@@ -126,7 +169,7 @@ std::int64_t Engine::position(std::string_view task) const {
 
 // Queues of one tier stand one behind the other, in the order in which the next plan begins.
 std::int64_t Engine::tasks_ahead(std::string_view task) const {
-  const State& s = impl_->state;
+  const State& s = impl_->true_state();
   const std::int64_t own = position(task);
   if (own == 0) return 0;
   const TaskRecord& record = s.tasks[s.find(task)];
@@ -149,12 +192,11 @@ Reason Engine::explain(std::string_view task, Time now) const {
   State& s = impl_->state;
   const TaskId id = s.find(task);
   if (id == kNoId) return {};
-  Pass pass(s, now, 1000, Pass::Look::kForecast);
-  return why(s, pass, id, now);
+  return why(s, impl_->looked(now), id, now);
 }
 
 std::vector<std::string> Engine::head(std::string_view queue, std::size_t limit) const {
-  const State& s = impl_->state;
+  const State& s = impl_->true_state();
   std::vector<std::string> uids;
   auto known = s.queue_ids.find(std::string(queue));
   if (known == s.queue_ids.end()) return uids;
@@ -174,7 +216,7 @@ std::vector<std::string> Engine::head(std::string_view queue, std::size_t limit)
 }
 
 Engine::QueueFigures Engine::figures(std::string_view queue) const {
-  const State& s = impl_->state;
+  const State& s = impl_->true_state();
   auto known = s.queue_ids.find(std::string(queue));
   if (known == s.queue_ids.end()) return {};
   const QueueRecord& record = s.queues[known->second];
@@ -183,7 +225,7 @@ Engine::QueueFigures Engine::figures(std::string_view queue) const {
 }
 
 std::vector<Engine::TenantFigures> Engine::tenants(std::string_view queue) const {
-  const State& s = impl_->state;
+  const State& s = impl_->true_state();
   std::vector<TenantFigures> all;
   const auto known = s.queue_ids.find(std::string(queue));
   if (known == s.queue_ids.end()) return all;
@@ -200,14 +242,14 @@ std::vector<Engine::TenantFigures> Engine::tenants(std::string_view queue) const
 }
 
 std::vector<Served> Engine::served(std::string_view queue) const {
-  const State& s = impl_->state;
+  const State& s = impl_->true_state();
   const auto known = s.queue_ids.find(std::string(queue));
   if (known == s.queue_ids.end()) return {};
   return s.served(known->second);
 }
 
 std::optional<Resources> Engine::used(std::string_view node) const {
-  const State& s = impl_->state;
+  const State& s = impl_->true_state();
   const NodeId id = s.cluster.find(node);
   if (id == kNoId) return std::nullopt;
   Amounts used = s.cluster.node(id).used;
@@ -219,6 +261,82 @@ std::optional<Resources> Engine::used(std::string_view node) const {
   return s.names.resources(used);
 }
 
-std::uint64_t Engine::digest() const { return sched::digest(impl_->state); }
+// --- what a run forward needs to know
+
+const Task* Engine::task(std::string_view uid) const {
+  const State& s = impl_->true_state();
+  const TaskId id = s.find(uid);
+  return id == kNoId ? nullptr : &s.tasks[id].task;
+}
+
+const Queue* Engine::queue(std::string_view name) const {
+  const State& s = impl_->true_state();
+  const auto known = s.queue_ids.find(std::string(name));
+  const bool told = known != s.queue_ids.end() && s.queues[known->second].known;
+  return told ? &s.queues[known->second].queue : nullptr;
+}
+
+std::vector<std::string> Engine::queues() const {
+  const State& s = impl_->true_state();
+  std::vector<std::string> names;
+  for (const auto& [name, id] : s.queue_ids) {
+    if (s.queues[id].known) names.push_back(name);
+  }
+  return names;
+}
+
+bool Engine::can_start(std::string_view uid) const {
+  State& s = impl_->true_state();
+  const TaskId id = s.find(uid);
+  if (id == kNoId || s.tasks[id].state != TaskState::kWaiting) return false;
+  const TaskRecord& task = s.tasks[id];
+  const QueueRecord& queue = s.queues[task.queue];
+  return queue.known && !queue.queue.closed && !task.task.held && !never(s, task.shape) &&
+         fits_maximum(queue, s.shapes[task.shape].total, true);
+}
+
+std::vector<Engine::Placed> Engine::placed(Time now) const {
+  const State& s = impl_->true_state();
+  std::vector<Placed> all;
+  for (const TaskRecord& task : s.tasks) {
+    const bool running = task.state == TaskState::kRunning;
+    if (!task.live || (!running && task.state != TaskState::kReserved)) continue;
+    const Time end = expected_end(s, task, now);
+    all.push_back({task.task.uid, running, task.since,
+                   end < kEndless ? std::optional(end) : std::nullopt, task.evicted_by,
+                   task.evicted_at});
+  }
+  std::sort(all.begin(), all.end(),
+            [](const Placed& a, const Placed& b) { return a.task < b.task; });
+  return all;
+}
+
+std::vector<std::string> Engine::pods(std::string_view uid) const {
+  const State& s = impl_->true_state();
+  std::vector<std::string> uids;
+  if (const TaskId id = s.find(uid); id != kNoId) {
+    for (const PodId pod : s.tasks[id].pods) uids.push_back(s.pods[pod].pod.uid);
+  }
+  std::sort(uids.begin(), uids.end());
+  return uids;
+}
+
+std::vector<std::string> Engine::pods_left() const {
+  const State& s = impl_->true_state();
+  std::vector<std::string> uids;
+  for (const auto& [task, pods] : s.orphans) {
+    for (const PodId pod : pods) uids.push_back(s.pods[pod].pod.uid);
+  }
+  for (const TaskRecord& task : s.tasks) {
+    const bool placed = task.state == TaskState::kReserved || task.state == TaskState::kRunning;
+    for (const PodId pod : task.pods) {
+      if (!placed || s.pods[pod].pod.attempt != task.attempt) uids.push_back(s.pods[pod].pod.uid);
+    }
+  }
+  std::sort(uids.begin(), uids.end());
+  return uids;
+}
+
+std::uint64_t Engine::digest() const { return sched::digest(impl_->true_state()); }
 
 }  // namespace sched

@@ -57,7 +57,10 @@ class Engine {
   std::int64_t position(std::string_view task) const;
   // Waiting tasks ahead of it over all queues.
   std::int64_t tasks_ahead(std::string_view task) const;
-  // Why it waits now; kNone when it does not wait, or would start with the next plan.
+  // Why it waits now; kNone when it does not wait, or would start with the next plan. Looks at the
+  // state as the next plan leaves it: that look is made once for all that ask at the same `now`
+  // before the next change, as long as that plan decides nothing (what it books else has to be
+  // given back in between).
   Reason explain(std::string_view task, Time now) const;
   // The first `limit` waiting tasks of a queue, in order.
   std::vector<std::string> head(std::string_view queue, std::size_t limit) const;
@@ -81,6 +84,30 @@ class Engine {
   std::vector<Served> served(std::string_view queue) const;
   // What is used (Pods and reservations) on a node; nothing for an unknown node.
   std::optional<Resources> used(std::string_view node) const;
+
+  // --- what a run forward over the expected ends needs to know (forecast/)
+  // As last told; null for one that is not known. Good until the next delta.
+  const Task* task(std::string_view uid) const;
+  const Queue* queue(std::string_view name) const;
+  std::vector<std::string> queues() const;  // by name
+  // Whether it may ever start as things are: it is not held, its queue takes it, and the cluster
+  // could hold it if it were empty.
+  bool can_start(std::string_view task) const;
+  // Everybody who holds a place, by uid.
+  struct Placed {
+    std::string task;
+    bool running = false;  // its whole gang, since `since`
+    Time since;
+    std::optional<Time> end;  // when it is expected to end; nothing: nobody knows
+    std::string evicted_by;   // for whom it was asked to stop; "": it was not
+    Time evicted_at;
+    friend bool operator==(const Placed&, const Placed&) = default;
+  };
+  std::vector<Placed> placed(Time now) const;
+  // The Pods that are known to be of this task, by uid.
+  std::vector<std::string> pods(std::string_view task) const;
+  // Pods of tasks that hold no place, and of attempts that are over: all on their way out, by uid.
+  std::vector<std::string> pods_left() const;
 
   // A digest of the whole state, equal for equal states however they came about; incremental
   // state is checked with it against state built from scratch.

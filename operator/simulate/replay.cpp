@@ -6,14 +6,12 @@
 namespace fermi::simulate {
 namespace {
 
-constexpr std::size_t kStartsOfPlan = 1000;
 // Plans of one instant that preempt: more would be an engine that goes round in circles.
 constexpr int kRoundsMax = 1000;
 // Wake-ups in a row, with nothing running and nothing to come, at which nothing happens.
 constexpr std::int64_t kIdleWakesMax = 1000;
 // Far enough below the time that the engine takes for never.
 constexpr std::int64_t kTimeMax = std::int64_t{1} << 61;
-constexpr std::int64_t kHoldNs = 3600 * kSecond;
 constexpr const char* kModelLabel = "nvidia.com/gpu.product";
 
 // The engine's last tie is broken by uid: the order of these is the order of the trace.
@@ -45,19 +43,30 @@ sched::Requirement one_of(std::string_view models) {
 }  // namespace
 
 Replay::Replay(const Trace& trace, const Cluster& cluster, const Strategy& strategy)
-    : trace_(trace), cluster_(cluster), strategy_(strategy), runs_(trace.jobs.size()) {
+    : trace_(trace),
+      cluster_(cluster),
+      strategy_(strategy),
+      forward_({},
+               {.started = [this](const sched::Start& start,
+                                  sched::Time now) { return started(job_of(start.task), now.ns); },
+                .ended = [this](const std::string& task,
+                                sched::Time now) { ended(job_of(task), now.ns); },
+                .stopped = [this](const std::string& task, const std::string&,
+                                  sched::Time now) { return stopped(job_of(task), now.ns); }}),
+      runs_(trace.jobs.size()) {
   static_assert(kJobsMax < 100'000'000, "a uid has eight digits");
   outcome_.start_ns.assign(trace.jobs.size(), -1);
   outcome_.end_ns.assign(trace.jobs.size(), -1);
-  engine_.apply(strategy.config);
-  engine_.apply(sched::QueueUpsert{strategy.queue});
-  for (const sched::Node& node : cluster.nodes) engine_.apply(sched::NodeUpsert{node});
+  sched::Engine& engine = forward_.engine();
+  engine.apply(strategy.config);
+  engine.apply(sched::QueueUpsert{strategy.queue});
+  for (const sched::Node& node : cluster.nodes) engine.apply(sched::NodeUpsert{node});
 }
 
 bool Replay::step() {
   const auto now = next_instant();
   if (!now || !status_.is_ok()) return false;
-  end_jobs(*now);
+  forward_.end({*now});
   submit_jobs(*now);
   decide(*now);
   record(*now);
@@ -66,41 +75,27 @@ bool Replay::step() {
 
 // The engine's own next time counts while something can still come of it.
 std::optional<std::int64_t> Replay::next_instant() {
-  while (!ends_.empty() && !valid(ends_.top())) ends_.pop();
   std::optional<std::int64_t> next;
   const auto consider = [&next](std::int64_t at) { next = next ? std::min(*next, at) : at; };
-  if (!ends_.empty()) consider(ends_.top().at_ns);
+  if (const auto end = forward_.next_end()) consider(end->ns);
   if (arrived_ < trace_.jobs.size()) consider(trace_.jobs[arrived_].submit_ns);
   if (next) {
     idle_wakes_ = 0;
   } else if (++idle_wakes_ > kIdleWakesMax || waiting_ == 0) {
     return next;
   }
-  if (wake_ns_) consider(*wake_ns_);
+  if (const auto wake = forward_.wake()) consider(wake->ns);
   if (next && *next > kTimeMax) {
     status_ = {k8s::Code::kInvalid, "the simulation runs on for more than 73 years"};
   }
   return next;
 }
 
-void Replay::end_jobs(std::int64_t now) {
-  for (; !ends_.empty() && ends_.top().at_ns == now; ends_.pop()) {
-    if (!valid(ends_.top())) continue;
-    const std::size_t job = ends_.top().job;
-    outcome_.end_ns[job] = now;
-    gpus_ -= trace_.jobs[job].gpus;
-    ++ended_;
-    const std::string uid = uid_of(job);
-    engine_.apply(sched::TaskEnd{uid, {now}});
-    engine_.apply(sched::TaskRemove{uid});
-  }
-}
-
 void Replay::submit_jobs(std::int64_t now) {
   for (; arrived_ < trace_.jobs.size() && trace_.jobs[arrived_].submit_ns == now; ++arrived_) {
     // More than there is: it would head a strict queue for ever.
     if (trace_.jobs[arrived_].gpus > cluster_.gpus) continue;
-    engine_.apply(sched::TaskUpsert{task_of(arrived_)});
+    forward_.engine().apply(sched::TaskUpsert{task_of(arrived_)});
     ++waiting_;
   }
 }
@@ -133,46 +128,35 @@ sched::Task Replay::task_of(std::size_t job) const {
 
 void Replay::decide(std::int64_t now) {
   for (int round = 0; round < kRoundsMax; ++round) {
-    const sched::Plan plan = engine_.plan({now}, kStartsOfPlan);
+    const sched::Plan plan = forward_.decide({now});
     ++outcome_.plans;
     outcome_.work.tasks += plan.work.tasks;
     outcome_.work.shapes += plan.work.shapes;
     outcome_.work.nodes += plan.work.nodes;
-    for (const sched::Start& decided : plan.starts) start(decided, now);
-    for (const sched::Preemption& decided : plan.preemptions) preempt(decided, now);
     if (!plan.starts.empty() || !plan.preemptions.empty()) idle_wakes_ = 0;
-    if (plan.starts.size() < kStartsOfPlan && plan.preemptions.empty()) break;
+    if (!sched::Forward::goes_on(plan)) break;
   }
-  wake_ns_.reset();
-  if (const auto next = engine_.next_time({now}); next && next->ns > now) wake_ns_ = next->ns;
 }
 
-void Replay::start(const sched::Start& decided, std::int64_t now) {
-  const std::size_t job = job_of(decided.task);
+std::optional<sched::Time> Replay::started(std::size_t job, std::int64_t now) {
   Run& run = runs_[job];
-  engine_.apply(sched::Assume{decided.task, decided.attempt, decided.placement});
-  engine_.apply(sched::Confirm{decided.task, {now}});
   if (outcome_.start_ns[job] < 0) outcome_.start_ns[job] = now;
   run.since_ns = now;
   gpus_ += trace_.jobs[job].gpus;
   --waiting_;
   std::int64_t end = 0;
   if (__builtin_add_overflow(now, trace_.jobs[job].run_ns - run.done_ns, &end)) end = kTimeMax + 1;
-  ends_.push({end, job, run.times});
+  return sched::Time{end};
 }
 
-// The order that the engine asks for: who goes and for whom, what is kept, then the stop.
-void Replay::preempt(const sched::Preemption& decided, std::int64_t now) {
-  for (const std::string& victim : decided.victims) {
-    engine_.apply(sched::Evict{victim, decided.task, {now}});
-  }
-  engine_.apply(sched::Hold{decided.task, decided.placement, {now + kHoldNs}});
-  for (const std::string& victim : decided.victims) stop(job_of(victim), decided.task, now);
+void Replay::ended(std::size_t job, std::int64_t now) {
+  outcome_.end_ns[job] = now;
+  gpus_ -= trace_.jobs[job].gpus;
+  ++ended_;
 }
 
-void Replay::stop(std::size_t job, const std::string& by, std::int64_t now) {
+sched::Task Replay::stopped(std::size_t job, std::int64_t now) {
   Run& run = runs_[job];
-  if (run.since_ns < 0) return;
   run.done_ns += now - run.since_ns;
   run.since_ns = -1;
   ++run.times;
@@ -181,8 +165,7 @@ void Replay::stop(std::size_t job, const std::string& by, std::int64_t now) {
   ++waiting_;
   sched::Task task = task_of(job);
   task.last_preempted = {now};
-  engine_.apply(sched::Reject{task.uid, "preempted by " + by, {}});
-  engine_.apply(sched::TaskUpsert{std::move(task)});
+  return task;
 }
 
 // Instants that change nothing are left out, and of one instant that comes twice the last counts.

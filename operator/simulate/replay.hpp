@@ -1,10 +1,11 @@
 // Replay: the engine over a trace, in virtual time.
 //
 // One instant after the other; at each, first all ends, then all arrivals, then decisions, until
-// the engine decides nothing more. Jobs run for their real run time, also past their estimate; the
-// engine is told the estimate alone. A decision takes effect at once: the whole gang runs from that
-// instant on. A job that is preempted is off its nodes at once, keeps what it has done (a
-// checkpoint) and waits again at its old submit time; its estimate shrinks by what it has done.
+// the engine decides nothing more (scheduler/forecast/forward). Jobs run for their real run time,
+// also past their estimate; the engine is told the estimate alone. A decision takes effect at once:
+// the whole gang runs from that instant on. A job that is preempted is off its nodes at once, keeps
+// what it has done (a checkpoint) and waits again at its old submit time; its estimate shrinks by
+// what it has done.
 //
 // Jobs that ask for more GPUs than the cluster has never start, and the engine does not hear of
 // them.
@@ -15,7 +16,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <queue>
 #include <string>
 #include <vector>
 
@@ -23,7 +23,7 @@
 #include "operator/simulate/cluster.hpp"
 #include "operator/simulate/strategy.hpp"
 #include "operator/simulate/trace.hpp"
-#include "scheduler/engine.hpp"
+#include "scheduler/forecast/forward.hpp"
 
 namespace fermi::simulate {
 
@@ -42,6 +42,8 @@ struct Outcome {
 class Replay {
  public:
   Replay(const Trace& trace, const Cluster& cluster, const Strategy& strategy);
+  Replay(const Replay&) = delete;
+  Replay& operator=(const Replay&) = delete;
 
   // One instant; false when there is none left, or something is wrong (see `status`).
   bool step();
@@ -56,35 +58,23 @@ class Replay {
     std::int64_t done_ns = 0;    // in runs that were preempted
     std::int32_t times = 0;      // preempted
   };
-  struct End {
-    std::int64_t at_ns = 0;
-    std::size_t job = 0;
-    std::int32_t times = 0;  // preempted meanwhile: this end is void
-    bool operator>(const End& other) const {
-      return at_ns != other.at_ns ? at_ns > other.at_ns : job > other.job;
-    }
-  };
 
   std::optional<std::int64_t> next_instant();
-  void end_jobs(std::int64_t now);
   void submit_jobs(std::int64_t now);
   void decide(std::int64_t now);
-  void start(const sched::Start& start, std::int64_t now);
-  void preempt(const sched::Preemption& preemption, std::int64_t now);
-  void stop(std::size_t job, const std::string& by, std::int64_t now);
+  std::optional<sched::Time> started(std::size_t job, std::int64_t now);
+  void ended(std::size_t job, std::int64_t now);
+  sched::Task stopped(std::size_t job, std::int64_t now);
   void record(std::int64_t now);
   sched::Task task_of(std::size_t job) const;
-  bool valid(const End& end) const { return runs_[end.job].times == end.times; }
 
   const Trace& trace_;
   const Cluster& cluster_;
   const Strategy& strategy_;
-  sched::Engine engine_;
+  sched::Forward forward_;
   std::vector<Run> runs_;
-  std::priority_queue<End, std::vector<End>, std::greater<>> ends_;
   std::size_t arrived_ = 0, ended_ = 0;
   std::int64_t gpus_ = 0, waiting_ = 0;
-  std::optional<std::int64_t> wake_ns_;
   std::int64_t idle_wakes_ = 0;
   Outcome outcome_;
   k8s::Status status_;

@@ -46,6 +46,10 @@ class Pass {
   Pass& operator=(const Pass&) = delete;
 
   const Plan& plan() const { return plan_; }
+  // Whether the state carries anything of it.
+  bool books() const {
+    return overlay_.mark() > 0 || !started_.empty() || !plan_.preemptions.empty();
+  }
   bool starts(TaskId task) const { return started_.contains(task); }
   // The task that nobody behind it in this strict queue may pass; kNoId when there is none.
   TaskId blocker(QueueId queue) const;

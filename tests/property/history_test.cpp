@@ -25,7 +25,10 @@ void expect_reasons(const Engine& engine, const World& world, const Plan& plan) 
   std::set<std::string> starting;
   for (const Start& s : plan.starts) starting.insert(s.task);
   for (const auto& [uid, known] : world.tasks) {
-    const ReasonCode code = engine.explain(uid, world.now).code;
+    const Reason why = engine.explain(uid, world.now);
+    const ReasonCode code = why.code;
+    EXPECT_EQ(Engine(engine).explain(uid, world.now), why) << uid << " asked by itself";
+    if (code == ReasonCode::kCapacity) (void)engine.position(uid);  // somebody asks in between
     const bool waits = engine.state(uid) == TaskState::kWaiting && !starting.contains(uid);
     EXPECT_EQ(code != ReasonCode::kNone, waits) << uid << " " << name(code);
   }
