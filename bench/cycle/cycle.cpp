@@ -7,10 +7,11 @@
 // machine). --growth repeats everything for 1,000 to 10,000 nodes with tasks in proportion;
 // --check fails when the counted work of an event exceeds its budget, which is what CI holds.
 #include <algorithm>
-#include <chrono>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -24,6 +25,7 @@ using namespace sched;
 struct Options {
   std::int64_t nodes = 10'000, waiting = 100'000, running = 30'000;
   std::int64_t shapes = 300, queues = 60, events = 3000;
+  std::int64_t reservations = ConfigUpdate{}.reservations, ends = ConfigUpdate{}.reservation_ends;
   bool growth = false, check = false;
 };
 
@@ -41,10 +43,14 @@ class Rng {
   std::uint64_t state_ = 42;
 };
 
-double micros_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start)
-      .count();
+// What this thread has computed so far: who else uses the machine is not counted.
+double micros() {
+  timespec t{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) * 1e6 + static_cast<double>(t.tv_nsec) / 1e3;
 }
+
+double micros_since(double start) { return micros() - start; }
 
 std::int64_t resident_mib() {
   std::ifstream status("/proc/self/status");
@@ -84,7 +90,10 @@ class World {
   }
 
   std::vector<Delta> cluster() {
-    std::vector<Delta> deltas;
+    ConfigUpdate config;
+    config.reservations = options_.reservations;
+    config.reservation_ends = options_.ends;
+    std::vector<Delta> deltas{config};
     for (std::int64_t i = 0; i < options_.nodes; ++i) deltas.push_back(NodeUpsert{node(i)});
     const Strategy strategies[] = {Strategy::kBackfill, Strategy::kFifo, Strategy::kDrf,
                                    Strategy::kPriorityBased, Strategy::kHybrid};
@@ -165,25 +174,26 @@ void print(Row row) {
     std::sort(list.begin(), list.end());
     return list[static_cast<std::size_t>(share * static_cast<double>(list.size() - 1))];
   };
-  std::vector<double> micros;
-  Plan::Work most;
-  std::int64_t tasks = 0, shapes = 0, nodes = 0;
+  std::vector<double> times;
+  constexpr std::array<std::int64_t Plan::Work::*, 5> kCounts{
+      &Plan::Work::tasks, &Plan::Work::shapes, &Plan::Work::nodes, &Plan::Work::ends,
+      &Plan::Work::victims};
+  std::array<std::int64_t, kCounts.size()> sum{}, most{};
   for (const Sample& s : row.samples) {
-    micros.push_back(s.micros);
-    most.tasks = std::max(most.tasks, s.work.tasks);
-    most.shapes = std::max(most.shapes, s.work.shapes);
-    most.nodes = std::max(most.nodes, s.work.nodes);
-    tasks += s.work.tasks;
-    shapes += s.work.shapes;
-    nodes += s.work.nodes;
+    times.push_back(s.micros);
+    for (std::size_t i = 0; i < kCounts.size(); ++i) {
+      sum[i] += s.work.*kCounts[i];
+      most[i] = std::max(most[i], s.work.*kCounts[i]);
+    }
   }
-  if (micros.empty()) return;
-  const auto n = static_cast<double>(micros.size());
-  std::printf("%-30s %6zu %10.1f %10.1f %10.1f | %8.1f %8.1f %8.1f | %6ld %6ld %6ld\n",
-              row.name.c_str(), micros.size(), at(micros, 0.5), at(micros, 0.99), at(micros, 1),
-              static_cast<double>(tasks) / n, static_cast<double>(shapes) / n,
-              static_cast<double>(nodes) / n, static_cast<long>(most.tasks),
-              static_cast<long>(most.shapes), static_cast<long>(most.nodes));
+  if (times.empty()) return;
+  const auto n = static_cast<double>(times.size());
+  std::printf("%-28s %5zu %9.1f %9.1f %9.1f |", row.name.c_str(), times.size(), at(times, 0.5),
+              at(times, 0.99), at(times, 1));
+  for (const std::int64_t all : sum) std::printf(" %7.1f", static_cast<double>(all) / n);
+  std::printf(" |");
+  for (const std::int64_t one : most) std::printf(" %6ld", static_cast<long>(one));
+  std::printf("\n");
 }
 
 // A cluster with what runs in it; what a fresh leader reads.
@@ -204,7 +214,7 @@ Filled fill(const Options& options, World& world, double& seconds, std::size_t& 
     engine.apply(TaskUpsert{t});
     filled.tasks[t.uid] = t;
   }
-  const auto begin = std::chrono::steady_clock::now();
+  const double begin = micros();
   const Plan plan = engine.plan(kNow, static_cast<std::size_t>(options.running));
   seconds = micros_since(begin) / 1e6;
   starts = plan.starts.size();
@@ -228,11 +238,11 @@ Filled fill(const Options& options, World& world, double& seconds, std::size_t& 
 
 // One event and the decision that follows; what it starts is applied outside the clock.
 Sample event(Engine& engine, const std::vector<Delta>& deltas, Plan& plan, Row* starts) {
-  const auto begin = std::chrono::steady_clock::now();
+  const double begin = micros();
   for (const Delta& d : deltas) engine.apply(d);
   plan = engine.plan(kNow);
   const Sample sample{micros_since(begin), plan.work};
-  const auto booking = std::chrono::steady_clock::now();
+  const double booking = micros();
   for (const Start& s : plan.starts) engine.apply(Assume{s.task, s.attempt, s.placement});
   if (!plan.starts.empty()) starts->samples.push_back({micros_since(booking), {}});
   return sample;
@@ -290,12 +300,12 @@ void Measurement::take_in() {
               static_cast<long>(options_.nodes), static_cast<long>(options_.nodes * 8),
               static_cast<long>(options_.waiting), started, static_cast<long>(options_.shapes),
               static_cast<long>(options_.queues));
-  std::printf("%-30s %6s %10s %10s %10s | %26s | %20s\n", "", "n", "p50 us", "p99 us", "max us",
-              "mean tasks shapes nodes", "most");
+  std::printf("%-28s %5s %9s %9s %9s | %-39s | %s\n", "", "n", "p50 us", "p99 us", "max us",
+              "mean: tasks, shapes, nodes, ends, victims", "most");
   std::printf("%-30s %6zu %10.1f us each\n", "starts in an empty cluster", started,
               seconds * 1e6 / static_cast<double>(std::max<std::size_t>(started, 1)));
   const std::int64_t before = resident_mib();
-  const auto begin = std::chrono::steady_clock::now();
+  const double begin = micros();
   for (const Delta& d : filled_.deltas) engine_.apply(d);
   for (std::int64_t i = 0; i < options_.waiting; ++i) engine_.apply(TaskUpsert{world_.waiting(i)});
   std::printf("%-30s %6s %10.1f ms, %ld MiB of memory\n", "state from scratch", "1",
@@ -337,7 +347,7 @@ std::vector<Delta> Measurement::end_of(const std::string& task) const {
 
 // The first plan, then further ones until nothing more fits: what waits then has been refused.
 void Measurement::cold_plan() {
-  const auto begin = std::chrono::steady_clock::now();
+  const double begin = micros();
   Plan plan = engine_.plan(kNow);
   print({"cold plan", {{micros_since(begin), plan.work}}});
   std::printf("%-30s %6zu\n", "  of which started", plan.starts.size());
@@ -397,13 +407,13 @@ void Measurement::large_gang(std::int64_t i) {
   gang.pool.clear();
   gang.groups = {
       {"", std::min<std::int64_t>(512, options_.nodes / 2), amounts(8, 32 + i % 60, 256, 1)}};
-  const auto arrives = std::chrono::steady_clock::now();
+  const double arrives = micros();
   engine_.apply(TaskUpsert{gang});
   shapes_.samples.push_back({micros_since(arrives), {}});
-  auto start = std::chrono::steady_clock::now();
+  double start = micros();
   const Plan plan = engine_.plan(kNow);
   refusals_.samples.push_back({micros_since(start), plan.work});
-  start = std::chrono::steady_clock::now();
+  start = micros();
   (void)engine_.explain("wait-" + std::to_string(world_.rng().below(options_.waiting)), kNow);
   reasons_.samples.push_back({micros_since(start), {}});
   if (i % 100 != 0) return;
@@ -436,6 +446,8 @@ Options parse(int argc, char** argv) {
     if (word == "--shapes") o.shapes = number(i);
     if (word == "--queues") o.queues = number(i);
     if (word == "--events") o.events = number(i);
+    if (word == "--reservations") o.reservations = number(i);
+    if (word == "--ends") o.ends = number(i);
     if (word == "--growth") o.growth = true;
     if (word == "--check") o.check = true;
   }

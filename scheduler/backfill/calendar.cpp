@@ -1,7 +1,6 @@
 #include "scheduler/backfill/calendar.hpp"
 
 #include <algorithm>
-#include <set>
 
 #include "scheduler/limits.hpp"
 
@@ -27,7 +26,9 @@ class Calendar::Beside {
       : calendar_(calendar),
         trial_(trial),
         duration_ns_(duration_ns),
-        steps_(calendar.reservations_.size()) {
+        steps_(calendar.reservations_.size()),
+        marked_(calendar.booked_.size()),
+        kept_(calendar.booked_.size()) {
     for (const Reserved& reserved : calendar.reservations_) {
       if (reserved.end < kEndless) ends_.push_back(reserved.end);
     }
@@ -38,7 +39,7 @@ class Calendar::Beside {
   Time next() const { return next_ < ends_.size() ? ends_[next_] : kEndless; }
 
   void touch(NodeId node) {
-    if (!ends_.empty() || !steps_.empty()) dirty_.insert(node);
+    if (const std::uint32_t spot = calendar_.spot(node); spot != kNoId) mark(spot);
   }
 
   void go(Time at) {
@@ -47,31 +48,39 @@ class Calendar::Beside {
     for (std::size_t i = 0; i < steps_.size(); ++i) {
       const Reserved& reserved = calendar_.reservations_[i];
       const int step = reserved.end <= at ? 2 : reserved.begin < to ? 1 : 0;
-      if (step != steps_[i]) dirty_.insert(reserved.ranks.begin(), reserved.ranks.end());
+      if (step == steps_[i]) continue;
+      for (const NodeId node : reserved.ranks) mark(calendar_.spot(node));
       steps_[i] = step;
     }
-    for (const NodeId node : dirty_) {
-      const auto booked = calendar_.booked_.find(node);
-      if (booked == calendar_.booked_.end()) continue;
-      Amounts& known = kept_[node];
-      Amounts now = calendar_.kept_on(node, booked->second, at, true, to);
+    for (const std::uint32_t spot : dirty_) {
+      const Booked& booked = calendar_.booked_[spot];
+      marked_[spot] = false;
+      if (!trial_.eligible(booked.node)) continue;
+      Amounts now = calendar_.kept_on(booked, at, true, to);
+      Amounts& known = kept_[spot];
       if (now == known) continue;
-      trial_.change(node, known, 1);
-      trial_.change(node, now, -1);
-      known = std::move(now);
+      known.minus(now);
+      trial_.change(booked.node, known, 1);
+      known = now;
     }
     dirty_.clear();
   }
 
  private:
+  void mark(std::uint32_t spot) {
+    if (!marked_[spot]) dirty_.push_back(spot);
+    marked_[spot] = true;
+  }
+
   Calendar& calendar_;
   Trial& trial_;
   const std::int64_t duration_ns_;
   std::vector<int> steps_;  // of each reservation: 0 still beyond, 1 beside, 2 over
   std::vector<Time> ends_;
   std::size_t next_ = 0;
-  std::set<NodeId> dirty_;
-  std::map<NodeId, Amounts> kept_;  // as the trial has it
+  std::vector<std::uint32_t> dirty_;
+  std::vector<bool> marked_;   // by position in `booked_`
+  std::vector<Amounts> kept_;  // the same; as the trial has it
 };
 
 bool Calendar::reserve(TaskId task, std::int64_t& looked) {
@@ -83,8 +92,18 @@ bool Calendar::reserve(TaskId task, std::int64_t& looked) {
 
 void Calendar::add(const Reserved& reserved) {
   const Shape& shape = state_.shapes[state_.tasks[reserved.task].shape];
-  for (std::size_t r = 0; r < reserved.ranks.size(); ++r) {
-    booked_[reserved.ranks[r]].push_back({reserved.begin, reserved.end, &request_of(shape, r)});
+  spot_of_.resize(state_.cluster.node_count(), kNoId);
+  std::size_t rank = 0;
+  for (const Shape::Group& group : shape.groups) {
+    for (std::int64_t i = 0; i < group.count; ++i, ++rank) {
+      const NodeId node = reserved.ranks[rank];
+      std::uint32_t& spot = spot_of_[node];
+      if (spot == kNoId) {
+        spot = static_cast<std::uint32_t>(booked_.size());
+        booked_.push_back({node, {}, releases_on(node)});
+      }
+      booked_[spot].bookings.push_back({reserved.begin, reserved.end, &group.request});
+    }
   }
   reservations_.push_back(reserved);
 }
@@ -116,7 +135,7 @@ bool Calendar::renew(std::int64_t& looked) {
   stale_ = false;
   const std::vector<Reserved> before = std::move(reservations_);
   reservations_.clear();
-  booked_.clear();
+  for (Booked& booked : booked_) booked.bookings.clear();
   for (const Reserved& old : before) {
     std::optional<Reserved> found = earliest(old.task, looked);
     add(found && found->begin <= old.begin ? *found : old);
@@ -162,18 +181,19 @@ const Calendar::Reserved* Calendar::first_before(Time end) const {
 }
 
 void Calendar::keep(Trial& trial, Time end) {
-  for (const auto& [node, bookings] : booked_) {
-    if (!trial.takes_now(node)) continue;
-    const Amounts kept = kept_on(node, bookings, now_, false, end);
-    if (!kept.zero()) trial.change(node, kept, -1);
+  for (const Booked& booked : booked_) {
+    if (booked.bookings.empty() || !trial.takes_now(booked.node)) continue;
+    const Amounts kept = kept_on(booked, now_, false, end);
+    if (!kept.zero()) trial.change(booked.node, kept, -1);
   }
 }
 
 NodeAmounts Calendar::kept(Time end) {
   NodeAmounts out;
-  for (const auto& [node, bookings] : booked_) {
-    Amounts kept = kept_on(node, bookings, now_, false, end);
-    if (!kept.zero()) out.emplace_back(node, std::move(kept));
+  for (const Booked& booked : booked_) {
+    if (booked.bookings.empty()) continue;
+    Amounts kept = kept_on(booked, now_, false, end);
+    if (!kept.zero()) out.emplace_back(booked.node, std::move(kept));
   }
   return out;
 }
@@ -181,21 +201,26 @@ NodeAmounts Calendar::kept(Time end) {
 // The most that is missing between `from` and `to`: what the reservations need there at some moment
 // less what has ended by then. Need only grows where a reservation begins. `applied`: what ends
 // until `from` has been ended already.
-Amounts Calendar::kept_on(NodeId node, const std::vector<Booking>& bookings, Time from,
-                          bool applied, Time to) {
+Amounts Calendar::kept_on(const Booked& booked, Time from, bool applied, Time to) const {
   Amounts most;
-  for (const Booking& moment : bookings) {
+  for (std::size_t i = 0; i < booked.bookings.size(); ++i) {
+    const Booking& moment = booked.bookings[i];
     const Time at = std::max(moment.begin, from);
     if (moment.begin >= to || moment.end <= at) continue;
+    // Ranks of one reservation on one node begin together.
+    if (i > 0 && booked.bookings[i - 1].begin == moment.begin &&
+        booked.bookings[i - 1].end == moment.end) {
+      continue;
+    }
     Amounts need;
-    for (const Booking& other : bookings) {
+    for (const Booking& other : booked.bookings) {
       if (other.begin <= at && other.end > at) need.plus(*other.amounts);
     }
     const auto ended = [&](const Release& r) {
       if (r.at <= at && (!applied || r.at > from)) need.minus(*r.amounts);
     };
-    for (const Release& r : releases_on(node)) ended(r);
-    if (const auto here = started_on_.find(node); here != started_on_.end()) {
+    for (const Release& r : booked.releases) ended(r);
+    if (const auto here = started_on_.find(booked.node); here != started_on_.end()) {
       for (const Release& r : here->second) ended(r);
     }
     most.raise_to(need);
@@ -203,16 +228,14 @@ Amounts Calendar::kept_on(NodeId node, const std::vector<Booking>& bookings, Tim
   return most;
 }
 
-const std::vector<Release>& Calendar::releases_on(NodeId node) {
-  const auto known = releases_.find(node);
-  if (known != releases_.end()) return known->second;
-  std::vector<Release>& out = releases_[node];
+std::vector<Release> Calendar::releases_on(NodeId node) const {
+  std::vector<Release> out;
   if (node >= state_.tasks_on_node.size()) return out;
   for (const TaskId id : state_.tasks_on_node[node]) {
     const Time end = expected_end(state_, state_.tasks[id], now_);
     if (end >= kEndless) continue;
-    state_.each_use(state_.tasks[id], [&](NodeId on, const Amounts& amounts) {
-      if (on == node) out.push_back({end, node, &amounts});
+    state_.each_use_on(node, id, [&](const Amounts& amounts) {
+      out.push_back({end, node, &amounts});
     });
   }
   return out;

@@ -59,24 +59,30 @@ class Calendar {
     Time begin, end;
     const Amounts* amounts = nullptr;
   };
+  struct Booked {  // a node with reservations
+    NodeId node = kNoId;
+    std::vector<Booking> bookings;
+    std::vector<Release> releases;  // of what ran before this pass
+  };
   class Beside;
 
   std::optional<Reserved> earliest(TaskId task, std::int64_t& looked);
   void add(const Reserved& reserved);
-  Amounts kept_on(NodeId node, const std::vector<Booking>& bookings, Time from, bool applied,
-                  Time to);
-  const std::vector<Release>& releases_on(NodeId node);
+  // The position of a node in `booked_`; kNoId when it has no reservations.
+  std::uint32_t spot(NodeId node) const { return node < spot_of_.size() ? spot_of_[node] : kNoId; }
+  Amounts kept_on(const Booked& booked, Time from, bool applied, Time to) const;
+  std::vector<Release> releases_on(NodeId node) const;
   const std::vector<Release>& started();  // soonest first
 
   State& state_;
   const Time now_;
   std::vector<Reserved> reservations_;
-  std::map<NodeId, std::vector<Booking>> booked_;  // by the reservations
+  std::vector<Booked> booked_;
+  std::vector<std::uint32_t> spot_of_;  // by node
   std::optional<Late> late_;
   std::vector<Release> started_;  // of this pass
   bool sorted_ = true;            // soonest first
   std::map<NodeId, std::vector<Release>> started_on_;
-  std::map<NodeId, std::vector<Release>> releases_;  // of what ran before it, once asked for
   bool stale_ = false;
 };
 

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -29,7 +28,7 @@ class Future {
       : state_(state),
         late_(late),
         started_(started),
-        next_end_(state.ends.upper_bound({now.ns, kNoId})) {}
+        next_end_(state.ends.lower_bound([&](const State::End& e) { return e.first <= now.ns; })) {}
 
   // The next moment at which something ends; kEndless when nothing does any more.
   Time next() const;
@@ -40,13 +39,15 @@ class Future {
     std::int64_t tasks = 0;
     const auto end = [&](TaskId id) {
       ++tasks;
-      state_.each_use(state_.tasks[id], visit);
+      state_.each_use(id, visit);
     };
     for (; next_late_ < late_.size() && late_[next_late_].first <= time; ++next_late_) {
       end(late_[next_late_].second);
     }
-    for (; next_end_ != state_.ends.end() && next_end_->first <= time.ns; ++next_end_) {
-      end(next_end_->second);
+    for (; !state_.ends.at_end(next_end_); next_end_ = state_.ends.next(next_end_)) {
+      const State::End& next = state_.ends.get(next_end_);
+      if (next.first > time.ns) break;
+      end(next.second);
     }
     for (; next_started_ < started_.size() && started_[next_started_].at <= time; ++next_started_) {
       visit(started_[next_started_].node, *started_[next_started_].amounts);
@@ -59,7 +60,7 @@ class Future {
   const Late& late_;
   const std::vector<Release>& started_;
   std::size_t next_late_ = 0, next_started_ = 0;
-  std::set<std::pair<std::int64_t, TaskId>>::const_iterator next_end_;
+  Ordered<State::End>::Cursor next_end_;
 };
 
 }  // namespace sched

@@ -91,7 +91,7 @@ void Trial::change(NodeId id, const Amounts& amounts, int sign) {
   const NodeRecord& node = state_.cluster.node(id);
   if (spot_of_[id] == kNoId) {
     spot_of_[id] = static_cast<std::uint32_t>(spots_.size());
-    spots_.push_back({id, {}, std::vector<std::int64_t>(profiles_.size(), 0)});
+    spots_.push_back({id, {}, Few<std::int64_t, 2>(profiles_.size())});
   }
   Spot& spot = spots_[spot_of_[id]];
   spot.ended.plus(amounts, sign);

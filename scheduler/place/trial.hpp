@@ -52,8 +52,8 @@ class Trial {
  private:
   struct Spot {
     NodeId node = kNoId;
-    Amounts ended;                    // below 0 of a resource: more begun than ended
-    std::vector<std::int64_t> gains;  // by profile: slots more than in the live state
+    Amounts ended;               // below 0 of a resource: more begun than ended
+    Few<std::int64_t, 2> gains;  // by profile: slots more than in the live state
   };
   struct OfProfile {
     ProfileId profile = kNoId;

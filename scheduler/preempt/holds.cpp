@@ -92,8 +92,7 @@ std::optional<Gang> place_hold(State& state, TaskId holder, Overlay& overlay) {
 void look_ahead(const State& state, TaskId task,
                 const std::function<void(NodeId, const Amounts&, int)>& change) {
   for (const TaskId id : state.leaving) {
-    state.each_use(state.tasks[id],
-                   [&](NodeId node, const Amounts& amounts) { change(node, amounts, 1); });
+    state.each_use(id, [&](NodeId node, const Amounts& amounts) { change(node, amounts, 1); });
   }
   for (const auto& [holder, room] : state.held_rooms) {
     for (const auto& [node, amounts] : room.booked) change(node, amounts, 1);

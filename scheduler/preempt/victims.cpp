@@ -75,7 +75,7 @@ class Search {
   void remember(const Surroundings& around);
   std::optional<Preemption> name_nodes();
   void end(const Victim& victim, int sign) {
-    state_.each_use(state_.tasks[victim.task], [&](NodeId node, const Amounts& amounts) {
+    state_.each_use(victim.task, [&](NodeId node, const Amounts& amounts) {
       trial_.change(node, amounts, sign);
     });
   }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "scheduler/resources.hpp"
+#include "scheduler/state/few.hpp"
 
 namespace sched {
 
@@ -22,7 +23,7 @@ inline constexpr ResourceId kNoResource = ~ResourceId{0};
 struct Amounts {
   std::array<std::int64_t, 4> base{};
   // Sorted by id. An entry may be zero in what a node has free, never elsewhere.
-  std::vector<std::pair<ResourceId, std::int64_t>> extended;
+  Few<std::pair<ResourceId, std::int64_t>, 2> extended;
 
   std::int64_t at(ResourceId id) const;
   void add(ResourceId id, std::int64_t amount);  // drops an entry that becomes zero

@@ -101,12 +101,10 @@ NodeAmounts State::less_occupied(const TaskRecord& task, const NodeAmounts& need
   NodeAmounts out;
   for (const auto& [node, amounts] : need) {
     Amounts used;
-    const auto add = [&, at = node](NodeId on, const Amounts& use) {
-      if (on == at) used.plus(use);
-    };
+    const auto add = [&](const Amounts& use) { used.plus(use); };
     static const std::set<TaskId> kNobody;
     for (const TaskId id : node < tasks_on_node.size() ? tasks_on_node[node] : kNobody) {
-      if (tasks[id].evicted_by == task.task.uid) each_use(tasks[id], add);
+      if (tasks[id].evicted_by == task.task.uid) each_use_on(node, id, add);
     }
     out.emplace_back(node, rest_of(amounts, used));
   }

@@ -28,6 +28,7 @@
 //      of its tenants.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -145,6 +146,12 @@ struct TaskRecord {
   Time hold_until;
 };
 
+// Something of a node that a task has.
+struct Use {
+  NodeId node = kNoId;
+  Amounts amounts;
+};
+
 struct PodRecord {
   PodUpsert pod;
   NodeId node = kNoId;
@@ -192,7 +199,8 @@ class State {
   std::map<TaskId, HeldRoom> held_rooms;
   // When running tasks end by what they stated (those that stated it); who is placed and does not
   // run yet; who is placed where.
-  std::set<std::pair<std::int64_t, TaskId>> ends;
+  using End = std::pair<std::int64_t, TaskId>;
+  Ordered<End> ends;
   std::set<TaskId> starting;
   // Until when placed tasks are protected: time alone may then change a plan.
   std::set<std::pair<std::int64_t, TaskId>> protected_until;
@@ -256,14 +264,20 @@ class State {
   // Whether the slots suffice in sum for each group: what must hold before a shape can fit at all.
   bool plausible(const Shape& shape) const;
   const Amounts& request_of(const TaskRecord& task, std::size_t rank) const;
-  // Calls with each (node, amounts) that ends with a task: its reserved ranks and its Pods. The
-  // amounts lie here: good until something changes.
+  // What ends with a task, by node: its reserved ranks and its Pods. It lies here: good until
+  // something changes.
+  const std::vector<Use>& uses(TaskId task) const;
   template <class Visit>
-  void each_use(const TaskRecord& task, const Visit& visit) const {
-    for (std::size_t r = 0; r < task.ranks.size(); ++r) {
-      if (task.ranks[r].reserved) visit(task.ranks[r].node, request_of(task, r));
-    }
-    for (const PodId pod : task.pods) visit(pods[pod].node, pods[pod].amounts);
+  void each_use(TaskId task, const Visit& visit) const {
+    for (const Use& use : uses(task)) visit(use.node, use.amounts);
+  }
+  // The same of one node alone.
+  template <class Visit>
+  void each_use_on(NodeId node, TaskId task, const Visit& visit) const {
+    const std::vector<Use>& all = uses(task);
+    auto at = std::lower_bound(all.begin(), all.end(), node,
+                               [](const Use& use, NodeId n) { return use.node < n; });
+    for (; at != all.end() && at->node == node; ++at) visit(at->amounts);
   }
 
  private:
@@ -330,10 +344,20 @@ class State {
   }
   // Keeps `ends`, `starting` and `tasks_on_node` true; `sign` -1 before a change, 1 after.
   void track(TaskId id, int sign);
+  void forget_uses(TaskId task) {
+    if (task < uses_.size()) uses_[task].known = false;
+  }
   bool decided(const TaskRecord& task) const {
     return task.state == TaskState::kReserved || task.state == TaskState::kRunning;
   }
 
+  // What each task uses, close together: searches read it of thousands. Made when it is asked for,
+  // and forgotten when a rank, a Pod or the task itself changes.
+  struct Uses {
+    bool known = false;
+    std::vector<Use> list;
+  };
+  mutable std::vector<Uses> uses_;
   std::set<TaskId> unsettled_;  // holders whose booking may not be true any more
   std::vector<TaskId> free_tasks_;
   std::vector<PodId> free_pods_;

@@ -57,6 +57,7 @@ bool State::on(const TaskUpsert& d) {
       tasks[id].pods = std::move(before->second);
       orphans.erase(before);
     }
+    forget_uses(id);
     enlist(id);
     return true;
   }
@@ -91,6 +92,7 @@ bool State::on(const TaskRemove& d) {
   task_ids.erase(d.uid);
   if (!tasks[id].pods.empty()) orphans[d.uid] = std::move(tasks[id].pods);
   tasks[id] = {};
+  forget_uses(id);
   free_tasks_.push_back(id);
   leave(queue, tenant);
   --queues[queue].members;
@@ -132,6 +134,7 @@ bool State::on(const Assume& d) {
   task.rejected_why.clear();
   task.since = {};
   reserve(task, d);
+  forget_uses(id);
   note_start(task, hear(d.at));
   track(id, 1);
   loosened += task.pods.size();  // what nobody could ask to stop belongs to it from now on
@@ -153,7 +156,8 @@ void State::track(TaskId id, int sign) {
   constexpr std::int64_t kLongest = std::int64_t{1} << 61;
   const bool ends_some_time = duration > 0 && duration < kLongest && task.since.ns < kLongest;
   if (task.state == TaskState::kRunning && ends_some_time) {
-    mark(ends, std::pair{task.since.ns + duration, id});
+    const End end{task.since.ns + duration, id};
+    sign > 0 ? ends.insert(end, std::less<End>()) : void(ends.erase(end, std::less<End>()));
   }
   // The later of the guarantee and the rest after the last preemption, as the queue has it now.
   if (sign > 0) {
@@ -176,6 +180,22 @@ const Amounts& State::request_of(const TaskRecord& task, std::size_t rank) const
   auto part = task.parts.begin();
   while (static_cast<std::int64_t>(rank) >= part->first) ++part;
   return part->second;
+}
+
+const std::vector<Use>& State::uses(TaskId id) const {
+  if (uses_.size() <= id) uses_.resize(tasks.size());
+  Uses& known = uses_[id];
+  if (known.known) return known.list;
+  const TaskRecord& task = tasks[id];
+  known.list.clear();
+  for (std::size_t r = 0; r < task.ranks.size(); ++r) {
+    if (task.ranks[r].reserved) known.list.push_back({task.ranks[r].node, request_of(task, r)});
+  }
+  for (const PodId pod : task.pods) known.list.push_back({pods[pod].node, pods[pod].amounts});
+  std::stable_sort(known.list.begin(), known.list.end(),
+                   [](const Use& a, const Use& b) { return a.node < b.node; });
+  known.known = true;
+  return known.list;
 }
 
 // Books each rank whose Pod was not seen yet. Pods may come before the decision: a new leader reads
@@ -223,6 +243,7 @@ void State::release(TaskId id, Time at) {
     cluster.adjust(node, nullptr, task.ranks[r].reserved ? &request_of(task, r) : &kNothing);
     cluster.release(node);
   }
+  forget_uses(id);
   charge(task, -1);
   note_end(task, at);
   loosened += task.ranks.size();
@@ -306,6 +327,7 @@ void State::book_pod(PodId pod) {
   const TaskId id = record.pod.task.empty() ? kNoId : find(record.pod.task);
   if (id != kNoId) {
     unsettle_for(tasks[id]);
+    forget_uses(id);
     tasks[id].pods.push_back(pod);
   } else if (!record.pod.task.empty()) {
     orphans[record.pod.task].push_back(pod);
@@ -345,6 +367,7 @@ void State::unbook_pod(PodId pod) {
   if (record.pod.task.empty()) return;
   if (const TaskId id = find(record.pod.task); id != kNoId) {
     unsettle_for(tasks[id]);
+    forget_uses(id);
     std::erase(tasks[id].pods, pod);
     return;
   }
