@@ -32,6 +32,10 @@ inline constexpr std::int64_t kReservationEndsMax = 5'120'000;
 inline constexpr std::int64_t kReservationsMax = 256;
 // Kinds of tasks of which a queue remembers how long they lasted, twice, for each likeness.
 inline constexpr std::size_t kPredictorKinds = 8192;
+// Levels of the topology below the zone; narrower ones are left out.
+inline constexpr std::size_t kTopologyLevelsMax = 8;
+// Domains of one zone tried for groups that share it.
+inline constexpr std::size_t kDomainTriesMax = 32;
 // Sets of zones looked at in one search; beyond it the best set found so far is taken.
 inline constexpr int kZoneSearchSteps = 20'000;
 

@@ -68,6 +68,11 @@ std::string in_brackets(const std::string& detail) {
 
 std::string pods(std::int64_t value) { return count(value) + (value == 1 ? " Pod" : " Pods"); }
 
+// The zone with most room, or, where none is named, the part of a zone that the detail speaks of.
+std::string the_best(const Reason& r) {
+  return r.zone.empty() ? "the best" : "the best, " + r.zone + ",";
+}
+
 std::string never(const Reason& r) {
   if (r.resource.empty()) return "can never start: " + r.detail;
   const std::string all = number(r.resource, r.total) + " in all";
@@ -75,8 +80,7 @@ std::string never(const Reason& r) {
     Reason plain = r;
     plain.zone.clear();
     return "can never start: " + needs(plain) + " " + r.detail +
-           ", which even the empty cluster cannot give; the best, " +
-           (r.zone.empty() ? "no zone" : r.zone) + ", has " + all;
+           ", which even the empty cluster cannot give; " + the_best(r) + " has " + all;
   }
   if (r.total < r.needed) return "can never start: " + needs(r) + ", the nodes have " + all;
   return "can never start: " + needs(r) + " for " + pods(r.nodes_needed) + "; the nodes have " +
@@ -178,8 +182,8 @@ std::string sentence(const Reason& r) {
     case ReasonCode::kTopology: {
       Reason plain = r;
       plain.zone.clear();
-      return needs(plain) + " " + r.detail + ": the best, " + (r.zone.empty() ? "-" : r.zone) +
-             ", has " + free_of(r);
+      return needs(plain) + " " + r.detail + ": " + the_best(r) + " has " + free_of(r) +
+             (r.free >= r.needed ? ", but in pieces" : "");
     }
     case ReasonCode::kQuota:
       return "queue " + r.detail + " allows " + amount(r.resource, r.gpu_model, r.total) + ": " +

@@ -8,7 +8,8 @@
 // What it checks of every start
 //   1. the task is known, waits, is not held, is not in back-off, and starts once;
 //   2. the gang is whole; its ranks lie group by group, in the zones asked for (exact split,
-//      Single, SameRegion, Spread, maxZones, minPerZone, maxLatency);
+//      Single, SameRegion, Spread, maxZones, minPerZone, maxLatency), and below the zone in one
+//      domain of the level that is required, numbered domain by domain;
 //   3. each node is there, ready, not cordoned, passes pool, model, selector, affinity, taints,
 //      allowed zones, excluded nodes and the queue's own filters;
 //   4. no node is given more than is free beside Pods, reservations and the plan so far;

@@ -16,7 +16,8 @@ bool same_wishes(const Task& a, const Task& b) {
          a.max_skew == b.max_skew && a.max_latency_us == b.max_latency_us && a.pool == b.pool &&
          a.gpu_model == b.gpu_model && a.node_selector == b.node_selector &&
          a.affinity == b.affinity && a.tolerations == b.tolerations &&
-         a.allowed_zones == b.allowed_zones && a.excluded_nodes == b.excluded_nodes;
+         a.allowed_zones == b.allowed_zones && a.excluded_nodes == b.excluded_nodes &&
+         a.topology_level == b.topology_level && a.topology_required == b.topology_required;
 }
 
 // What was not stated is longer than anything. A shorter task may pass a longer one where it ends
@@ -196,6 +197,12 @@ void PlanCheck::check_zones(const Start& start, const Known& task, const Queue& 
   }
   const std::string wrong = audit::zones_wrong(task.task, per_zone, eligible, geography);
   if (!wrong.empty()) say(start, wrong);
+  std::vector<const Node*> ranks;
+  for (const std::string& node : start.placement.nodes) ranks.push_back(&known_.nodes_.at(node));
+  // Room that was kept was numbered when it was found; labels may have changed since.
+  const std::string below =
+      audit::topology_wrong(task.task, known_.config_.topology, ranks, task.hold.empty());
+  if (!below.empty()) say(start, below);
   if (start.zones != static_cast<std::int64_t>(per_zone.size())) {
     say(start, "says it uses " + std::to_string(start.zones) + " zones");
   }
@@ -326,19 +333,27 @@ void PlanCheck::check_guarantees(const Start& start, const Known& task, const Qu
   }
 }
 
-// Pods that each zone could hold if it were empty, group by group.
+// Pods that each zone, or the best part of it that the task requires, could hold if it were empty,
+// group by group.
 bool PlanCheck::cluster_could_hold(const Known& task, const Queue& queue) const {
   std::vector<std::map<std::string, __int128>> room(task.task.groups.size());
+  std::vector<std::map<std::pair<std::string, std::string>, __int128>> parts(room.size());
   for (const auto& [name, node] : known_.nodes_) {
     if (!audit::refuses(node, task.task, queue).empty()) continue;
     const Amount has = Auditor::amounts(node.allocatable);
+    const std::string part = task.task.topology_required && !task.task.topology_level.empty()
+                                 ? audit::domain_of(task.task, known_.config_.topology, node)
+                                 : "the zone";
     for (std::size_t g = 0; g < room.size(); ++g) {
       std::int64_t fits = kSlotsMax;
       for (const auto& [resource, amount] : Auditor::amounts(task.task.groups[g].requests)) {
         auto at = has.find(resource);
         fits = std::min(fits, at == has.end() ? 0 : at->second / amount);
       }
-      room[g][node.zone] += fits;
+      if (part.empty()) continue;
+      __int128& here = parts[g][{node.zone, part}];
+      here += fits;
+      room[g][node.zone] = std::max(room[g][node.zone], here);
     }
   }
   std::set<std::string> single;
@@ -376,6 +391,7 @@ bool PlanCheck::may_ever_start(const Known& task, const Queue& queue) const {
     for (const auto& [name, value] : Auditor::amounts(group.requests)) own[name] += value * count;
   }
   if (combines || pods == 0) return false;
+  if (t.topology_required && t.groups.size() > 1) return false;
   if (queue.has_maximum) {
     for (const auto& [name, maximum] : Auditor::amounts(queue.maximum)) {
       if (own[name] > maximum) return false;

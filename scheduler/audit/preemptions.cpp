@@ -178,6 +178,10 @@ void PreemptionCheck::check_zones(const Preemption& p, const Known& task, const 
   }
   const std::string wrong = audit::zones_wrong(task.task, per_zone, eligible, geography);
   if (!wrong.empty()) say(p, "preempts for a placement that " + wrong);
+  std::vector<const Node*> ranks;
+  for (const std::string& node : p.placement.nodes) ranks.push_back(&known_.nodes_.at(node));
+  const std::string below = audit::topology_wrong(task.task, known_.config_.topology, ranks, true);
+  if (!below.empty()) say(p, "preempts for a placement that " + below);
 }
 
 void PreemptionCheck::take(const std::vector<std::string>& nodes,

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "scheduler/limits.hpp"
+
 namespace sched::audit {
 namespace {
 
@@ -175,6 +177,52 @@ std::string zones_wrong(const Task& task, const std::map<std::string, std::int64
     least = std::min(least, at == per_zone.end() ? 0 : at->second);
   }
   if (most - least > std::max<std::int64_t>(1, task.max_skew)) return "is not spread evenly";
+  return "";
+}
+
+// Says the length of each label, so that no two places have one name.
+std::string domain_of(const Task& task, const std::vector<TopologyLevel>& levels,
+                      const Node& node) {
+  std::string name;
+  std::size_t counted = 0;
+  for (const TopologyLevel& level : levels) {
+    if (level.name.empty() || level.label.empty()) continue;
+    if (++counted > kTopologyLevelsMax) break;
+    const auto at = node.labels.find(level.label);
+    const std::string value = at == node.labels.end() ? "" : at->second;
+    name += std::to_string(value.size()) + ":" + value + "/";
+    if (level.name == task.topology_level) return value.empty() ? "" : name;
+  }
+  return "";
+}
+
+std::string topology_wrong(const Task& task, const std::vector<TopologyLevel>& levels,
+                           const std::vector<const Node*>& ranks, bool numbered) {
+  if (task.topology_level.empty()) return "";
+  if (task.topology_required) {
+    std::map<std::string, std::string> of_zone;
+    for (const Node* node : ranks) {
+      const std::string domain = domain_of(task, levels, *node);
+      if (domain.empty()) return "lies outside of every " + task.topology_level;
+      if (of_zone.try_emplace(node->zone, domain).first->second != domain) {
+        return "lies in more than one " + task.topology_level + " of " + node->zone;
+      }
+    }
+  }
+  std::size_t rank = 0;
+  for (const PodGroup& group : task.groups) {
+    std::set<std::pair<std::string, std::string>> left;  // zone and domain
+    const Node* before = nullptr;
+    for (std::int64_t i = 0; numbered && i < group.count && rank < ranks.size(); ++i, ++rank) {
+      const Node* const node = ranks[rank];
+      const auto place = [&](const Node& of) {
+        return std::pair(of.zone, domain_of(task, levels, of));
+      };
+      if (before != nullptr && place(*before) != place(*node)) left.insert(place(*before));
+      if (left.contains(place(*node))) return "does not number its ranks domain by domain";
+      before = node;
+    }
+  }
   return "";
 }
 

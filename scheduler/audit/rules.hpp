@@ -34,4 +34,13 @@ struct Geography {
 std::string zones_wrong(const Task& task, const std::map<std::string, std::int64_t>& per_zone,
                         const std::set<std::string>& eligible, const Geography& geography);
 
+// Why ranks on these nodes are not what the task asks of the topology below the zone; "" when they
+// are. `numbered`: whether the ranks of a zone have to go domain by domain as well.
+std::string topology_wrong(const Task& task, const std::vector<TopologyLevel>& levels,
+                           const std::vector<const Node*>& ranks, bool numbered);
+
+// Where a node lies at the level that a task asks for: the labels from the widest level down; ""
+// when it lies in no domain of it, or there is no such level.
+std::string domain_of(const Task& task, const std::vector<TopologyLevel>& levels, const Node& node);
+
 }  // namespace sched::audit

@@ -59,6 +59,26 @@ Scope scope_of(const Cluster& cluster, const Profile& p, ZoneId zone) {
   return scope;
 }
 
+// The nodes of one domain of the topology, each asked.
+Scope scope_of(const Cluster& cluster, ProfileId id, DomainId domain) {
+  const Profile& p = cluster.profile(id);
+  Scope scope;
+  scope.slots = p.domains.slots(domain);
+  scope.empty = p.domains.empty(domain);
+  for (const NodeId node : cluster.domains().domain(domain).nodes) {
+    const NodeRecord& record = cluster.node(node);
+    if (p.cells[record.cls].match == Match::kNo || !match_node(p.filter, record.node)) continue;
+    ++scope.nodes;
+    scope.owned.plus(record.total);
+    if (!cluster.cls(record.cls).open) continue;
+    ++scope.open;
+    scope.fitting += p.node_slots[node] > 0;
+    scope.total.plus(record.total);
+    scope.free.plus(record.free);
+  }
+  return scope;
+}
+
 // GPUs first, then other devices by name, then CPU, memory and the rest: what people ask about.
 std::vector<ResourceId> asked(const State& state, const Amounts& request) {
   std::vector<ResourceId> ids;
@@ -124,6 +144,9 @@ class Teller {
   }
   std::string combination() const;
   Reason topology(Room room) const;
+  const Shape::Group* without_domain(Room room) const;
+  DomainId best_domain(const Shape::Group& g, Room room) const;
+  Reason below_the_zone(const Shape::Group& g, Room room) const;
 
   State& state_;
   const Shape& shape_;
@@ -139,6 +162,60 @@ std::string Teller::combination() const {
   if (shape_.policy == ZonePolicy::kSpread) return "spread evenly over the zones";
   if (shape_.max_zones > 0) return "in at most " + std::to_string(shape_.max_zones) + " zones";
   return "";
+}
+
+// The first group for which the domains of its level have no room, taken alone.
+const Shape::Group* Teller::without_domain(Room room) const {
+  if (!shape_.one_domain) return nullptr;
+  for (const Shape::Group& g : shape_.groups) {
+    std::int64_t sum = 0, most = 0;
+    for (const auto& [name, zone] : state_.cluster.zones()) {
+      if (!g.zone.empty() && g.zone != name) continue;
+      const std::int64_t here = slots_in_zone(state_, shape_, g, zone, room);
+      sum += here;
+      most = std::max(most, here);
+    }
+    if ((shape_.policy == ZonePolicy::kSingle ? most : sum) < g.count) return &g;
+  }
+  return nullptr;
+}
+
+// The first by zone and path of those with most room; kNoId when nodes are in none.
+DomainId Teller::best_domain(const Shape::Group& g, Room room) const {
+  const DomainRoom& domains = state_.cluster.profile(g.profile).domains;
+  DomainId best = kNoId;
+  if (domains.level() == kNoId) return best;
+  const auto has = [&](DomainId d) {
+    return room == Room::kNow ? domains.slots(d) : domains.empty(d);
+  };
+  for (const auto& [name, zone] : state_.cluster.zones()) {
+    if (!g.zone.empty() && g.zone != name) continue;
+    for (const DomainId domain : state_.cluster.domains().of(zone, domains.level())) {
+      if (best == kNoId || has(domain) > has(best)) best = domain;
+    }
+  }
+  return best;
+}
+
+// There would be room for the group, but not in one domain of its level: numbers of the best.
+Reason Teller::below_the_zone(const Shape::Group& g, Room room) const {
+  Reason r = base_;
+  r.code = room == Room::kEmpty ? ReasonCode::kNever : ReasonCode::kTopology;
+  const std::string& level = state_.cluster.profile(g.profile).level;
+  const DomainId best = best_domain(g, room);
+  if (best == kNoId) {
+    r.code = ReasonCode::kConstraint;
+    r.zone = g.zone;
+    r.detail = "no node lies in a " + level;
+    for (const TopologyLevel& known : state_.config.topology) {
+      if (known.name == level) r.detail += ", which the label " + known.label + " tells";
+    }
+    return r;
+  }
+  tell(state_, g, scope_of(state_.cluster, g.profile, best), room, r);
+  r.detail = "in one " + level;
+  if (!g.zone.empty()) r.detail += " of " + g.zone;
+  return r;
 }
 
 // Each group would fit, the zones together do not: numbers of the zone with most room.
@@ -181,6 +258,9 @@ Reason Teller::hopeless() const {
     if (no_such_zone(g)) r.detail = "no zone of that name has nodes";
     return r;
   }
+  if (const Shape::Group* const g = without_domain(Room::kEmpty)) {
+    return below_the_zone(*g, Room::kEmpty);
+  }
   return topology(Room::kEmpty);
 }
 
@@ -200,6 +280,9 @@ Reason Teller::no_room() const {
                  " not ready or cordoned";
     }
     return r;
+  }
+  if (const Shape::Group* const g = without_domain(Room::kNow)) {
+    return below_the_zone(*g, Room::kNow);
   }
   if (!combination().empty() && divide(state_, shape_, Room::kNow).splits.empty()) {
     return topology(Room::kNow);

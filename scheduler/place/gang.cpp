@@ -1,8 +1,11 @@
 #include "scheduler/place/gang.hpp"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 
+#include "scheduler/limits.hpp"
+#include "scheduler/place/domains.hpp"
 #include "scheduler/place/spread.hpp"
 
 namespace sched {
@@ -22,70 +25,178 @@ std::vector<std::size_t> hardest_first(const Shape& shape) {
   return order;
 }
 
+// One placement in the making: what it books, and what it has looked at.
+struct Making {
+  State& state;
+  const Shape& shape;
+  bool spread = false;
+  Overlay& overlay;
+  std::int64_t& looked;
+};
+
 // Pod by Pod, since each one is load for the next.
-bool spread_part(State& state, const Shape::Group& group, const ZonePart& part, Overlay& overlay,
-                 std::vector<NodeId>& ranks, std::int64_t& looked) {
+bool spread_part(const Making& m, const Shape::Group& group, ZoneId zone, const DomainPart& part,
+                 std::vector<NodeId>& ranks) {
+  const Domains& domains = m.state.cluster.domains();
   for (std::int64_t i = 0; i < part.count; ++i) {
-    const NodeId node = least_loaded(state.cluster, group.profile, part.zone, looked);
+    const NodeId node = part.domain == kNoId
+                            ? least_loaded(m.state.cluster, group.profile, zone, m.looked)
+                            : least_loaded_of(m.state.cluster, group.profile,
+                                              domains.domain(part.domain).nodes, m.looked);
     if (node == kNoId) return false;
-    overlay.book(node, group.request);
+    m.overlay.book(node, group.request);
     ranks.push_back(node);
   }
   return true;
 }
 
 // Node by node, each as full as it gets.
-bool pack_part(State& state, const Shape::Group& group, const ZonePart& part, Overlay& overlay,
-               std::vector<NodeId>& ranks, std::int64_t& looked) {
-  const std::vector<std::uint32_t>& slots = state.cluster.profile(group.profile).node_slots;
+bool pack_part(const Making& m, const Shape::Group& group, ZoneId zone, const DomainPart& part,
+               std::vector<NodeId>& ranks) {
+  const Profile& profile = m.state.cluster.profile(group.profile);
   std::vector<std::pair<NodeId, std::int64_t>> found;
-  Cluster::Walk walk(state.cluster, group.profile, part.zone);
-  for (std::int64_t left = part.count; left > 0;) {
-    const NodeId node = walk.next(looked).node;
-    if (node == kNoId) return false;
-    const std::int64_t pods = std::min<std::int64_t>(left, slots[node]);
-    found.emplace_back(node, pods);
+  std::int64_t left = part.count;
+  const auto take = [&](NodeId node) {
+    const std::int64_t pods = std::min<std::int64_t>(left, profile.node_slots[node]);
+    if (pods > 0) found.emplace_back(node, pods);
     left -= pods;
+  };
+  if (part.domain != kNoId) {
+    for (const Cluster::Spot& spot : spots_in(m.state.cluster, group.profile, part.domain)) {
+      ++m.looked;
+      if (left > 0) take(spot.node);
+    }
+  } else {
+    Cluster::Walk walk(m.state.cluster, group.profile, zone);
+    while (left > 0) {
+      const NodeId node = walk.next(m.looked).node;
+      if (node == kNoId) return false;
+      if (m.state.cluster.domain_of(profile, node) == kNoId) take(node);
+    }
   }
+  if (left > 0) return false;
   for (const auto& [node, pods] : found) {
-    overlay.book(node, group.request, pods);
+    m.overlay.book(node, group.request, pods);
     ranks.insert(ranks.end(), static_cast<std::size_t>(pods), node);
   }
   return true;
 }
 
-// One group in its zones. Ranks go zone by zone, node by node.
-bool place_group(State& state, const Shape::Group& group, const std::vector<ZonePart>& parts,
-                 bool spread, Overlay& overlay, std::vector<NodeId>& ranks, std::int64_t& looked) {
-  for (const ZonePart& part : parts) {
-    const auto first = static_cast<std::ptrdiff_t>(ranks.size());
-    const bool placed = spread ? spread_part(state, group, part, overlay, ranks, looked)
-                               : pack_part(state, group, part, overlay, ranks, looked);
+// One group in one zone. Ranks go domain by domain, node by node.
+bool place_parts(const Making& m, const Shape::Group& group, ZoneId zone,
+                 const std::vector<DomainPart>& parts, std::vector<NodeId>& ranks) {
+  for (const DomainPart& part : parts) {
+    const bool placed = m.spread ? spread_part(m, group, zone, part, ranks)
+                                 : pack_part(m, group, zone, part, ranks);
     if (!placed) return false;
-    std::sort(ranks.begin() + first, ranks.end(), [&](NodeId a, NodeId b) {
-      return a != b && state.cluster.node(a).node.name < state.cluster.node(b).node.name;
+  }
+  std::sort(ranks.begin(), ranks.end(),
+            [&](NodeId a, NodeId b) { return m.state.cluster.stands_before(a, b); });
+  return true;
+}
+
+// By group and zone.
+using Ranks = std::map<std::pair<std::size_t, ZoneId>, std::vector<NodeId>>;
+
+// Groups in the given order, each where the counts of this moment send it. Takes back what it
+// booked when one does not fit.
+bool place_one_by_one(const Making& m, const Split& split, const std::vector<std::size_t>& order,
+                      std::optional<ZoneId> only, Ranks& ranks) {
+  const std::size_t mark = m.overlay.mark();
+  for (const std::size_t g : order) {
+    const Shape::Group& group = m.shape.groups[g];
+    for (const ZonePart& part : split.groups[g]) {
+      if (only && part.zone != *only) continue;
+      std::vector<DomainPart> parts{{kNoId, part.count}};
+      if (asks_for_domains(m.state, m.shape)) {
+        parts = divide_zone(m.state, m.shape, group.profile, part.zone, part.count);
+      }
+      std::vector<NodeId>& own = ranks[{g, part.zone}];
+      own.clear();
+      if (!parts.empty() && place_parts(m, group, part.zone, parts, own)) continue;
+      m.overlay.undo(mark);
+      return false;
+    }
+  }
+  return true;
+}
+
+// The groups of one zone in one domain.
+bool place_in(const Making& m, const Split& split, const std::vector<std::size_t>& order,
+              ZoneId zone, DomainId domain, Ranks& ranks) {
+  const std::size_t mark = m.overlay.mark();
+  for (const std::size_t g : order) {
+    for (const ZonePart& part : split.groups[g]) {
+      if (part.zone != zone) continue;
+      std::vector<NodeId>& own = ranks[{g, zone}];
+      own.clear();
+      if (place_parts(m, m.shape.groups[g], zone, {{domain, part.count}}, own)) continue;
+      m.overlay.undo(mark);
+      return false;
+    }
+  }
+  return true;
+}
+
+// The domains of a zone in which each of the groups would fit alone, smallest first.
+std::vector<DomainId> candidates(const Making& m, const Split& split, ZoneId zone) {
+  const Cluster& cluster = m.state.cluster;
+  const auto& lead = cluster.profile(m.shape.groups.front().profile).domains;
+  std::vector<DomainId> found = cluster.domains().of(zone, lead.level());
+  std::erase_if(found, [&](DomainId domain) {
+    for (std::size_t g = 0; g < split.groups.size(); ++g) {
+      const auto& room = cluster.profile(m.shape.groups[g].profile).domains;
+      for (const ZonePart& part : split.groups[g]) {
+        if (part.zone == zone && room.slots(domain) < part.count) return true;
+      }
+    }
+    return false;
+  });
+  std::stable_sort(found.begin(), found.end(), [&](DomainId a, DomainId b) {
+    return m.spread ? lead.slots(a) > lead.slots(b) : lead.slots(a) < lead.slots(b);
+  });
+  if (found.size() > kDomainTriesMax) found.resize(kDomainTriesMax);
+  return found;
+}
+
+// Groups that share a zone share its domain, too: zone by zone the first that takes them all. Where
+// it is no more than a wish, each group then has its own.
+bool place_together(const Making& m, const Split& split, const std::vector<std::size_t>& order,
+                    Ranks& ranks) {
+  std::map<std::string, ZoneId> zones;
+  for (const auto& parts : split.groups) {
+    for (const ZonePart& part : parts)
+      zones.emplace(m.state.cluster.zone(part.zone).name, part.zone);
+  }
+  const std::size_t mark = m.overlay.mark();
+  for (const auto& [name, zone] : zones) {
+    const std::vector<DomainId> tries = candidates(m, split, zone);
+    const bool together = std::any_of(tries.begin(), tries.end(), [&, at = zone](DomainId domain) {
+      return place_in(m, split, order, at, domain, ranks);
     });
+    if (together) continue;
+    if (!m.shape.one_domain && place_one_by_one(m, split, order, zone, ranks)) continue;
+    m.overlay.undo(mark);
+    return false;
   }
   return true;
 }
 
 // The groups in the given order, on nodes; all or nothing. Ranks are numbered in the order in which
 // the groups are written, whatever order they were placed in.
-std::optional<Gang> place_split(State& state, const Shape& shape, const Split& split,
-                                const std::vector<std::size_t>& order, bool spread,
-                                Overlay& overlay, std::int64_t& looked) {
-  const std::size_t mark = overlay.mark();
-  std::vector<std::vector<NodeId>> ranks(shape.groups.size());
-  for (const std::size_t g : order) {
-    if (place_group(state, shape.groups[g], split.groups[g], spread, overlay, ranks[g], looked)) {
-      continue;
-    }
-    overlay.undo(mark);
-    return std::nullopt;
-  }
+std::optional<Gang> place_split(const Making& m, const Split& split,
+                                const std::vector<std::size_t>& order) {
+  Ranks ranks;
+  const bool together = groups_share_zones(m.shape) && asks_for_domains(m.state, m.shape);
+  const bool placed = together ? place_together(m, split, order, ranks)
+                               : place_one_by_one(m, split, order, std::nullopt, ranks);
+  if (!placed) return std::nullopt;
   Gang gang{{}, split.zones, split.latency_us};
-  for (const auto& of_group : ranks) {
-    gang.ranks.insert(gang.ranks.end(), of_group.begin(), of_group.end());
+  for (std::size_t g = 0; g < split.groups.size(); ++g) {
+    for (const ZonePart& part : split.groups[g]) {
+      const std::vector<NodeId>& own = ranks.at({g, part.zone});
+      gang.ranks.insert(gang.ranks.end(), own.begin(), own.end());
+    }
   }
   return gang;
 }
@@ -156,7 +267,7 @@ GangAnswer place_gang(State& state, const Shape& shape, Overlay& overlay, std::i
     for (const Split& split : zones.splits) {
       for (const auto* order : {&hardest, &written}) {
         if (order == &written && written == hardest) continue;
-        if (auto gang = place_split(state, shape, split, *order, spread, overlay, looked)) {
+        if (auto gang = place_split({state, shape, spread, overlay, looked}, split, *order)) {
           return {std::move(gang), true};
         }
       }

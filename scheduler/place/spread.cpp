@@ -31,6 +31,17 @@ class Look {
     }
   }
 
+  void look_at(NodeId node) {
+    if (!takes(node)) return;
+    const NodeRecord& record = cluster_.node(node);
+    const NodeClass& c = cluster_.cls(record.cls);
+    const bool wanted = c.device != kNoResource && profile_.request.at(c.device) > 0;
+    Found found{profile_.cells[record.cls].match == Match::kLast,
+                !wanted && c.device != kNoResource, wanted ? record.free_devices : 0, record.rest,
+                node};
+    if (less_loaded(found, best_)) best_ = found;
+  }
+
   NodeId best() const { return best_.node; }
 
  private:
@@ -75,6 +86,13 @@ NodeId least_loaded(const Cluster& cluster, ProfileId id, ZoneId zone, std::int6
   for (const ClassId c : cluster.zone(zone).classes) {
     if (profile.cells[c].slots > 0) look.look_in(c);
   }
+  return look.best();
+}
+
+NodeId least_loaded_of(const Cluster& cluster, ProfileId id, const std::vector<NodeId>& nodes,
+                       std::int64_t& looked) {
+  Look look(cluster, cluster.profile(id), looked);
+  for (const NodeId node : nodes) look.look_at(node);
   return look.best();
 }
 

@@ -16,4 +16,8 @@ namespace sched {
 // do not fit, and one or two more in each bucket of free devices.
 NodeId least_loaded(const Cluster& cluster, ProfileId profile, ZoneId zone, std::int64_t& looked);
 
+// The same among these nodes.
+NodeId least_loaded_of(const Cluster& cluster, ProfileId profile, const std::vector<NodeId>& nodes,
+                       std::int64_t& looked);
+
 }  // namespace sched

@@ -107,6 +107,8 @@ void Trial::change(NodeId id, const Amounts& amounts, int sign) {
     spot.gains[i] = gain;
     p.gains[state_.cluster.cls(node.cls).zone] += more;
     p.all += more;
+    const DomainId domain = state_.cluster.domain_of(profile, id);
+    if (domain != kNoId) p.by_domain[domain] += more;
   }
 }
 
@@ -160,6 +162,9 @@ void Trial::shift(int sign) {
       profile.zones[zone].slots += sign * p.gains[zone];
     }
     profile.all.slots += sign * p.all;
+    for (const auto& [domain, more] : p.by_domain) {
+      profile.domains.add(state_.cluster.domains(), domain, sign * more);
+    }
   }
 }
 
@@ -215,28 +220,64 @@ std::optional<Gang> Trial::place_by_counts(std::int64_t& looked, First first) {
   if (!plausible()) return std::nullopt;
   shift(1);
   const ZoneAnswer zones = divide(state_, shape_, Room::kNow);
+  std::optional<std::vector<Part>> parts;
+  if (!zones.splits.empty()) parts = parts_of(zones.splits.front());
   shift(-1);
-  if (zones.splits.empty()) return std::nullopt;
+  if (!parts) return std::nullopt;
   const Split& split = zones.splits.front();
   Gang gang{{}, split.zones, split.latency_us};
-  for (std::size_t g = 0; g < shape_.groups.size(); ++g) {
-    for (const ZonePart& part : split.groups[g]) {
-      if (!fill(g, part, first, gang.ranks, looked)) return std::nullopt;
-    }
+  for (const Part& part : *parts) {
+    if (!fill(part, first, gang.ranks, looked)) return std::nullopt;
   }
   return gang;
 }
 
-// Ranks go zone by zone, node by node, as in place_gang.
-bool Trial::fill(std::size_t group, const ZonePart& part, First first, std::vector<NodeId>& ranks,
+// While the sums are moved.
+std::optional<std::vector<Trial::Part>> Trial::parts_of(const Split& split) const {
+  std::vector<Part> parts;
+  for (std::size_t g = 0; g < shape_.groups.size(); ++g) {
+    for (const ZonePart& of : split.groups[g]) {
+      Part part{g, of.zone, {{kNoId, of.count}}};
+      if (asks_for_domains(state_, shape_)) {
+        part.domains = divide_zone(state_, shape_, shape_.groups[g].profile, of.zone, of.count);
+      }
+      if (part.domains.empty()) return std::nullopt;
+      parts.push_back(std::move(part));
+    }
+  }
+  return parts;
+}
+
+// Ranks go zone by zone, domain by domain, node by node, as in place_gang.
+bool Trial::fill(const Part& part, First first, std::vector<NodeId>& ranks,
                  std::int64_t& looked) const {
   const auto begin = static_cast<std::ptrdiff_t>(ranks.size());
-  const std::size_t profile = groups_[group].profile;
-  std::int64_t left = part.count;
+  const std::size_t profile = groups_[part.group].profile;
+  for (const DomainPart& of : part.domains) {
+    std::int64_t left = of.count;
+    const auto take = [&](NodeId node) {
+      const std::int64_t pods = std::min(left, slots_on(profile, node));
+      ranks.insert(ranks.end(), static_cast<std::size_t>(std::max<std::int64_t>(pods, 0)), node);
+      left -= std::max<std::int64_t>(pods, 0);
+    };
+    if (of.domain == kNoId)
+      fill_zone(part, first, left, take, looked);
+    else
+      fill_domain(part, of.domain, first, left, take, looked);
+    if (left > 0) return false;
+  }
+  std::sort(ranks.begin() + begin, ranks.end(),
+            [this](NodeId a, NodeId b) { return state_.cluster.stands_before(a, b); });
+  return true;
+}
+
+// Its nodes that lie in no domain of the level that is asked for: all of them where none is.
+void Trial::fill_zone(const Part& part, First first, const std::int64_t& left,
+                      const std::function<void(NodeId)>& take_any, std::int64_t& looked) const {
+  const std::size_t profile = groups_[part.group].profile;
+  const Profile& known = state_.cluster.profile(profiles_[profile].profile);
   const auto take = [&](NodeId node) {
-    const std::int64_t pods = std::min(left, slots_on(profile, node));
-    ranks.insert(ranks.end(), static_cast<std::size_t>(pods), node);
-    left -= pods;
+    if (state_.cluster.domain_of(known, node) == kNoId) take_any(node);
   };
   const bool freed_first = first == First::kFreed;
   if (freed_first) {
@@ -246,17 +287,37 @@ bool Trial::fill(std::size_t group, const ZonePart& part, First first, std::vect
       take(spot.node);
     }
   }
-  if (left > 0) {
-    std::vector<Cluster::Spot> own = changed(profile, part.zone, false);
-    if (freed_first) {
-      std::erase_if(own, [&](const Cluster::Spot& s) { return gain(profile, s.node) > 0; });
-    }
-    fill_in_order(profile, part.zone, own, left, take, looked);
+  if (left == 0) return;
+  std::vector<Cluster::Spot> own = changed(profile, part.zone, false);
+  if (freed_first) {
+    std::erase_if(own, [&](const Cluster::Spot& s) { return gain(profile, s.node) > 0; });
   }
-  std::sort(ranks.begin() + begin, ranks.end(), [this](NodeId a, NodeId b) {
-    return a != b && state_.cluster.node(a).node.name < state_.cluster.node(b).node.name;
-  });
-  return left == 0;
+  fill_in_order(profile, part.zone, own, left, take, looked);
+}
+
+void Trial::fill_domain(const Part& part, DomainId domain, First first, const std::int64_t& left,
+                        const std::function<void(NodeId)>& take, std::int64_t& looked) const {
+  const std::size_t profile = groups_[part.group].profile;
+  static const Amounts kNothing;
+  std::vector<Cluster::Spot> freed, others;
+  for (const NodeId node : state_.cluster.domains().domain(domain).nodes) {
+    ++looked;
+    if (slots_on(profile, node) <= 0) continue;
+    const bool first_of_all = first == First::kFreed && gain(profile, node) > 0;
+    const bool as_it_was = first_of_all || spot_of_[node] >= spots_.size();
+    const Amounts& more = as_it_was ? kNothing : spots_[spot_of_[node]].ended;
+    Cluster::Spot spot = state_.cluster.spot(profiles_[profile].profile, node, more);
+    if (first_of_all) spot.rest = 0;
+    (first_of_all ? freed : others).push_back(spot);
+  }
+  for (std::vector<Cluster::Spot>* spots : {&freed, &others}) {
+    std::sort(spots->begin(), spots->end(), [this](const Cluster::Spot& a, const Cluster::Spot& b) {
+      return a.node != b.node && state_.cluster.precedes(a, b);
+    });
+    for (const Cluster::Spot& spot : *spots) {
+      if (left > 0) take(spot.node);
+    }
+  }
 }
 
 // The changed nodes, and those that are as they were, merged in the packing order.

@@ -13,10 +13,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "scheduler/place/domains.hpp"
 #include "scheduler/place/gang.hpp"
 
 namespace sched {
@@ -59,6 +61,7 @@ class Trial {
     ProfileId profile = kNoId;
     std::vector<std::int64_t> gains;  // by zone
     std::int64_t all = 0;
+    std::map<DomainId, std::int64_t> by_domain;  // of the level that it asks about
   };
   struct Zoned {  // a group's profile, and the zone it names
     std::size_t profile = 0;
@@ -71,8 +74,18 @@ class Trial {
   bool count();
   void shift(int sign);
   std::optional<Gang> place_by_counts(std::int64_t& looked, First first);
-  bool fill(std::size_t group, const ZonePart& part, First first, std::vector<NodeId>& ranks,
-            std::int64_t& looked) const;
+  // So many Pods of a group, in one domain of a zone or in its nodes that lie in none.
+  struct Part {
+    std::size_t group = 0;
+    ZoneId zone = kNoId;
+    std::vector<DomainPart> domains;
+  };
+  std::optional<std::vector<Part>> parts_of(const Split& split) const;
+  bool fill(const Part& part, First first, std::vector<NodeId>& ranks, std::int64_t& looked) const;
+  void fill_zone(const Part& part, First first, const std::int64_t& left,
+                 const std::function<void(NodeId)>& take, std::int64_t& looked) const;
+  void fill_domain(const Part& part, DomainId domain, First first, const std::int64_t& left,
+                   const std::function<void(NodeId)>& take, std::int64_t& looked) const;
   void fill_in_order(std::size_t profile, ZoneId zone, const std::vector<Cluster::Spot>& own,
                      const std::int64_t& left, const std::function<void(NodeId)>& take,
                      std::int64_t& looked) const;

@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "scheduler/limits.hpp"
+#include "scheduler/place/domains.hpp"
 
 namespace sched {
 namespace {
@@ -14,7 +15,8 @@ constexpr __int128 kPriceMax = __int128{1} << 62;
 
 // A division that fits, with what it costs in the order of preference. Names settle every tie.
 struct Candidate {
-  std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t>
+  std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t,
+             std::int64_t>
       cost;
   std::vector<std::string> names;
   Split split;
@@ -32,9 +34,9 @@ class Search {
 
  private:
   std::int64_t slots(const Shape::Group& g, ZoneId z) const {
-    const Profile::Sum& sum = state_.cluster.profile(g.profile).zones[z];
-    return room_ == Room::kNow ? sum.slots : sum.empty;
+    return slots_in_zone(state_, shape_, g, z, room_);
   }
+  std::int64_t left_behind(const Shape::Group& g, const ZonePart& part) const;
   const std::string& name(ZoneId z) const { return state_.cluster.zone(z).name; }
   bool fixed_groups_fit();
   void list_candidates();
@@ -148,7 +150,7 @@ ZoneAnswer Search::run() {
 // Whether no larger set can be better than the best in hand.
 bool Search::settled() const {
   if (found_.empty()) return steps_ > kZoneSearchSteps;
-  const auto& [degraded, first, second, last, left, price] = found_.front().cost;
+  const auto& [degraded, first, second, domains, last, left, price] = found_.front().cost;
   if (steps_ > kZoneSearchSteps) return true;
   return degraded == 0 && (shape_.policy == ZonePolicy::kSameRegion || first == 0);
 }
@@ -299,16 +301,27 @@ std::int64_t Search::price(const Shape::Group& g, ZoneId z) const {
   return static_cast<std::int64_t>(std::clamp<__int128>(sum, -kAmountMax, kAmountMax));
 }
 
+// Where one domain takes the part, it is the smallest that does which stays behind.
+std::int64_t Search::left_behind(const Shape::Group& g, const ZonePart& part) const {
+  const DomainRoom& domains = state_.cluster.profile(g.profile).domains;
+  const bool smallest = room_ == Room::kNow && shape_.one_domain && !shape_.spread;
+  const DomainId one = smallest ? domains.smallest(part.zone, part.count) : kNoId;
+  return (one == kNoId ? slots(g, part.zone) : domains.slots(one)) - part.count;
+}
+
 Candidate Search::rate(Split split) const {
-  std::int64_t degraded = 0, last = 0, left = 0;
+  std::int64_t degraded = 0, domains = 0, last = 0, left = 0;
   __int128 cost = 0;
-  for (const ZoneId z : set_) degraded += state_.cluster.degraded(z);
+  for (const ZoneId z : set_) {
+    degraded += state_.cluster.degraded(z, state_.config.degraded_permille);
+  }
   for (std::size_t i = 0; i < shape_.groups.size(); ++i) {
     const Shape::Group& g = shape_.groups[i];
     for (const ZonePart& part : split.groups[i]) {
       const Profile::Sum& sum = state_.cluster.profile(g.profile).zones[part.zone];
       last += std::max<std::int64_t>(0, part.count - (sum.slots - sum.last));
-      left += slots(g, part.zone) - part.count;
+      left += left_behind(g, part);
+      domains += fewest_domains(state_, shape_, g.profile, part.zone, part.count);
       cost += static_cast<__int128>(price(g, part.zone)) * part.count;
     }
   }
@@ -318,6 +331,7 @@ Candidate Search::rate(Split split) const {
   candidate.cost = {degraded,
                     few_first ? split.zones : split.latency_us,
                     few_first ? split.latency_us : split.zones,
+                    domains,
                     last,
                     shape_.spread ? -left : left,
                     static_cast<std::int64_t>(std::clamp<__int128>(cost, -kPriceMax, kPriceMax))};
@@ -328,6 +342,21 @@ Candidate Search::rate(Split split) const {
 }
 
 }  // namespace
+
+std::int64_t slots_in_zone(const State& state, const Shape& shape, const Shape::Group& group,
+                           ZoneId zone, Room room) {
+  const Profile& profile = state.cluster.profile(group.profile);
+  if (!shape.one_domain) {
+    return room == Room::kNow ? profile.zones[zone].slots : profile.zones[zone].empty;
+  }
+  if (profile.domains.level() == kNoId) return 0;
+  if (room == Room::kNow) return profile.domains.most(zone);
+  std::int64_t most = 0;
+  for (const DomainId domain : state.cluster.domains().of(zone, profile.domains.level())) {
+    most = std::max(most, profile.domains.empty(domain));
+  }
+  return most;
+}
 
 ZoneAnswer divide(const State& state, const Shape& shape, Room room) {
   return Search(state, shape, room).run();

@@ -6,8 +6,9 @@
 // nodes; the caller then tries the next.
 //
 // Order of preference: fewest degraded zones; lower latency between the zones used; fewer zones
-// (SameRegion: fewer zones first, Spread: as many as are asked for); nodes to be used last; least
-// room of this shape left behind (most, where the queue spreads); lower price; names.
+// (SameRegion: fewer zones first, Spread: as many as are asked for); fewer domains of the level of
+// the topology that is asked for; nodes to be used last; least room of this shape left behind
+// (most, where the queue spreads); lower price; names.
 #pragma once
 
 #include <cstdint>
@@ -36,6 +37,11 @@ struct ZoneAnswer {
   std::vector<Split> splits;  // best first; one is enough unless groups share zones
   bool exhaustive = true;     // false: the search was cut short
 };
+
+// How many Pods of one group fit in a zone; where its Pods of one zone have to lie in one domain,
+// in the best of these.
+std::int64_t slots_in_zone(const State& state, const Shape& shape, const Shape::Group& group,
+                           ZoneId zone, Room room);
 
 ZoneAnswer divide(const State& state, const Shape& shape, Room room);
 

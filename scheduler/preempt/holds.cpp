@@ -4,6 +4,8 @@
 #include <map>
 #include <set>
 
+#include "scheduler/place/domains.hpp"
+
 namespace sched {
 namespace {
 
@@ -33,6 +35,7 @@ std::optional<Wish> wish_of(const State& state, const TaskRecord& task) {
       wish.zones.insert(state.cluster.cls(record.cls).zone);
     }
   }
+  if (!lies_as_required(state, shape, wish.ranks)) return std::nullopt;
   return wish;
 }
 

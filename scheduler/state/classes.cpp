@@ -147,15 +147,16 @@ std::string Cluster::region(ZoneId id) const {
   return region;
 }
 
-bool Cluster::degraded(ZoneId id) const {
+bool Cluster::degraded(ZoneId id, std::int64_t permille) const {
   const Zone& zone = zones_[id];
-  return zone.closed * 2 >= zone.nodes && zone.closed > 0;
+  return zone.closed > 0 &&
+         zone.closed * 1000 >= std::clamp<std::int64_t>(permille, 0, 1000) * zone.nodes;
 }
 
 // --- profiles
 
 ProfileId Cluster::acquire(const Filter& filter, const Amounts& request, const std::string& key,
-                           const ResourceNames& names) {
+                           const ResourceNames& names, const std::string& level) {
   if (auto known = profile_ids_.find(key); known != profile_ids_.end()) {
     if (profiles_[known->second].refs++ == 0) --idle_profiles_;
     return known->second;
@@ -168,6 +169,8 @@ ProfileId Cluster::acquire(const Filter& filter, const Amounts& request, const s
   profile.request = request;
   profile.node_level = asks_of_node(filter);
   profile.refs = 1;
+  profile.level = level;
+  profile.domains = DomainRoom(level.empty() ? kNoId : domains_.find_level(level));
   profile.cells.resize(classes_.size());
   profile.zones.resize(zones_.size());
   profile.node_slots.resize(nodes_.size(), 0);
@@ -179,10 +182,7 @@ ProfileId Cluster::acquire(const Filter& filter, const Amounts& request, const s
     NodeRecord& r = nodes_[n];
     if (!r.present || profile.cells[r.cls].match == Match::kNo) continue;
     if (profile.node_level && !match_node(filter, r.node)) continue;
-    const std::int64_t empty = slots(r.total, request);
-    profile.cells[r.cls].empty += empty;
-    profile.zones[classes_[r.cls].zone].empty += empty;
-    profile.all.empty += empty;
+    add_empty(profile, n, slots(r.total, request));
     if (classes_[r.cls].open) set_slots(id, r, n, slots(r.free, request));
   }
   return id;
@@ -230,12 +230,28 @@ void Cluster::learn_labels(const Filter& filter, const ResourceNames& names) {
     std::erase_if(asked_labels_, [](const auto& label) { return label.second == 0; });
     dead_labels_ = 0;
   }
+  sort_anew(names, nullptr);
+}
+
+// Every node leaves its class and its domains, and joins those it now belongs to.
+void Cluster::sort_anew(const ResourceNames& names, const std::vector<TopologyLevel>* levels) {
   std::vector<NodeId> present;
   for (NodeId n = 0; n < nodes_.size(); ++n) {
     if (nodes_[n].present) present.push_back(n);
   }
   for (const NodeId n : present) detach(n);
+  if (levels != nullptr) {
+    domains_.set_levels(*levels);
+    for (Profile& profile : profiles_) {
+      const bool asks = !profile.level.empty();
+      profile.domains = DomainRoom(asks ? domains_.find_level(profile.level) : kNoId);
+    }
+  }
   for (const NodeId n : present) attach(n, names);
+}
+
+void Cluster::set_topology(const std::vector<TopologyLevel>& levels, const ResourceNames& names) {
+  sort_anew(names, &levels);
 }
 
 void Cluster::forget_labels(const Filter& filter) {

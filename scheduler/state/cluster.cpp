@@ -158,6 +158,8 @@ void Cluster::attach(NodeId id, const ResourceNames& names) {
   c.total.plus(r.total);
   c.free.plus(r.free);
   zone_count(r.node, c.zone, 1);
+  r.domains = domains_.join(id, r.node, c.zone);
+  r.path = domains_.path_of(r.node);
   index(id, true);
   count_empty(id, 1);
   reslot(id);
@@ -173,6 +175,7 @@ void Cluster::detach(NodeId id) {
   c.total.minus(r.total);
   c.free.minus(r.free);
   zone_count(r.node, c.zone, -1);
+  domains_.leave(id, std::exchange(r.domains, {}));
   r.cls = kNoId;
   if (--c.nodes == 0) drop_class(cls);
 }
@@ -183,11 +186,29 @@ void Cluster::count_empty(NodeId id, int sign) {
   for (const ProfileId p : classes_[r.cls].profiles) {
     Profile& profile = profiles_[p];
     if (profile.node_level && !match_node(profile.filter, r.node)) continue;
-    const std::int64_t empty = sign * slots(r.total, profile.request);
-    profile.cells[r.cls].empty += empty;
-    profile.zones[classes_[r.cls].zone].empty += empty;
-    profile.all.empty += empty;
+    add_empty(profile, id, sign * slots(r.total, profile.request));
   }
+}
+
+void Cluster::add_empty(Profile& profile, NodeId id, std::int64_t slots) {
+  const ClassId cls = nodes_[id].cls;
+  profile.cells[cls].empty += slots;
+  profile.zones[classes_[cls].zone].empty += slots;
+  profile.all.empty += slots;
+  const DomainId domain = domain_of(profile, id);
+  if (domain != kNoId) profile.domains.add_empty(domain, slots);
+}
+
+DomainId Cluster::domain_of(const Profile& profile, NodeId id) const {
+  const std::uint32_t level = profile.domains.level();
+  const std::vector<DomainId>& domains = nodes_[id].domains;
+  return level < domains.size() ? domains[level] : kNoId;
+}
+
+bool Cluster::stands_before(NodeId a, NodeId b) const {
+  if (a == b) return false;
+  const NodeRecord &x = nodes_[a], &y = nodes_[b];
+  return x.path != y.path ? x.path < y.path : x.node.name < y.node.name;
 }
 
 void Cluster::reslot(NodeId id) {
@@ -214,6 +235,8 @@ void Cluster::set_slots(ProfileId p, NodeRecord& node, NodeId id, std::int64_t n
   cell.fitting += (now > 0) - (before > 0);
   zone.slots += now - before;
   profile.all.slots += now - before;
+  const DomainId domain = domain_of(profile, id);
+  if (domain != kNoId) profile.domains.add(domains_, domain, now - before);
   if (cell.match == Match::kLast) {
     zone.last += now - before;
     profile.all.last += now - before;

@@ -26,15 +26,10 @@
 
 #include "scheduler/place/filter.hpp"
 #include "scheduler/state/amounts.hpp"
+#include "scheduler/state/domains.hpp"
 #include "scheduler/state/ordered.hpp"
 
 namespace sched {
-
-using NodeId = std::uint32_t;
-using ClassId = std::uint32_t;
-using ZoneId = std::uint32_t;
-using ProfileId = std::uint32_t;
-inline constexpr std::uint32_t kNoId = ~std::uint32_t{0};
 
 // Something of each of some nodes.
 using NodeAmounts = std::vector<std::pair<NodeId, Amounts>>;
@@ -49,6 +44,10 @@ struct NodeRecord {
   // of CPU and memory (in 2^-20 of the node), then the name.
   std::int64_t free_devices = 0, rest = 0;
   std::int64_t bookings = 0;
+  // While present: its domain at each level of the topology, and where it stands among the nodes of
+  // its zone.
+  std::vector<DomainId> domains;
+  std::string path;
 };
 
 struct NodeClass {
@@ -94,6 +93,8 @@ struct Profile {
   };
   std::vector<Sum> zones;
   Sum all;
+  std::string level;  // of the topology, whose domains are counted; "": none
+  DomainRoom domains;
   // How many parked shapes wait for room to grow, and how many for any change at all.
   std::int64_t watch_growth = 0, watch_any = 0;
   bool reported = false;
@@ -109,9 +110,11 @@ class Cluster {
   // Books `add` and gives `sub` back in one step (either may be null). `bookings` changes by
   // one for each.
   void adjust(NodeId node, const Amounts* add, const Amounts* sub);
+  // The levels below the zone, from wide to narrow. Sorts all nodes anew.
+  void set_topology(const std::vector<TopologyLevel>& levels, const ResourceNames& names);
 
   ProfileId acquire(const Filter& filter, const Amounts& request, const std::string& key,
-                    const ResourceNames& names);
+                    const ResourceNames& names, const std::string& level = "");
   void release_profile(ProfileId id);
 
   // --- reading
@@ -124,7 +127,13 @@ class Cluster {
   // The zones that have nodes, by name.
   const std::map<std::string, ZoneId>& zones() const { return zone_ids_; }
   std::string region(ZoneId id) const;
-  bool degraded(ZoneId id) const;
+  // Whether so many thousandths of its nodes, or more, are not ready.
+  bool degraded(ZoneId id, std::int64_t permille) const;
+  const Domains& domains() const { return domains_; }
+  // The node's domain of the level that the profile asks about; kNoId: none.
+  DomainId domain_of(const Profile& profile, NodeId node) const;
+  // The order of ranks within a zone: domain by domain, node by node.
+  bool stands_before(NodeId a, NodeId b) const;
   Profile& profile(ProfileId id) { return profiles_[id]; }
   const Profile& profile(ProfileId id) const { return profiles_[id]; }
   const Amounts& total() const { return total_; }
@@ -167,6 +176,7 @@ class Cluster {
   void reslot(NodeId id);
   void set_slots(ProfileId p, NodeRecord& node, NodeId id, std::int64_t slots);
   void count_empty(NodeId id, int sign);
+  void add_empty(Profile& profile, NodeId id, std::int64_t slots);
   ClassId class_of(const NodeRecord& node, const ResourceNames& names);
   std::string class_key(const NodeRecord& node, ResourceId device) const;
   void drop_class(ClassId id);
@@ -178,6 +188,7 @@ class Cluster {
   void evict_idle();
   void drop_profile(ProfileId id);
   void note(ProfileId p, bool grew);
+  void sort_anew(const ResourceNames& names, const std::vector<TopologyLevel>* levels);
 
   std::vector<NodeRecord> nodes_;
   std::vector<NodeId> free_nodes_;
@@ -196,6 +207,7 @@ class Cluster {
   std::map<std::string, std::int64_t> asked_labels_;  // and how many profiles ask
   std::size_t dead_labels_ = 0;                       // asked for by none
   std::vector<Change> changes_;
+  Domains domains_;
   Amounts total_, total_by_model_;
   std::uint64_t epoch_ = 0, geography_ = 0;
 };

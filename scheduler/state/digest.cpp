@@ -71,15 +71,15 @@ void put_nodes(Hash& h, const State& s) {
 // The slots of a waiting task's profiles are part of it: a sum that drifted from its nodes shows
 // up as another digest.
 void put_task(Hash& h, const State& s, const TaskRecord& t) {
-  for (const std::string* part :
-       {&t.task.uid, &t.task.queue, &t.task.tenant, &t.rejected_why, &t.evicted_by}) {
+  for (const std::string* part : {&t.task.uid, &t.task.queue, &t.task.tenant, &t.rejected_why,
+                                  &t.evicted_by, &t.task.topology_level}) {
     h.text(*part);
   }
   for (const std::int64_t part :
        {static_cast<std::int64_t>(t.state), static_cast<std::int64_t>(t.task.tier),
         std::int64_t{t.task.priority_value}, t.task.submitted.ns, t.task.attempt,
-        t.task.not_before.ns, t.rejected_until.ns, t.attempt, t.since.ns,
-        std::int64_t{t.task.held}}) {
+        t.task.not_before.ns, t.rejected_until.ns, t.attempt, t.since.ns, std::int64_t{t.task.held},
+        std::int64_t{t.task.topology_required}}) {
     h.number(part);
   }
   for (const TaskRecord::Rank& rank : t.ranks) {
@@ -97,6 +97,12 @@ void put_task(Hash& h, const State& s, const TaskRecord& t) {
       h.number(profile.zones[zone].slots);
       h.number(profile.zones[zone].last);
       h.number(profile.zones[zone].empty);
+      if (profile.domains.level() == kNoId) continue;
+      for (const DomainId domain : s.cluster.domains().of(zone, profile.domains.level())) {
+        h.text(s.cluster.domains().domain(domain).path);
+        h.number(profile.domains.slots(domain));
+        h.number(profile.domains.empty(domain));
+      }
     }
   }
 }
@@ -172,6 +178,11 @@ std::uint64_t digest(const State& s) {
     h.text(pair.second);
     h.number(latency);
   }
+  for (const TopologyLevel& level : s.config.topology) {
+    h.text(level.name);
+    h.text(level.label);
+  }
+  h.number(s.config.degraded_permille);
   return h.value();
 }
 

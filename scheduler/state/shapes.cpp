@@ -79,6 +79,10 @@ ShapeId State::acquire_shape(const Task& task, const QueueRecord& queue) {
         task.max_skew, task.max_latency_us, std::int64_t{spread}}) {
     append(key, part);
   }
+  const std::string& level = task.topology_level;
+  const bool one_domain = !level.empty() && task.topology_required;
+  append(key, level);
+  append(key, std::int64_t{one_domain});
   std::vector<Amounts> requests;
   for (const PodGroup& group : task.groups) {
     requests.push_back(names.amounts(group.requests));
@@ -106,6 +110,7 @@ ShapeId State::acquire_shape(const Task& task, const QueueRecord& queue) {
   shape.max_skew = task.max_skew;
   shape.max_latency_us = task.max_latency_us;
   shape.gpu_model = task.gpu_model;
+  shape.one_domain = one_domain;
   shape.spread = spread;
   shape.refs = 1;
   for (std::size_t g = 0; g < task.groups.size(); ++g) {
@@ -117,7 +122,8 @@ ShapeId State::acquire_shape(const Task& task, const QueueRecord& queue) {
     shape.total.plus(requests[g], count);
     std::string profile_key = filtered;
     append(profile_key, request_key(requests[g]));
-    const ProfileId profile = cluster.acquire(filter, requests[g], profile_key, names);
+    append(profile_key, level);
+    const ProfileId profile = cluster.acquire(filter, requests[g], profile_key, names, level);
     shape.groups.push_back({profile, task.groups[g].zone, count, requests[g]});
     if (shapes_by_profile_.size() <= profile) shapes_by_profile_.resize(profile + 1);
     shapes_by_profile_[profile].push_back(id);
@@ -150,9 +156,17 @@ void State::release_shape(ShapeId id) {
 bool State::plausible(const Shape& shape) const {
   return std::all_of(shape.groups.begin(), shape.groups.end(), [&](const Shape::Group& g) {
     const Profile& profile = cluster.profile(g.profile);
+    const auto room = [&](ZoneId zone) {
+      return shape.one_domain ? profile.domains.most(zone) : profile.zones[zone].slots;
+    };
+    if (g.zone.empty() && shape.one_domain) {
+      std::int64_t sum = 0;
+      for (const auto& [name, zone] : cluster.zones()) sum += room(zone);
+      return sum >= g.count;
+    }
     if (g.zone.empty()) return profile.all.slots >= g.count;
     const ZoneId zone = cluster.find_zone(g.zone);
-    return zone != kNoId && profile.zones[zone].slots >= g.count;
+    return zone != kNoId && room(zone) >= g.count;
   });
 }
 
@@ -236,6 +250,7 @@ bool State::on(const NodeRemove& d) {
 
 bool State::on(const ConfigUpdate& d) {
   if (config == d) return false;
+  if (config.topology != d.topology) cluster.set_topology(d.topology, names);
   config = d;
   for (Shape& shape : shapes) {
     shape.never_epoch = 0;

@@ -63,7 +63,8 @@ struct Shape {
   ZonePolicy policy = ZonePolicy::kAny;
   std::int64_t max_zones = 0, min_per_zone = 0, max_skew = 0, max_latency_us = 0;
   std::string gpu_model;
-  bool spread = false;  // its queue spreads: the least loaded nodes, instead of packing
+  bool one_domain = false;  // of the level that its profiles count, in each zone
+  bool spread = false;      // its queue spreads: the least loaded nodes, instead of packing
   std::int64_t pods = 0;
   bool too_large = false;  // more Pods than kGangMax
   Amounts total;

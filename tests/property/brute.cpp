@@ -46,10 +46,37 @@ Brute::Brute(const World& world, const Task& task, FreeRoom free)
   }
 }
 
+std::optional<std::string> domain_of(const World& world, const Task& task, const Node& node) {
+  std::string place = node.zone;
+  for (const TopologyLevel& level : world.config.topology) {
+    const auto label = node.labels.find(level.label);
+    place += ", " + level.name + " " + (label == node.labels.end() ? "?" : label->second);
+    if (level.name != task.topology_level) continue;
+    if (label == node.labels.end()) return std::nullopt;
+    return place;
+  }
+  return std::nullopt;
+}
+
+// Of every two Pods in one zone: both in one domain.
+bool Brute::lies_as_required() const {
+  if (task_.topology_level.empty() || !task_.topology_required) return true;
+  for (const std::string& one : chosen_) {
+    const Node& a = world_.nodes.at(one);
+    const auto domain = domain_of(world_, task_, a);
+    if (!domain) return false;
+    for (const std::string& other : chosen_) {
+      const Node& b = world_.nodes.at(other);
+      if (a.zone == b.zone && domain_of(world_, task_, b) != domain) return false;
+    }
+  }
+  return true;
+}
+
 bool Brute::place(std::size_t rank) {
   if (rank == ranks_.size()) {
     const audit::Geography geography{world_.config, region_};
-    return audit::zones_wrong(task_, per_zone_, eligible_, geography).empty();
+    return lies_as_required() && audit::zones_wrong(task_, per_zone_, eligible_, geography).empty();
   }
   for (const auto& [name, node] : world_.nodes) {
     // Equal ranks in the order of names: the others are the same assignment.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -24,6 +25,7 @@ class Brute {
 
  private:
   bool place(std::size_t rank);
+  bool lies_as_required() const;
 
   const World& world_;
   const Task& task_;
@@ -34,6 +36,10 @@ class Brute {
   std::map<std::string, std::int64_t> per_zone_;
   std::set<std::string> eligible_;
 };
+
+// Where the node lies at the level that the task asks for, as a person would say it: its labels
+// from the widest level down to that one. Nothing when it carries no label of the level.
+std::optional<std::string> domain_of(const World& world, const Task& task, const Node& node);
 
 bool shares_zones(const Task& task);
 // An even spread under further limits is defined by the engine (which zones count), not by the

@@ -15,8 +15,8 @@ struct Tally {
   int fits = 0, waits = 0, missed = 0, shared = 0;
 };
 
-void try_world(std::uint64_t seed, bool plain, Tally& tally) {
-  World world(seed, {4, plain});
+void try_world(std::uint64_t seed, bool plain, bool topology, Tally& tally) {
+  World world(seed, {.nodes_max = topology ? 6 : 4, .plain = plain, .topology = topology});
   Engine engine;
   for (const Delta& d : world.begin()) engine.apply(d);
   world.queues["q1"] = {};
@@ -60,17 +60,21 @@ void try_world(std::uint64_t seed, bool plain, Tally& tally) {
   EXPECT_FALSE(Brute(world, task).feasible()) << "it said never";
 }
 
-TEST(Feasible, A_gang_starts_exactly_when_some_assignment_exists) {
+void try_worlds(int count, bool topology) {
   Tally tally;
-  for (const std::uint64_t seed : seeds(3000)) {
+  for (const std::uint64_t seed : seeds(count)) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    try_world(seed, seed % 2 == 0, tally);
-    if (HasFailure()) return;
+    try_world(seed, seed % 2 == 0, topology, tally);
+    if (::testing::Test::HasFailure()) return;
   }
   std::printf("fits %d, waits %d; of %d gangs with groups in one zone %d were missed\n", tally.fits,
               tally.waits, tally.shared, tally.missed);
   EXPECT_LE(tally.missed * 20, tally.shared) << "the heuristic misses more than one in twenty";
 }
+
+TEST(Feasible, A_gang_starts_exactly_when_some_assignment_exists) { try_worlds(3000, false); }
+
+TEST(Feasible, So_does_one_that_has_to_stay_within_a_rack_or_block) { try_worlds(3000, true); }
 
 }  // namespace
 }  // namespace sched::property

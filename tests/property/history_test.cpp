@@ -34,9 +34,9 @@ void expect_reasons(const Engine& engine, const World& world, const Plan& plan) 
   }
 }
 
-void run_history(std::uint64_t seed, int events) {
+void run_history(std::uint64_t seed, int events, bool topology = false) {
   SCOPED_TRACE("seed " + std::to_string(seed));
-  World world(seed, {.guarantees = true});
+  World world(seed, {.topology = topology, .guarantees = true});
   Engine engine;
   Auditor auditor;
   const auto feed = [&](const std::vector<Delta>& deltas) {
@@ -72,6 +72,13 @@ TEST(History, Incremental_state_equals_state_from_scratch_and_every_plan_passes_
   }
 }
 
+TEST(History, The_same_holds_where_the_topology_below_the_zone_changes_too) {
+  for (const std::uint64_t seed : seeds(25)) {
+    run_history(seed, 120, true);
+    if (HasFailure()) return;
+  }
+}
+
 // 817: a heuristic search was not asked again after something was booked in the same pass. 1669: a
 // task over its quota asked others to stop, if it was known already that there was no room. 4439:
 // one over its quota took the turn of another that was known not to fit. 2941: a spread over zones
@@ -83,7 +90,7 @@ TEST(History, Seeds_that_found_something_find_it_no_more) {
 TEST(History, The_order_of_events_of_one_instant_does_not_matter) {
   for (const std::uint64_t seed : seeds(60)) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    World world(seed, {.guarantees = true});
+    World world(seed, {.topology = seed % 2 == 0, .guarantees = true});
     Engine engine = built(world.begin());
     for (int i = 0; i < 60; ++i) {
       for (const Delta& d : world.event(engine.plan(world.now).starts)) engine.apply(d);
@@ -99,7 +106,7 @@ TEST(History, The_order_of_events_of_one_instant_does_not_matter) {
 TEST(History, A_copy_and_a_replay_decide_the_same) {
   for (const std::uint64_t seed : seeds(40)) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    World world(seed, {.guarantees = true});
+    World world(seed, {.topology = seed % 2 == 0, .guarantees = true});
     Engine engine;
     Replayer replayer;
     ASSERT_TRUE(replayer.line(journal_header()));

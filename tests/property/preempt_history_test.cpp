@@ -32,8 +32,11 @@ struct Life {
 
 class Driver {
  public:
-  explicit Driver(std::uint64_t seed) : rng_(seed) {
-    for (std::int64_t i = 2 + rng_.below(4); i > 0; --i) add_node(i);
+  explicit Driver(std::uint64_t seed, bool racks = false) : rng_(seed), racks_(racks) {
+    ConfigUpdate config;
+    config.topology = {{"rack", "rack"}};
+    if (racks) feed(config);
+    for (std::int64_t i = (racks ? 4 : 2) + rng_.below(4); i > 0; --i) add_node(i);
     for (const auto& [name, tier] : {std::pair{"hi", Tier::kHigh}, std::pair{"med", Tier::kMedium},
                                      std::pair{"low", Tier::kLow}}) {
       Queue q;
@@ -68,6 +71,7 @@ class Driver {
   void expect_no_overcommit() const;
 
   Rng rng_;
+  const bool racks_;  // some tasks require one
   Time now_{1000 * kSecond};
   State state_;
   int searches_ = 0;
@@ -84,6 +88,8 @@ void Driver::add_node(std::int64_t i) {
   n.allocatable.cpu_milli = 64'000;
   n.allocatable.pods = 100;
   n.allocatable.set_extended("nvidia.com/gpu", 8);
+  if (racks_) n.zone = "a";
+  if (racks_) n.labels["rack"] = i % 2 == 0 ? "r1" : "r2";
   feed(NodeUpsert{n});
 }
 
@@ -101,6 +107,8 @@ void Driver::submit() {
   pod.pods = 1;
   pod.set_extended("nvidia.com/gpu", std::int64_t{1} << rng_.below(4));
   t.groups = {{"", 1 + rng_.below(2), pod}};
+  t.topology_required = racks_ && rng_.one_in(2);
+  if (t.topology_required) t.topology_level = "rack";
   life.left_ns = (10 + rng_.below(400)) * kSecond;  // some outlive what they said
   feed(TaskUpsert{t});
   lives_[t.uid] = life;
@@ -269,7 +277,7 @@ TEST(Preempt, No_history_has_a_loop_or_a_broken_promise_and_every_proof_comes_tr
   int preemptions = 0, victims = 0;
   for (const std::uint64_t seed : seeds(50)) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    Driver driver(seed);
+    Driver driver(seed, seed % 3 == 0);
     driver.run(150);
     // Each preemption ends in one start of its preemptor.
     EXPECT_LE(driver.preemptions, driver.starts_above_low);

@@ -11,6 +11,8 @@ const std::vector<std::string> kPools{"", "train", "serve"};
 const std::vector<std::string> kModels{"A100", "H100"};
 const std::vector<std::string> kQueues{"q1", "q2", "q3"};
 const std::vector<std::string> kTenants{"ns", "t2", "t3"};
+const std::vector<std::string> kBlocks{"b1", "b2"};
+const std::vector<std::string> kRacks{"r1", "r2", "r3"};
 const std::vector<std::string> kEffects{"NoSchedule", "PreferNoSchedule", "NoExecute"};
 
 std::string region_of(const std::string& zone) { return zone == "c" ? "r2" : "r1"; }
@@ -27,6 +29,10 @@ Node World::random_node(const std::string& name) {
   n.allocatable.memory_bytes = (8 + 8 * rng.below(2)) * kGiB;
   n.allocatable.pods = rng.one_in(8) ? 2 : 20;
   n.allocatable.set_extended("nvidia.com/gpu", rng.below(5));
+  if (options_.topology) {
+    if (!rng.one_in(6)) n.labels["block"] = rng.pick(kBlocks);
+    if (!rng.one_in(8)) n.labels["rack"] = rng.pick(kRacks);
+  }
   if (options_.plain) return n;
   n.gpu_model = rng.pick(kModels);
   n.pool = rng.pick(kPools);
@@ -101,6 +107,10 @@ Task World::random_task(const std::string& uid) {
   if (rng.one_in(8)) t.min_per_zone = 1 + rng.below(2);
   if (rng.one_in(6)) t.max_latency_us = 500 + 1000 * rng.below(3);
   if (rng.one_in(4)) t.max_skew = 1 + rng.below(2);
+  if (options_.topology && !rng.one_in(3)) {
+    t.topology_level = rng.one_in(10) ? "shelf" : rng.one_in(3) ? "block" : "rack";
+    t.topology_required = !rng.one_in(3);
+  }
   if (options_.plain) return t;
   if (rng.one_in(5)) t.pool = rng.pick(kPools);
   if (rng.one_in(5)) t.gpu_model = rng.pick(kModels);
@@ -144,10 +154,20 @@ std::vector<Delta> World::begin() {
     config.zone_price["a"].gpu_default = 9'000'000;
     deltas.push_back(config);
   }
+  if (options_.topology && !rng.one_in(5)) deltas.push_back(random_levels());
   return deltas;
 }
 
+ConfigUpdate World::random_levels() {
+  config.topology.clear();
+  if (!rng.one_in(4)) config.topology.push_back({"block", "block"});
+  if (!rng.one_in(6)) config.topology.push_back({"rack", "rack"});
+  config.degraded_permille = 250 + 250 * rng.below(3);
+  return config;
+}
+
 std::vector<Delta> World::event(const std::vector<Start>& starts) {
+  if (options_.topology && rng.one_in(20)) return {random_levels()};
   switch (rng.below(12)) {
     case 0:
       return node_event();

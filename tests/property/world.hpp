@@ -48,6 +48,7 @@ class Rng {
 struct WorldOptions {
   std::int64_t nodes_max = 6;
   bool plain = false;       // one queue, one kind of task, no filters: for brute force on placement
+  bool topology = false;    // blocks and racks, some tasks ask for one of them
   bool guarantees = false;  // queues have guaranteed room, some of them borrow
 };
 
@@ -67,6 +68,7 @@ class World {
   Queue random_queue(const std::string& name);
   Task random_task(const std::string& uid);
   Resources random_request();
+  ConfigUpdate random_levels();
 
   Rng rng;
   Time now{1'000'000'000};

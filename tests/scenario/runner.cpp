@@ -124,6 +124,7 @@ void Runner::line(const Words& words) {
     config_.zone_price[zone].gpu_default = millionths(take(rest));
     return apply(config_);
   }
+  if (verb == "topology") return topology(rest);
   if (verb == "delete" && take(rest) == "queue") return apply(QueueRemove{take(rest)});
   const std::string name = take(rest);
   no_more(rest);
@@ -236,6 +237,17 @@ void Runner::nodes(Words words) {
   }
 }
 
+// Level by level, from wide to narrow: block=example.com/block.
+void Runner::topology(Words words) {
+  config_.topology.clear();
+  for (const std::string& word : words) {
+    const std::size_t equals = word.find('=');
+    if (equals == std::string::npos) throw BadLine("not LEVEL=LABEL: " + word);
+    config_.topology.push_back({word.substr(0, equals), word.substr(equals + 1)});
+  }
+  apply(config_);
+}
+
 void Runner::queue(Words words) {
   const std::string name = take(words);
   Queue& q = queues_[name];
@@ -319,6 +331,14 @@ void Runner::submit(Words words) {
   t.min_per_zone = integer(option(words, "minPerZone", "0"));
   t.max_skew = integer(option(words, "maxSkew", "0"));
   t.max_latency_us = duration_ns(option(words, "maxLatency", "0s")) / 1000;
+  if (const std::string word = option(words, "topology"); !word.empty()) {
+    const auto parts = split(word, ':');
+    t.topology_level = parts[0];
+    if (parts.size() != 2 || (parts[1] != "Required" && parts[1] != "Preferred")) {
+      throw BadLine("not LEVEL:Required or LEVEL:Preferred: " + word);
+    }
+    t.topology_required = parts[1] == "Required";
+  }
   t.pool = option(words, "pool");
   t.gpu_model = option(words, "model");
   for (const auto& [key, value] : options(words, "selector")) t.node_selector[key] = value;

@@ -31,6 +31,7 @@ class Runner {
   void fail(const std::string& what);
 
   void nodes(Words words);
+  void topology(Words words);
   void queue(Words words);
   void switches(Queue& queue, Words& words);
   void submit(Words words);

@@ -67,6 +67,33 @@ TEST(Work, Full_nodes_are_not_looked_at_when_one_is_picked) {
   EXPECT_EQ(plan.work.nodes, 20) << "one look for each rank";
 }
 
+// 20 racks of 10 nodes; the first node of each is in use.
+TEST(Work, A_gang_that_requires_a_rack_is_refused_from_counts_and_looks_at_one_rack) {
+  Engine engine;
+  ConfigUpdate config;
+  config.topology = {{"rack", "rack"}};
+  engine.apply(config);
+  engine.apply(QueueUpsert{queue("q")});
+  for (int i = 0; i < 200; ++i) {
+    Node n = node("n" + std::to_string(i));
+    n.labels["rack"] = "r" + std::to_string(i / 10);
+    engine.apply(NodeUpsert{n});
+    if (i % 10 != 0) continue;
+    engine.apply(PodUpsert{"p" + std::to_string(i), n.name, amounts(8, 1, 1, 1), "", 0, 0});
+  }
+  Task t = task("t", "q", 10, 8);
+  t.topology_level = "rack";
+  t.topology_required = true;
+  engine.apply(TaskUpsert{t});
+  const Plan refused = engine.plan({});
+  EXPECT_TRUE(refused.starts.empty());
+  EXPECT_EQ(refused.work.nodes, 0);
+  engine.apply(PodRemove{"p70"});
+  const Plan placed = engine.plan({});
+  ASSERT_EQ(placed.starts.size(), 1u);
+  EXPECT_EQ(placed.work.nodes, 10) << "one look for each node of its rack";
+}
+
 TEST(Work, A_search_over_many_zones_is_bounded) {
   Engine engine;
   for (int i = 0; i < 60; ++i) {
