@@ -4,16 +4,17 @@
 #include <set>
 
 #include "scheduler/limits.hpp"
+#include "scheduler/state/devices.hpp"
 
 namespace sched {
 namespace {
 
-const Amounts& request_of(const Shape& shape, std::size_t rank) {
+const Shape::Group& group_of(const Shape& shape, std::size_t rank) {
   auto group = shape.groups.begin();
   for (auto left = static_cast<std::int64_t>(rank); left >= group->count; ++group) {
     left -= group->count;
   }
-  return group->request;
+  return *group;
 }
 
 }  // namespace
@@ -84,9 +85,19 @@ bool Calendar::reserve(TaskId task, std::int64_t& looked) {
 void Calendar::add(const Reserved& reserved) {
   const Shape& shape = state_.shapes[state_.tasks[reserved.task].shape];
   for (std::size_t r = 0; r < reserved.ranks.size(); ++r) {
-    booked_[reserved.ranks[r]].push_back({reserved.begin, reserved.end, &request_of(shape, r)});
+    const Amounts& amounts = use(shape, r, reserved.devices);
+    booked_[reserved.ranks[r]].push_back({reserved.begin, reserved.end, &amounts});
   }
   reservations_.push_back(reserved);
+}
+
+const Amounts& Calendar::use(const Shape& shape, std::size_t rank,
+                             const std::vector<std::int64_t>& devices) {
+  const Shape::Group& group = group_of(shape, rank);
+  if (!has_parts(group.request)) return group.request;
+  const auto [at, fresh] = shared_uses_.try_emplace(std::pair{group.profile, devices[rank]});
+  if (fresh) at->second = use_of(group.request, devices[rank]);
+  return at->second;
 }
 
 void Calendar::started(TaskId task, const Gang& gang, Time end) {
@@ -95,7 +106,7 @@ void Calendar::started(TaskId task, const Gang& gang, Time end) {
   stale_ = true;
   if (end == kEndless) return;
   for (std::size_t r = 0; r < gang.ranks.size(); ++r) {
-    const Release release{end, gang.ranks[r], &request_of(shape, r)};
+    const Release release{end, gang.ranks[r], &use(shape, r, gang.devices)};
     started_.push_back(release);
     started_on_[release.node].push_back(release);
   }
@@ -145,7 +156,7 @@ std::optional<Calendar::Reserved> Calendar::earliest(TaskId task, std::int64_t& 
     if (!trial.counts_allow()) continue;
     if (auto gang = trial.place(overlay, looked, Trial::First::kFreed)) {
       return Reserved{task, at, end_after(at, record.task.expected_duration_ns),
-                      std::move(gang->ranks)};
+                      std::move(gang->ranks), std::move(gang->devices)};
     }
   }
   return std::nullopt;

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <numeric>
 
+#include "scheduler/place/parts.hpp"
 #include "scheduler/place/spread.hpp"
+#include "scheduler/state/devices.hpp"
 
 namespace sched {
 namespace {
@@ -13,8 +15,10 @@ std::vector<std::size_t> hardest_first(const Shape& shape) {
   std::vector<std::size_t> order(shape.groups.size());
   std::iota(order.begin(), order.end(), 0);
   const auto weight = [&](std::size_t g) {
-    std::int64_t devices = 0;
-    for (const auto& [id, amount] : shape.groups[g].request.extended) devices += amount;
+    __int128 devices = 0;
+    for (const auto& [id, amount] : shape.groups[g].request.extended) {
+      devices += is_milli(id) ? __int128{amount} : exactly(amount, id);
+    }
     return std::pair{devices, shape.groups[g].request.base[kCpu]};
   };
   std::stable_sort(order.begin(), order.end(),
@@ -54,10 +58,20 @@ bool pack_part(State& state, const Shape::Group& group, const ZonePart& part, Ov
   return true;
 }
 
+struct Ranks {
+  std::vector<NodeId> nodes;
+  std::vector<std::int64_t> devices;  // of those that share one
+};
+
 // One group in its zones. Ranks go zone by zone, node by node.
 bool place_group(State& state, const Shape::Group& group, const std::vector<ZonePart>& parts,
-                 bool spread, Overlay& overlay, std::vector<NodeId>& ranks, std::int64_t& looked) {
+                 bool spread, Overlay& overlay, Ranks& into, std::int64_t& looked) {
+  std::vector<NodeId>& ranks = into.nodes;
   for (const ZonePart& part : parts) {
+    if (has_parts(group.request)) {
+      if (place_parts(state, group, part, spread, overlay, ranks, into.devices, looked)) continue;
+      return false;
+    }
     const auto first = static_cast<std::ptrdiff_t>(ranks.size());
     const bool placed = spread ? spread_part(state, group, part, overlay, ranks, looked)
                                : pack_part(state, group, part, overlay, ranks, looked);
@@ -75,7 +89,7 @@ std::optional<Gang> place_split(State& state, const Shape& shape, const Split& s
                                 const std::vector<std::size_t>& order, bool spread,
                                 Overlay& overlay, std::int64_t& looked) {
   const std::size_t mark = overlay.mark();
-  std::vector<std::vector<NodeId>> ranks(shape.groups.size());
+  std::vector<Ranks> ranks(shape.groups.size());
   for (const std::size_t g : order) {
     if (place_group(state, shape.groups[g], split.groups[g], spread, overlay, ranks[g], looked)) {
       continue;
@@ -85,7 +99,10 @@ std::optional<Gang> place_split(State& state, const Shape& shape, const Split& s
   }
   Gang gang{{}, split.zones, split.latency_us};
   for (const auto& of_group : ranks) {
-    gang.ranks.insert(gang.ranks.end(), of_group.begin(), of_group.end());
+    gang.ranks.insert(gang.ranks.end(), of_group.nodes.begin(), of_group.nodes.end());
+    if (!shape.shares) continue;
+    gang.devices.insert(gang.devices.end(), of_group.devices.begin(), of_group.devices.end());
+    gang.devices.resize(gang.ranks.size(), -1);
   }
   return gang;
 }
@@ -173,6 +190,11 @@ void book(Overlay& overlay, const Shape& shape, const Gang& gang) {
     const std::size_t end = rank + static_cast<std::size_t>(group.count);
     while (rank < end) {
       std::size_t next = rank + 1;
+      if (has_parts(group.request)) {
+        overlay.book(gang.ranks[rank], use_of(group.request, gang.devices[rank]));
+        rank = next;
+        continue;
+      }
       while (next < end && gang.ranks[next] == gang.ranks[rank]) ++next;
       overlay.book(gang.ranks[rank], group.request, static_cast<std::int64_t>(next - rank));
       rank = next;

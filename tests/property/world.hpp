@@ -49,6 +49,7 @@ struct WorldOptions {
   std::int64_t nodes_max = 6;
   bool plain = false;       // one queue, one kind of task, no filters: for brute force on placement
   bool guarantees = false;  // queues have guaranteed room, some of them borrow
+  bool parts = false;       // nodes share their devices, and Pods ask for parts of them
 };
 
 class World {
@@ -67,6 +68,8 @@ class World {
   Queue random_queue(const std::string& name);
   Task random_task(const std::string& uid);
   Resources random_request();
+  // Half of its GPUs are parts, where the world has them.
+  PodGroup random_group(const std::string& zone, std::int64_t count);
 
   Rng rng;
   Time now{1'000'000'000};
