@@ -115,6 +115,7 @@ void Operator::Impl::watch_caches() {
 
 void Operator::Impl::configure(const std::string& text) {
   config = parse_configuration(text);
+  config.gpu_sharing = options.local_mode;
   for (const std::string& problem : config.problems)
     k8s::log::warn("configuration", {{"problem", problem}});
   if (term) term->on_config();

@@ -16,6 +16,8 @@ inline constexpr std::int64_t kAmountMax = std::int64_t{1} << 46;
 inline constexpr std::int64_t kGangMax = 100'000;
 // Pods of one kind counted on one node; a Pod that asks for nothing has this many slots.
 inline constexpr std::int64_t kSlotsMax = 1'000'000;
+// Numbers of shared devices on one node, from 0; a part of any other has a device for itself.
+inline constexpr std::int64_t kDeviceNumbers = 4096;
 // Weight of a queue; smaller than 1 counts as 1.
 inline constexpr std::int64_t kWeightMax = 1'000'000;
 // Tenants of a queue that have nothing there any more and whose past is remembered.

@@ -1,6 +1,7 @@
 #include "scheduler/reason.hpp"
 
 #include "scheduler/state/amounts.hpp"
+#include "scheduler/state/devices.hpp"
 
 namespace sched {
 namespace {
@@ -35,9 +36,11 @@ std::string bytes(std::int64_t value) {
   return count(value) + " " + units[unit];
 }
 
+bool in_parts(const std::string& resource) { return resource.ends_with(kMilliSuffix); }
+
 // The bare number, in the unit that `amount` names.
 std::string number(const std::string& resource, std::int64_t value) {
-  if (resource == "cpu") return thousandths(value);
+  if (resource == "cpu" || in_parts(resource)) return thousandths(value);
   if (resource == "memory" || resource == "ephemeral-storage") return bytes(value);
   return count(value);
 }
@@ -147,7 +150,22 @@ const char* name(ReasonCode code) {
   return "None";
 }
 
+namespace {
+
+// "0.46 of a GPU", "0.46 of one A100"; of several Pods together "1.38 x A100".
+std::string parts_of(const std::string& resource, const std::string& gpu_model,
+                     std::int64_t value) {
+  const std::string plain = resource.substr(0, resource.size() - std::string(kMilliSuffix).size());
+  const std::string one = is_gpu(plain) && !gpu_model.empty() ? gpu_model : plain;
+  if (value >= kWholeMilli) return thousandths(value) + " x " + one;
+  const bool plainly = is_gpu(plain) && gpu_model.empty();
+  return thousandths(value) + (plainly ? " of a GPU" : " of one " + one);
+}
+
+}  // namespace
+
 std::string amount(const std::string& resource, const std::string& gpu_model, std::int64_t value) {
+  if (in_parts(resource)) return parts_of(resource, gpu_model, value);
   if (resource == "cpu") return thousandths(value) + (value == 1000 ? " core" : " cores");
   if (resource == "memory") return bytes(value) + " of memory";
   if (resource == "ephemeral-storage") return bytes(value) + " of local storage";

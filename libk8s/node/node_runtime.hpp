@@ -14,7 +14,8 @@
 //  2. No process of a Pod outlives the Pod: the shim sees to it, and we see to the shim.
 //  3. A Pod whose shim died without a final record is reported Failed with the reason `ShimLost`
 //     (or `MachineRestarted`); it is never started again.
-//  4. An address or a device belongs to at most one Pod that may still have processes.
+//  4. An address or a device belongs to at most one Pod that may still have processes, but for
+//     devices that Pods share by name.
 //
 // Images are not pulled: a container's command runs on the host's own file system, and a container
 // without `command` fails with a sentence that says so.
@@ -81,6 +82,11 @@ struct NodeOptions {
   // again this often even when nothing changed. Writes of many nodes are spread over the period.
   Duration lease_period = std::chrono::seconds(10);
   Duration status_period = std::chrono::minutes(5);
+
+  // A Pod with this annotation has a part of the device that it names (shared_devices.hpp), and is
+  // told it like one that it has for itself. Where the resource is simulated the device is, too.
+  // "": nobody shares.
+  std::string shared_device_annotation;
 
   std::vector<ImageRule> images;  // no rule matches: "host"
   // Names of variables that containers inherit from this process's environment; PATH has a default.

@@ -90,6 +90,8 @@ PodRunner::PodRunner(Machine& machine, PodPlan plan, const ShimState& state)
       requests_(plan.requests),
       address_(plan.address),
       devices_(plan.devices),
+      shared_(SharedName::parse(plan.shared_name)),
+      shared_device_(plan.shared_device),
       started_at_(plan.started_at),
       record_(state.record),
       retry_(machine.loop) {
@@ -102,6 +104,12 @@ PodRunner::PodRunner(Machine& machine, PodPlan plan, const ShimState& state)
     for (const auto& [resource, devices] : devices_) {
       const auto pool = machine_.devices[node_name_].find(resource);
       if (pool != machine_.devices[node_name_].end()) pool->second.claim(uid_, devices);
+    }
+    if (shared_) {
+      machine_.shared.join(node_name_, *shared_, shared_device_, uid_);
+      const auto pool = machine_.devices[node_name_].find(shared_->resource);
+      if (pool != machine_.devices[node_name_].end())
+        pool->second.claim(shared_->text, {shared_device_});
     }
   }
   log::info("pod adopted", {{"pod", key_}, {"state", state.locked ? "running" : "ended"}});
@@ -147,9 +155,11 @@ void PodRunner::begin() {
 void PodRunner::admit() {
   started_at_ = machine_.loop.wall_now();
   std::optional<Refusal> refusal = refuse(*pod_, machine_.options);
+  if (!refusal) refusal = read_shared();
   if (!refusal) {
     ResourceList request = requests_;
     request["pods"] = 1;
+    if (shared_ && !machine_.shared.device(node_name_, *shared_)) ++request[shared_->resource];
     refusal = check_room(allocatable_of(*node_), machine_.used(node_name_), request);
   }
   if (!refusal) refusal = take_room();
@@ -171,7 +181,38 @@ std::optional<Refusal> PodRunner::take_room() {
     if (!devices) return Refusal{"OutOf" + resource, "no device of " + resource + " is free"};
     devices_[resource] = std::move(*devices);
   }
+  if (shared_) {
+    if (std::optional<Refusal> refusal = share_device()) return refusal;
+  }
   machine_.changed();
+  return std::nullopt;
+}
+
+std::optional<Refusal> PodRunner::read_shared() {
+  const std::string& key = machine_.options.shared_device_annotation;
+  const std::string text(key.empty() ? "" : pod_->meta().annotation(key));
+  if (text.empty()) return std::nullopt;
+  shared_ = SharedName::parse(text);
+  if (shared_) return std::nullopt;
+  return Refusal{"UnsupportedByNode", "annotation " + key + ": \"" + text.substr(0, 60) +
+                                          "\" is not allowed; a resource and a number, such as "
+                                          "nvidia.com/gpu#0"};
+}
+
+// The first of those who share it finds a free one.
+std::optional<Refusal> PodRunner::share_device() {
+  const std::optional<std::string> known = machine_.shared.device(node_name_, *shared_);
+  shared_device_ =
+      known.value_or("simulated-" + node_name_ + "-" + std::to_string(shared_->number));
+  const auto pool = machine_.devices[node_name_].find(shared_->resource);
+  if (!known && pool != machine_.devices[node_name_].end()) {
+    const auto taken = pool->second.take(shared_->text, 1);
+    if (!taken) {
+      return Refusal{"OutOf" + shared_->resource, "no device of " + shared_->resource + " is free"};
+    }
+    shared_device_ = taken->front();
+  }
+  machine_.shared.join(node_name_, *shared_, shared_device_, uid_);
   return std::nullopt;
 }
 
@@ -210,7 +251,9 @@ Result<PodPlan> PodRunner::make_plan(const ReadObjects& read) {
       pod_->service_links ? machine_.service_environment(*pod_) : StringMap{},
       machine_.inherited_env,
       devices_,
-      *started_at_};
+      *started_at_,
+      shared_,
+      shared_device_};
   const Result<VolumePaths> volumes = prepare_volumes(preparation);
   if (!volumes) return volumes.status();
   return build_plan(preparation, *volumes);
@@ -318,6 +361,10 @@ void PodRunner::release() {
   reader_.reset();
   machine_.addresses.release(uid_);
   for (auto& [resource, pool] : machine_.devices[node_name_]) pool.release(uid_);
+  if (const auto last = machine_.shared.leave(node_name_, uid_)) {
+    const auto pool = machine_.devices[node_name_].find(last->resource);
+    if (pool != machine_.devices[node_name_].end()) pool->second.release(last->text);
+  }
   machine_.changed();
 }
 

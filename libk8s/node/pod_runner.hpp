@@ -21,6 +21,7 @@
 #include "libk8s/node/object_reader.hpp"
 #include "libk8s/node/pod_status.hpp"
 #include "libk8s/node/pools.hpp"
+#include "libk8s/node/shared_devices.hpp"
 #include "libk8s/node/shim_handle.hpp"
 #include "libk8s/node/watcher_thread.hpp"
 
@@ -34,6 +35,7 @@ struct Machine {
   AddressPool addresses;
   // By node name, then resource.
   std::map<std::string, std::map<std::string, DevicePool>> devices;
+  SharedDevices shared;
   WatcherThread watcher;
   ApiWriter writer;
   Client client;
@@ -105,6 +107,8 @@ class PodRunner {
  private:
   StatusInputs status_inputs() const;
   void admit();
+  std::optional<Refusal> read_shared();
+  std::optional<Refusal> share_device();
   std::optional<Refusal> take_room();
   void read_objects();
   void prepare(const Result<ReadObjects>& read);
@@ -134,6 +138,8 @@ class PodRunner {
   ResourceList requests_;
   std::string address_;
   std::map<std::string, std::vector<std::string>> devices_;
+  std::optional<SharedName> shared_;  // of which it has a part, and which one that is
+  std::string shared_device_;
   std::optional<WallTime> started_at_;
   std::optional<PodRecord> record_;
   std::optional<Refusal> failure_;

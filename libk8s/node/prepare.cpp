@@ -83,24 +83,29 @@ void add_reference(const VolumeSource& source, References& to) {
 }
 
 // Which devices each container sees: main containers and sidecars share out the Pod's devices in
-// order; an init container sees the first ones, as it runs when the others do not.
+// order; an init container sees the first ones, as it runs when the others do not. A device of
+// which the Pod has a part is seen by all of them.
 class DeviceShares {
  public:
   explicit DeviceShares(const Preparation& p) : p_(p) {}
 
   void add_environment(const ContainerSpec& container, StringMap& env) {
     for (const auto& [resource, all] : p_.node.devices) {
-      const std::string list = share(container, resource);
-      if (resource == "nvidia.com/gpu") {
-        env["CUDA_VISIBLE_DEVICES"] = env["NVIDIA_VISIBLE_DEVICES"] = list;
-        env["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID";
-      } else if (resource == "amd.com/gpu") {
-        env["ROCR_VISIBLE_DEVICES"] = list;
-      }
+      tell(resource, share(container, resource), env);
     }
+    if (p_.shared) tell(p_.shared->resource, p_.shared_device, env);
   }
 
  private:
+  static void tell(const std::string& resource, const std::string& list, StringMap& env) {
+    if (resource == "nvidia.com/gpu") {
+      env["CUDA_VISIBLE_DEVICES"] = env["NVIDIA_VISIBLE_DEVICES"] = list;
+      env["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID";
+    } else if (resource == "amd.com/gpu") {
+      env["ROCR_VISIBLE_DEVICES"] = list;
+    }
+  }
+
   std::string share(const ContainerSpec& container, const std::string& resource) {
     const auto held = p_.devices.find(resource);
     const auto amount = container.requests.find(resource);
@@ -254,6 +259,8 @@ Result<PodPlan> build_plan(const Preparation& p, const VolumePaths& volumes) {
   plan.active_deadline_s = p.pod.active_deadline_s;
   plan.started_at = p.now;
   plan.devices = p.devices;
+  if (p.shared) plan.shared_name = p.shared->text;
+  plan.shared_device = p.shared_device;
   plan.requests = p.pod.base.requests;
   plan.backoff_first = p.options.restart_backoff_first;
   plan.backoff_max = p.options.restart_backoff_max;

@@ -19,6 +19,7 @@
 #include "libk8s/node/node_pod.hpp"
 #include "libk8s/node/node_runtime.hpp"
 #include "libk8s/node/pools.hpp"
+#include "libk8s/node/shared_devices.hpp"
 
 namespace k8s::node {
 
@@ -47,6 +48,9 @@ struct Preparation {
   StringMap inherited;
   std::map<std::string, std::vector<std::string>> devices;
   WallTime now;
+  // Of which it has a part.
+  std::optional<SharedName> shared{};
+  std::string shared_device{};
 };
 
 // Where each volume is on the host, by its name.

@@ -228,6 +228,8 @@ std::string encode(const PodPlan& plan) {
             {"logFileBytes", plan.log_file_bytes},
             {"logFiles", plan.log_files},
             {"namespaces", plan.namespaces}};
+  if (!plan.shared_name.empty())
+    j["sharedDevice"] = {{"name", plan.shared_name}, {"device", plan.shared_device}};
   if (plan.active_deadline_s) j["activeDeadlineSeconds"] = *plan.active_deadline_s;
   return json_text(j);
 }
@@ -250,6 +252,8 @@ Result<PodPlan> decode_plan(std::string_view text) {
   for (const auto& [resource, _] : object_at(*j, "devices").items()) {
     plan.devices[resource] = strings_at(object_at(*j, "devices"), resource);
   }
+  plan.shared_name = string_at(object_at(*j, "sharedDevice"), "name");
+  plan.shared_device = string_at(object_at(*j, "sharedDevice"), "device");
   for (const auto& [resource, _] : object_at(*j, "requests").items()) {
     plan.requests[resource] = int_at(object_at(*j, "requests"), resource);
   }

@@ -82,6 +82,9 @@ struct PodPlan {
   WallTime started_at;  // status.startTime
   // Devices held, by resource name: {"nvidia.com/gpu": {"GPU-uuid"}}.
   std::map<std::string, std::vector<std::string>> devices;
+  // The device of which it has a part, by its name on the node and what that is:
+  // "nvidia.com/gpu#0", "GPU-uuid"; "" for none.
+  std::string shared_name, shared_device;
   ResourceList requests;  // what the Pod takes from its node
   Duration backoff_first = std::chrono::seconds(10), backoff_max = std::chrono::minutes(5);
   std::int64_t log_file_bytes = 10 << 20;

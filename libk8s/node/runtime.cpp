@@ -85,6 +85,7 @@ Runtime::Runtime(Loop& loop, http::Transport& transport, NodeOptions options, Ad
                .options = options_,
                .addresses = std::move(addresses),
                .devices = {},
+               .shared = {},
                .watcher = WatcherThread(loop),
                .writer = ApiWriter(loop, transport),
                .client = Client(loop, transport),
@@ -208,7 +209,7 @@ void Runtime::synced() {
 }
 
 ResourceList Runtime::used(const std::string& node) const {
-  ResourceList sum;
+  ResourceList sum = machine_.shared.used(node);
   for (const auto& [uid, runner] : runners_) {
     if (runner->node() != node || !runner->holds_room()) continue;
     add_to(sum, runner->requests());

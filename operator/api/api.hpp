@@ -33,6 +33,7 @@ inline constexpr const char* kAttempt = "fermi-cluster.com/attempt";
 inline constexpr const char* kGang = "fermi-cluster.com/gang";
 inline constexpr const char* kGangSize = "fermi-cluster.com/gang-size";
 inline constexpr const char* kPool = "fermi-cluster.com/pool";
+inline constexpr const char* kGpuSharing = "fermi-cluster.com/gpu-sharing";  // of nodes: "true"
 inline constexpr const char* kNodeZone = "topology.kubernetes.io/zone";
 inline constexpr const char* kNodeRegion = "topology.kubernetes.io/region";
 inline constexpr const char* kNodeGpuModel = "nvidia.com/gpu.product";
@@ -44,6 +45,9 @@ inline constexpr const char* kExpectedDuration = "fermi-cluster.com/expected-dur
 inline constexpr const char* kZones = "fermi-cluster.com/zones";
 inline constexpr const char* kHold = "fermi-cluster.com/hold";
 inline constexpr const char* kEpoch = "fermi-cluster.com/epoch";
+// Of Pods that share a GPU (translate/parts.hpp).
+inline constexpr const char* kSharedPart = "fermi-cluster.com/shared-part";
+inline constexpr const char* kSharedDevice = "fermi-cluster.com/shared-device";
 }  // namespace annotation
 
 // Keeps a queue until it is empty.

@@ -6,6 +6,7 @@
 
 #include "libk8s/codec/json.hpp"
 #include "operator/api/duration.hpp"
+#include "operator/api/gpu_part.hpp"
 #include "operator/api/meta.hpp"
 #include "operator/api/task_queue.hpp"
 
@@ -15,7 +16,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr IntRange kNodes{1, 4096};
-constexpr IntRange kGpus{0, 64};
+constexpr std::int64_t kGpusMax = 64;
 constexpr TextRule kLabelValue{1, 63};
 
 bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
@@ -41,6 +42,29 @@ std::optional<std::int64_t> amount(FieldReader& from, std::string_view key,
   return from.amount(key, resource, most_of_pod(resource));
 }
 
+// A whole number of GPUs, or a part of one; 8 and "8" are the same.
+void read_gpus(FieldReader& from, std::string_view key, JobGroup& out) {
+  if (!from.has(key)) return;
+  const Json& value = from.raw(key);
+  const std::string text = value.is_string() ? value.get<std::string>() : "";
+  out.gpus = out.gpu_milli = 0;
+  if (const auto milli = part_of(text)) {
+    out.gpu_milli = *milli;
+    return;
+  }
+  const bool digits = !text.empty() && text.size() <= 2 &&
+                      text.find_first_not_of("0123456789") == std::string::npos &&
+                      (text.size() == 1 || text[0] != '0');
+  std::int64_t whole = digits ? std::stoi(text) : -1;
+  if (value.is_number_integer() && value >= 0 && value <= kGpusMax) whole = value;
+  if (whole >= 0 && whole <= kGpusMax)
+    out.gpus = whole;
+  else
+    from.refuse(key,
+                "a whole number from 0 to 64, or a part of one GPU in thousandths, such as "
+                "\"0.46\"");
+}
+
 // spec.resources and spec.gpusPerNode: what every Pod asks for unless its zone says otherwise.
 JobGroup read_resources(FieldReader& spec, TrainingJobSpec& out) {
   FieldReader resources = spec.child("resources");
@@ -49,11 +73,11 @@ JobGroup read_resources(FieldReader& spec, TrainingJobSpec& out) {
   base.memory = amount(resources, "memory", "memory");
   out.ephemeral_bytes = amount(resources, "ephemeralStorage", "ephemeral-storage");
   out.shm_bytes = amount(resources, "shm", "memory");
-  base.gpus = resources.integer("gpus", 0, kGpus);
+  read_gpus(resources, "gpus", base);
   if (spec.has("gpusPerNode")) {
     if (resources.has("gpus"))
       spec.problem("gpusPerNode", "says the same as spec.resources.gpus; give one of them");
-    base.gpus = spec.integer("gpusPerNode", 0, kGpus);
+    read_gpus(spec, "gpusPerNode", base);
   }
   return base;
 }
@@ -65,7 +89,7 @@ void read_zones(FieldReader& scheduling, const JobGroup& base, TrainingJobSpec& 
     zone.require("nodes");
     group.zone = zone.text("zone", kLabelValue);
     group.nodes = zone.integer("nodes", 1, kNodes);
-    group.gpus = zone.integer("gpusPerNode", base.gpus, kGpus);
+    read_gpus(zone, "gpusPerNode", group);
     if (const auto cpu = amount(zone, "cpu", "cpu")) group.cpu_milli = cpu;
     if (const auto memory = amount(zone, "memory", "memory")) group.memory = memory;
     for (const JobGroup& other : out.groups)

@@ -27,6 +27,7 @@ struct JobGroup {
   std::string zone;
   std::int64_t nodes = 1;
   std::int64_t gpus = 0;                          // of each Pod
+  std::int64_t gpu_milli = 0;                     // or so many thousandths of one, below 1,000
   std::optional<std::int64_t> cpu_milli, memory;  // of each Pod
   friend bool operator==(const JobGroup&, const JobGroup&) = default;
 };
@@ -87,6 +88,8 @@ struct JobPlacement {
   std::vector<std::string> nodes;  // by rank
   // Zones in the order of the ranks with the number of nodes in each; "" for nodes without zone.
   std::vector<std::pair<std::string, std::int64_t>> zones;
+  // By rank: which shared GPU of its node, -1 for none; empty when nobody shares one.
+  std::vector<std::int64_t> devices{};
   std::string zone_of(std::int64_t rank) const;
   friend bool operator==(const JobPlacement&, const JobPlacement&) = default;
 };

@@ -31,6 +31,7 @@ Json encode(const JobPlacement& placement) {
               {"decidedAt", k8s::format_time(placement.decided_at)},
               {"zones", std::move(zones)},
               {"nodes", placement.nodes}};
+  if (!placement.devices.empty()) out["devices"] = placement.devices;
   put(out, "port", placement.port);
   return out;
 }
@@ -43,6 +44,8 @@ JobPlacement decode_placement(const Json& from) {
   out.decided_at = time_at(from, "decidedAt").value_or(k8s::WallTime{});
   for (const Json& node : k8s::array_at(from, "nodes"))
     if (node.is_string()) out.nodes.push_back(node.get<std::string>());
+  for (const Json& device : k8s::array_at(from, "devices"))
+    out.devices.push_back(device.is_number_integer() ? device.get<std::int64_t>() : -1);
   for (const Json& zone : k8s::array_at(from, "zones"))
     out.zones.emplace_back(k8s::string_at(zone, "zone"), k8s::int_at(zone, "nodes"));
   return out;

@@ -15,6 +15,7 @@
 #include "libk8s/transport/client.hpp"
 #include "libk8s/transport/cluster_config.hpp"
 #include "libk8s/transport/curl_transport.hpp"
+#include "operator/api/api.hpp"
 #include "operator/http/http_server.hpp"
 #include "operator/http/pages.hpp"
 #include "operator/local/applier.hpp"
@@ -160,6 +161,7 @@ struct Up::Impl {
     runtime.nodes = nodes;
     runtime.data_dir = (data / "node").string();
     runtime.shim_command = options.shim_command;
+    runtime.shared_device_annotation = annotation::kSharedDevice;
     auto made = k8s::node::NodeRuntime::create(loop, *transport, std::move(runtime));
     if (!made) return made.status();
     node = std::move(*made);

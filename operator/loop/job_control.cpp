@@ -7,6 +7,7 @@
 #include "operator/loop/job_record.hpp"
 #include "operator/translate/job_pod.hpp"
 #include "operator/translate/objects.hpp"
+#include "operator/translate/parts.hpp"
 #include "operator/translate/placement.hpp"
 #include "operator/translate/waiting.hpp"
 #include "scheduler/preempt/guarantee.hpp"
@@ -93,10 +94,10 @@ void JobControl::book_unseen(const Record& r) {
   for (const auto& pod : pods_.controlled_by(r.uid)) {
     const auto at = job_rank(*pod);
     const bool current = at && at->attempt == r.told->first && at->rank >= 0 &&
-                         static_cast<std::size_t>(at->rank) < r.told->second.size();
+                         static_cast<std::size_t>(at->rank) < r.told->second.nodes.size();
     if (!current || pod->finished() || !pod->node_name.empty()) continue;
     k8s::Pod bound = *pod;
-    bound.node_name = r.told->second[static_cast<std::size_t>(at->rank)];
+    bound.node_name = r.told->second.nodes[static_cast<std::size_t>(at->rank)];
     world_.book(bound);
   }
 }
@@ -310,6 +311,11 @@ std::optional<Waiting> JobControl::waiting_of(Record& r, const TrainingJob& job)
     out.hopeless = true;
     out.reason = "PriorityAboveQueue";
     out.message = tier;
+  }
+  if (const std::string part = part_problem(job, world_.config); !part.empty()) {
+    out.hopeless = true;
+    out.reason = "NoGpuSharing";
+    out.message = part;
   }
   return out;
 }

@@ -17,7 +17,7 @@ struct JobControl::Record {
 
   // What the engine has been told.
   std::optional<sched::Task> sent;
-  std::optional<std::pair<std::int64_t, std::vector<std::string>>> told;  // attempt, nodes by rank
+  std::optional<std::pair<std::int64_t, sched::Placement>> told;  // attempt and where
   bool confirmed = false;
   bool ended = false;
   std::string tier;

@@ -5,6 +5,7 @@
 #include "operator/loop/job_record.hpp"
 #include "operator/translate/job_pod.hpp"
 #include "operator/translate/objects.hpp"
+#include "operator/translate/parts.hpp"
 #include "operator/translate/placement.hpp"
 #include "operator/translate/resources.hpp"
 
@@ -113,11 +114,11 @@ void JobControl::sync_placed(Record& r, const TrainingJob& job, const sched::Tas
                              bool rebuilding) {
   if (r.restarting) return;  // the answer will tell which attempt it is
   const JobPlacement& placement = *job.status.placement;
-  const std::pair wanted{placement.attempt, placement.nodes};
-  if (r.decided && placement.attempt == r.decided->attempt && placement.nodes == r.decided->nodes)
+  const std::pair wanted{placement.attempt, to_engine(placement)};
+  if (r.decided && wanted == std::pair{r.decided->attempt, to_engine(*r.decided)})
     r.decided.reset();
   if (r.told != wanted) {
-    const bool same_room = r.told && r.told->second == placement.nodes;
+    const bool same_room = r.told && r.told->second == wanted.second;
     if (r.told) release(r, job, "decided anew");
     r.decided.reset();
     tell_task(r, task);
@@ -126,7 +127,7 @@ void JobControl::sync_placed(Record& r, const TrainingJob& job, const sched::Tas
       return;
     }
     world_.engine.apply(
-        sched::Assume{r.uid, placement.attempt, {placement.nodes}, {placement.decided_at.ns}});
+        sched::Assume{r.uid, placement.attempt, wanted.second, {placement.decided_at.ns}});
     index_nodes(r, placement.nodes);
     r.told = wanted;
     r.confirmed = false;
@@ -156,8 +157,8 @@ void JobControl::book_restart(Record& r, const TrainingJob& job, const TrainingJ
   after.status = next;
   tell_task(r, to_engine(after, queue_of(job).get(), world_.config));
   world_.engine.apply(sched::Assume{
-      r.uid, next.placement->attempt, {next.placement->nodes}, {next.placement->decided_at.ns}});
-  r.told = {next.placement->attempt, next.placement->nodes};
+      r.uid, next.placement->attempt, to_engine(*next.placement), {next.placement->decided_at.ns}});
+  r.told = {next.placement->attempt, to_engine(*next.placement)};
   r.confirmed = false;
   r.restarting = true;
   world_.recount(r.uid);
@@ -197,7 +198,7 @@ void JobControl::release(Record& r, const TrainingJob& job, const char* why) {
 
 void JobControl::index_nodes(Record& r, const std::vector<std::string>& nodes) {
   if (r.told)
-    for (const std::string& node : r.told->second) {
+    for (const std::string& node : r.told->second.nodes) {
       const auto at = on_node_.find(node);
       if (at == on_node_.end()) continue;
       at->second.erase(r.uid);
@@ -210,7 +211,12 @@ bool JobControl::has_room(const TrainingJob& job, const JobPlacement& placement)
   std::map<std::string, sched::Resources> wanted;
   for (std::size_t i = 0; i < placement.nodes.size(); ++i) {
     const auto rank = static_cast<std::int64_t>(i);
-    add(wanted[placement.nodes[i]], pod_to_engine(effective_requests(job, rank, world_.config)));
+    sched::Resources one = pod_to_engine(effective_requests(job, rank, world_.config));
+    if (const std::int64_t part = job.spec.group_of(rank).gpu_milli; part > 0) {
+      if (i >= placement.devices.size() || placement.devices[i] < 0) return false;
+      one.set_extended(device_text({world_.config.gpu_resource, placement.devices[i]}), part);
+    }
+    add(wanted[placement.nodes[i]], one);
   }
   return std::all_of(wanted.begin(), wanted.end(), [this](const auto& entry) {
     const auto node = world_.node(entry.first);
@@ -218,7 +224,7 @@ bool JobControl::has_room(const TrainingJob& job, const JobPlacement& placement)
     if (node == nullptr || !used) return false;
     sched::Resources sum = *used;
     add(sum, entry.second);
-    return fits(sum, to_engine(node->allocatable));
+    return fits_node(sum, to_engine(node->allocatable));
   });
 }
 
@@ -254,7 +260,7 @@ bool JobControl::accept(const sched::Start& start) {
   Record& r = *found->second;
   const auto job = jobs_.get(r.key);
   if (job == nullptr || job->meta.uid != r.uid) return false;
-  r.told = {start.attempt, start.placement.nodes};
+  r.told = {start.attempt, start.placement};
   r.confirmed = false;
   index_nodes(r, start.placement.nodes);
   r.port = free_port(r);

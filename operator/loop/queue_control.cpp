@@ -6,6 +6,7 @@
 
 #include "libk8s/request/request.hpp"
 #include "operator/translate/objects.hpp"
+#include "operator/translate/parts.hpp"
 #include "operator/translate/queue_rules.hpp"
 #include "operator/translate/resources.hpp"
 #include "operator/translate/served.hpp"
@@ -128,6 +129,18 @@ void QueueControl::work(const std::string& key, k8s::WorkQueue::Finish finish) {
   write_status(*queue, *status, std::move(finish));
 }
 
+namespace {
+
+// "8", "8.46".
+std::string gpus_in_words(const sched::Resources& used, const std::string& gpu) {
+  const std::int64_t parts = used.extended_amount(gpu + "#milli");
+  const std::int64_t whole = used.extended_amount(gpu) + parts / 1000;
+  const std::int64_t rest = parts % 1000;
+  return std::to_string(whole) + (rest == 0 ? "" : part_text(rest).substr(1));
+}
+
+}  // namespace
+
 QueueFacts QueueControl::facts_of(const TaskQueue& queue) const {
   const sched::Engine& engine = world_.engine.engine();
   const sched::Engine::QueueFigures figures = engine.figures(queue.meta.name);
@@ -136,7 +149,7 @@ QueueFacts QueueControl::facts_of(const TaskQueue& queue) const {
   facts.pending = figures.pending;
   facts.running = figures.running;
   facts.used = to_quantities(figures.used);
-  facts.gpus_used = figures.used.extended_amount(world_.config.gpu_resource);
+  facts.gpus_used = gpus_in_words(figures.used, world_.config.gpu_resource);
   facts.gpus_total = gpus_at_most(queue);
   facts.borrowed = to_quantities(figures.borrowed);
   show_tenants(queue, facts);

@@ -21,13 +21,14 @@ const sched::Price& price_in(const Configuration& config, const std::string& zon
 }  // namespace
 
 std::int64_t hourly_micros(const sched::Resources& requests, const std::string& zone,
-                           const std::string& gpu_model, const Configuration& config) {
+                           const std::string& gpu_model, const Configuration& config,
+                           std::int64_t gpu_milli) {
   const sched::Price& price = price_in(config, zone);
   const auto model = price.gpu_by_model.find(gpu_model);
   const std::int64_t gpu = model == price.gpu_by_model.end() ? price.gpu_default : model->second;
   constexpr Wide kGib = Wide{1} << 30;
   const Wide sum = Wide{gpu} * requests.extended_amount(config.gpu_resource) +
-                   Wide{price.cpu_core} * requests.cpu_milli / 1000 +
+                   Wide{gpu} * gpu_milli / 1000 + Wide{price.cpu_core} * requests.cpu_milli / 1000 +
                    Wide{price.memory_gib} * requests.memory_bytes / kGib;
   return saturated(sum);
 }

@@ -65,7 +65,7 @@ QueueStep next_step(const QueueFacts& f) {
   s.tenant_count = f.tenant_count;
   s.past = f.past;
   s.head = f.head;
-  s.gpus = std::to_string(f.gpus_used) + "/" + std::to_string(f.gpus_total);
+  s.gpus = f.gpus_used + "/" + std::to_string(f.gpus_total);
   set_conditions(f, s);
   if (s == queue.status) return QueueRest{};
   s.observed_generation = queue.meta.generation;

@@ -35,6 +35,7 @@ void add(Cluster& cluster, const Machine& machine) {
   node.zone = machine.zone;
   node.pool = machine.pool;
   node.gpu_model = machine.model;
+  node.gpu_sharing = true;
   if (!machine.model.empty()) node.labels[kModelLabel] = machine.model;
   const auto said = [](std::int64_t amount) { return amount < 0 ? sched::kAmountMax : amount; };
   node.allocatable.cpu_milli = said(machine.cpu_milli);
@@ -196,7 +197,12 @@ sched::PodGroup group(const Job& job, std::int64_t pods, std::int64_t count, std
   group.requests.pods = 1;
   group.requests.cpu_milli = share(job.cpu_milli, pods);
   group.requests.memory_bytes = std::min(share(job.memory_mib, pods), kSizeMax >> 4) << 20;
-  if (gpus > 0) group.requests.set_extended(kGpu, gpus);
+  if (gpus == 1 && job.part_milli > 0) {
+    group.shared_resource = kGpu;
+    group.shared_milli = job.part_milli;
+  } else if (gpus > 0) {
+    group.requests.set_extended(kGpu, gpus);
+  }
   return group;
 }
 

@@ -43,7 +43,7 @@ class Sums {
   void add(const Job& job, std::int64_t wait) {
     waits_.push_back(wait);
     wait_ += wait;
-    work_ += Wide{job.run_ns} * job.gpus;
+    work_ += Wide{job.run_ns} * job.gpu_milli();
     slowdown_ += slowdown(wait, job.run_ns);
     // A job without GPUs counts as one with one between tenants.
     const std::int64_t weight = std::max<std::int64_t>(job.gpus, 1);
@@ -110,11 +110,11 @@ std::optional<double> allocation(const Cluster& cluster, const Outcome& outcome)
     const Outcome::Level& level = outcome.levels[i];
     if (level.waiting == 0) continue;
     const std::int64_t lasts = outcome.levels[i + 1].at_ns - level.at_ns;
-    used += Wide{level.gpus} * lasts;
+    used += Wide{level.gpu_milli} * lasts;
     time += lasts;
   }
   if (time == 0 || cluster.gpus == 0) return std::nullopt;
-  return ratio(used, time * cluster.gpus);
+  return ratio(used, time * cluster.gpus * 1000);
 }
 
 }  // namespace
@@ -134,7 +134,7 @@ Figures figures_of(const Trace& trace, const Cluster& cluster, const std::string
   sums.put(figures);
   const std::int64_t span = last - trace.jobs.front().submit_ns;
   figures.makespan_s = seconds(span);
-  figures.utilisation = ratio(sums.work(), Wide{span} * cluster.gpus);
+  figures.utilisation = ratio(sums.work(), Wide{span} * cluster.gpus * 1000);
   figures.allocation = allocation(cluster, outcome);
   figures.preemptions = outcome.preemptions;
   return figures;
@@ -156,7 +156,8 @@ std::vector<double> means(const Outcome& outcome, std::int64_t gpus, std::int64_
       const auto left = static_cast<double>(part);
       if (left >= to) break;
       const double lasts = std::min(to, left + 1) - std::max(from, left);
-      parts[part] += lasts * static_cast<double>(level.gpus) / static_cast<double>(gpus);
+      parts[part] +=
+          lasts * static_cast<double>(level.gpu_milli) / (static_cast<double>(gpus) * 1000);
     }
   }
   return parts;

@@ -32,7 +32,7 @@ std::string notes_of(const Trace::Notes& notes) {
       {notes.without_size, "left out: ask for neither GPUs nor CPU"},
       {notes.without_estimate, "state no estimate: their true run time is taken for it"},
       {notes.out_of_order, "stand before one that was submitted earlier: sorted"},
-      {notes.shared_gpus, "ask for a part of a GPU: counted as a whole one"}};
+      {notes.shared_gpus, "ask for a part of a GPU: they share GPUs"}};
   std::string text;
   for (const auto& [count, sentence] : lines) {
     if (count > 0) text += grouped(static_cast<double>(count)) + " jobs " + sentence + "\n";

@@ -109,7 +109,8 @@ k8s::Status read_openb(Lines& lines, TraceBuilder& out) {
     if (scheduled) ran.begin = row.seconds(begin, "scheduled time");
     job.run_ns = scheduled ? ran.length() : -1;
     if (!row.error().empty()) return lines.error(row.error());
-    if (job.gpus == 1 && milli < 1000 && job.run_ns >= 0) ++out.notes().shared_gpus;
+    if (job.gpus == 1 && milli > 0 && milli < 1000) job.part_milli = milli;
+    if (job.part_milli > 0 && job.run_ns >= 0) ++out.notes().shared_gpus;
     out.add(job);
   }
   return {};

@@ -65,16 +65,22 @@ class Tasks {
     job.submit_ns = record.task.submitted.ns;
     job.run_ns = run_ns;
     job.estimate_ns = record.task.expected_duration_ns;
+    bool parts_only = true;
     for (const sched::PodGroup& group : record.task.groups) {
       const std::int64_t count = std::clamp<std::int64_t>(group.count, 0, 100'000);
       const auto sum = [count](std::int64_t one, std::int64_t most) {
         return std::clamp<std::int64_t>(one, 0, most) * count;
       };
       job.nodes += count;
-      job.gpus += sum(group.requests.extended_amount(kGpu), 100'000);
+      const std::int64_t whole = group.requests.extended_amount(kGpu);
+      const bool shares = whole == 0 && group.shared_milli > 0 && group.shared_milli < 1000;
+      job.gpus += shares ? count : sum(whole, 100'000);
+      job.part_milli = std::max(job.part_milli, shares ? group.shared_milli : 0);
+      parts_only = parts_only && (shares || whole == 0);
       job.cpu_milli += sum(group.requests.cpu_milli, 10'000'000);
       job.memory_mib += sum(group.requests.memory_bytes >> 20, std::int64_t{1} << 30);
     }
+    if (!parts_only) job.part_milli = 0;  // beside whole ones they count as such
     job.tenant = out_.tenant(record.task.tenant);
     job.models = out_.models(record.task.gpu_model);
     return job;

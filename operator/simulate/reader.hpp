@@ -6,8 +6,8 @@
 //   philly   timestamp,duration,num_gpus,...,cluster with a header; the virtual cluster is the
 //            tenant; no estimates
 //   openb    the Pods of cluster-trace-gpu-v2023, with a header. It ran from scheduled_time to
-//            deletion_time; what was never scheduled has no run time. A part of a GPU counts as a
-//            whole one.
+//            deletion_time; what was never scheduled has no run time. gpu_milli below 1000 is a
+//            part of one GPU.
 //   csv      any table between commas; `columns` says where things stand:
 //            submit=..,runtime=.. and of estimate, gpus, nodes, cpu (cores), memory (MiB), tenant
 //            what there is. A column is named as in the header line, or numbered from 1; when all

@@ -142,7 +142,7 @@ std::optional<sched::Time> Replay::started(std::size_t job, std::int64_t now) {
   Run& run = runs_[job];
   if (outcome_.start_ns[job] < 0) outcome_.start_ns[job] = now;
   run.since_ns = now;
-  gpus_ += trace_.jobs[job].gpus;
+  gpu_milli_ += trace_.jobs[job].gpu_milli();
   --waiting_;
   std::int64_t end = 0;
   if (__builtin_add_overflow(now, trace_.jobs[job].run_ns - run.done_ns, &end)) end = kTimeMax + 1;
@@ -151,7 +151,7 @@ std::optional<sched::Time> Replay::started(std::size_t job, std::int64_t now) {
 
 void Replay::ended(std::size_t job, std::int64_t now) {
   outcome_.end_ns[job] = now;
-  gpus_ -= trace_.jobs[job].gpus;
+  gpu_milli_ -= trace_.jobs[job].gpu_milli();
   ++ended_;
 }
 
@@ -161,7 +161,7 @@ sched::Task Replay::stopped(std::size_t job, std::int64_t now) {
   run.since_ns = -1;
   ++run.times;
   ++outcome_.preemptions;
-  gpus_ -= trace_.jobs[job].gpus;
+  gpu_milli_ -= trace_.jobs[job].gpu_milli();
   ++waiting_;
   sched::Task task = task_of(job);
   task.last_preempted = {now};
@@ -172,8 +172,9 @@ sched::Task Replay::stopped(std::size_t job, std::int64_t now) {
 void Replay::record(std::int64_t now) {
   auto& levels = outcome_.levels;
   if (!levels.empty() && levels.back().at_ns == now) levels.pop_back();
-  if (!levels.empty() && levels.back().gpus == gpus_ && levels.back().waiting == waiting_) return;
-  levels.push_back({now, gpus_, waiting_});
+  const bool same = !levels.empty() && levels.back().gpu_milli == gpu_milli_;
+  if (same && levels.back().waiting == waiting_) return;
+  levels.push_back({now, gpu_milli_, waiting_});
 }
 
 }  // namespace fermi::simulate

@@ -30,9 +30,9 @@ namespace fermi::simulate {
 struct Outcome {
   // By job; -1 for one that never started or never ended.
   std::vector<std::int64_t> start_ns, end_ns;
-  // From `at_ns` on, until the next: GPUs in use, jobs that wait.
+  // From `at_ns` on, until the next: thousandths of GPUs in use, jobs that wait.
   struct Level {
-    std::int64_t at_ns = 0, gpus = 0, waiting = 0;
+    std::int64_t at_ns = 0, gpu_milli = 0, waiting = 0;
   };
   std::vector<Level> levels;
   std::int64_t preemptions = 0, plans = 0;
@@ -74,7 +74,7 @@ class Replay {
   sched::Forward forward_;
   std::vector<Run> runs_;
   std::size_t arrived_ = 0, ended_ = 0;
-  std::int64_t gpus_ = 0, waiting_ = 0;
+  std::int64_t gpu_milli_ = 0, waiting_ = 0;
   std::int64_t idle_wakes_ = 0;
   Outcome outcome_;
   k8s::Status status_;

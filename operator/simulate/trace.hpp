@@ -35,6 +35,10 @@ struct Job {
   std::int64_t nodes = 0;                      // 0: as few as the cluster's nodes allow
   std::uint32_t tenant = 0;                    // in Trace::tenants
   std::uint32_t models = 0;                    // in Trace::models; 0: any
+  // Each of its Pods has so many thousandths of one GPU (`gpus` counts one for each); 0: whole
+  // ones.
+  std::int64_t part_milli = 0;
+  std::int64_t gpu_milli() const { return gpus * (part_milli > 0 ? part_milli : 1000); }
 };
 
 struct Trace {
@@ -44,7 +48,7 @@ struct Trace {
   struct Notes {
     std::int64_t without_run_time = 0, without_size = 0;  // left out
     std::int64_t without_estimate = 0, out_of_order = 0;  // taken
-    std::int64_t shared_gpus = 0;  // asked for a part of a GPU: counted as a whole one
+    std::int64_t shared_gpus = 0;                         // ask for a part of a GPU
   } notes;
 };
 

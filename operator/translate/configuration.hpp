@@ -27,6 +27,8 @@ struct Configuration {
   std::string currency = "CNY";
   std::string gpu_resource = "nvidia.com/gpu";
   sched::ConfigUpdate engine;  // latencies and prices
+  // Whether parts of GPUs are given out here: in local mode. Not written by the administrator.
+  bool gpu_sharing = false;
   Problems problems;
 };
 

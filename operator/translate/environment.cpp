@@ -10,6 +10,7 @@
 
 #include "libk8s/codec/json.hpp"
 #include "operator/translate/job_pod.hpp"
+#include "operator/translate/parts.hpp"
 
 namespace fermi {
 namespace {
@@ -72,7 +73,10 @@ void set_fermi(const TrainingJob& job, const JobPlacement& placement, std::int64
   env.set("FERMI_JOB_NAME", job.meta.name);
   env.set("FERMI_NODE_RANK", rank);
   env.set("FERMI_NODES", job.spec.nodes());
-  env.set("FERMI_GPUS_PER_NODE", job.spec.group_of(rank).gpus);
+  // Who shares a GPU sees one.
+  const JobGroup& group = job.spec.group_of(rank);
+  env.set("FERMI_GPUS_PER_NODE", group.gpu_milli > 0 ? 1 : group.gpus);
+  if (group.gpu_milli > 0) env.set("FERMI_GPU_MEMORY_FRACTION", part_text(group.gpu_milli));
   env.set("FERMI_ZONE", placement.zone_of(rank));
   env.set("FERMI_ZONES", zones);
   env.set("FERMI_ATTEMPT", placement.attempt);

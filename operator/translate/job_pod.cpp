@@ -8,6 +8,7 @@
 #include "libk8s/codec/quantity.hpp"
 #include "libk8s/types/codec.hpp"
 #include "libk8s/types/pod.hpp"
+#include "operator/translate/parts.hpp"
 
 namespace fermi {
 namespace {
@@ -27,7 +28,8 @@ Json child_labels(const TrainingJob& job, const JobPlacement& placement) {
           {label::kAttempt, std::to_string(placement.attempt)}};
 }
 
-Json pod_metadata(const TrainingJob& job, const JobPlacement& placement, std::int64_t rank) {
+Json pod_metadata(const TrainingJob& job, const JobPlacement& placement, std::int64_t rank,
+                  const Configuration& config) {
   const Json& from = k8s::object_at(k8s::object_at(*job.raw_spec, "podTemplate"), "metadata");
   Json labels = k8s::object_at(from, "labels");
   labels.update(child_labels(job, placement));
@@ -37,6 +39,15 @@ Json pod_metadata(const TrainingJob& job, const JobPlacement& placement, std::in
   labels[label::kZone] = placement.zone_of(rank);
   Json annotations = k8s::object_at(from, "annotations");
   annotations[annotation::kEpoch] = std::to_string(placement.epoch);
+  for (const char* ours : {annotation::kSharedPart, annotation::kSharedDevice})
+    annotations.erase(ours);  // what the template says there is not true
+  const auto at = static_cast<std::size_t>(rank);
+  if (const std::int64_t part = job.spec.group_of(rank).gpu_milli;
+      part > 0 && at < placement.devices.size()) {
+    annotations[annotation::kSharedPart] = part_text(part);
+    annotations[annotation::kSharedDevice] =
+        device_text({config.gpu_resource, placement.devices[at]});
+  }
   return {{"name", pod_name(job, placement.attempt, rank)},
           {"namespace", job.meta.ns},
           {"labels", std::move(labels)},
@@ -208,7 +219,7 @@ Json job_pod(const TrainingJob& job, const JobPlacement& placement, std::int64_t
   if (!job.spec.scheduling.tolerations.empty()) spec["tolerations"] = tolerations(job);
   return {{"apiVersion", "v1"},
           {"kind", "Pod"},
-          {"metadata", pod_metadata(job, placement, rank)},
+          {"metadata", pod_metadata(job, placement, rank, config)},
           {"spec", std::move(spec)}};
 }
 

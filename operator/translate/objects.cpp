@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "operator/translate/job_pod.hpp"
+#include "operator/translate/parts.hpp"
 #include "operator/translate/resources.hpp"
 #include "scheduler/order/rules.hpp"
 
@@ -58,8 +59,10 @@ void place_in_queue(const TrainingJob& job, const TaskQueue* queue, sched::Task&
   if (!tenant.empty()) task.tenant = tenant;
 }
 
-void hold(const TrainingJob& job, const TaskQueue* queue, sched::Task& task) {
-  const std::string problem = tier_problem(job, queue);
+void hold(const TrainingJob& job, const TaskQueue* queue, const Configuration& config,
+          sched::Task& task) {
+  std::string problem = tier_problem(job, queue);
+  if (problem.empty()) problem = part_problem(job, config);
   if (job.spec.suspend) {
     task.held_why = "spec.suspend is true";
   } else if (is_held(job.meta)) {
@@ -73,8 +76,9 @@ void hold(const TrainingJob& job, const TaskQueue* queue, sched::Task& task) {
 void add_groups(const TrainingJob& job, const Configuration& config, sched::Task& task) {
   std::int64_t rank = 0;
   for (const JobGroup& group : job.spec.groups) {
-    task.groups.push_back(
-        {group.zone, group.nodes, pod_to_engine(effective_requests(job, rank, config))});
+    task.groups.push_back({group.zone, group.nodes,
+                           pod_to_engine(effective_requests(job, rank, config)),
+                           group.gpu_milli > 0 ? config.gpu_resource : "", group.gpu_milli});
     rank += group.nodes;
   }
 }
@@ -94,6 +98,7 @@ sched::Node to_engine(const k8s::Node& node) {
     out.taints.push_back({taint.key, taint.value, taint.effect});
   out.unschedulable = node.unschedulable || node.meta.deleting();
   out.ready = node.ready;
+  out.gpu_sharing = node.meta.label(label::kGpuSharing) == "true";
   out.allocatable = to_engine(node.allocatable);
   return out;
 }
@@ -145,6 +150,7 @@ sched::PodUpsert to_engine(const k8s::Pod& pod) {
   out.uid = pod.meta.uid;
   out.node = pod.node_name;
   out.requests = pod_to_engine(pod.requests);
+  read_part(pod, out);
   return out;
 }
 
@@ -164,7 +170,7 @@ sched::Task to_engine(const TrainingJob& job, const TaskQueue* queue, const Conf
   describe(job, task);
   place_in_queue(job, queue, task);
   keep_decision(job.status, task);
-  hold(job, queue, task);
+  hold(job, queue, config, task);
   add_groups(job, config, task);
   task.preemptions = job.status.preemptions;
   task.guarantee_until = {job.status.guarantee_until ? job.status.guarantee_until->ns : 0};

@@ -28,6 +28,7 @@ JobPlacement to_placement(const sched::Start& start, const DecisionContext& cont
   out.port = context.port;
   out.decided_at = whole_seconds(context.now);
   out.nodes = start.placement.nodes;
+  out.devices = start.placement.devices;
   out.zones = zone_runs(out.nodes, node);
   return out;
 }
@@ -42,8 +43,9 @@ std::int64_t gang_hourly_micros(const TrainingJob& job, const JobPlacement& plac
     for (std::int64_t i = 0; i < group.nodes && rank < placement.nodes.size(); ++i, ++rank) {
       const auto at = node(placement.nodes[rank]);
       if (at == nullptr) continue;
-      sum += hourly_micros(requests, std::string(at->meta.label(label::kNodeZone)),
-                           std::string(at->meta.label(label::kNodeGpuModel)), config);
+      sum +=
+          hourly_micros(requests, std::string(at->meta.label(label::kNodeZone)),
+                        std::string(at->meta.label(label::kNodeGpuModel)), config, group.gpu_milli);
     }
   }
   return sum;

@@ -40,7 +40,17 @@ k8s::StringMap to_quantities(const sched::Resources& r) {
   put("memory", r.memory_bytes);
   put("ephemeral-storage", r.ephemeral_bytes);
   put("pods", r.pods);
-  for (const auto& [name, amount] : r.extended) put(name, amount);
+  constexpr std::string_view kParts = "#milli";  // beside whole ones: thousandths of devices
+  for (const auto& [name, amount] : r.extended) {
+    if (!name.ends_with(kParts)) {
+      const std::int64_t parts = r.extended_amount(name + std::string(kParts));
+      put(name, parts == 0 ? amount : 0);
+      continue;
+    }
+    const std::string whole = name.substr(0, name.size() - kParts.size());
+    const std::int64_t milli = r.extended_amount(whole) * 1000 + amount;
+    if (milli != 0) out[whole] = k8s::format_amount("cpu", milli);
+  }
   return out;
 }
 

@@ -15,7 +15,8 @@ sched::Resources to_engine(const k8s::ResourceList& list);
 // The same for one Pod: counts as one Pod whatever the list says.
 sched::Resources pod_to_engine(const k8s::ResourceList& requests);
 
-// Quantities by Kubernetes name ("cpu": "1500m"), zero amounts left out.
+// Quantities by Kubernetes name ("cpu": "1500m"), zero amounts left out. Whole devices and parts
+// of them are told as one ("nvidia.com/gpu": "1460m").
 k8s::StringMap to_quantities(const sched::Resources& resources);
 
 // a + b * times, by resource.

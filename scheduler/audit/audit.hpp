@@ -12,7 +12,10 @@
 //      domain of the level that is required, numbered domain by domain;
 //   3. each node is there, ready, not cordoned, passes pool, model, selector, affinity, taints,
 //      allowed zones, excluded nodes and the queue's own filters;
-//   4. no node is given more than is free beside Pods, reservations and the plan so far;
+//   4. no node is given more than is free beside Pods, reservations and the plan so far; a part of
+//   a
+//      device has one device, of a node that shares its devices, on which there is room for it, and
+//      nobody has a device for himself that others share;
 //   5. the queue exists, is open, and stays within its maximum and max_running, and takes
 //      no room that is guaranteed to another queue unless it may borrow;
 //   6. nobody passed a blocked head of a strict queue, nor an equal task that waits before it;
@@ -37,6 +40,7 @@
 #include <tuple>
 #include <vector>
 
+#include "scheduler/audit/devices.hpp"
 #include "scheduler/delta.hpp"
 #include "scheduler/plan.hpp"
 
@@ -58,12 +62,12 @@ class Auditor {
     Phase phase = Phase::kWaits;
     Time rejected_until;
     std::int64_t attempt = 0;
-    std::vector<std::string> nodes;  // of the decision, by rank
-    std::set<std::size_t> seen;      // ranks whose Pod took the reservation over
-    std::vector<PodGroup> groups;    // as decided
-    bool runs = false;               // the whole gang, since this decision
-    std::string evicted_by;          // while it holds a decision
-    std::vector<std::string> hold;   // while it waits
+    Placement placement;           // the decision
+    std::set<std::size_t> seen;    // ranks whose Pod took the reservation over
+    std::vector<PodGroup> groups;  // as decided
+    bool runs = false;             // the whole gang, since this decision
+    std::string evicted_by;        // while it holds a decision
+    Placement hold;                // while it waits
     Time hold_until;
   };
   // Order within a queue: tier, the strategy's key, submit time, uid.
@@ -93,7 +97,7 @@ class Auditor {
   void count_holder(const Known& task, int sign);
   Seat seat(const Task& task) const;
   static const PodGroup* group_of(const std::vector<PodGroup>& groups, std::size_t rank);
-  static Amount amounts(const Resources& r);
+  static Amount amounts(const Resources& r) { return audit::amounts(r); }
 
   std::map<std::string, Node> nodes_;
   std::map<std::string, Queue> queues_;
@@ -105,12 +109,12 @@ class Auditor {
   std::map<std::string, std::set<Seat>> lines_;              // by queue
   struct Usage {
     std::int64_t tasks = 0;
-    Amount amount;
+    audit::Charge amount;
   };
   std::map<std::string, Usage> usage_;  // by queue
   // By queue and tenant; GPUs of tasks that name a model under "resource@model".
-  std::map<std::pair<std::string, std::string>, Amount> tenants_;
-  static Amount shares_of(const Task& task, const std::vector<PodGroup>& groups);
+  std::map<std::pair<std::string, std::string>, audit::Charge> tenants_;
+  static audit::Charge shares_of(const Task& task, const std::vector<PodGroup>& groups);
   ConfigUpdate config_;
 };
 

@@ -48,6 +48,7 @@ class PlanCheck {
 
  private:
   using Amount = Auditor::Amount;
+  using Charge = audit::Charge;
   using Known = Auditor::Known;
 
   void say(const Start& start, const std::string& what) {
@@ -61,30 +62,34 @@ class PlanCheck {
   bool ready(const Known& task) const;
   void check_task(const Start& start, const Known& task);
   bool check_ranks(const Start& start, const Known& task, const Queue& queue);
+  void check_device(const Start& start, std::size_t rank, const PodGroup& group, const Node& node);
   void check_zones(const Start& start, const Known& task, const Queue& queue);
   void check_room(const Start& start, const Known& task);
   void check_quota(const Start& start, const Known& task, const Queue& queue);
   void check_guarantees(const Start& start, const Known& task, const Queue& queue);
-  std::int64_t idle(const Queue& queue, const std::string& resource);
+  __int128 idle(const Queue& queue, const std::string& resource);
+  __int128 free_for(const Charge& asked, const Known& task, const std::string& resource);
   void check_order(const Start& start, const Known& task, const Queue& queue);
   bool may_ever_start(const Known& task, const Queue& queue) const;
   double share(const Queue& queue, const std::string& tenant);
   bool passes_poorer(const Task& ahead, const Task& task, const Queue& queue);
   bool cluster_could_hold(const Known& task, const Queue& queue) const;
-  Amount in_use(const std::string& node) const;
+  audit::NodeUse in_use(const std::string& node) const;
   const std::string& region_of(const std::string& zone);
 
   const Auditor& known_;
   const Time now_;
-  std::set<std::string> planned_;               // by the whole plan
-  std::set<std::string> done_;                  // read so far
-  std::map<std::string, std::string> regions_;  // by zone, once they are needed
-  std::map<std::string, Amount> taken_;         // by node, by the starts read so far
-  std::map<std::string, Auditor::Usage> more_;  // by queue
+  std::set<std::string> planned_;                // by the whole plan
+  std::set<std::string> done_;                   // read so far
+  std::map<std::string, std::string> regions_;   // by zone, once they are needed
+  std::map<std::string, audit::NodeUse> taken_;  // by node, by the starts read so far
+  std::map<std::string, Auditor::Usage> more_;   // by queue
   // By queue and tenant, what the starts read so far add; and what all nodes have.
-  std::map<std::pair<std::string, std::string>, Amount> given_;
-  Amount owned_;
-  std::optional<Amount> free_;  // on nodes that take Pods, before the plan
+  std::map<std::pair<std::string, std::string>, Charge> given_;
+  Charge owned_;
+  // On nodes that take Pods, before the plan; and what is left on shared devices beside it.
+  std::optional<Charge> free_;
+  Charge free_parts_;
   std::vector<std::string> violations_;
 };
 
@@ -98,7 +103,7 @@ void PlanCheck::read(const Start& start) {
   if (queue == known_.queues_.end()) return say(start, "its queue does not exist");
   check_task(start, task->second);
   check_order(start, task->second, queue->second);
-  Amount& given = given_[{queue->first, task->second.task.tenant}];
+  Charge& given = given_[{queue->first, task->second.task.tenant}];
   for (const auto& [name, value] :
        Auditor::shares_of(task->second.task, task->second.task.groups)) {
     given[name] += value;
@@ -149,12 +154,28 @@ bool PlanCheck::check_ranks(const Start& start, const Known& task, const Queue& 
     const std::string why = audit::refuses(node->second, task.task, queue);
     if (!why.empty()) say(start, "node " + name + " " + why);
     const PodGroup* group = Auditor::group_of(task.task.groups, rank);
+    check_device(start, rank, *group, node->second);
     if (!group->zone.empty() && node->second.zone != group->zone) {
       say(start, "rank " + std::to_string(rank) + " lies in " + node->second.zone + ", not in " +
                      group->zone);
     }
   }
   return known;
+}
+
+// Who asks for a part is given one device of a node that shares them; nobody else is given one.
+void PlanCheck::check_device(const Start& start, std::size_t rank, const PodGroup& group,
+                             const Node& node) {
+  const bool part = audit::asked(group).milli > 0;
+  const std::int64_t device = audit::device_at(start.placement, rank);
+  const std::string who = "rank " + std::to_string(rank);
+  if (part && !node.gpu_sharing) {
+    say(start, who + " shares a device of node " + node.name + ", which shares none");
+  }
+  if (part && (device < 0 || device >= kDeviceNumbers)) {
+    say(start, who + " shares a device, and is not told which");
+  }
+  if (!part && device >= 0) say(start, who + " is told a device, and shares none");
 }
 
 // The region that most nodes of a zone name; the first by name among equals. All zones are read in
@@ -186,13 +207,7 @@ void PlanCheck::check_zones(const Start& start, const Known& task, const Queue& 
   if (task.task.zone_policy == ZonePolicy::kSpread) {
     for (const auto& [name, node] : known_.nodes_) {
       if (!audit::refuses(node, task.task, queue).empty()) continue;
-      const Amount has = Auditor::amounts(node.allocatable);
-      bool holds_one = true;
-      for (const auto& [resource, amount] : Auditor::amounts(task.task.groups[0].requests)) {
-        auto at = has.find(resource);
-        holds_one = holds_one && at != has.end() && at->second >= amount;
-      }
-      if (holds_one) eligible.insert(node.zone);
+      if (audit::fits_empty(node, task.task.groups[0]) > 0) eligible.insert(node.zone);
     }
   }
   const std::string wrong = audit::zones_wrong(task.task, per_zone, eligible, geography);
@@ -201,29 +216,29 @@ void PlanCheck::check_zones(const Start& start, const Known& task, const Queue& 
   for (const std::string& node : start.placement.nodes) ranks.push_back(&known_.nodes_.at(node));
   // Room that was kept was numbered when it was found; labels may have changed since.
   const std::string below =
-      audit::topology_wrong(task.task, known_.config_.topology, ranks, task.hold.empty());
+      audit::topology_wrong(task.task, known_.config_.topology, ranks, task.hold.nodes.empty());
   if (!below.empty()) say(start, below);
   if (start.zones != static_cast<std::int64_t>(per_zone.size())) {
     say(start, "says it uses " + std::to_string(start.zones) + " zones");
   }
 }
 
-Auditor::Amount PlanCheck::in_use(const std::string& node) const {
-  Amount used;
-  const auto add = [&](const Resources& r) {
-    for (const auto& [name, value] : Auditor::amounts(r)) used[name] += value;
-  };
+audit::NodeUse PlanCheck::in_use(const std::string& node) const {
+  audit::NodeUse used;
   if (auto pods = known_.pods_on_.find(node); pods != known_.pods_on_.end()) {
-    for (const std::string& uid : pods->second) add(known_.pods_.at(uid).requests);
+    for (const std::string& uid : pods->second) {
+      const PodUpsert& pod = known_.pods_.at(uid);
+      used.add(audit::asked(pod), pod.device);
+    }
   }
   auto holders = known_.holders_on_.find(node);
   if (holders == known_.holders_on_.end()) return used;
   for (const std::string& uid : holders->second) {
     const Known& task = known_.tasks_.at(uid);
-    for (std::size_t rank = 0; rank < task.nodes.size(); ++rank) {
-      if (task.nodes[rank] == node && !task.seen.contains(rank)) {
-        add(Auditor::group_of(task.groups, rank)->requests);
-      }
+    for (std::size_t rank = 0; rank < task.placement.nodes.size(); ++rank) {
+      if (task.placement.nodes[rank] != node || task.seen.contains(rank)) continue;
+      used.add(audit::asked(*Auditor::group_of(task.groups, rank)),
+               audit::device_at(task.placement, rank));
     }
   }
   return used;
@@ -231,25 +246,33 @@ Auditor::Amount PlanCheck::in_use(const std::string& node) const {
 
 // What Pods do not ask for may be overdrawn by others; only what they ask for is checked.
 void PlanCheck::check_room(const Start& start, const Known& task) {
-  std::map<std::string, Amount> asked;
+  std::map<std::string, audit::NodeUse> asked;
   for (std::size_t rank = 0; rank < start.placement.nodes.size(); ++rank) {
     const PodGroup* group = Auditor::group_of(task.task.groups, rank);
-    for (const auto& [name, value] : Auditor::amounts(group->requests)) {
-      asked[start.placement.nodes[rank]][name] += value;
-    }
+    asked[start.placement.nodes[rank]].add(audit::asked(*group),
+                                           audit::device_at(start.placement, rank));
   }
   for (const auto& [node, more] : asked) {
-    const Amount used = in_use(node);
+    audit::NodeUse before = in_use(node);
+    before.add(taken_[node]);
+    audit::NodeUse after = before;
+    after.add(more);
     Amount has = Auditor::amounts(known_.nodes_.at(node).allocatable);
-    for (const auto& [name, value] : more) {
-      auto at = used.find(name);
-      const std::int64_t before = (at == used.end() ? 0 : at->second) + taken_[node][name];
-      if (before + value > has[name]) {
-        say(start, "node " + node + " has " + std::to_string(has[name]) + " of " + name + ", " +
-                       std::to_string(before) + " used, and is given " + std::to_string(value));
-      }
-      taken_[node][name] += value;
+    for (const std::string& name : more.resources()) {
+      if (after.taken(name) <= has[name]) continue;
+      say(start, "node " + node + " has " + std::to_string(has[name]) + " of " + name + ", " +
+                     std::to_string(before.taken(name)) + " used, and is given " +
+                     std::to_string(after.taken(name) - before.taken(name)));
     }
+    for (const auto& [name, devices] : more.shared) {
+      for (const auto& [device, milli] : devices) {
+        const std::int64_t sum = after.shared[name][device];
+        if (sum <= 1000) continue;
+        say(start, "device " + std::to_string(device) + " of node " + node + " is shared by " +
+                       std::to_string(sum) + " thousandths");
+      }
+    }
+    taken_[node].add(more);
   }
 }
 
@@ -262,18 +285,16 @@ void PlanCheck::check_quota(const Start& start, const Known& task, const Queue& 
   if (auto at = known_.usage_.find(queue.name); at != known_.usage_.end()) now = at->second;
   Auditor::Usage& more = more_[queue.name];
   ++more.tasks;
-  Amount own;
+  Charge own;
   for (const PodGroup& group : task.task.groups) {
-    for (const auto& [name, value] : Auditor::amounts(group.requests)) {
-      own[name] += value * std::clamp<std::int64_t>(group.count, 0, kGangMax);
-    }
+    audit::charge(own, group, std::clamp<std::int64_t>(group.count, 0, kGangMax));
   }
   for (const auto& [name, value] : own) more.amount[name] += value;
   if (queue.max_running > 0 && now.tasks + more.tasks > queue.max_running) {
     say(start, "the queue runs more than " + std::to_string(queue.max_running) + " tasks");
   }
   if (!queue.has_maximum) return;
-  for (const auto& [name, maximum] : Auditor::amounts(queue.maximum)) {
+  for (const auto& [name, maximum] : audit::limits(queue.maximum)) {
     if (own[name] > 0 && now.amount[name] + more.amount[name] > maximum) {
       say(start, "the queue exceeds its maximum of " + name);
     }
@@ -281,53 +302,65 @@ void PlanCheck::check_quota(const Start& start, const Known& task, const Queue& 
 }
 
 // What of its guarantee a queue does not use, as of the starts read so far.
-std::int64_t PlanCheck::idle(const Queue& queue, const std::string& resource) {
+__int128 PlanCheck::idle(const Queue& queue, const std::string& resource) {
   if (!queue.has_guaranteed) return 0;
-  const Amount guaranteed = Auditor::amounts(queue.guaranteed);
+  const Charge guaranteed = audit::limits(queue.guaranteed);
   const auto at = guaranteed.find(resource);
   if (at == guaranteed.end()) return 0;
-  std::int64_t used = more_[queue.name].amount[resource];
+  __int128 used = more_[queue.name].amount[resource];
   if (auto now = known_.usage_.find(queue.name); now != known_.usage_.end()) {
     if (auto own = now->second.amount.find(resource); own != now->second.amount.end()) {
       used += own->second;
     }
   }
-  return std::max<std::int64_t>(at->second - used, 0);
+  return std::max<__int128>(at->second - used, 0);
+}
+
+// What is left of shared devices is of use only to those who ask for parts.
+__int128 PlanCheck::free_for(const Charge& asked, const Known& task, const std::string& resource) {
+  if (!free_) {
+    free_.emplace();
+    for (const auto& [name, node] : known_.nodes_) {
+      if (!node.ready || node.unschedulable) continue;
+      const audit::NodeUse used = in_use(name);
+      for (const auto& [what, has] : audit::limits(node.allocatable)) {
+        const __int128 left = has - __int128{used.taken(what)} * audit::unit_of(what);
+        (*free_)[what] += std::max<__int128>(left, 0);
+        const auto shared = used.shared.find(what);
+        if (shared == used.shared.end() || left < 0) continue;
+        for (const auto& [device, milli] : shared->second) {
+          free_parts_[what] += std::max<std::int64_t>(1000 - milli, 0);
+        }
+      }
+    }
+  }
+  bool in_parts = false;
+  for (const PodGroup& group : task.task.groups) {
+    in_parts = in_parts || (group.count > 0 && audit::asked(group).shared == resource);
+  }
+  if (!asked.contains(resource)) return 0;
+  return (*free_)[resource] + (in_parts ? free_parts_[resource] : 0);
 }
 
 // Read before the start is counted. Within its own guarantee a queue may take what there is.
 void PlanCheck::check_guarantees(const Start& start, const Known& task, const Queue& queue) {
   const bool high = std::max(task.task.tier, queue.tier) == Tier::kHigh;
   if (audit::may_borrow(queue) && !high) return;
-  Amount asked;
+  Charge asked;
   for (const PodGroup& group : task.task.groups) {
-    for (const auto& [name, value] : Auditor::amounts(group.requests)) {
-      asked[name] += value * std::max<std::int64_t>(group.count, 0);
-    }
+    audit::charge(asked, group, std::max<std::int64_t>(group.count, 0));
   }
   for (const auto& [resource, value] : asked) {
-    std::int64_t kept = 0;
+    __int128 kept = 0;
     for (const auto& [name, other] : known_.queues_) {
       if (name != queue.name) kept += idle(other, resource);
     }
     if (kept == 0 || value <= idle(queue, resource)) continue;
-    if (!free_) {
-      free_.emplace();
-      for (const auto& [name, node] : known_.nodes_) {
-        if (!node.ready || node.unschedulable) continue;
-        const Amount used = in_use(name);
-        for (const auto& [what, has] : Auditor::amounts(node.allocatable)) {
-          const auto taken = used.find(what);
-          (*free_)[what] +=
-              std::max<std::int64_t>(has - (taken == used.end() ? 0 : taken->second), 0);
-        }
-      }
-    }
-    std::int64_t given = 0;
+    __int128 given = 0;
     for (const auto& [name, more] : more_) {
       if (auto at = more.amount.find(resource); at != more.amount.end()) given += at->second;
     }
-    if (value > (*free_)[resource] - given - kept) {
+    if (value > free_for(asked, task, resource) - given - kept) {
       say(start, "takes " + resource + " that is guaranteed to other queues");
     }
   }
@@ -340,19 +373,13 @@ bool PlanCheck::cluster_could_hold(const Known& task, const Queue& queue) const 
   std::vector<std::map<std::pair<std::string, std::string>, __int128>> parts(room.size());
   for (const auto& [name, node] : known_.nodes_) {
     if (!audit::refuses(node, task.task, queue).empty()) continue;
-    const Amount has = Auditor::amounts(node.allocatable);
     const std::string part = task.task.topology_required && !task.task.topology_level.empty()
                                  ? audit::domain_of(task.task, known_.config_.topology, node)
                                  : "the zone";
     for (std::size_t g = 0; g < room.size(); ++g) {
-      std::int64_t fits = kSlotsMax;
-      for (const auto& [resource, amount] : Auditor::amounts(task.task.groups[g].requests)) {
-        auto at = has.find(resource);
-        fits = std::min(fits, at == has.end() ? 0 : at->second / amount);
-      }
       if (part.empty()) continue;
       __int128& here = parts[g][{node.zone, part}];
-      here += fits;
+      here += audit::fits_empty(node, task.task.groups[g]);
       room[g][node.zone] = std::max(room[g][node.zone], here);
     }
   }
@@ -383,17 +410,17 @@ bool PlanCheck::may_ever_start(const Known& task, const Queue& queue) const {
                         t.zone_policy == ZonePolicy::kSameRegion ||
                         t.zone_policy == ZonePolicy::kSpread;
   std::int64_t pods = 0;
-  Amount own;
+  Charge own;
   for (const PodGroup& group : t.groups) {
     const std::int64_t count = std::clamp<std::int64_t>(group.count, 0, kGangMax + 1);
     pods += count;
     if (pods > kGangMax) return false;
-    for (const auto& [name, value] : Auditor::amounts(group.requests)) own[name] += value * count;
+    audit::charge(own, group, count);
   }
   if (combines || pods == 0) return false;
   if (t.topology_required && t.groups.size() > 1) return false;
   if (queue.has_maximum) {
-    for (const auto& [name, maximum] : Auditor::amounts(queue.maximum)) {
+    for (const auto& [name, maximum] : audit::limits(queue.maximum)) {
       if (own[name] > maximum) return false;
     }
   }
@@ -405,13 +432,13 @@ bool PlanCheck::may_ever_start(const Known& task, const Queue& queue) const {
 double PlanCheck::share(const Queue& queue, const std::string& tenant) {
   if (owned_.empty()) {
     for (const auto& [name, node] : known_.nodes_) {
-      for (const auto& [resource, value] : Auditor::amounts(node.allocatable)) {
+      for (const auto& [resource, value] : audit::limits(node.allocatable)) {
         owned_[resource] += value;
         if (audit::counts_gpus(resource)) owned_[resource + "@" + node.gpu_model] += value;
       }
     }
   }
-  Amount used = given_[{queue.name, tenant}];
+  Charge used = given_[{queue.name, tenant}];
   if (auto at = known_.tenants_.find({queue.name, tenant}); at != known_.tenants_.end()) {
     for (const auto& [resource, value] : at->second) used[resource] += value;
   }
@@ -449,7 +476,7 @@ void PlanCheck::check_order(const Start& start, const Known& task, const Queue& 
     const Known& ahead = known_.tasks_.at(uid);
     if (done_.contains(uid) || !ready(ahead)) continue;
     const bool peer = !turns || ahead.task.tenant == task.task.tenant;
-    const bool same = task.hold.empty() && same_wishes(ahead.task, task.task) &&
+    const bool same = task.hold.nodes.empty() && same_wishes(ahead.task, task.task) &&
                       (queue.learned ? says_the_same(ahead.task, task.task)
                                      : !lasts_longer(ahead.task, task.task));
     if (same && turns && passes_poorer(ahead.task, task.task, queue)) {

@@ -28,16 +28,17 @@ class PreemptionCheck {
   bool check_ranks(const Preemption& p, const Known& task, const Queue& queue);
   void check_zones(const Preemption& p, const Known& task, const Queue& queue);
   void check_room(const Preemption& p, const Known& task);
-  void take(const std::vector<std::string>& nodes, const std::vector<PodGroup>& groups);
+  void take(const Placement& where, const std::vector<PodGroup>& groups);
   void take_holds();
-  Amount stays(const std::string& node) const;
+  audit::NodeUse stays(const std::string& node) const;
   int tier(const Task& task) const { return std::get<0>(known_.seat(task)); }
 
   const Auditor& known_;
   const Time now_;
   std::set<std::string> starting_, done_;
-  std::set<std::string> leaving_;        // asked to stop before, or by this plan
-  std::map<std::string, Amount> taken_;  // by node: starts, holds, and what was preempted for
+  std::set<std::string> leaving_;  // asked to stop before, or by this plan
+  // By node: starts, holds, and what was preempted for.
+  std::map<std::string, audit::NodeUse> taken_;
   std::vector<std::string> violations_;
 };
 
@@ -49,7 +50,7 @@ std::vector<std::string> PreemptionCheck::run(const Plan& plan) {
   for (const Start& start : plan.starts) {
     starting_.insert(start.task);
     auto task = known_.tasks_.find(start.task);
-    if (task != known_.tasks_.end()) take(start.placement.nodes, task->second.task.groups);
+    if (task != known_.tasks_.end()) take(start.placement, task->second.task.groups);
   }
   // A task that has a hold and is in the plan gives that hold up for what the plan says.
   for (const Preemption& p : plan.preemptions) done_.insert(p.task);
@@ -147,6 +148,13 @@ bool PreemptionCheck::check_ranks(const Preemption& p, const Known& task, const 
     if (node->second.unschedulable) why = "is cordoned";
     const PodGroup* group = Auditor::group_of(task.task.groups, rank);
     if (!group->zone.empty() && node->second.zone != group->zone) why = "is not in " + group->zone;
+    const std::int64_t device = audit::device_at(p.placement, rank);
+    if (audit::asked(*group).milli > 0) {
+      if (!node->second.gpu_sharing) why = "shares no devices";
+      if (device < 0 || device >= kDeviceNumbers) why = "is not told which device to share";
+    } else if (device >= 0) {
+      why = "is told to share a device that nobody asks for";
+    }
     if (!why.empty()) say(p, "preempts for node " + nodes[rank] + ", which " + why);
   }
   return known;
@@ -160,13 +168,7 @@ void PreemptionCheck::check_zones(const Preemption& p, const Known& task, const 
   for (const auto& [name, node] : known_.nodes_) {
     ++votes[node.zone][node.region];
     if (!audit::refuses(node, task.task, queue).empty()) continue;
-    const Amount has = Auditor::amounts(node.allocatable);
-    const Amount asks = Auditor::amounts(task.task.groups[0].requests);
-    const bool holds_one = std::all_of(asks.begin(), asks.end(), [&](const auto& ask) {
-      auto at = has.find(ask.first);
-      return at != has.end() && at->second >= ask.second;
-    });
-    if (holds_one) eligible.insert(node.zone);
+    if (audit::fits_empty(node, task.task.groups[0]) > 0) eligible.insert(node.zone);
   }
   audit::Geography geography{known_.config_, {}};
   for (const auto& [zone, regions] : votes) {
@@ -184,38 +186,32 @@ void PreemptionCheck::check_zones(const Preemption& p, const Known& task, const 
   if (!below.empty()) say(p, "preempts for a placement that " + below);
 }
 
-void PreemptionCheck::take(const std::vector<std::string>& nodes,
-                           const std::vector<PodGroup>& groups) {
-  for (std::size_t rank = 0; rank < nodes.size(); ++rank) {
+void PreemptionCheck::take(const Placement& where, const std::vector<PodGroup>& groups) {
+  for (std::size_t rank = 0; rank < where.nodes.size(); ++rank) {
     const PodGroup* group = Auditor::group_of(groups, rank);
     if (group == nullptr) return;
-    for (const auto& [name, value] : Auditor::amounts(group->requests)) {
-      taken_[nodes[rank]][name] += value;
-    }
+    taken_[where.nodes[rank]].add(audit::asked(*group), audit::device_at(where, rank));
   }
 }
 
 // Of those that are not in the plan. A hold that names too few or too many nodes is none.
 void PreemptionCheck::take_holds() {
   for (const auto& [uid, task] : known_.tasks_) {
-    const bool lasts = !task.hold.empty() && task.hold_until > now_;
+    const bool lasts = !task.hold.nodes.empty() && task.hold_until > now_;
     if (!lasts || done_.contains(uid) || starting_.contains(uid)) continue;
     __int128 pods = 0;
     for (const PodGroup& group : task.task.groups) pods += std::max<std::int64_t>(0, group.count);
-    if (pods == static_cast<__int128>(task.hold.size())) take(task.hold, task.task.groups);
+    if (pods == static_cast<__int128>(task.hold.nodes.size())) take(task.hold, task.task.groups);
   }
 }
 
 // What is on a node when all who were asked to stop have gone.
-PreemptionCheck::Amount PreemptionCheck::stays(const std::string& node) const {
-  Amount used;
-  const auto add = [&](const Resources& r) {
-    for (const auto& [name, value] : Auditor::amounts(r)) used[name] += value;
-  };
+audit::NodeUse PreemptionCheck::stays(const std::string& node) const {
+  audit::NodeUse used;
   if (auto pods = known_.pods_on_.find(node); pods != known_.pods_on_.end()) {
     for (const std::string& uid : pods->second) {
       const PodUpsert& pod = known_.pods_.at(uid);
-      if (!leaving_.contains(pod.task)) add(pod.requests);
+      if (!leaving_.contains(pod.task)) used.add(audit::asked(pod), pod.device);
     }
   }
   auto holders = known_.holders_on_.find(node);
@@ -223,29 +219,38 @@ PreemptionCheck::Amount PreemptionCheck::stays(const std::string& node) const {
   for (const std::string& uid : holders->second) {
     if (leaving_.contains(uid)) continue;
     const Known& task = known_.tasks_.at(uid);
-    for (std::size_t rank = 0; rank < task.nodes.size(); ++rank) {
-      if (task.nodes[rank] != node || task.seen.contains(rank)) continue;
-      add(Auditor::group_of(task.groups, rank)->requests);
+    for (std::size_t rank = 0; rank < task.placement.nodes.size(); ++rank) {
+      if (task.placement.nodes[rank] != node || task.seen.contains(rank)) continue;
+      used.add(audit::asked(*Auditor::group_of(task.groups, rank)),
+               audit::device_at(task.placement, rank));
     }
   }
   return used;
 }
 
 void PreemptionCheck::check_room(const Preemption& p, const Known& task) {
-  std::map<std::string, Amount> before;
-  for (const std::string& node : p.placement.nodes) {
-    if (auto at = taken_.find(node); at != taken_.end()) before[node] = at->second;
+  std::map<std::string, audit::NodeUse> own;
+  for (std::size_t rank = 0; rank < p.placement.nodes.size(); ++rank) {
+    own[p.placement.nodes[rank]].add(audit::asked(*Auditor::group_of(task.task.groups, rank)),
+                                     audit::device_at(p.placement, rank));
   }
-  take(p.placement.nodes, task.task.groups);
-  const std::set<std::string> nodes(p.placement.nodes.begin(), p.placement.nodes.end());
-  for (const std::string& node : nodes) {
-    Amount used = stays(node);
+  take(p.placement, task.task.groups);
+  for (const auto& [node, asks] : own) {
+    audit::NodeUse used = stays(node);
+    used.add(taken_[node]);
     Amount has = Auditor::amounts(known_.nodes_.at(node).allocatable);
-    for (const auto& [name, value] : taken_[node]) {
-      if (value == before[node][name]) continue;  // not asked for by this one
-      if (used[name] + value <= has[name]) continue;
+    for (const std::string& name : asks.resources()) {
+      if (used.taken(name) <= has[name]) continue;
       say(p, "preempts for node " + node + ", which has " + std::to_string(has[name]) + " of " +
-                 name + " and would need " + std::to_string(used[name] + value));
+                 name + " and would need " + std::to_string(used.taken(name)));
+    }
+    for (const auto& [name, devices] : asks.shared) {
+      for (const auto& [device, milli] : devices) {
+        const std::int64_t sum = used.shared[name][device];
+        if (sum <= 1000) continue;
+        say(p, "preempts for device " + std::to_string(device) + " of node " + node +
+                   ", which would be shared by " + std::to_string(sum) + " thousandths");
+      }
     }
   }
 }
@@ -265,7 +270,7 @@ void Auditor::on(const Evict& d) {
 void Auditor::on(const Hold& d) {
   auto known = tasks_.find(d.task);
   if (known == tasks_.end() || known->second.phase != Phase::kWaits) return;
-  known->second.hold = d.placement.nodes;
+  known->second.hold = d.placement;
   known->second.hold_until = d.until;
 }
 

@@ -22,19 +22,6 @@ void Auditor::apply(const Delta& delta) {
   std::visit([this](const auto& d) { on(d); }, delta);
 }
 
-Auditor::Amount Auditor::amounts(const Resources& r) {
-  Amount amount;
-  const auto put = [&](const std::string& name, std::int64_t value) {
-    if (value > 0) amount[name] = std::min(value, kAmountMax);
-  };
-  put("cpu", r.cpu_milli);
-  put("memory", r.memory_bytes);
-  put("ephemeral-storage", r.ephemeral_bytes);
-  put("pods", r.pods);
-  for (const auto& [name, value] : r.extended) put(name, value);
-  return amount;
-}
-
 const PodGroup* Auditor::group_of(const std::vector<PodGroup>& groups, std::size_t rank) {
   for (const PodGroup& group : groups) {
     if (group.count <= 0) continue;
@@ -103,14 +90,14 @@ void Auditor::on(const TaskUpsert& d) {
 }
 
 // As shares count it: GPUs by model.
-Auditor::Amount Auditor::shares_of(const Task& task, const std::vector<PodGroup>& groups) {
-  Amount sum;
+audit::Charge Auditor::shares_of(const Task& task, const std::vector<PodGroup>& groups) {
+  audit::Charge all, sum;
   for (const PodGroup& group : groups) {
-    for (const auto& [name, value] : amounts(group.requests)) {
-      const bool by_model = !task.gpu_model.empty() && audit::counts_gpus(name);
-      sum[by_model ? name + "@" + task.gpu_model : name] +=
-          value * std::max<std::int64_t>(0, group.count);
-    }
+    audit::charge(all, group, std::max<std::int64_t>(0, group.count));
+  }
+  for (const auto& [name, value] : all) {
+    const bool by_model = !task.gpu_model.empty() && audit::counts_gpus(name);
+    sum[by_model ? name + "@" + task.gpu_model : name] += value;
   }
   return sum;
 }
@@ -119,20 +106,20 @@ Auditor::Amount Auditor::shares_of(const Task& task, const std::vector<PodGroup>
 void Auditor::count_holder(const Known& task, int sign) {
   Usage& usage = usage_[task.task.queue];
   usage.tasks += sign;
-  Amount& tenant = tenants_[{task.task.queue, task.task.tenant}];
+  audit::Charge& tenant = tenants_[{task.task.queue, task.task.tenant}];
   for (const auto& [name, value] : shares_of(task.task, task.groups)) tenant[name] += sign * value;
   for (const PodGroup& group : task.groups) {
-    for (const auto& [name, value] : amounts(group.requests)) {
-      usage.amount[name] += sign * value * std::max<std::int64_t>(0, group.count);
-    }
+    audit::charge(usage.amount, group, std::max<std::int64_t>(0, group.count), sign);
   }
 }
 
 // Takes a task's decision back.
 void Auditor::give_up(Known& task) {
   count_holder(task, -1);
-  for (const std::string& node : task.nodes) forget(holders_on_, node, task.task.uid);
-  task.nodes.clear();
+  for (const std::string& node : task.placement.nodes) {
+    forget(holders_on_, node, task.task.uid);
+  }
+  task.placement = {};
   task.groups.clear();
   task.seen.clear();
   task.runs = false;
@@ -158,18 +145,18 @@ void Auditor::on(const Assume& d) {
     if (pods > kGangMax) return;
   }
   if (pods == 0 || d.placement.nodes.size() != static_cast<std::size_t>(pods)) return;
-  if (task.phase == Phase::kHolds && task.attempt == d.attempt && task.nodes == d.placement.nodes) {
+  if (task.phase == Phase::kHolds && task.attempt == d.attempt && task.placement == d.placement) {
     return;
   }
   if (task.phase == Phase::kWaits) step_out(d.task);
   if (task.phase == Phase::kHolds) give_up(task);
   task.phase = Phase::kHolds;
-  task.hold.clear();
+  task.hold = {};
   task.rejected_until = {};
   task.attempt = d.attempt;
-  task.nodes = d.placement.nodes;
+  task.placement = d.placement;
   task.groups = task.task.groups;
-  for (const std::string& node : task.nodes) holders_on_[node].insert(d.task);
+  for (const std::string& node : task.placement.nodes) holders_on_[node].insert(d.task);
   if (auto pods_here = pods_of_.find(d.task); pods_here != pods_of_.end()) {
     for (const std::string& uid : pods_here->second) {
       const PodUpsert& pod = pods_.at(uid);
@@ -203,7 +190,7 @@ void Auditor::on(const TaskEnd& d) {
   if (known->second.phase == Phase::kWaits) step_out(d.task);
   if (known->second.phase == Phase::kHolds) give_up(known->second);
   known->second.phase = Phase::kOver;
-  known->second.hold.clear();
+  known->second.hold = {};
 }
 
 // --- Pods

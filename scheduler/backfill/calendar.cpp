@@ -3,16 +3,17 @@
 #include <algorithm>
 
 #include "scheduler/limits.hpp"
+#include "scheduler/state/devices.hpp"
 
 namespace sched {
 namespace {
 
-const Amounts& request_of(const Shape& shape, std::size_t rank) {
+const Shape::Group& group_of(const Shape& shape, std::size_t rank) {
   auto group = shape.groups.begin();
   for (auto left = static_cast<std::int64_t>(rank); left >= group->count; ++group) {
     left -= group->count;
   }
-  return group->request;
+  return *group;
 }
 
 }  // namespace
@@ -93,19 +94,26 @@ bool Calendar::reserve(TaskId task, std::int64_t& looked) {
 void Calendar::add(const Reserved& reserved) {
   const Shape& shape = state_.shapes[state_.tasks[reserved.task].shape];
   spot_of_.resize(state_.cluster.node_count(), kNoId);
-  std::size_t rank = 0;
-  for (const Shape::Group& group : shape.groups) {
-    for (std::int64_t i = 0; i < group.count; ++i, ++rank) {
-      const NodeId node = reserved.ranks[rank];
-      std::uint32_t& spot = spot_of_[node];
-      if (spot == kNoId) {
-        spot = static_cast<std::uint32_t>(booked_.size());
-        booked_.push_back({node, {}, releases_on(node)});
-      }
-      booked_[spot].bookings.push_back({reserved.begin, reserved.end, &group.request});
+  for (std::size_t r = 0; r < reserved.ranks.size(); ++r) {
+    const NodeId node = reserved.ranks[r];
+    std::uint32_t& spot = spot_of_[node];
+    if (spot == kNoId) {
+      spot = static_cast<std::uint32_t>(booked_.size());
+      booked_.push_back({node, {}, releases_on(node)});
     }
+    const Amounts& amounts = use(shape, r, reserved.devices);
+    booked_[spot].bookings.push_back({reserved.begin, reserved.end, &amounts});
   }
   reservations_.push_back(reserved);
+}
+
+const Amounts& Calendar::use(const Shape& shape, std::size_t rank,
+                             const std::vector<std::int64_t>& devices) {
+  const Shape::Group& group = group_of(shape, rank);
+  if (!has_parts(group.request)) return group.request;
+  const auto [at, fresh] = shared_uses_.try_emplace(std::pair{group.profile, devices[rank]});
+  if (fresh) at->second = use_of(group.request, devices[rank]);
+  return at->second;
 }
 
 void Calendar::started(TaskId task, const Gang& gang, Time end) {
@@ -114,7 +122,7 @@ void Calendar::started(TaskId task, const Gang& gang, Time end) {
   stale_ = true;
   if (end == kEndless) return;
   for (std::size_t r = 0; r < gang.ranks.size(); ++r) {
-    const Release release{end, gang.ranks[r], &request_of(shape, r)};
+    const Release release{end, gang.ranks[r], &use(shape, r, gang.devices)};
     started_.push_back(release);
     started_on_[release.node].push_back(release);
   }
@@ -164,7 +172,7 @@ std::optional<Calendar::Reserved> Calendar::earliest(TaskId task, std::int64_t& 
     if (!trial.counts_allow()) continue;
     if (auto gang = trial.place(overlay, looked, Trial::First::kFreed)) {
       return Reserved{task, at, end_after(at, record.task.expected_duration_ns),
-                      std::move(gang->ranks)};
+                      std::move(gang->ranks), std::move(gang->devices)};
     }
   }
   return std::nullopt;

@@ -7,7 +7,9 @@
 //
 // Exact: `reserve` finds the first moment at which the gang has room for its whole expected
 // duration beside every reservation made before, given the expected ends, and given where those
-// reservations lie. A reservation takes room that is about to be given back before room that is
+// reservations lie (parts of devices are counted with care: a device that others share until then
+// is not counted on by who needs it whole, so that for gangs that share or meet those who do it may
+// be a later moment). A reservation takes room that is about to be given back before room that is
 // free now, so that as little as possible is kept idle; as tasks start, `renew` moves it to keep it
 // so. (EASY: Lifka 1995; conservative backfill and its analysis: Mu'alem and Feitelson 2001.)
 //
@@ -31,6 +33,7 @@ class Calendar {
     TaskId task = kNoId;
     Time begin, end;
     std::vector<NodeId> ranks;
+    std::vector<std::int64_t> devices{};  // by rank, as in Gang
   };
 
   Calendar(State& state, Time now) : state_(state), now_(now) {}
@@ -68,6 +71,8 @@ class Calendar {
 
   std::optional<Reserved> earliest(TaskId task, std::int64_t& looked);
   void add(const Reserved& reserved);
+  const Amounts& use(const Shape& shape, std::size_t rank,
+                     const std::vector<std::int64_t>& devices);
   // The position of a node in `booked_`; kNoId when it has no reservations.
   std::uint32_t spot(NodeId node) const { return node < spot_of_.size() ? spot_of_[node] : kNoId; }
   Amounts kept_on(const Booked& booked, Time from, bool applied, Time to) const;
@@ -84,6 +89,8 @@ class Calendar {
   bool sorted_ = true;            // soonest first
   std::map<NodeId, std::vector<Release>> started_on_;
   bool stale_ = false;
+  // What Pods use that share a device, by profile and device: lies still, as bookings point to it.
+  std::map<std::pair<ProfileId, std::int64_t>, Amounts> shared_uses_;
 };
 
 }  // namespace sched

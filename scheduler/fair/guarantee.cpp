@@ -1,28 +1,32 @@
 #include "scheduler/fair/guarantee.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "scheduler/order/rules.hpp"
+#include "scheduler/state/devices.hpp"
 
 namespace sched {
 namespace {
 
-// A resource of which nothing is asked for is not guaranteed.
+// Calls with each resource of which there is something: devices once, whole or in parts. (What
+// nothing is asked for is not guaranteed.)
 template <class Look>
 void each(const Amounts& amounts, const Look& look) {
   for (const auto& [id, amount] : amounts.extended) {
-    if (amount > 0) look(id, amount);
+    if (amount > 0 && !(is_milli(id) && amounts.at(whole_of(id)) > 0)) look(whole_of(id));
   }
   for (ResourceId id = 0; id < kFirstExtended; ++id) {
-    if (amounts.base[id] > 0) look(id, amounts.base[id]);
+    if (amounts.base[id] > 0) look(id);
   }
 }
 
 bool guarantees(const QueueRecord& queue) { return queue.known && queue.queue.has_guaranteed; }
 
-std::int64_t idle(const QueueRecord& queue, ResourceId id) {
+// As it is compared (devices.hpp): devices in thousandths.
+__int128 idle(const QueueRecord& queue, ResourceId id) {
   if (!guarantees(queue)) return 0;
-  return std::max<std::int64_t>(queue.guaranteed.at(id) - queue.used.at(id), 0);
+  return std::max<__int128>(exactly(queue.guaranteed.at(id), id) - exactly(queue.used, id), 0);
 }
 
 // What is free on the nodes that take Pods.
@@ -37,45 +41,75 @@ Amounts free_now(const State& state) {
   return free;
 }
 
+// What is left on shared devices counts for those only who ask for parts.
+__int128 free_for(const Amounts& total, const Amounts& free, ResourceId id) {
+  __int128 sum = exactly(free.at(id), id);
+  if (id < kFirstExtended || total.at(milli_of(id)) == 0) return sum;
+  for (const auto& [device, milli] : free.extended) {
+    if (is_device(device) && whole_of(device) == id) sum += milli;
+  }
+  return sum;
+}
+
+// In the unit that the task asks in.
+Guarded told(const Amounts& total, ResourceId id, __int128 left, __int128 kept) {
+  if (id < kFirstExtended) {
+    return {id, static_cast<std::int64_t>(left), static_cast<std::int64_t>(kept)};
+  }
+  const bool parts = total.at(milli_of(id)) > 0;
+  const std::int64_t unit = parts ? 1 : kWholeMilli;
+  return {parts ? milli_of(id) : id, static_cast<std::int64_t>(left / unit),
+          static_cast<std::int64_t>((kept + unit - 1) / unit)};
+}
+
 }  // namespace
 
 std::optional<Guarded> takes_guaranteed(const State& state, QueueId id, int tier,
                                         const Amounts& total) {
   const QueueRecord& own = state.queues[id];
   if (rules_of(own.queue).pooling && tier != static_cast<int>(Tier::kHigh)) return std::nullopt;
-  Amounts kept;
+  std::map<ResourceId, __int128> kept;
   for (const QueueRecord& queue : state.queues) {
     if (&queue == &own || !guarantees(queue)) continue;
-    each(queue.guaranteed, [&](ResourceId r, std::int64_t) { kept.add(r, idle(queue, r)); });
+    each(queue.guaranteed, [&](ResourceId r) {
+      if (const __int128 more = idle(queue, r); more > 0) kept[r] += more;
+    });
   }
-  if (kept.zero()) return std::nullopt;
+  if (kept.empty()) return std::nullopt;
   const Amounts free = free_now(state);
   std::optional<Guarded> found;
-  each(total, [&](ResourceId r, std::int64_t asked) {
-    if (found || kept.at(r) == 0 || asked <= idle(own, r)) return;
-    const std::int64_t left = free.at(r) - kept.at(r);
-    if (asked > left) found = Guarded{r, std::max<std::int64_t>(left, idle(own, r)), kept.at(r)};
+  each(total, [&](ResourceId r) {
+    const auto others = kept.find(r);
+    const __int128 asked = exactly(total, r);
+    if (found || others == kept.end() || asked <= idle(own, r)) return;
+    const __int128 left = free_for(total, free, r) - others->second;
+    if (asked > left) found = told(total, r, std::max(left, idle(own, r)), others->second);
   });
   return found;
 }
 
 bool within_guarantee(const QueueRecord& queue) {
   bool within = false;
-  each(queue.guaranteed,
-       [&](ResourceId r, std::int64_t) { within = within || idle(queue, r) > 0; });
+  each(queue.guaranteed, [&](ResourceId r) { within = within || idle(queue, r) > 0; });
   return within;
 }
 
 Amounts borrowed(const State& state, QueueId id) {
   const QueueRecord& own = state.queues[id];
   Amounts more;
-  each(own.used, [&](ResourceId r, std::int64_t used) {
+  each(own.used, [&](ResourceId r) {
     const bool wanted =
         std::any_of(state.queues.begin(), state.queues.end(), [&](const QueueRecord& queue) {
           return &queue != &own && guarantees(queue) && queue.guaranteed.at(r) > 0;
         });
     const std::int64_t granted = guarantees(own) ? own.guaranteed.at(r) : 0;
-    if (wanted && used > granted) more.add(r, used - granted);
+    const __int128 beyond = exactly(own.used, r) - exactly(granted, r);
+    if (!wanted || beyond <= 0) return;
+    const std::int64_t unit = r < kFirstExtended ? 1 : kWholeMilli;
+    more.add(r, static_cast<std::int64_t>(beyond / unit));
+    if (const auto rest = static_cast<std::int64_t>(beyond % unit); rest > 0) {
+      more.add(milli_of(r), rest);
+    }
   });
   return more;
 }

@@ -4,6 +4,7 @@
 
 #include "scheduler/limits.hpp"
 #include "scheduler/order/rules.hpp"
+#include "scheduler/state/devices.hpp"
 #include "scheduler/state/state.hpp"
 
 namespace sched {
@@ -193,7 +194,7 @@ bool State::on(const Served& d) {
   Usage past;
   for (const Served::Span& span : d.spans) {
     if (half_life == 0) break;
-    const Amounts used = names.amounts(span.used);
+    const Amounts used = names.charged(span.used);
     past.span(half_life, span.from, span.to,
               served_of(used, names.of_model(used, span.gpu_model), names));
   }
@@ -245,7 +246,8 @@ std::vector<Served> State::served(QueueId id) const {
     if (!tenant.has_past()) continue;
     Served served{queue.queue.name, name, tenant.last_start, tenant.starts, {}};
     for (const auto& [resource, cells] : tenant.past.cells()) {
-      const auto [plain, model] = by_model(names.name(resource));
+      auto [plain, model] = by_model(names.name(resource));
+      if (is_milli(resource)) plain += kMilliSuffix;
       for (const auto& [period, used] : tenant.past.sums(resource, half_life)) {
         // All of it was used until the latest time known.
         const std::int64_t room =
@@ -277,11 +279,18 @@ Fraction State::dominant(const Tenant& tenant, const Amounts& used, std::int64_t
   Fraction most;
   const auto look = [&](ResourceId id, std::int64_t total) {
     if (total <= 0) return;
-    Fraction share{wide(used.at(id)), wide(total) * wide(weight)};
-    if (length > 0) {
-      share.num = share.num * wide(length) + tenant.past.at(id, half_life, clock) +
-                  tenant.runs.at(id, half_life, clock);
-      share.den *= 2 * wide(length);
+    const auto sum = [&](ResourceId of) {
+      const auto now = wide(used.at(of));
+      if (length == 0) return now;
+      return now * wide(length) + tenant.past.at(of, half_life, clock) +
+             tenant.runs.at(of, half_life, clock);
+    };
+    Fraction share{sum(id), wide(total) * wide(weight)};
+    if (length > 0) share.den *= 2 * wide(length);
+    // Thousandths are brought in only where parts are in use: sums stay as small as they can.
+    if (const auto parts = id < kFirstExtended ? 0 : sum(milli_of(id)); parts > 0) {
+      share.num = share.num * wide(kWholeMilli) + parts;
+      share.den *= wide(kWholeMilli);
     }
     if (compare(most, share) < 0) most = share;
   };
@@ -291,9 +300,12 @@ Fraction State::dominant(const Tenant& tenant, const Amounts& used, std::int64_t
   };
   look(kCpu, total(kCpu));
   look(kMemory, total(kMemory));
-  for (const auto& [id, amount] : used.extended) look(id, total(id));
+  for (const auto& [id, amount] : used.extended) look(whole_of(id), total(whole_of(id)));
   if (length == 0) return most;
-  for (const auto& [id, cells] : tenant.past.cells()) look(id, total(id));
+  for (const auto& [id, cells] : tenant.past.cells()) {
+    const ResourceId of = id < kFirstExtended ? id : whole_of(id);
+    look(of, total(of));
+  }
   return most;
 }
 

@@ -331,6 +331,7 @@ void Pass::start(TaskId id, const Gang& gang) {
   for (const NodeId node : gang.ranks) {
     start.placement.nodes.push_back(state_.cluster.node(node).node.name);
   }
+  start.placement.devices = gang.devices;
   plan_.starts.push_back(std::move(start));
   started_.insert(id);
   calendar_.started(id, gang, judged_end(id));
@@ -346,6 +347,7 @@ void Pass::tell_reservations() {
     for (const NodeId node : reserved.ranks) {
       told.placement.nodes.push_back(state_.cluster.node(node).node.name);
     }
+    told.placement.devices = reserved.devices;
     plan_.reservations.push_back(std::move(told));
   }
 }

@@ -5,13 +5,15 @@
 #include "scheduler/fair/guarantee.hpp"
 #include "scheduler/order/rules.hpp"
 #include "scheduler/place/zones.hpp"
+#include "scheduler/state/devices.hpp"
 
 namespace sched {
 
 bool fits_maximum(const QueueRecord& queue, const Amounts& total, bool alone) {
   if (!queue.queue.has_maximum) return true;
   const auto within = [&](ResourceId id, std::int64_t maximum) {
-    return total.at(id) == 0 || total.at(id) + (alone ? 0 : queue.used.at(id)) <= maximum;
+    const __int128 asks = exactly(total, id);
+    return asks == 0 || asks + (alone ? 0 : exactly(queue.used, id)) <= exactly(maximum, id);
   };
   for (ResourceId id = 0; id < kFirstExtended; ++id) {
     if (queue.maximum.base[id] > 0 && !within(id, queue.maximum.base[id])) return false;

@@ -1,8 +1,10 @@
 #include "scheduler/order/why.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 #include "scheduler/fair/guarantee.hpp"
+#include "scheduler/state/devices.hpp"
 
 namespace sched {
 namespace {
@@ -85,12 +87,25 @@ std::vector<ResourceId> asked(const State& state, const Amounts& request) {
   for (const auto& [id, amount] : request.extended) ids.push_back(id);
   std::sort(ids.begin(), ids.end(), [&](ResourceId a, ResourceId b) {
     const std::string &x = state.names.name(a), &y = state.names.name(b);
-    return std::pair{!is_gpu(x), x} < std::pair{!is_gpu(y), y};
+    return std::tuple{!is_gpu(x), x, a} < std::tuple{!is_gpu(y), y, b};
   });
   for (ResourceId id = 0; id < kFirstExtended; ++id) {
     if (request.base[id] > 0) ids.push_back(id);
   }
   return ids;
+}
+
+// What there is of a resource, in the unit in which it is asked for: for parts what is left on
+// shared devices, and the free ones, in thousandths.
+std::int64_t there(const Amounts& has, ResourceId id) {
+  if (!is_milli(id)) return has.at(id);
+  const ResourceId whole = whole_of(id);
+  __int128 sum = exactly(has.at(whole), whole);
+  for (const auto& [device, milli] : has.extended) {
+    if (is_device(device) && whole_of(device) == whole) sum += milli;
+  }
+  constexpr std::int64_t kMost = std::int64_t{1} << 62;
+  return static_cast<std::int64_t>(std::min<__int128>(sum, kMost));
 }
 
 // The resource that is missing most, by free / needed; the first asked for when none is missing.
@@ -100,9 +115,9 @@ ResourceId scarcest(const State& state, const Shape::Group& g, const Amounts& ha
   for (const ResourceId id : asked(state, g.request)) {
     if (worst == kNoResource) worst = id;
     const auto need = static_cast<__int128>(g.request.at(id)) * g.count;
-    if (has.at(id) >= need) continue;
+    if (there(has, id) >= need) continue;
     const auto worst_need = static_cast<__int128>(g.request.at(worst)) * g.count;
-    if (!missing || has.at(id) * worst_need < has.at(worst) * need) worst = id;
+    if (!missing || there(has, id) * worst_need < there(has, worst) * need) worst = id;
     missing = true;
   }
   return worst == kNoResource ? kPods : worst;
@@ -114,10 +129,10 @@ bool tell(const State& state, const Shape::Group& g, const Scope& scope, Room ro
   const bool now = room == Room::kNow;
   bool missing = false;
   const ResourceId id = scarcest(state, g, now ? scope.free : scope.owned, missing);
-  r.resource = state.names.name(id);
+  r.resource = state.names.text(id);
   r.needed = g.request.at(id) * g.count;
-  r.free = scope.free.at(id);
-  r.total = (now ? scope.total : scope.owned).at(id);
+  r.free = there(scope.free, id);
+  r.total = there(now ? scope.total : scope.owned, id);
   r.nodes_needed = g.count;
   r.nodes_fitting = scope.fitting;
   r.nodes_eligible = now ? scope.open : scope.nodes;
@@ -255,6 +270,9 @@ Reason Teller::hopeless() const {
     r.zone = g.zone;
     r.pods_empty = s.empty;
     if (s.nodes == 0) r.code = ReasonCode::kConstraint;
+    if (s.nodes == 0 && has_parts(g.request)) {
+      r.detail = "a part of a GPU is given only on nodes that share theirs";
+    }
     if (no_such_zone(g)) r.detail = "no zone of that name has nodes";
     return r;
   }
@@ -301,12 +319,16 @@ Reason quota(const State& state, const QueueRecord& queue, const Shape& shape, R
   r.code = ReasonCode::kQuota;
   r.detail = queue.queue.name;
   const auto over = [&](ResourceId id, std::int64_t maximum) {
-    const std::int64_t asks = shape.total.at(id);
-    if (asks == 0 || asks + queue.used.at(id) <= maximum) return false;
-    r.resource = state.names.name(id);
-    r.needed = asks;
-    r.total = maximum;
-    r.free = std::max<std::int64_t>(0, maximum - queue.used.at(id));
+    const __int128 asks = exactly(shape.total, id), used = exactly(queue.used, id);
+    const __int128 most = exactly(maximum, id);
+    if (asks == 0 || asks + used <= most) return false;
+    // In thousandths where parts are asked for or used.
+    const bool parts = id >= kFirstExtended && (asks % kWholeMilli != 0 || used % kWholeMilli != 0);
+    const std::int64_t unit = id < kFirstExtended || parts ? 1 : kWholeMilli;
+    r.resource = state.names.text(parts ? milli_of(id) : id);
+    r.needed = static_cast<std::int64_t>(asks / unit);
+    r.total = static_cast<std::int64_t>(most / unit);
+    r.free = static_cast<std::int64_t>(std::max<__int128>(0, most - used) / unit);
     return true;
   };
   for (const auto& [id, maximum] : queue.maximum.extended) {
@@ -384,8 +406,10 @@ Reason why(State& state, Pass& pass, TaskId id, Time now) {
   if (!fits_maximum(queue, shape.total, false)) return quota(state, queue, shape, r);
   const int tier = static_cast<int>(tier_of(task.task, queue));
   if (const auto kept = takes_guaranteed(state, task.queue, tier, shape.total)) {
-    r.resource = state.names.name(kept->resource);
-    r.needed = shape.total.at(kept->resource);
+    const ResourceId resource = kept->resource;
+    r.resource = state.names.text(resource);
+    r.needed = is_milli(resource) ? static_cast<std::int64_t>(exactly(shape.total, resource))
+                                  : shape.total.at(resource);
     r.free = kept->left;
     r.total = kept->kept;
     return simple(ReasonCode::kGuaranteed, "");

@@ -114,6 +114,7 @@ bool matches(const Requirement& r, const Node& node) {
 }
 
 Match match_class(const Filter& f, const Node& node) {
+  if (f.shares && !node.gpu_sharing) return Match::kNo;
   if (!f.pool.empty() && f.pool != node.pool) return Match::kNo;
   if (!f.gpu_model.empty() && f.gpu_model != node.gpu_model) return Match::kNo;
   if (!allowed(f.allowed_zones, node.zone) || !allowed(f.zones, node.zone)) return Match::kNo;

@@ -22,6 +22,7 @@ struct Filter {
   std::vector<std::string> allowed_zones;             // empty: all
   std::vector<std::string> zones, pools, gpu_models;  // of the queue; empty: all
   std::vector<std::string> excluded_nodes;
+  bool shares = false;  // a part of a device: only where they are shared
 };
 
 enum class Match : std::uint8_t {

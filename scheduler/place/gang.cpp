@@ -6,7 +6,9 @@
 
 #include "scheduler/limits.hpp"
 #include "scheduler/place/domains.hpp"
+#include "scheduler/place/parts.hpp"
 #include "scheduler/place/spread.hpp"
+#include "scheduler/state/devices.hpp"
 
 namespace sched {
 namespace {
@@ -16,8 +18,10 @@ std::vector<std::size_t> hardest_first(const Shape& shape) {
   std::vector<std::size_t> order(shape.groups.size());
   std::iota(order.begin(), order.end(), 0);
   const auto weight = [&](std::size_t g) {
-    std::int64_t devices = 0;
-    for (const auto& [id, amount] : shape.groups[g].request.extended) devices += amount;
+    __int128 devices = 0;
+    for (const auto& [id, amount] : shape.groups[g].request.extended) {
+      devices += is_milli(id) ? __int128{amount} : exactly(amount, id);
+    }
     return std::pair{devices, shape.groups[g].request.base[kCpu]};
   };
   std::stable_sort(order.begin(), order.end(),
@@ -82,21 +86,36 @@ bool pack_part(const Making& m, const Shape::Group& group, ZoneId zone, const Do
   return true;
 }
 
-// One group in one zone. Ranks go domain by domain, node by node.
-bool place_parts(const Making& m, const Shape::Group& group, ZoneId zone,
-                 const std::vector<DomainPart>& parts, std::vector<NodeId>& ranks) {
-  for (const DomainPart& part : parts) {
-    const bool placed = m.spread ? spread_part(m, group, zone, part, ranks)
-                                 : pack_part(m, group, zone, part, ranks);
-    if (!placed) return false;
+// The Pods of one group in one zone, each with the device of its node that it shares.
+using Seats = std::vector<Seat>;
+
+bool place_part(const Making& m, const Shape::Group& group, ZoneId zone, const DomainPart& part,
+                Seats& seats) {
+  if (has_parts(group.request)) {
+    return share_devices(m.state, group, zone, part, m.spread, m.overlay, seats, m.looked);
   }
-  std::sort(ranks.begin(), ranks.end(),
-            [&](NodeId a, NodeId b) { return m.state.cluster.stands_before(a, b); });
+  std::vector<NodeId> nodes;
+  const bool placed =
+      m.spread ? spread_part(m, group, zone, part, nodes) : pack_part(m, group, zone, part, nodes);
+  for (const NodeId node : nodes) seats.push_back({node, -1});
+  return placed;
+}
+
+// Ranks go domain by domain, node by node, device by device.
+bool place_in_zone(const Making& m, const Shape::Group& group, ZoneId zone,
+                   const std::vector<DomainPart>& parts, Seats& seats) {
+  for (const DomainPart& part : parts) {
+    if (!place_part(m, group, zone, part, seats)) return false;
+  }
+  std::sort(seats.begin(), seats.end(), [&](const Seat& a, const Seat& b) {
+    if (a.node == b.node) return a.device < b.device;
+    return m.state.cluster.stands_before(a.node, b.node);
+  });
   return true;
 }
 
 // By group and zone.
-using Ranks = std::map<std::pair<std::size_t, ZoneId>, std::vector<NodeId>>;
+using Ranks = std::map<std::pair<std::size_t, ZoneId>, Seats>;
 
 // Groups in the given order, each where the counts of this moment send it. Takes back what it
 // booked when one does not fit.
@@ -111,9 +130,9 @@ bool place_one_by_one(const Making& m, const Split& split, const std::vector<std
       if (asks_for_domains(m.state, m.shape)) {
         parts = divide_zone(m.state, m.shape, group.profile, part.zone, part.count);
       }
-      std::vector<NodeId>& own = ranks[{g, part.zone}];
+      Seats& own = ranks[{g, part.zone}];
       own.clear();
-      if (!parts.empty() && place_parts(m, group, part.zone, parts, own)) continue;
+      if (!parts.empty() && place_in_zone(m, group, part.zone, parts, own)) continue;
       m.overlay.undo(mark);
       return false;
     }
@@ -128,9 +147,9 @@ bool place_in(const Making& m, const Split& split, const std::vector<std::size_t
   for (const std::size_t g : order) {
     for (const ZonePart& part : split.groups[g]) {
       if (part.zone != zone) continue;
-      std::vector<NodeId>& own = ranks[{g, zone}];
+      Seats& own = ranks[{g, zone}];
       own.clear();
-      if (place_parts(m, m.shape.groups[g], zone, {{domain, part.count}}, own)) continue;
+      if (place_in_zone(m, m.shape.groups[g], zone, {{domain, part.count}}, own)) continue;
       m.overlay.undo(mark);
       return false;
     }
@@ -194,8 +213,10 @@ std::optional<Gang> place_split(const Making& m, const Split& split,
   Gang gang{{}, split.zones, split.latency_us};
   for (std::size_t g = 0; g < split.groups.size(); ++g) {
     for (const ZonePart& part : split.groups[g]) {
-      const std::vector<NodeId>& own = ranks.at({g, part.zone});
-      gang.ranks.insert(gang.ranks.end(), own.begin(), own.end());
+      for (const Seat& seat : ranks.at({g, part.zone})) {
+        gang.ranks.push_back(seat.node);
+        if (m.shape.shares) gang.devices.push_back(seat.device);
+      }
     }
   }
   return gang;
@@ -284,6 +305,11 @@ void book(Overlay& overlay, const Shape& shape, const Gang& gang) {
     const std::size_t end = rank + static_cast<std::size_t>(group.count);
     while (rank < end) {
       std::size_t next = rank + 1;
+      if (has_parts(group.request)) {
+        overlay.book(gang.ranks[rank], use_of(group.request, gang.devices[rank]));
+        rank = next;
+        continue;
+      }
       while (next < end && gang.ranks[next] == gang.ranks[rank]) ++next;
       overlay.book(gang.ranks[rank], group.request, static_cast<std::int64_t>(next - rank));
       rank = next;

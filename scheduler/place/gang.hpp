@@ -1,10 +1,11 @@
 // Gang: puts a whole gang on nodes, or leaves everything as it was.
 //
-// Takes nodes in the packing order (Cluster::Walk), or Pod by Pod the least loaded one where the
-// queue spreads (spread.hpp), and books each in the live state, so that everything placed later is
-// placed beside it. The overlay remembers what was booked and
-// gives it back. Exact for groups that do not share a zone; groups that do are placed in two
-// orders (hardest first, then as written) over the best splits: a heuristic, and `exact` says so.
+// Takes nodes in the packing order (Cluster::Walk), Pod by Pod the least loaded one where the
+// queue spreads (spread.hpp), or the device for a part of one (parts.hpp), and books each in the
+// live state, so that everything placed later is placed beside it. The overlay remembers what was
+// booked and gives it back. Exact for groups that do not share a zone; groups that do are placed in
+// two orders (hardest first, then as written) over the best splits: a heuristic, and `exact` says
+// so.
 #pragma once
 
 #include <cstdint>
@@ -62,6 +63,7 @@ class Quiet {
 struct Gang {
   std::vector<NodeId> ranks;
   std::int64_t zones = 0, latency_us = 0;
+  std::vector<std::int64_t> devices{};  // by rank, -1 for none; empty when nobody shares one
 };
 
 struct GangAnswer {
@@ -82,7 +84,7 @@ Fit fits_alone(State& state, const Shape& shape, std::int64_t& looked);
 // Whether counts alone could be wrong about this shape: groups compete for one zone's room.
 bool groups_share_zones(const Shape& shape);
 
-// Books each rank of the gang on its node.
+// Books each rank of the gang on its node, and its device.
 void book(Overlay& overlay, const Shape& shape, const Gang& gang);
 
 GangAnswer place_gang(State& state, const Shape& shape, Overlay& overlay, std::int64_t& looked);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "scheduler/limits.hpp"
+#include "scheduler/state/devices.hpp"
 
 namespace sched {
 namespace {
@@ -13,6 +14,11 @@ constexpr std::uint32_t kUnasked = kNoId - 1, kOut = kNoId - 2;
 // How many Pods fit on a node after the changes; what is free is at least 0, as in Cluster. Devices
 // first, as they are what mostly lacks.
 std::int64_t slots_after(const NodeRecord& node, const Amounts& ended, const Amounts& request) {
+  if (has_parts(node.used) || has_parts(ended) || has_parts(request)) {
+    Amounts used = node.used;
+    used.minus(ended);
+    return slots(free_of(node.total, used), request);
+  }
   std::int64_t least = kSlotsMax;
   const auto limit = [&](std::int64_t free, std::int64_t amount) {
     least = std::min(least, std::max<std::int64_t>(0, free) / amount);
@@ -183,12 +189,12 @@ void Trial::apply(Overlay& overlay) const {
 }
 
 std::optional<Gang> Trial::place(Overlay& overlay, std::int64_t& looked, First first) {
-  if (exact_) return place_by_counts(looked, first);
+  if (exact_ && !shape_.shares) return place_by_counts(looked, first);
   const std::size_t mark = overlay.mark();
   apply(overlay);
-  std::optional<Gang> gang = place_gang(state_, shape_, overlay, looked).gang;
+  GangAnswer answer = place_gang(state_, shape_, overlay, looked);
   overlay.undo(mark);
-  return gang;
+  return std::move(answer.gang);
 }
 
 std::int64_t Trial::gain(std::size_t profile, NodeId node) const {

@@ -2,7 +2,8 @@
 //
 // Two ways to ask, from cheap to dear. Counts: each change of a node moves the number of Pods that
 // fit there, one division per resource, and the sums over zones with it; for gangs whose groups do
-// not compete for one zone's room the counts alone decide, and name the nodes. Nodes: all changes
+// not compete for one zone's room the counts alone decide, and name the nodes (but not the devices
+// of which parts are asked for). Nodes: all changes
 // are put into the live state, one per node, and the gang is placed there. Nothing of this stays:
 // the live state is as before when a call returns, but for what a gang that was asked for takes,
 // and `apply`, both in the caller's overlay.

@@ -6,6 +6,7 @@
 
 #include "scheduler/limits.hpp"
 #include "scheduler/place/domains.hpp"
+#include "scheduler/state/devices.hpp"
 
 namespace sched {
 namespace {
@@ -296,7 +297,8 @@ std::int64_t Search::price(const Shape::Group& g, ZoneId z) const {
   auto model = p.gpu_by_model.find(shape_.gpu_model);
   const std::int64_t gpu = model == p.gpu_by_model.end() ? p.gpu_default : model->second;
   for (const auto& [id, amount] : g.request.extended) {
-    if (is_gpu(state_.names.name(id))) sum += bounded(amount) * gpu;
+    if (!is_gpu(state_.names.name(id))) continue;
+    sum += is_milli(id) ? bounded(amount) * gpu / kWholeMilli : bounded(amount) * gpu;
   }
   return static_cast<std::int64_t>(std::clamp<__int128>(sum, -kAmountMax, kAmountMax));
 }

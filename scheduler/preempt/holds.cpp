@@ -5,6 +5,7 @@
 #include <set>
 
 #include "scheduler/place/domains.hpp"
+#include "scheduler/state/devices.hpp"
 
 namespace sched {
 namespace {
@@ -13,6 +14,7 @@ namespace {
 struct Wish {
   std::map<NodeId, Amounts> need;
   std::vector<NodeId> ranks;
+  std::vector<std::int64_t> devices;
   std::set<ZoneId> zones;
 };
 
@@ -30,8 +32,12 @@ std::optional<Wish> wish_of(const State& state, const TaskRecord& task) {
       if (node == kNoId || !state.cluster.open_to(group.profile, node)) return std::nullopt;
       const NodeRecord& record = state.cluster.node(node);
       if (!group.zone.empty() && record.node.zone != group.zone) return std::nullopt;
-      wish.need[node].plus(group.request);
+      const std::size_t rank = wish.ranks.size();
+      const std::int64_t device = rank < task.hold_devices.size() ? task.hold_devices[rank] : -1;
+      if (has_parts(group.request) && device < 0) return std::nullopt;
+      wish.need[node].plus(use_of(group.request, device));
       wish.ranks.push_back(node);
+      if (shape.shares) wish.devices.push_back(device);
       wish.zones.insert(state.cluster.cls(record.cls).zone);
     }
   }
@@ -45,16 +51,9 @@ bool fits(const State& state, const Wish& wish, const std::map<NodeId, Amounts>&
   for (const auto& [node, need] : wish.need) {
     const NodeRecord& record = state.cluster.node(node);
     const auto extra = more.find(node);
-    const auto free = [&, &own = extra](ResourceId id) {
-      return record.total.at(id) - record.used.at(id) +
-             (own == more.end() ? 0 : own->second.at(id));
-    };
-    for (ResourceId id = 0; id < kFirstExtended; ++id) {
-      if (need.base[id] > 0 && need.base[id] > free(id)) return false;
-    }
-    for (const auto& [id, amount] : need.extended) {
-      if (amount > free(id)) return false;
-    }
+    Amounts used = record.used;
+    if (extra != more.end()) used.minus(extra->second);
+    if (!fits_beside(record.total, used, need)) return false;
   }
   return true;
 }
@@ -82,7 +81,7 @@ std::optional<Gang> place_hold(State& state, TaskId holder, Overlay& overlay) {
   }
   if (!fits(state, *wish, own)) return std::nullopt;
   free_hold(state, holder, overlay);
-  Gang gang{wish->ranks, static_cast<std::int64_t>(wish->zones.size()), 0};
+  Gang gang{wish->ranks, static_cast<std::int64_t>(wish->zones.size()), 0, wish->devices};
   book(overlay, state.shapes[task.shape], gang);
   for (const ZoneId a : wish->zones) {
     for (const ZoneId b : wish->zones) {
@@ -122,13 +121,13 @@ bool hold_stands(const State& state, TaskId holder) {
 void Pledges::add(const Preemption& preemption, Time now, Time until) {
   const TaskId holder = state_.find(preemption.task);
   const TaskRecord& task = state_.tasks[holder];
-  holders_.push_back({holder, task.hold, task.hold_until});
+  holders_.push_back({holder, {task.hold, task.hold_devices}, task.hold_until});
   for (const std::string& uid : preemption.victims) {
     const TaskId victim = state_.find(uid);
     state_.mark_leaving(victim, preemption.task, now);
     victims_.push_back(victim);
   }
-  state_.set_hold(holder, preemption.placement.nodes, until);
+  state_.set_hold(holder, preemption.placement, until);
 }
 
 // In reverse: a task that was pledged twice gets its first hold back. A victim was not asked to

@@ -48,7 +48,7 @@ class Pledges {
  private:
   struct Before {
     TaskId task = kNoId;
-    std::vector<std::string> hold;
+    Placement hold;
     Time until;
   };
   State& state_;

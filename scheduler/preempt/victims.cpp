@@ -32,7 +32,7 @@ Candidate rate(const State& state, TaskId id, Time now) {
   if (!runs) return c;
   c.begun = task.since.ns;
   const __int128 age = std::max<__int128>(0, __int128{now.ns} - task.since.ns);
-  c.gpu_work = age * task.gpus;
+  c.gpu_work = age * task.gpu_milli;
   if (c.gpu_work == 0) c.cpu_work = age * task.booked.base[kCpu];
   return c;
 }
@@ -217,6 +217,7 @@ std::optional<Preemption> Search::name_nodes() {
   for (const NodeId node : gang->ranks) {
     found.placement.nodes.push_back(state_.cluster.node(node).node.name);
   }
+  found.placement.devices = gang->devices;
   for (const Victim& victim : victims_) {
     found.victims.push_back(state_.tasks[victim.task].task.uid);
   }

@@ -3,11 +3,21 @@
 #include <algorithm>
 
 #include "scheduler/limits.hpp"
+#include "scheduler/state/devices.hpp"
 
 namespace sched {
 namespace {
 
 std::int64_t cut(std::int64_t amount) { return std::clamp<std::int64_t>(amount, 0, kAmountMax); }
+
+// Parts of this size that fit on the devices that are free and on what is left of shared ones.
+std::int64_t part_slots(const Amounts& free, ResourceId whole, std::int64_t milli) {
+  __int128 parts = __int128{free.at(whole)} * (kWholeMilli / milli);
+  for (const auto& [id, left] : free.extended) {
+    if (is_device(id) && whole_of(id) == whole) parts += left / milli;
+  }
+  return static_cast<std::int64_t>(std::min<__int128>(parts, kSlotsMax));
+}
 
 }  // namespace
 
@@ -55,7 +65,8 @@ bool Amounts::zero() const {
 std::int64_t slots(const Amounts& free, const Amounts& request) {
   std::int64_t least = kSlotsMax;
   for (const auto& [id, amount] : request.extended) {
-    least = std::min(least, free.at(id) / amount);
+    least = std::min(least,
+                     is_milli(id) ? part_slots(free, whole_of(id), amount) : free.at(id) / amount);
     if (least == 0) return 0;
   }
   for (ResourceId id = 0; id < kFirstExtended; ++id) {
@@ -90,7 +101,40 @@ Amounts ResourceNames::amounts(const Resources& from) {
 
 Resources ResourceNames::resources(const Amounts& from) const {
   Resources to{from.base[kCpu], from.base[kMemory], from.base[kEphemeral], from.base[kPods], {}};
-  for (const auto& [id, amount] : from.extended) to.set_extended(names_[id], amount);
+  for (const auto& [id, amount] : from.extended) to.set_extended(text(id), amount);
+  return to;
+}
+
+std::string ResourceNames::text(ResourceId id) const {
+  if (is_milli(id)) return name(id) + kMilliSuffix;
+  if (is_device(id)) return name(id) + "#" + std::to_string(device_number(id));
+  return name(id);
+}
+
+Amounts ResourceNames::request(const Resources& from, const std::string& shared,
+                               std::int64_t milli) {
+  Amounts to = amounts(from);
+  if (shared.empty() || milli <= 0) return to;
+  const ResourceId whole = id(shared);
+  const std::int64_t least = cut(milli);
+  if (least >= kWholeMilli || to.at(whole) > 0) {
+    const std::int64_t most = cut(to.at(whole) + (least + kWholeMilli - 1) / kWholeMilli);
+    to.add(whole, most - to.at(whole));
+  } else {
+    to.add(milli_of(whole), least);
+  }
+  return to;
+}
+
+Amounts ResourceNames::charged(const Resources& from) {
+  Amounts to = amounts({from.cpu_milli, from.memory_bytes, from.ephemeral_bytes, from.pods, {}});
+  for (const auto& [name, amount] : from.extended) {
+    const std::int64_t some = cut(amount);
+    if (some == 0) continue;
+    const bool parts = name.ends_with(kMilliSuffix);
+    const ResourceId of = id(parts ? name.substr(0, name.find(kMilliSuffix)) : name);
+    to.add(parts ? milli_of(of) : of, some);
+  }
   return to;
 }
 
@@ -98,18 +142,31 @@ Amounts ResourceNames::of_model(const Amounts& from, const std::string& model) {
   Amounts to;
   if (model.empty()) return to;
   for (const auto& [resource, amount] : from.extended) {
-    if (is_gpu_[resource]) to.add(id(names_[resource] + "@" + model), amount);
+    if (!is_gpu_[whole_of(resource)]) continue;
+    const ResourceId of = id(name(resource) + "@" + model);
+    to.add(is_milli(resource) ? milli_of(of) : of, amount);
   }
   return to;
 }
 
-std::int64_t ResourceNames::gpus(const Amounts& from) const {
+std::int64_t ResourceNames::gpu_milli(const Amounts& from) const {
   constexpr __int128 kMost = __int128{1} << 62;
   __int128 sum = 0;
   for (const auto& [resource, amount] : from.extended) {
-    if (is_gpu_[resource]) sum += amount;
+    if (!is_gpu_[whole_of(resource)]) continue;
+    sum += is_milli(resource) ? __int128{amount} : __int128{amount} * kWholeMilli;
   }
   return static_cast<std::int64_t>(std::min(sum, kMost));
+}
+
+std::int64_t ResourceNames::gpus(const Amounts& from) const {
+  constexpr __int128 kMost = __int128{1} << 62;
+  __int128 whole = 0, milli = 0;
+  for (const auto& [resource, amount] : from.extended) {
+    if (is_gpu_[whole_of(resource)]) (is_milli(resource) ? milli : whole) += amount;
+  }
+  return static_cast<std::int64_t>(
+      std::min(whole + (milli + kWholeMilli - 1) / kWholeMilli, kMost));
 }
 
 bool is_gpu(const std::string& name) {

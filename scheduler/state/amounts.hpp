@@ -35,7 +35,8 @@ struct Amounts {
   friend bool operator==(const Amounts&, const Amounts&) = default;
 };
 
-// How many Pods with this request fit into `free`: at least 0, at most kSlotsMax.
+// How many Pods with this request fit into `free`: at least 0, at most kSlotsMax. Parts of devices
+// (devices.hpp) fit side by side on what is left of each shared device, and on whole ones.
 std::int64_t slots(const Amounts& free, const Amounts& request);
 
 // The names behind the ids. Ids are given in order of arrival: never use them to order anything.
@@ -43,13 +44,23 @@ class ResourceNames {
  public:
   ResourceNames();
   ResourceId id(const std::string& name);
-  const std::string& name(ResourceId id) const { return names_[id]; }
+  // Of parts and shared devices: the name of their resource.
+  const std::string& name(ResourceId id) const { return names_[id & 0xffffu]; }
+  // Told apart from whole devices: "nvidia.com/gpu#milli", "nvidia.com/gpu#2".
+  std::string text(ResourceId id) const;
   // Cuts each amount to 0 .. kAmountMax.
   Amounts amounts(const Resources& from);
+  // What one Pod asks for that shares a device (devices.hpp). Whole devices beside a part of the
+  // same resource, and parts of a whole or more, are rounded up: nothing of them is shared.
+  Amounts request(const Resources& from, const std::string& shared, std::int64_t milli);
+  // The inverse of `resources` for what is charged: parts are told apart by their suffix.
+  Amounts charged(const Resources& from);
   Resources resources(const Amounts& from) const;
   // The GPUs among these amounts, each under a name of its own for that model; nothing without one.
   Amounts of_model(const Amounts& from, const std::string& model);
-  // How many GPUs these amounts are, of all kinds together; at most 2^62.
+  // How many GPUs these amounts are, of all kinds together, in thousandths and rounded up to whole
+  // ones; at most 2^62.
+  std::int64_t gpu_milli(const Amounts& from) const;
   std::int64_t gpus(const Amounts& from) const;
 
  private:

@@ -52,7 +52,8 @@ std::string Cluster::class_key(const NodeRecord& record, ResourceId device) cons
   const Node& n = record.node;
   std::string key;
   for (const std::string* part : {&n.zone, &n.pool, &n.gpu_model}) append(key, *part);
-  append(key, std::to_string(device) + (n.ready ? "r" : "-") + (n.unschedulable ? "c" : "-"));
+  append(key, std::to_string(device) + (n.ready ? "r" : "-") + (n.unschedulable ? "c" : "-") +
+                  (n.gpu_sharing ? "s" : "-"));
   for (const auto& [label, profiles] : asked_labels_) {
     auto value = n.labels.find(label);
     append(key, value == n.labels.end() ? "-" : "+" + value->second);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "scheduler/limits.hpp"
+#include "scheduler/state/devices.hpp"
 
 namespace sched {
 namespace {
@@ -114,13 +115,7 @@ void Cluster::adjust(NodeId id, const Amounts* add, const Amounts* sub) {
 // Free is cut at 0 where allocatable fell below use: nothing fits there, and nothing else breaks.
 void Cluster::measure(NodeId id) {
   NodeRecord& r = nodes_[id];
-  r.free = r.total;
-  for (ResourceId i = 0; i < kFirstExtended; ++i) {
-    r.free.base[i] = std::max<std::int64_t>(0, r.total.base[i] - r.used.base[i]);
-  }
-  for (auto& [resource, amount] : r.free.extended) {
-    amount = std::max<std::int64_t>(0, amount - r.used.at(resource));
-  }
+  r.free = free_of(r.total, r.used);
   const NodeClass& c = classes_[r.cls];
   r.free_devices = c.device == kNoResource ? 0 : r.free.at(c.device);
   r.rest = std::min(left(r.free.base[kCpu], r.total.base[kCpu]),
@@ -132,18 +127,30 @@ void Cluster::measure(NodeId id) {
 void Cluster::index(NodeId id, bool insert) {
   const NodeRecord& r = nodes_[id];
   NodeClass& c = classes_[r.cls];
+  keep(c.by_free_devices, r.free_devices, id, insert);
+  if (!has_parts(r.free)) return;
+  std::set<std::int64_t> rests;
+  for (const auto& [resource, milli] : r.free.extended) {
+    if (is_device(resource) && whole_of(resource) == c.device) rests.insert(milli);
+  }
+  for (const std::int64_t rest : rests) keep(c.by_rest, rest, id, insert);
+}
+
+// A node in one bucket of an index of its class, or out of it.
+void Cluster::keep(std::map<std::int64_t, Ordered<NodeClass::Entry>>& buckets, std::int64_t key,
+                   NodeId id, bool insert) {
   const auto less = [this](const NodeClass::Entry& a, const NodeClass::Entry& b) {
     if (a.rest != b.rest) return a.rest < b.rest;
     return a.node != b.node && nodes_[a.node].node.name < nodes_[b.node].node.name;
   };
-  const NodeClass::Entry entry{r.rest, id};
+  const NodeClass::Entry entry{nodes_[id].rest, id};
   if (insert) {
-    c.by_free_devices[r.free_devices].insert(entry, less);
+    buckets[key].insert(entry, less);
     return;
   }
-  auto bucket = c.by_free_devices.find(r.free_devices);
+  auto bucket = buckets.find(key);
   bucket->second.erase(entry, less);
-  if (bucket->second.empty()) c.by_free_devices.erase(bucket);
+  if (bucket->second.empty()) buckets.erase(bucket);
 }
 
 void Cluster::attach(NodeId id, const ResourceNames& names) {
@@ -274,12 +281,16 @@ Cluster::Walk::Walk(const Cluster& cluster, ProfileId profile, ZoneId zone)
     const NodeClass& c = cluster.classes_[id];
     Line line;
     line.cls = id;
-    line.rest = std::min(left(profile_.request.base[kCpu], c.cpu_max),
-                         left(profile_.request.base[kMemory], c.memory_max));
+    line.rest = cluster.least_rest(profile_, c);
     const std::int64_t devices = c.device == kNoResource ? 0 : profile_.request.at(c.device);
     line.bucket = c.by_free_devices.lower_bound(devices);
     lines_.push_back(line);
   }
+}
+
+std::int64_t Cluster::least_rest(const Profile& profile, const NodeClass& c) const {
+  return std::min(left(profile.request.base[kCpu], c.cpu_max),
+                  left(profile.request.base[kMemory], c.memory_max));
 }
 
 bool Cluster::open_to(ProfileId id, NodeId node) const {
@@ -299,8 +310,13 @@ Cluster::Spot Cluster::spot(ProfileId profile, NodeId id, const Amounts& more) c
   };
   const std::int64_t rest =
       std::min(left(free(kCpu), r.total.base[kCpu]), left(free(kMemory), r.total.base[kMemory]));
-  return {profiles_[profile].cells[r.cls].match == Match::kLast,
-          c.device == kNoResource ? 0 : free(c.device), rest, id};
+  std::int64_t devices = c.device == kNoResource ? 0 : free(c.device);
+  if (devices > 0 && (has_parts(r.used) || has_parts(more))) {
+    Amounts used = r.used;
+    used.minus(more);
+    devices = free_of(r.total, used).at(c.device);
+  }
+  return {profiles_[profile].cells[r.cls].match == Match::kLast, devices, rest, id};
 }
 
 Cluster::Spot Cluster::Walk::next(std::int64_t& looked) {

@@ -10,7 +10,8 @@
 // Invariants
 //   1. used(node) is the sum of what was booked with `adjust`, whether the node is there or not.
 //   2. slots of a profile in a zone = sum over open nodes there of min over resources of
-//      free / request. Free is never below 0, even where allocatable fell below use.
+//      free / request, parts of devices as in devices.hpp. Free is never below 0, even where
+//      allocatable fell below use.
 //   3. Every answer depends on content only, never on the order in which it came about.
 //
 // A plain value: copying copies the whole cluster. Ids are positions in tables and are reused.
@@ -64,6 +65,9 @@ struct NodeClass {
     NodeId node = kNoId;
   };
   std::map<std::int64_t, Ordered<Entry>> by_free_devices;
+  // Nodes with parts of devices in use, by what is left of such a device; a node once for each
+  // different rest above 0.
+  std::map<std::int64_t, Ordered<Entry>> by_rest;
   std::vector<ProfileId> profiles;  // those that match
 };
 
@@ -156,6 +160,8 @@ class Cluster {
   // As if so much more were free there.
   Spot spot(ProfileId profile, NodeId node, const Amounts& more) const;
   bool precedes(const Spot& a, const Spot& b) const;
+  // A node of the class with less left than this has not the CPU or the memory for a Pod.
+  std::int64_t least_rest(const Profile& profile, const NodeClass& cls) const;
   class Walk;
 
   // Profiles with a watcher whose slots grew or whose nodes changed, since the last call.
@@ -172,6 +178,8 @@ class Cluster {
   void attach(NodeId id, const ResourceNames& names);
   void detach(NodeId id);
   void index(NodeId id, bool insert);
+  void keep(std::map<std::int64_t, Ordered<NodeClass::Entry>>& buckets, std::int64_t key, NodeId id,
+            bool insert);
   void measure(NodeId id);
   void reslot(NodeId id);
   void set_slots(ProfileId p, NodeRecord& node, NodeId id, std::int64_t slots);

@@ -61,7 +61,7 @@ void put_nodes(Hash& h, const State& s) {
       h.text(value);
     }
     for (const Taint& t : n.taints) h.text(t.key + "=" + t.value + ":" + t.effect);
-    h.number(record->present | n.unschedulable << 1 | n.ready << 2);
+    h.number(record->present | n.unschedulable << 1 | n.ready << 2 | n.gpu_sharing << 3);
     put(h, s.names, record->total);
     put(h, s.names, record->used);
     put(h, s.names, record->free);
@@ -85,11 +85,13 @@ void put_task(Hash& h, const State& s, const TaskRecord& t) {
   for (const TaskRecord::Rank& rank : t.ranks) {
     h.text(s.cluster.node(rank.node).node.name);
     h.number(rank.reserved);
+    h.number(rank.device);
   }
   put(h, s.names, t.booked);
   h.number(t.evicted_at.ns);
   h.number(t.hold_until.ns);
   for (const std::string& node : t.hold) h.text(node);
+  for (const std::int64_t device : t.hold_devices) h.number(device);
   if (t.shape == kNoId) return;
   for (const Shape::Group& g : s.shapes[t.shape].groups) {
     const Profile& profile = s.cluster.profile(g.profile);

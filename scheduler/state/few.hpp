@@ -59,6 +59,7 @@ class Few {
     size_ = count;
   }
   void push_back(const T& value) { insert(end(), value); }
+  void pop_back() { resize(size_ - 1); }
   T* insert(const T* before, const T& value) {
     const std::ptrdiff_t at = before - begin();
     grow(size_ + 1);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "scheduler/limits.hpp"
+#include "scheduler/state/devices.hpp"
 #include "scheduler/state/state.hpp"
 
 namespace sched {
@@ -42,8 +43,9 @@ bool State::on(const Hold& d) {
   const std::vector<std::string>& nodes = d.placement.nodes;
   if (nodes.size() > static_cast<std::size_t>(kGangMax)) return false;
   if (nodes.empty() && task.hold.empty()) return false;
-  if (task.hold == nodes && task.hold_until == d.until) return false;
-  set_hold(id, nodes, d.until);
+  const bool same = task.hold == nodes && task.hold_devices == d.placement.devices;
+  if (same && task.hold_until == d.until) return false;
+  set_hold(id, d.placement, d.until);
   return true;
 }
 
@@ -58,10 +60,11 @@ void State::mark_leaving(TaskId id, const std::string& by, Time at) {
     leaving.insert(id);
 }
 
-void State::set_hold(TaskId id, std::vector<std::string> nodes, Time until) {
+void State::set_hold(TaskId id, Placement where, Time until) {
   TaskRecord& task = tasks[id];
-  task.hold_until = nodes.empty() ? Time{} : until;
-  task.hold = std::move(nodes);
+  task.hold_until = where.nodes.empty() ? Time{} : until;
+  task.hold = std::move(where.nodes);
+  task.hold_devices = std::move(where.devices);
   if (task.hold.empty())
     held.erase(id);
   else
@@ -88,15 +91,18 @@ NodeAmounts State::need_of(const TaskRecord& task) const {
   std::size_t rank = 0;
   for (const Shape::Group& group : shapes[task.shape].groups) {
     for (std::int64_t i = 0; i < group.count; ++i) {
+      const std::int64_t device = rank < task.hold_devices.size() ? task.hold_devices[rank] : -1;
       const NodeId node = cluster.find(task.hold[rank++]);
-      if (node != kNoId) by_node[node].plus(group.request);
+      if (node != kNoId) by_node[node].plus(use_of(group.request, device));
     }
   }
   return {std::make_move_iterator(by_node.begin()), std::make_move_iterator(by_node.end())};
 }
 
 // What those who were asked to stop for this task still use on the nodes of its hold needs not be
-// kept. An entry for each node, so that its record lives as long as the hold.
+// kept. A shared device that they are on counts for a whole one only when it is empty: until then
+// a little more is kept than needs to be. An entry for each node, so that its record lives as long
+// as the hold.
 NodeAmounts State::less_occupied(const TaskRecord& task, const NodeAmounts& need) const {
   NodeAmounts out;
   for (const auto& [node, amounts] : need) {

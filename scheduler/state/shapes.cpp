@@ -3,6 +3,7 @@
 
 #include "scheduler/limits.hpp"
 #include "scheduler/order/rules.hpp"
+#include "scheduler/state/devices.hpp"
 #include "scheduler/state/state.hpp"
 
 namespace sched {
@@ -85,7 +86,7 @@ ShapeId State::acquire_shape(const Task& task, const QueueRecord& queue) {
   append(key, std::int64_t{one_domain});
   std::vector<Amounts> requests;
   for (const PodGroup& group : task.groups) {
-    requests.push_back(names.amounts(group.requests));
+    requests.push_back(names.request(group.requests, group.shared_resource, group.shared_milli));
     append(key, group.zone);
     append(key, group.count);
     append(key, request_key(requests.back()));
@@ -123,7 +124,10 @@ ShapeId State::acquire_shape(const Task& task, const QueueRecord& queue) {
     std::string profile_key = filtered;
     append(profile_key, request_key(requests[g]));
     append(profile_key, level);
-    const ProfileId profile = cluster.acquire(filter, requests[g], profile_key, names, level);
+    Filter own = filter;
+    own.shares = has_parts(requests[g]);
+    shape.shares = shape.shares || own.shares;
+    const ProfileId profile = cluster.acquire(own, requests[g], profile_key, names, level);
     shape.groups.push_back({profile, task.groups[g].zone, count, requests[g]});
     if (shapes_by_profile_.size() <= profile) shapes_by_profile_.resize(profile + 1);
     shapes_by_profile_[profile].push_back(id);

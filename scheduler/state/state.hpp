@@ -67,6 +67,7 @@ struct Shape {
   bool spread = false;      // its queue spreads: the least loaded nodes, instead of packing
   std::int64_t pods = 0;
   bool too_large = false;  // more Pods than kGangMax
+  bool shares = false;     // some of its Pods ask for a part of a device
   Amounts total;
   Amounts served;  // the same as shares count it: GPUs under their model's name
   std::int64_t refs = 0;
@@ -129,12 +130,14 @@ struct TaskRecord {
   struct Rank {
     NodeId node = kNoId;
     bool reserved = false;
+    std::int64_t device = -1;  // that it shares there
   };
   std::vector<Rank> ranks;
-  std::vector<std::pair<std::int64_t, Amounts>> parts;  // ranks below .first have this request
+  std::vector<std::pair<std::int64_t, Amounts>> parts;  // ranks below .first use this much
   Amounts booked;
-  Amounts served;           // the same as shares count it
-  std::int64_t gpus = 0;    // of `booked`, of all kinds
+  Amounts served;         // the same as shares count it
+  std::int64_t gpus = 0;  // of `booked`, of all kinds, rounded up; and exactly
+  std::int64_t gpu_milli = 0;
   std::vector<PodId> pods;  // that are known to be its own, in the order of their coming
   Time since;
   std::int64_t protected_ns = 0;  // its key in `protected_until`; 0: not there
@@ -142,8 +145,9 @@ struct TaskRecord {
   // While it holds a decision: who it was asked to stop for ("" for nobody), and when.
   std::string evicted_by;
   Time evicted_at;
-  // While it waits: the nodes, by rank, whose room is kept for it.
+  // While it waits: the nodes, by rank, whose room is kept for it, and the devices.
   std::vector<std::string> hold;
+  std::vector<std::int64_t> hold_devices;
   Time hold_until;
 };
 
@@ -235,7 +239,7 @@ class State {
   // A placed task was asked to stop for `by` ("": no longer).
   void mark_leaving(TaskId task, const std::string& by, Time at);
   // Gives a waiting task a hold, or takes it away (no nodes); books what it keeps.
-  void set_hold(TaskId task, std::vector<std::string> nodes, Time until);
+  void set_hold(TaskId task, Placement where, Time until);
   // Makes what is booked for holds true again; `apply` and `advance` end with it.
   void settle();
 
@@ -264,7 +268,8 @@ class State {
   bool may_preempt_somebody(bool high, Time now) const;
   // Whether the slots suffice in sum for each group: what must hold before a shape can fit at all.
   bool plausible(const Shape& shape) const;
-  const Amounts& request_of(const TaskRecord& task, std::size_t rank) const;
+  // What a rank of a placed task uses of its node.
+  const Amounts& use_of_rank(const TaskRecord& task, std::size_t rank) const;
   // What ends with a task, by node: its reserved ranks and its Pods. It lies here: good until
   // something changes.
   const std::vector<Use>& uses(TaskId task) const;

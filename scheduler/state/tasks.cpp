@@ -3,9 +3,17 @@
 
 #include "scheduler/limits.hpp"
 #include "scheduler/preempt/guarantee.hpp"
+#include "scheduler/state/devices.hpp"
 #include "scheduler/state/state.hpp"
 
 namespace sched {
+namespace {
+
+std::int64_t device_at(const Placement& placement, std::size_t rank) {
+  return rank < placement.devices.size() ? placement.devices[rank] : -1;
+}
+
+}  // namespace
 
 // The one entrance. Whatever a delta freed, the shapes that lacked it wake before the next plan.
 // (A refused delta changed nothing, so nobody can have woken.)
@@ -118,7 +126,7 @@ bool State::on(const Assume& d) {
   if (decided(task)) {
     bool same = task.attempt == d.attempt;
     for (std::size_t r = 0; same && r < task.ranks.size(); ++r) {
-      same = r < d.placement.nodes.size() &&
+      same = r < d.placement.nodes.size() && task.ranks[r].device == device_at(d.placement, r) &&
              cluster.node(task.ranks[r].node).node.name == d.placement.nodes[r];
     }
     if (same) return false;
@@ -176,10 +184,11 @@ void State::track(TaskId id, int sign) {
   }
 }
 
-const Amounts& State::request_of(const TaskRecord& task, std::size_t rank) const {
-  auto part = task.parts.begin();
-  while (static_cast<std::int64_t>(rank) >= part->first) ++part;
-  return part->second;
+const Amounts& State::use_of_rank(const TaskRecord& task, std::size_t rank) const {
+  const auto ends_after = [](std::size_t r, const auto& part) {
+    return static_cast<std::int64_t>(r) < part.first;
+  };
+  return std::upper_bound(task.parts.begin(), task.parts.end(), rank, ends_after)->second;
 }
 
 const std::vector<Use>& State::uses(TaskId id) const {
@@ -189,7 +198,7 @@ const std::vector<Use>& State::uses(TaskId id) const {
   const TaskRecord& task = tasks[id];
   known.list.clear();
   for (std::size_t r = 0; r < task.ranks.size(); ++r) {
-    if (task.ranks[r].reserved) known.list.push_back({task.ranks[r].node, request_of(task, r)});
+    if (task.ranks[r].reserved) known.list.push_back({task.ranks[r].node, use_of_rank(task, r)});
   }
   for (const PodId pod : task.pods) known.list.push_back({pods[pod].node, pods[pod].amounts});
   std::stable_sort(known.list.begin(), known.list.end(),
@@ -207,13 +216,19 @@ void State::reserve(TaskRecord& task, const Assume& d) {
   std::int64_t end = 0;
   for (const PodGroup& group : task.task.groups) {
     if (group.count <= 0) continue;
+    const Amounts request =
+        names.request(group.requests, group.shared_resource, group.shared_milli);
+    task.booked.plus(request, group.count);
+    for (std::int64_t rank = end; has_parts(request) && rank < end + group.count; ++rank) {
+      const std::int64_t device = device_at(d.placement, static_cast<std::size_t>(rank));
+      task.parts.emplace_back(rank + 1, use_of(request, device));
+    }
     end += group.count;
-    task.parts.emplace_back(end, names.amounts(group.requests));
-    task.booked.plus(task.parts.back().second, group.count);
+    if (!has_parts(request)) task.parts.emplace_back(end, request);
   }
   task.ranks.assign(d.placement.nodes.size(), {});
   for (std::size_t r = 0; r < task.ranks.size(); ++r) {
-    task.ranks[r] = {cluster.intern(d.placement.nodes[r]), true};
+    task.ranks[r] = {cluster.intern(d.placement.nodes[r]), true, device_at(d.placement, r)};
   }
   for (const PodId seen : task.pods) {
     const PodUpsert& pod = pods[seen].pod;
@@ -225,11 +240,12 @@ void State::reserve(TaskRecord& task, const Assume& d) {
   for (std::size_t r = 0; r < task.ranks.size(); ++r) {
     // A rank keeps its node's record alive even when its Pod already books it.
     static const Amounts kNothing;
-    cluster.adjust(task.ranks[r].node, task.ranks[r].reserved ? &request_of(task, r) : &kNothing,
+    cluster.adjust(task.ranks[r].node, task.ranks[r].reserved ? &use_of_rank(task, r) : &kNothing,
                    nullptr);
   }
   task.served = served_of(task.booked, names.of_model(task.booked, task.task.gpu_model), names);
   task.gpus = names.gpus(task.booked);
+  task.gpu_milli = names.gpu_milli(task.booked);
   charge(task, 1);
 }
 
@@ -240,7 +256,7 @@ void State::release(TaskId id, Time at) {
   static const Amounts kNothing;
   for (std::size_t r = 0; r < task.ranks.size(); ++r) {
     const NodeId node = task.ranks[r].node;
-    cluster.adjust(node, nullptr, task.ranks[r].reserved ? &request_of(task, r) : &kNothing);
+    cluster.adjust(node, nullptr, task.ranks[r].reserved ? &use_of_rank(task, r) : &kNothing);
     cluster.release(node);
   }
   forget_uses(id);
@@ -252,6 +268,7 @@ void State::release(TaskId id, Time at) {
   task.booked = {};
   task.served = {};
   task.gpus = 0;
+  task.gpu_milli = 0;
   task.attempt = 0;
   task.since = {};
   mark_leaving(id, "", {});
@@ -344,7 +361,7 @@ void State::book_pod(PodId pod) {
 // The reservation of a rank becomes its Pod's use; on one node that is one step.
 void State::release_rank(TaskRecord& task, std::size_t rank, NodeId node, const Amounts* pod) {
   static const Amounts kNothing;
-  const Amounts& reserved = request_of(task, rank);
+  const Amounts& reserved = use_of_rank(task, rank);
   task.ranks[rank].reserved = false;
   const NodeId held = task.ranks[rank].node;
   if (held == node) {
@@ -392,7 +409,7 @@ bool State::on(const PodUpsert& d) {
   }
   if (known == pod_ids.end()) pod_ids.emplace(d.uid, id);
   pods[id].pod = d;
-  pods[id].amounts = names.amounts(d.requests);
+  pods[id].amounts = use_of(names.request(d.requests, d.shared_resource, d.shared_milli), d.device);
   book_pod(id);
   return true;
 }

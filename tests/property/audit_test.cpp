@@ -177,9 +177,83 @@ std::vector<Mistake> order_mistakes() {
   };
 }
 
+// The first rank of the plan that shares a device, or does not; false when there is none.
+bool find_rank(Plan& plan, bool shares, Start*& start, std::size_t& rank) {
+  for (Start& s : plan.starts) {
+    for (std::size_t r = 0; r < s.placement.devices.size(); ++r) {
+      if ((s.placement.devices[r] >= 0) != shares) continue;
+      start = &s;
+      rank = r;
+      return true;
+    }
+  }
+  return false;
+}
+
+// Parts of devices.
+std::vector<Mistake> device_mistakes() {
+  return {
+      {"a part without a device",
+       [](Plan& p, World&) {
+         Start* start = nullptr;
+         std::size_t rank = 0;
+         if (!find_rank(p, true, start, rank)) return false;
+         start->placement.devices[rank] = -1;
+         return true;
+       }},
+      {"a device beyond all numbers",
+       [](Plan& p, World&) {
+         Start* start = nullptr;
+         std::size_t rank = 0;
+         if (!find_rank(p, true, start, rank)) return false;
+         start->placement.devices[rank] = 4096;
+         return true;
+       }},
+      {"a device for one who shares none",
+       [](Plan& p, World& w) {
+         Start& start = any(p, w);
+         if (!start.placement.devices.empty()) return false;
+         start.placement.devices.assign(start.placement.nodes.size(), 0);
+         return true;
+       }},
+      {"more on one device than it has",
+       [](Plan& p, World& w) {
+         for (Start& start : p.starts) {
+           std::int64_t sum = 0;
+           for (const PodGroup& g : w.tasks.at(start.task).task.groups) {
+             sum += g.requests.extended_amount("nvidia.com/gpu") == 0 && g.shared_milli < 1000
+                        ? g.shared_milli * g.count
+                        : 0;
+           }
+           if (sum <= 1000) continue;
+           for (std::size_t r = 0; r < start.placement.devices.size(); ++r) {
+             if (start.placement.devices[r] < 0) continue;
+             start.placement.nodes[r] = start.placement.nodes.front();
+             start.placement.devices[r] = 0;
+           }
+           return true;
+         }
+         return false;
+       }},
+      {"a part on a node that shares nothing",
+       [](Plan& p, World& w) {
+         Start* start = nullptr;
+         std::size_t rank = 0;
+         if (!find_rank(p, true, start, rank)) return false;
+         for (const auto& [name, node] : w.nodes) {
+           if (node.gpu_sharing) continue;
+           start->placement.nodes[rank] = name;
+           return true;
+         }
+         return false;
+       }},
+  };
+}
+
 std::vector<Mistake> mistakes() {
   std::vector<Mistake> all = gang_mistakes();
-  for (const auto& more : {place_mistakes(), topology_mistakes(), order_mistakes()}) {
+  for (const auto& more :
+       {place_mistakes(), topology_mistakes(), order_mistakes(), device_mistakes()}) {
     all.insert(all.end(), more.begin(), more.end());
   }
   return all;
@@ -211,7 +285,7 @@ TEST(Audit, Every_seeded_mistake_is_found) {
   std::map<std::string, int> made;
   for (const std::uint64_t seed : seeds(600)) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    World world(seed, {.topology = seed % 2 == 0});
+    World world(seed, {.topology = seed % 2 == 0, .parts = seed % 2 == 1});
     Engine engine;
     Auditor auditor;
     const auto feed = [&](const std::vector<Delta>& deltas) {

@@ -36,7 +36,7 @@ void expect_reasons(const Engine& engine, const World& world, const Plan& plan) 
 
 void run_history(std::uint64_t seed, int events, bool topology = false) {
   SCOPED_TRACE("seed " + std::to_string(seed));
-  World world(seed, {.topology = topology, .guarantees = true});
+  World world(seed, {.topology = topology, .guarantees = true, .parts = seed % 2 == 0});
   Engine engine;
   Auditor auditor;
   const auto feed = [&](const std::vector<Delta>& deltas) {
@@ -90,7 +90,7 @@ TEST(History, Seeds_that_found_something_find_it_no_more) {
 TEST(History, The_order_of_events_of_one_instant_does_not_matter) {
   for (const std::uint64_t seed : seeds(60)) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    World world(seed, {.topology = seed % 2 == 0, .guarantees = true});
+    World world(seed, {.topology = seed % 2 == 0, .guarantees = true, .parts = seed % 4 < 2});
     Engine engine = built(world.begin());
     for (int i = 0; i < 60; ++i) {
       for (const Delta& d : world.event(engine.plan(world.now).starts)) engine.apply(d);
@@ -106,7 +106,7 @@ TEST(History, The_order_of_events_of_one_instant_does_not_matter) {
 TEST(History, A_copy_and_a_replay_decide_the_same) {
   for (const std::uint64_t seed : seeds(40)) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    World world(seed, {.topology = seed % 2 == 0, .guarantees = true});
+    World world(seed, {.topology = seed % 2 == 0, .guarantees = true, .parts = seed % 4 < 2});
     Engine engine;
     Replayer replayer;
     ASSERT_TRUE(replayer.line(journal_header()));
@@ -137,7 +137,7 @@ TEST(History, A_copy_and_a_replay_decide_the_same) {
 TEST(History, A_bounded_plan_is_a_prefix_of_the_whole) {
   for (const std::uint64_t seed : seeds(60)) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    World world(seed, {.guarantees = true});
+    World world(seed, {.guarantees = true, .parts = seed % 2 == 0});
     Engine engine = built(world.begin());
     for (int i = 0; i < 40; ++i) {
       for (const Delta& d : world.event({})) engine.apply(d);

@@ -6,6 +6,7 @@ namespace sched::property {
 namespace {
 
 constexpr std::int64_t kGiB = std::int64_t{1} << 30;
+constexpr const char* kGpu = "nvidia.com/gpu";
 const std::vector<std::string> kZones{"a", "b", "c"};
 const std::vector<std::string> kPools{"", "train", "serve"};
 const std::vector<std::string> kModels{"A100", "H100"};
@@ -16,6 +17,25 @@ const std::vector<std::string> kRacks{"r1", "r2", "r3"};
 const std::vector<std::string> kEffects{"NoSchedule", "PreferNoSchedule", "NoExecute"};
 
 std::string region_of(const std::string& zone) { return zone == "c" ? "r2" : "r1"; }
+
+void take(PodUpsert& pod, const PodGroup& group, std::int64_t device) {
+  pod.requests = group.requests;
+  pod.shared_resource = group.shared_resource;
+  pod.shared_milli = group.shared_milli;
+  pod.device = group.shared_milli > 0 ? device : -1;
+}
+
+// What one Pod is charged: a part in thousandths, unless it is rounded up.
+Resources charged(const PodGroup& group) {
+  Resources r = group.requests;
+  const std::int64_t whole = r.extended_amount(kGpu);
+  if (group.shared_milli >= 1000 || (group.shared_milli > 0 && whole > 0)) {
+    r.set_extended(kGpu, whole + (group.shared_milli + 999) / 1000);
+  } else {
+    r.set_extended("nvidia.com/gpu#milli", group.shared_milli);
+  }
+  return r;
+}
 
 }  // namespace
 
@@ -33,6 +53,7 @@ Node World::random_node(const std::string& name) {
     if (!rng.one_in(6)) n.labels["block"] = rng.pick(kBlocks);
     if (!rng.one_in(8)) n.labels["rack"] = rng.pick(kRacks);
   }
+  if (options_.parts) n.gpu_sharing = !rng.one_in(4);
   if (options_.plain) return n;
   n.gpu_model = rng.pick(kModels);
   n.pool = rng.pick(kPools);
@@ -83,6 +104,15 @@ Resources World::random_request() {
   return r;
 }
 
+PodGroup World::random_group(const std::string& zone, std::int64_t count) {
+  PodGroup group{zone, count, random_request()};
+  if (!options_.parts || rng.one_in(2)) return group;
+  group.requests.set_extended(kGpu, rng.one_in(16) ? 1 : 0);
+  group.shared_resource = kGpu;
+  group.shared_milli = rng.pick(std::vector<std::int64_t>{1, 250, 300, 460, 500, 700, 999, 1300});
+  return group;
+}
+
 Task World::random_task(const std::string& uid) {
   Task t;
   t.uid = uid;
@@ -100,8 +130,8 @@ Task World::random_task(const std::string& uid) {
   rng.shuffle(zones);
   for (std::int64_t g = 0; g < groups; ++g) {
     const bool named = exact || rng.one_in(8);
-    t.groups.push_back(
-        {named ? zones[static_cast<std::size_t>(g)] : "", 1 + rng.below(4), random_request()});
+    const std::int64_t count = 1 + rng.below(4);
+    t.groups.push_back(random_group(named ? zones[static_cast<std::size_t>(g)] : "", count));
   }
   if (rng.one_in(6)) t.max_zones = 1 + rng.below(2);
   if (rng.one_in(8)) t.min_per_zone = 1 + rng.below(2);
@@ -284,7 +314,7 @@ std::vector<Delta> World::pod_event() {
   Known* known = rng.one_in(3) ? nullptr : random_decided();
   if (known == nullptr) {
     pod.node = "n" + std::to_string(rng.below(options_.nodes_max + 1));
-    pod.requests = random_request();
+    take(pod, random_group("", 1), rng.below(4) - 1);
   } else {
     const auto& placed = known->decision->placement.nodes;
     pod.rank = rng.below(static_cast<std::int64_t>(placed.size()));
@@ -292,8 +322,10 @@ std::vector<Delta> World::pod_event() {
     pod.task = known->task.uid;
     pod.attempt = known->decision->attempt;
     std::int64_t rank = pod.rank;
+    const auto& devices = known->decision->placement.devices;
+    const auto at = static_cast<std::size_t>(pod.rank);
     for (const PodGroup& group : known->task.groups) {
-      pod.requests = group.requests;
+      take(pod, group, at < devices.size() && !rng.one_in(10) ? devices[at] : -1);
       if (rank < group.count) break;
       rank -= group.count;
     }
@@ -348,7 +380,7 @@ void World::note_end(const Known& known) {
   past.tenant = known.task.tenant;
   for (const PodGroup& group : known.task.groups) {
     for (std::int64_t i = 0; i < group.count; ++i) {
-      past.spans.push_back({known.confirmed->at, now, known.task.gpu_model, group.requests});
+      past.spans.push_back({known.confirmed->at, now, known.task.gpu_model, charged(group)});
     }
   }
 }

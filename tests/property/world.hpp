@@ -50,6 +50,7 @@ struct WorldOptions {
   bool plain = false;       // one queue, one kind of task, no filters: for brute force on placement
   bool topology = false;    // blocks and racks, some tasks ask for one of them
   bool guarantees = false;  // queues have guaranteed room, some of them borrow
+  bool parts = false;       // nodes share their devices, and Pods ask for parts of them
 };
 
 class World {
@@ -69,6 +70,8 @@ class World {
   Task random_task(const std::string& uid);
   Resources random_request();
   ConfigUpdate random_levels();
+  // Half of its GPUs are parts, where the world has them.
+  PodGroup random_group(const std::string& zone, std::int64_t count);
 
   Rng rng;
   Time now{1'000'000'000};

@@ -63,7 +63,12 @@ void Runner::expect_running(Words words) {
            sentence(engine_.explain(task, now_)));
       continue;
     }
-    const std::string is = join(placed_[task].nodes);
+    std::vector<std::string> places = placed_[task].nodes;
+    for (std::size_t r = 0; r < placed_[task].devices.size(); ++r) {
+      const std::int64_t device = placed_[task].devices[r];
+      if (device >= 0) places[r] += "/" + std::to_string(device);
+    }
+    const std::string is = join(places);
     if (!wanted.empty() && is != wanted) fail(task + " runs on " + is);
   }
 }
@@ -99,6 +104,9 @@ void Runner::expect_used(const std::string& node, Words words) {
   if (!used) return fail("no node " + node);
   if (const std::string n = option(words, "gpus"); !n.empty()) {
     equal("gpus", used->extended_amount("nvidia.com/gpu"), integer(n));
+  }
+  for (const auto& [device, part] : options(words, "gpu")) {
+    equal("gpu " + device, used->extended_amount("nvidia.com/gpu#" + device), thousandths(part));
   }
   if (const std::string n = option(words, "cpu"); !n.empty()) {
     equal("cpu", used->cpu_milli, milli_cores(n));

@@ -52,13 +52,22 @@ ZonePolicy policy(const std::string& word) {
   throw BadLine("no such zone policy: " + word);
 }
 
-Resources request(Words& words, const std::string& gpus) {
-  Resources r;
+// GPUs are a whole number, or a part of one: "8", "0.46".
+void ask_for(PodGroup& group, const std::string& gpus) {
+  const std::int64_t milli = thousandths(gpus);
+  group.shared_resource = milli > 0 && milli < 1000 ? kGpu : "";
+  group.shared_milli = milli < 1000 ? milli : 0;
+  group.requests.set_extended(kGpu, milli < 1000 ? 0 : integer(gpus));
+}
+
+PodGroup request(Words& words, const std::string& gpus) {
+  PodGroup group;
+  Resources& r = group.requests;
   r.cpu_milli = milli_cores(option(words, "cpu", "1"));
   r.memory_bytes = bytes(option(words, "mem", "1Gi"));
   r.pods = 1;
-  r.set_extended(kGpu, integer(gpus));
-  return r;
+  ask_for(group, gpus);
+  return group;
 }
 
 // "2x8" of zones=a:2x8
@@ -128,7 +137,8 @@ void Runner::line(const Words& words) {
   if (verb == "delete" && take(rest) == "queue") return apply(QueueRemove{take(rest)});
   const std::string name = take(rest);
   no_more(rest);
-  for (const char* known : {"cordon", "uncordon", "lose", "find", "remove", "clear"}) {
+  for (const char* known :
+       {"cordon", "uncordon", "lose", "find", "share", "unshare", "remove", "clear"}) {
     if (verb == known) return change_node(verb, name);
   }
   change_task(verb, name);
@@ -173,8 +183,10 @@ void Runner::start(const Start& s) {
   for (const PodGroup& group : task.groups) {
     for (std::int64_t i = 0; i < group.count; ++i, ++rank) {
       const std::string uid = s.task + "-" + std::to_string(s.attempt) + "-" + std::to_string(rank);
+      const bool shares = rank < s.placement.devices.size();
       apply(PodUpsert{uid, s.placement.nodes[rank], group.requests, s.task, s.attempt,
-                      static_cast<std::int64_t>(rank)});
+                      static_cast<std::int64_t>(rank), group.shared_resource, group.shared_milli,
+                      shares ? s.placement.devices[rank] : -1});
       pods_[s.task].insert(uid);
     }
   }
@@ -210,6 +222,7 @@ void Runner::nodes(Words words) {
     const auto pair = split(effect.at(0), '=');
     node.taints.push_back({pair.at(0), pair.size() > 1 ? pair[1] : "", effect.back()});
   }
+  node.gpu_sharing = flag(words, "sharing");
   const std::string group = take(words);
   no_more(words);
   const std::size_t bracket = group.find("x(");
@@ -315,17 +328,22 @@ void Runner::submit(Words words) {
   const std::string zones = option(words, "zones");
   const std::int64_t count = integer(option(words, "nodes", "1"));
   const std::string gpus = option(words, "gpus", "0");
-  const Resources each = request(words, gpus);
+  const PodGroup each = request(words, gpus);
   for (const std::string& part : split(zones, ',')) {
     const auto zone = split(part, ':');
     if (zone.size() != 2) throw BadLine("not ZONE:NODESxGPUS: " + part);
     const auto [in_zone, with] = count_and_gpus(zone[1]);
-    PodGroup group{zone[0], in_zone, each};
-    group.requests.set_extended(kGpu, integer(with));
+    PodGroup group = each;
+    group.zone = zone[0];
+    group.count = in_zone;
+    ask_for(group, with);
     t.groups.push_back(group);
     t.zone_policy = ZonePolicy::kExact;
   }
-  if (zones.empty()) t.groups.push_back({"", count, each});
+  if (zones.empty()) {
+    t.groups.push_back(each);
+    t.groups.back().count = count;
+  }
   if (const std::string word = option(words, "policy"); !word.empty()) t.zone_policy = policy(word);
   t.max_zones = integer(option(words, "maxZones", "0"));
   t.min_per_zone = integer(option(words, "minPerZone", "0"));
@@ -367,11 +385,13 @@ void Runner::reject(Words words) {
 
 void Runner::foreign(Words words) {
   const std::string node = take(words);
-  const Resources r = request(words, option(words, "gpus", "0"));
+  const PodGroup group = request(words, option(words, "gpus", "0"));
+  const std::int64_t device = integer(option(words, "device", "-1"));
   no_more(words);
   const std::string uid = "foreign-" + node + "-" + std::to_string(pods_[node].size());
   pods_[node].insert(uid);
-  apply(PodUpsert{uid, node, r, "", 0, 0});
+  apply(PodUpsert{uid, node, group.requests, "", 0, 0, group.shared_resource, group.shared_milli,
+                  device});
 }
 
 void Runner::change_node(const std::string& verb, const std::string& name) {
@@ -386,6 +406,7 @@ void Runner::change_node(const std::string& verb, const std::string& name) {
     return apply(NodeRemove{name});
   }
   Node& node = nodes_[name];
+  if (verb == "share" || verb == "unshare") node.gpu_sharing = verb == "share";
   if (verb == "cordon" || verb == "uncordon") node.unschedulable = verb == "cordon";
   if (verb == "lose" || verb == "find") node.ready = verb == "find";
   apply(NodeUpsert{node});

@@ -133,6 +133,7 @@ std::int64_t bytes(const std::string& text) {
   throw BadLine("not an amount of memory: " + text);
 }
 
+std::int64_t thousandths(const std::string& text) { return decimal(text, 3); }
 std::int64_t millionths(const std::string& text) { return decimal(text, 6); }
 
 }  // namespace sched::scenario

@@ -38,6 +38,7 @@ std::int64_t integer(const std::string& text);
 std::int64_t duration_ns(const std::string& text);  // 5us 2ms 30s 10m 2h 1d
 std::int64_t milli_cores(const std::string& text);  // 64, 0.5, 64cpu
 std::int64_t bytes(const std::string& text);        // 256Gi, 512Mi
-std::int64_t millionths(const std::string& text);   // 8.50
+std::int64_t thousandths(const std::string& text);
+std::int64_t millionths(const std::string& text);  // 8.50
 
 }  // namespace sched::scenario

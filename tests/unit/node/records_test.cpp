@@ -19,6 +19,8 @@ PodPlan full_plan() {
   plan.active_deadline_s = 60;
   plan.started_at = WallTime{42};
   plan.devices = {{"nvidia.com/gpu", {"GPU-a"}}};
+  plan.shared_name = "nvidia.com/gpu#2";
+  plan.shared_device = "GPU-b";
   plan.requests = {{"cpu", 500}};
   plan.namespaces = false;
   ContainerPlan container;

@@ -312,6 +312,57 @@ TEST(Runtime, Two_Pods_never_get_the_same_device) {
   EXPECT_EQ(bench.logs("next"), "GPU-a\n");
 }
 
+TEST(Runtime, Pods_that_name_the_same_shared_device_have_one_together_until_the_last_has_gone) {
+  RuntimeBench bench;
+  bench.options.shared_device_annotation = "x/shared";
+  bench.options.nodes[0].devices["nvidia.com/gpu"] = {"GPU-a"};
+  bench.start_runtime();
+  const auto sharer = [&](const char* name) {
+    json pod = RuntimeBench::pod(name, "echo $CUDA_VISIBLE_DEVICES; sleep 1000");
+    pod["metadata"]["annotations"] = {{"x/shared", "nvidia.com/gpu#3"}};
+    bench.create(pod);
+    ASSERT_TRUE(bench.until_phase(name, "Running"));
+    ASSERT_TRUE(bench.until_seen([&] { return bench.logs(name) == "GPU-a\n"; }));
+  };
+  const auto asks_for_a_whole_one = [&](const char* name, const char* phase) {
+    json pod = RuntimeBench::pod(name, "echo $CUDA_VISIBLE_DEVICES");
+    pod["spec"]["containers"][0]["resources"]["requests"] = {{"nvidia.com/gpu", "1"}};
+    pod["spec"]["containers"][0]["resources"]["limits"] = {{"nvidia.com/gpu", "1"}};
+    bench.create(pod);
+    return bench.until_phase(name, phase);
+  };
+  sharer("p");
+  sharer("q");
+  ASSERT_TRUE(asks_for_a_whole_one("early", "Failed"));
+  EXPECT_EQ(bench.get("early")["status"]["reason"], "OutOfnvidia.com/gpu");
+  // A restart of the runtime forgets no device, nor who shares it.
+  bench.drop_runtime();
+  bench.start_runtime();
+  bench.remove("p", 1);
+  ASSERT_TRUE(bench.until([&] { return !bench.exists("p"); }));
+  ASSERT_TRUE(asks_for_a_whole_one("soon", "Failed"));
+  sharer("r");
+  for (const char* name : {"q", "r"}) {
+    bench.remove(name, 1);
+    ASSERT_TRUE(bench.until([&] { return !bench.exists(name); }));
+  }
+  ASSERT_TRUE(asks_for_a_whole_one("late", "Succeeded"));
+  EXPECT_EQ(bench.logs("late"), "GPU-a\n");
+}
+
+TEST(Runtime, A_shared_device_that_is_misspelt_is_refused_in_one_sentence) {
+  RuntimeBench bench;
+  bench.options.shared_device_annotation = "x/shared";
+  bench.start_runtime();
+  json pod = RuntimeBench::pod("p", "true");
+  pod["metadata"]["annotations"] = {{"x/shared", "the second"}};
+  bench.create(pod);
+  ASSERT_TRUE(bench.until_phase("p", "Failed"));
+  EXPECT_EQ(bench.get("p")["status"]["message"],
+            "annotation x/shared: \"the second\" is not allowed; a resource and a number, such as "
+            "nvidia.com/gpu#0");
+}
+
 TEST(Runtime, A_server_that_is_away_learns_the_newest_state_when_it_is_back) {
   RuntimeBench bench;
   bench.start_runtime();

@@ -5,6 +5,7 @@
 
 #include "operator/api/api.hpp"
 #include "operator/api/duration.hpp"
+#include "operator/api/gpu_part.hpp"
 #include "operator/api/training_job.hpp"
 #include "operator/reconcile/cost.hpp"
 #include "operator/translate/configuration.hpp"
@@ -54,6 +55,26 @@ TEST(Cost, The_worked_example_costs_404_an_hour) {
   const k8s::WallTime start{0}, end{4 * kNsPerSecond};
   EXPECT_EQ(format_micros(accrued_micros(sum, start, end)), "0.448888");
   EXPECT_EQ(accrued_micros(sum, end, start), 0);
+}
+
+// 0.46 of 8.50 is 3.91; what is finer than a millionth is cut off.
+TEST(Cost, A_part_of_a_GPU_costs_that_part_of_its_price) {
+  const Configuration config =
+      parse_configuration("prices: {gpu: \"8.50\", gpuModels: {A100: \"0.000003\"}}\n");
+  EXPECT_EQ(format_micros(hourly_micros({}, "z", "", config, 460)), "3.91");
+  EXPECT_EQ(hourly_micros({}, "z", "A100", config, 999), 2);
+}
+
+TEST(GpuPart, Is_a_decimal_below_one_in_thousandths) {
+  EXPECT_EQ(part_of("0.46"), 460);
+  EXPECT_EQ(part_of("0.001"), 1);
+  EXPECT_EQ(part_of("0.500"), 500);
+  for (const char* bad :
+       {"", "0", "1", "0.", "0.0", "0.000", "0.0001", ".5", "1.5", "0.4x", "-0.5"})
+    EXPECT_EQ(part_of(bad), std::nullopt) << bad;
+  EXPECT_EQ(part_text(460), "0.46");
+  EXPECT_EQ(part_text(1), "0.001");
+  EXPECT_EQ(part_text(500), "0.5");
 }
 
 TEST(Cost, A_zone_and_a_model_have_prices_of_their_own) {

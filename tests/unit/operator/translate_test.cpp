@@ -6,8 +6,10 @@
 #include "operator/api/duration.hpp"
 #include "operator/translate/job_pod.hpp"
 #include "operator/translate/objects.hpp"
+#include "operator/translate/parts.hpp"
 #include "operator/translate/placement.hpp"
 #include "operator/translate/plain_pod.hpp"
+#include "operator/translate/resources.hpp"
 
 namespace fermi {
 namespace {
@@ -54,6 +56,93 @@ TEST(JobPod, Processes_per_node_count_in_the_world_size) {
   auto env = env_of(job_pod(job, kPlacement, 0, {}));
   EXPECT_EQ(env["PET_NPROC_PER_NODE"], "4");
   EXPECT_EQ(env["WORLD_SIZE"], "12");
+}
+
+TEST(JobPod, Who_shares_a_GPU_is_told_its_part_and_asks_the_API_server_for_none) {
+  const TrainingJob job = job_of({{"nodes", 3}, {"gpusPerNode", "0.46"}});
+  JobPlacement placement = kPlacement;
+  placement.devices = {0, 2, 0};
+  const Json pod = job_pod(job, placement, 1, {});
+  auto env = env_of(pod);
+  EXPECT_EQ(env["FERMI_GPU_MEMORY_FRACTION"], "0.46");
+  EXPECT_EQ(env["FERMI_GPUS_PER_NODE"], "1");
+  EXPECT_EQ(env["PET_NPROC_PER_NODE"], "1");
+  const Json& notes = pod["metadata"]["annotations"];
+  EXPECT_EQ(notes["fermi-cluster.com/shared-part"], "0.46");
+  EXPECT_EQ(notes["fermi-cluster.com/shared-device"], "nvidia.com/gpu#2");
+  EXPECT_FALSE(pod["spec"]["containers"][0].contains("resources"));
+}
+
+TEST(JobPod, What_a_template_says_of_shared_GPUs_is_not_taken_over) {
+  const Json said = {{"fermi-cluster.com/shared-device", "nvidia.com/gpu#7"}};
+  const TrainingJob job = job_of({{"podTemplate", {{"metadata", {{"annotations", said}}}}}});
+  const Json pod = job_pod(job, kPlacement, 0, {});
+  EXPECT_FALSE(pod["metadata"]["annotations"].contains("fermi-cluster.com/shared-device"));
+}
+
+TEST(Parts, A_Pod_says_what_it_shares_and_what_is_unreadable_is_a_device_of_its_own) {
+  k8s::Pod pod;
+  pod.meta.uid = "p";
+  pod.node_name = "n";
+  pod.meta.annotations = {{annotation::kSharedPart, "0.46"},
+                          {annotation::kSharedDevice, "nvidia.com/gpu#2"}};
+  sched::PodUpsert told = to_engine(pod);
+  EXPECT_EQ(told.shared_resource, "nvidia.com/gpu");
+  EXPECT_EQ(told.shared_milli, 460);
+  EXPECT_EQ(told.device, 2);
+  pod.meta.annotations[annotation::kSharedDevice] = "the second";
+  told = to_engine(pod);
+  EXPECT_EQ(told.shared_milli, 460);
+  EXPECT_EQ(told.device, -1);
+  pod.meta.annotations[annotation::kSharedPart] = "1.5";
+  EXPECT_EQ(to_engine(pod).shared_milli, 0);
+}
+
+TEST(Parts, Are_refused_outside_of_local_mode_in_one_sentence) {
+  const TrainingJob job = job_of({{"gpusPerNode", "0.46"}});
+  Configuration config;
+  EXPECT_EQ(part_problem(job, config),
+            "spec.resources.gpus: 0.46 of a GPU needs local mode (fermi up): in a cluster this "
+            "version gives out whole GPUs only");
+  EXPECT_TRUE(to_engine(job, nullptr, config).held);
+  config.gpu_sharing = true;
+  EXPECT_EQ(part_problem(job, config), "");
+  const sched::Task task = to_engine(job, nullptr, config);
+  EXPECT_FALSE(task.held);
+  EXPECT_EQ(task.groups[0].shared_milli, 460);
+  EXPECT_EQ(task.groups[0].shared_resource, "nvidia.com/gpu");
+}
+
+TEST(Parts, A_node_shares_its_GPUs_when_its_label_says_so) {
+  k8s::Node node;
+  node.meta.name = "n";
+  EXPECT_FALSE(to_engine(node).gpu_sharing);
+  node.meta.labels[label::kGpuSharing] = "true";
+  EXPECT_TRUE(to_engine(node).gpu_sharing);
+  node.meta.labels[label::kGpuSharing] = "yes";
+  EXPECT_FALSE(to_engine(node).gpu_sharing);
+}
+
+TEST(Parts, Used_amounts_are_told_as_one_decimal) {
+  sched::Resources used;
+  used.set_extended("nvidia.com/gpu", 1);
+  used.set_extended("nvidia.com/gpu#milli", 460);
+  EXPECT_EQ(to_quantities(used).at("nvidia.com/gpu"), "1460m");
+  used.set_extended("nvidia.com/gpu#milli", 2000);
+  EXPECT_EQ(to_quantities(used), (k8s::StringMap{{"nvidia.com/gpu", "3"}}));
+}
+
+TEST(Parts, Room_for_a_decision_that_is_read_back_counts_each_device) {
+  sched::Resources has, use;
+  has.set_extended("nvidia.com/gpu", 2);
+  use.set_extended("nvidia.com/gpu", 1);
+  use.set_extended("nvidia.com/gpu#0", 1000);
+  EXPECT_TRUE(fits_node(use, has));
+  use.set_extended("nvidia.com/gpu#0", 1001);
+  EXPECT_FALSE(fits_node(use, has));
+  use.set_extended("nvidia.com/gpu#0", 500);
+  use.set_extended("nvidia.com/gpu#1", 1);
+  EXPECT_FALSE(fits_node(use, has));
 }
 
 TEST(JobPod, One_node_needs_no_Service) {

@@ -59,7 +59,7 @@ TEST(PhillyReader, Takes_the_virtual_cluster_for_the_tenant_and_true_run_times_f
   EXPECT_EQ(read.trace.tenants[read.trace.jobs[0].tenant], "6214e9");
 }
 
-TEST(OpenbReader, Counts_a_part_of_a_GPU_as_a_whole_one_and_leaves_out_what_never_ran) {
+TEST(OpenbReader, Reads_parts_of_GPUs_and_leaves_out_what_never_ran) {
   const auto read = read_text(
       "name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,qos,pod_phase,creation_time,"
       "deletion_time,scheduled_time\n"
@@ -73,6 +73,8 @@ TEST(OpenbReader, Counts_a_part_of_a_GPU_as_a_whole_one_and_leaves_out_what_neve
   EXPECT_EQ(read.trace.jobs[0].cpu_milli, 6000);
   EXPECT_EQ(read.trace.models[read.trace.jobs[0].models], "V100M16|V100M32");
   EXPECT_EQ(read.trace.notes.shared_gpus, 1);
+  EXPECT_EQ(read.trace.jobs[0].part_milli, 460);
+  EXPECT_EQ(read.trace.jobs[0].gpu_milli(), 460);
   EXPECT_EQ(read.trace.notes.without_run_time, 1);
 }
 
