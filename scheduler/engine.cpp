@@ -98,7 +98,12 @@ std::optional<Time> Engine::next_time(Time now) const {
   if (!s.cooling.empty()) sooner(s.cooling.begin()->first);
   for (const TaskId holder : s.held) sooner(s.tasks[holder].hold_until.ns);
   const auto unprotected = s.protected_until.upper_bound({now.ns, kNoId});
-  if (unprotected != s.protected_until.end() && s.waits_high()) sooner(unprotected->first);
+  const bool matters = s.waits_high() || s.may_reclaim_somebody();
+  if (unprotected != s.protected_until.end() && matters) sooner(unprotected->first);
+  for (const QueueRecord& queue : s.queues) {
+    const auto turn = queue.turns_over.upper_bound({now.ns, kNoId});
+    if (turn != queue.turns_over.end() && !queue.line.empty()) sooner(turn->first);
+  }
   return next;
 }
 

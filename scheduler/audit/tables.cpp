@@ -119,6 +119,7 @@ Auditor::Amount Auditor::shares_of(const Task& task, const std::vector<PodGroup>
 void Auditor::count_holder(const Known& task, int sign) {
   Usage& usage = usage_[task.task.queue];
   usage.tasks += sign;
+  placed_of_[{task.task.queue, task.task.tenant}] += sign;
   Amount& tenant = tenants_[{task.task.queue, task.task.tenant}];
   for (const auto& [name, value] : shares_of(task.task, task.groups)) tenant[name] += sign * value;
   for (const PodGroup& group : task.groups) {
@@ -126,6 +127,28 @@ void Auditor::count_holder(const Known& task, int sign) {
       usage.amount[name] += sign * value * std::max<std::int64_t>(0, group.count);
     }
   }
+  auto& used_on = used_on_[task.task.queue];
+  for (std::size_t rank = 0; rank < task.nodes.size(); ++rank) {
+    Amount& here = used_on[task.nodes[rank]];
+    for (const auto& [name, value] : amounts(group_of(task.groups, rank)->requests)) {
+      here[name] += sign * value;
+      if (here[name] == 0) here.erase(name);
+    }
+    if (here.empty()) used_on.erase(task.nodes[rank]);
+  }
+}
+
+Auditor::Amount Auditor::counted(const Quota& quota,
+                                 const std::map<std::string, Amount>& used_on) const {
+  Amount sum;
+  for (const auto& [name, used] : used_on) {
+    const auto known = nodes_.find(name);
+    static const Node kNowhere;
+    const Node& node = known == nodes_.end() ? kNowhere : known->second;
+    if (!audit::counts_in(quota, node)) continue;
+    for (const auto& [resource, value] : used) sum[resource] += value;
+  }
+  return sum;
 }
 
 // Takes a task's decision back.
@@ -183,7 +206,9 @@ void Auditor::on(const Assume& d) {
 
 void Auditor::on(const Confirm& d) {
   auto known = tasks_.find(d.task);
-  if (known != tasks_.end() && known->second.phase == Phase::kHolds) known->second.runs = true;
+  if (known == tasks_.end() || known->second.phase != Phase::kHolds) return;
+  known->second.runs = true;
+  known->second.since = d.at;
 }
 
 void Auditor::on(const Reject& d) {

@@ -66,6 +66,28 @@ bool within_guarantee(const QueueRecord& queue) {
   return within;
 }
 
+Amounts claim_of(const State& state, QueueId id, const Amounts& total) {
+  const QueueRecord& queue = state.queues[id];
+  Amounts claim;
+  if (!guarantees(queue)) return claim;
+  bool within = true;
+  each(total, [&](ResourceId r, std::int64_t asked) {
+    if (queue.guaranteed.at(r) == 0) return;
+    within = within && asked <= idle(queue, r);
+    claim.add(r, asked);
+  });
+  return within ? claim : Amounts{};
+}
+
+bool borrows(const QueueRecord& queue, const Amounts& claim, const Amounts& gone) {
+  bool more = false;
+  each(claim, [&](ResourceId r, std::int64_t) {
+    const std::int64_t granted = guarantees(queue) ? queue.guaranteed.at(r) : 0;
+    more = more || queue.used.at(r) - gone.at(r) > granted;
+  });
+  return more;
+}
+
 Amounts borrowed(const State& state, QueueId id) {
   const QueueRecord& own = state.queues[id];
   Amounts more;

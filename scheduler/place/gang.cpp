@@ -24,10 +24,13 @@ std::vector<std::size_t> hardest_first(const Shape& shape) {
 
 // Pod by Pod, since each one is load for the next.
 bool spread_part(State& state, const Shape::Group& group, const ZonePart& part, Overlay& overlay,
-                 std::vector<NodeId>& ranks, std::int64_t& looked) {
+                 Allowance& left, std::vector<NodeId>& ranks, std::int64_t& looked) {
   for (std::int64_t i = 0; i < part.count; ++i) {
-    const NodeId node = least_loaded(state.cluster, group.profile, part.zone, looked);
+    const NodeId node =
+        least_loaded(state.cluster, group.profile, part.zone, looked,
+                     [&](ClassId cls) { return left.pods(cls, group.request) > 0; });
     if (node == kNoId) return false;
+    left.take(state.cluster.node(node).cls, group.request, 1);
     overlay.book(node, group.request);
     ranks.push_back(node);
   }
@@ -36,14 +39,18 @@ bool spread_part(State& state, const Shape::Group& group, const ZonePart& part, 
 
 // Node by node, each as full as it gets.
 bool pack_part(State& state, const Shape::Group& group, const ZonePart& part, Overlay& overlay,
-               std::vector<NodeId>& ranks, std::int64_t& looked) {
+               Allowance& allowed, std::vector<NodeId>& ranks, std::int64_t& looked) {
   const std::vector<std::uint32_t>& slots = state.cluster.profile(group.profile).node_slots;
   std::vector<std::pair<NodeId, std::int64_t>> found;
   Cluster::Walk walk(state.cluster, group.profile, part.zone);
   for (std::int64_t left = part.count; left > 0;) {
     const NodeId node = walk.next(looked).node;
     if (node == kNoId) return false;
-    const std::int64_t pods = std::min<std::int64_t>(left, slots[node]);
+    const ClassId cls = state.cluster.node(node).cls;
+    const std::int64_t pods =
+        std::min({left, std::int64_t{slots[node]}, allowed.pods(cls, group.request)});
+    if (pods == 0) continue;
+    allowed.take(cls, group.request, pods);
     found.emplace_back(node, pods);
     left -= pods;
   }
@@ -56,11 +63,12 @@ bool pack_part(State& state, const Shape::Group& group, const ZonePart& part, Ov
 
 // One group in its zones. Ranks go zone by zone, node by node.
 bool place_group(State& state, const Shape::Group& group, const std::vector<ZonePart>& parts,
-                 bool spread, Overlay& overlay, std::vector<NodeId>& ranks, std::int64_t& looked) {
+                 bool spread, Overlay& overlay, Allowance& left, std::vector<NodeId>& ranks,
+                 std::int64_t& looked) {
   for (const ZonePart& part : parts) {
     const auto first = static_cast<std::ptrdiff_t>(ranks.size());
-    const bool placed = spread ? spread_part(state, group, part, overlay, ranks, looked)
-                               : pack_part(state, group, part, overlay, ranks, looked);
+    const bool placed = spread ? spread_part(state, group, part, overlay, left, ranks, looked)
+                               : pack_part(state, group, part, overlay, left, ranks, looked);
     if (!placed) return false;
     std::sort(ranks.begin() + first, ranks.end(), [&](NodeId a, NodeId b) {
       return a != b && state.cluster.node(a).node.name < state.cluster.node(b).node.name;
@@ -76,8 +84,10 @@ std::optional<Gang> place_split(State& state, const Shape& shape, const Split& s
                                 Overlay& overlay, std::int64_t& looked) {
   const std::size_t mark = overlay.mark();
   std::vector<std::vector<NodeId>> ranks(shape.groups.size());
+  Allowance left(state, shape, Quotas::kNow);
   for (const std::size_t g : order) {
-    if (place_group(state, shape.groups[g], split.groups[g], spread, overlay, ranks[g], looked)) {
+    if (place_group(state, shape.groups[g], split.groups[g], spread, overlay, left, ranks[g],
+                    looked)) {
       continue;
     }
     overlay.undo(mark);
@@ -122,6 +132,10 @@ bool more_room_only_helps(const Shape& shape) {
   return shape.policy != ZonePolicy::kSpread || shape.min_per_zone <= 1;
 }
 
+bool proves_none(const State& state, const Shape& shape, const ZoneAnswer& zones) {
+  return zones.exhaustive && more_room_only_helps(shape) && exact_beside_quotas(state, shape);
+}
+
 }  // namespace
 
 bool groups_share_zones(const Shape& shape) {
@@ -137,8 +151,8 @@ bool groups_share_zones(const Shape& shape) {
 
 Fit fits_alone(State& state, const Shape& shape, std::int64_t& looked) {
   const ZoneAnswer zones = divide(state, shape, Room::kNow);
-  if (zones.splits.empty()) return {false, zones.exhaustive && more_room_only_helps(shape)};
-  if (!groups_share_zones(shape)) return {true, true};
+  if (zones.splits.empty()) return {false, proves_none(state, shape, zones)};
+  if (!groups_share_zones(shape) && shape.limits == kNoId) return {true, true};
   const Quiet quiet(state.cluster);
   Overlay look(state);
   const GangAnswer answer = place_gang(state, shape, look, looked);
@@ -147,7 +161,7 @@ Fit fits_alone(State& state, const Shape& shape, std::int64_t& looked) {
 
 GangAnswer place_gang(State& state, const Shape& shape, Overlay& overlay, std::int64_t& looked) {
   const ZoneAnswer zones = divide(state, shape, Room::kNow);
-  if (zones.splits.empty()) return {std::nullopt, zones.exhaustive && more_room_only_helps(shape)};
+  if (zones.splits.empty()) return {std::nullopt, proves_none(state, shape, zones)};
   std::vector<std::size_t> hardest = hardest_first(shape);
   std::vector<std::size_t> written(hardest.size());
   std::iota(written.begin(), written.end(), 0);
@@ -163,7 +177,7 @@ GangAnswer place_gang(State& state, const Shape& shape, Overlay& overlay, std::i
     }
     if (!spread) break;
   }
-  return {std::nullopt, !groups_share_zones(shape)};
+  return {std::nullopt, !groups_share_zones(shape) && exact_beside_quotas(state, shape)};
 }
 
 // Ranks on one node stand together within a zone: one booking for each such run.

@@ -69,11 +69,12 @@ class Look {
 
 }  // namespace
 
-NodeId least_loaded(const Cluster& cluster, ProfileId id, ZoneId zone, std::int64_t& looked) {
+NodeId least_loaded(const Cluster& cluster, ProfileId id, ZoneId zone, std::int64_t& looked,
+                    const std::function<bool(ClassId)>& open) {
   const Profile& profile = cluster.profile(id);
   Look look(cluster, profile, looked);
   for (const ClassId c : cluster.zone(zone).classes) {
-    if (profile.cells[c].slots > 0) look.look_in(c);
+    if (profile.cells[c].slots > 0 && (!open || open(c))) look.look_in(c);
   }
   return look.best();
 }

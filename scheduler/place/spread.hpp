@@ -7,13 +7,16 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "scheduler/state/cluster.hpp"
 
 namespace sched {
 
 // kNoId when there is none. Adds the nodes it looked at to `looked`: those that are less loaded but
-// do not fit, and one or two more in each bucket of free devices.
-NodeId least_loaded(const Cluster& cluster, ProfileId profile, ZoneId zone, std::int64_t& looked);
+// do not fit, and one or two more in each bucket of free devices. `open`: which classes of nodes
+// may be taken; null: all.
+NodeId least_loaded(const Cluster& cluster, ProfileId profile, ZoneId zone, std::int64_t& looked,
+                    const std::function<bool(ClassId)>& open = nullptr);
 
 }  // namespace sched

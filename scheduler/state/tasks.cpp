@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "scheduler/limits.hpp"
+#include "scheduler/order/rules.hpp"
 #include "scheduler/preempt/guarantee.hpp"
 #include "scheduler/state/state.hpp"
 
@@ -163,13 +164,30 @@ void State::track(TaskId id, int sign) {
     task.protected_ns = std::max(task.task.guarantee_until.ns, rest.ns);
     const bool low = tier_of(task.task, queues[task.queue]) == Tier::kLow;
     task.unprotected = (low || task.task.preemptible) && !task.task.unevictable;
+    task.turn_ns = turn_of(task);
   }
+  if (task.turn_ns > 0) mark(queues[task.queue].turns_over, std::pair{task.turn_ns, id});
   if (task.unprotected) mark(unprotected, id);
   if (task.protected_ns > 0) mark(protected_until, std::pair{task.protected_ns, id});
   for (const TaskRecord::Rank& rank : task.ranks) {
     if (tasks_on_node.size() <= rank.node) tasks_on_node.resize(rank.node + 1);
     mark(tasks_on_node[rank.node], id);
   }
+}
+
+// From when on a peer may have its room: after its quantum, and not while a guarantee or a rest
+// protects it. 0: never. Whether there is an end of the guarantee is known once it runs.
+std::int64_t State::turn_of(const TaskRecord& task) const {
+  const Queue& rules = queues[task.queue].queue;
+  const std::int64_t slice = slice_ns(rules);
+  const Tier tier = tier_of(task.task, queues[task.queue]);
+  if (slice == 0 || task.state != TaskState::kRunning || tier == Tier::kHigh ||
+      task.task.unevictable) {
+    return 0;
+  }
+  const std::int64_t over = std::max<std::int64_t>(later(task.since, slice).ns, 1);
+  if (tier == Tier::kLow) return over;
+  return task.task.guarantee_until.ns > 0 ? std::max(over, task.protected_ns) : 0;
 }
 
 const Amounts& State::request_of(const TaskRecord& task, std::size_t rank) const {

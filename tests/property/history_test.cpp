@@ -31,9 +31,9 @@ void expect_reasons(const Engine& engine, const World& world, const Plan& plan) 
   }
 }
 
-void run_history(std::uint64_t seed, int events) {
+void run_history(std::uint64_t seed, int events, WorldOptions options = {.guarantees = true}) {
   SCOPED_TRACE("seed " + std::to_string(seed));
-  World world(seed, {.guarantees = true});
+  World world(seed, options);
   Engine engine;
   Auditor auditor;
   const auto feed = [&](const std::vector<Delta>& deltas) {
@@ -69,6 +69,13 @@ TEST(History, Incremental_state_equals_state_from_scratch_and_every_plan_passes_
   }
 }
 
+TEST(History, So_it_is_with_quotas_of_some_nodes_limits_for_tenants_and_turns) {
+  for (const std::uint64_t seed : seeds(25)) {
+    run_history(seed, 120, {.guarantees = seed % 2 == 0, .limits = true});
+    if (HasFailure()) return;
+  }
+}
+
 // 817: a heuristic search was not asked again after something was booked in the same pass. 1669: a
 // task over its quota asked others to stop, if it was known already that there was no room. 4439:
 // one over its quota took the turn of another that was known not to fit. 2941: a spread over zones
@@ -80,7 +87,7 @@ TEST(History, Seeds_that_found_something_find_it_no_more) {
 TEST(History, The_order_of_events_of_one_instant_does_not_matter) {
   for (const std::uint64_t seed : seeds(60)) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    World world(seed, {.guarantees = true});
+    World world(seed, {.guarantees = true, .limits = seed % 2 == 0});
     Engine engine = built(world.begin());
     for (int i = 0; i < 60; ++i) {
       for (const Delta& d : world.event(engine.plan(world.now).starts)) engine.apply(d);
@@ -96,7 +103,7 @@ TEST(History, The_order_of_events_of_one_instant_does_not_matter) {
 TEST(History, A_copy_and_a_replay_decide_the_same) {
   for (const std::uint64_t seed : seeds(40)) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    World world(seed, {.guarantees = true});
+    World world(seed, {.guarantees = true, .limits = seed % 2 == 0});
     Engine engine;
     Replayer replayer;
     ASSERT_TRUE(replayer.line(journal_header()));
@@ -127,7 +134,7 @@ TEST(History, A_copy_and_a_replay_decide_the_same) {
 TEST(History, A_bounded_plan_is_a_prefix_of_the_whole) {
   for (const std::uint64_t seed : seeds(60)) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    World world(seed, {.guarantees = true});
+    World world(seed, {.guarantees = true, .limits = seed % 2 == 0});
     Engine engine = built(world.begin());
     for (int i = 0; i < 40; ++i) {
       for (const Delta& d : world.event({})) engine.apply(d);

@@ -49,11 +49,13 @@ struct WorldOptions {
   std::int64_t nodes_max = 6;
   bool plain = false;       // one queue, one kind of task, no filters: for brute force on placement
   bool guarantees = false;  // queues have guaranteed room, some of them borrow
+  bool limits = false;      // queues have quotas of some nodes, limits for tenants, turns
 };
 
 class World {
  public:
-  World(std::uint64_t seed, WorldOptions options = {}) : rng(seed), options_(options) {}
+  World(std::uint64_t seed, WorldOptions options = {})
+      : rng(seed), options_(options), more_(seed + 0x5eed) {}
 
   // Deltas that set the world up.
   std::vector<Delta> begin();
@@ -65,6 +67,7 @@ class World {
 
   Node random_node(const std::string& name);
   Queue random_queue(const std::string& name);
+  Quota random_quota();
   Task random_task(const std::string& uid);
   Resources random_request();
 
@@ -99,7 +102,10 @@ class World {
   void note_end(const Known& known);
   void forget_pasts(const std::string& queue, bool starts_too);
 
+  void add_limits(Queue& queue);
+
   WorldOptions options_;
+  Rng more_;  // for what only some worlds have, so that the others stay as they are
   std::int64_t serial_ = 0;
 };
 
