@@ -6,6 +6,8 @@
 #include "scheduler/backfill/ends.hpp"
 #include "scheduler/fair/guarantee.hpp"
 #include "scheduler/fair/merge.hpp"
+#include "scheduler/fair/quota.hpp"
+#include "scheduler/fair/tenant_limits.hpp"
 #include "scheduler/order/pass.hpp"
 #include "scheduler/order/why.hpp"
 #include "scheduler/state/digest.hpp"
@@ -140,7 +142,12 @@ std::optional<Time> Engine::next_time(Time now) const {
   if (!s.cooling.empty()) sooner(s.cooling.begin()->first);
   for (const TaskId holder : s.held) sooner(s.tasks[holder].hold_until.ns);
   const auto unprotected = s.protected_until.upper_bound({now.ns, kNoId});
-  if (unprotected != s.protected_until.end() && s.waits_high()) sooner(unprotected->first);
+  const bool matters = s.waits_high() || s.may_reclaim_somebody();
+  if (unprotected != s.protected_until.end() && matters) sooner(unprotected->first);
+  for (const QueueRecord& queue : s.queues) {
+    const auto turn = queue.turns_over.upper_bound({now.ns, kNoId});
+    if (turn != queue.turns_over.end() && !queue.line.empty()) sooner(turn->first);
+  }
   return next;
 }
 
@@ -292,6 +299,7 @@ bool Engine::can_start(std::string_view uid) const {
   const TaskRecord& task = s.tasks[id];
   const QueueRecord& queue = s.queues[task.queue];
   return queue.known && !queue.queue.closed && !task.task.held && !never(s, task.shape) &&
+         !never_allowed(s, task.shape) && !tenant_excess(s, id, true) &&
          fits_maximum(queue, s.shapes[task.shape].total, true);
 }
 

@@ -177,9 +177,17 @@ std::string amount(const std::string& resource, const std::string& gpu_model, st
 namespace {
 
 // A tenant's limit counts tasks, or a resource.
-std::string tasks_or_amount(const Reason& r) {
-  if (r.resource != "tasks") return amount(r.resource, r.gpu_model, r.total);
-  return count(r.total) + (r.total == 1 ? " running task" : " running tasks");
+std::string tenant_limit(const Reason& r) {
+  const std::string allows = "queue " + r.detail + " allows each tenant ";
+  const auto tasks = [&](const char* which) {
+    return allows + count(r.total) + which + (r.total == 1 ? " task" : " tasks");
+  };
+  if (r.resource == "tasks") return tasks(" running") + ": its tenant has as many";
+  if (r.resource == "waiting tasks") {
+    return tasks(" waiting") + ": this one is number " + count(r.needed) + " of its tenant";
+  }
+  return allows + amount(r.resource, "", r.total) + ": " + number(r.resource, r.free) +
+         " left, needs " + number(r.resource, r.needed);
 }
 
 }  // namespace
@@ -204,8 +212,9 @@ std::string sentence(const Reason& r) {
              (r.free >= r.needed ? ", but in pieces" : "");
     }
     case ReasonCode::kQuota:
-      return "queue " + r.detail + " allows " + amount(r.resource, r.gpu_model, r.total) + ": " +
-             number(r.resource, r.free) + " left, needs " + number(r.resource, r.needed);
+      return "queue " + r.detail + " allows " + amount(r.resource, r.gpu_model, r.total) +
+             where(r) + ": " + number(r.resource, r.free) + " left, needs " +
+             number(r.resource, r.needed);
     case ReasonCode::kQueueLimit:
       return "queue " + r.detail + " runs its maximum of " + count(r.total) +
              (r.total == 1 ? " task" : " tasks");
@@ -229,8 +238,7 @@ std::string sentence(const Reason& r) {
     case ReasonCode::kEvicting:
       return "waits until " + r.detail + " has stopped: its room is kept for this task";
     case ReasonCode::kTenantLimit:
-      return "queue " + r.detail + " " + tasks_or_amount(r) + ": " + number(r.resource, r.free) +
-             " left, needs " + number(r.resource, r.needed);
+      return tenant_limit(r);
   }
   return "";
 }

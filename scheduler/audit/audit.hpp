@@ -13,11 +13,11 @@
 //   3. each node is there, ready, not cordoned, passes pool, model, selector, affinity, taints,
 //      allowed zones, excluded nodes and the queue's own filters;
 //   4. no node is given more than is free beside Pods, reservations and the plan so far; a part of
-//   a
-//      device has one device, of a node that shares its devices, on which there is room for it, and
-//      nobody has a device for himself that others share;
-//   5. the queue exists, is open, and stays within its maximum and max_running, and takes
-//      no room that is guaranteed to another queue unless it may borrow;
+//      a device has one device, of a node that shares its devices, on which there is room for it,
+//      and nobody has a device for himself that others share;
+//   5. the queue exists, is open, and stays within its maximum, those of its quotas and
+//      max_running, and takes no room that is guaranteed to another queue unless it may borrow; its
+//      tenant has no more than the queue lets each tenant have;
 //   6. nobody passed a blocked head of a strict queue, nor an equal task that waits before it;
 //   where
 //      tenants take turns, of the same tenant, and no equal task of a tenant with a clearly smaller
@@ -25,10 +25,11 @@
 //
 // And of every preemption (preemptions.cpp)
 //   7. the task waits as in 1; its victims hold a decision, were not asked to stop before, and the
-//      promises of the tiers allow it;
+//      promises of the tiers allow it, or what is said of reclaiming and of turns, whichever the
+//      plan says it is;
 //   8. the named placement is whole and right as in 2 and 3, and fits when all who were asked to
 //      stop have gone, beside the starts of the plan, the holds of others and what the plan
-//      preempts for others.
+//      preempts for others; its queue may run it there by then.
 //
 // Not checked: whether a better plan exists. Single-threaded, no I/O. `apply` costs the logarithm
 // of the state, `check` follows the size of the plan and what runs on the nodes it uses.
@@ -53,6 +54,7 @@ class Auditor {
   std::vector<std::string> check(const Plan& plan, Time now) const;
 
  private:
+  friend class LimitCheck;
   friend class PlanCheck;
   friend class PreemptionCheck;
   using Amount = std::map<std::string, std::int64_t>;  // by resource name
@@ -66,6 +68,7 @@ class Auditor {
     std::set<std::size_t> seen;    // ranks whose Pod took the reservation over
     std::vector<PodGroup> groups;  // as decided
     bool runs = false;             // the whole gang, since this decision
+    Time since;                    // when it runs: the moment that it began
     std::string evicted_by;        // while it holds a decision
     Placement hold;                // while it waits
     Time hold_until;
@@ -112,8 +115,14 @@ class Auditor {
     audit::Charge amount;
   };
   std::map<std::string, Usage> usage_;  // by queue
+  // What a queue uses on each node, of those that it uses.
+  using ByNode = std::map<std::string, audit::Charge>;
+  std::map<std::string, ByNode> used_on_;
+  // What of this a quota counts: on the nodes that match it as they are now.
+  audit::Charge counted(const Quota& quota, const ByNode& used_on) const;
   // By queue and tenant; GPUs of tasks that name a model under "resource@model".
   std::map<std::pair<std::string, std::string>, audit::Charge> tenants_;
+  std::map<std::pair<std::string, std::string>, std::int64_t> placed_of_;  // how many tasks
   static audit::Charge shares_of(const Task& task, const std::vector<PodGroup>& groups);
   ConfigUpdate config_;
 };

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "scheduler/audit/audit.hpp"
+#include "scheduler/audit/limit_check.hpp"
 #include "scheduler/audit/rules.hpp"
 #include "scheduler/limits.hpp"
 
@@ -38,7 +39,7 @@ bool says_the_same(const Task& a, const Task& b) {
 // One reading of one plan. Starts are read in order: each sees what those before it took.
 class PlanCheck {
  public:
-  PlanCheck(const Auditor& known, Time now) : known_(known), now_(now) {}
+  PlanCheck(const Auditor& known, Time now) : known_(known), now_(now), limits_(known) {}
 
   std::vector<std::string> run(const Plan& plan) {
     for (const Start& start : plan.starts) planned_.insert(start.task);
@@ -79,6 +80,7 @@ class PlanCheck {
 
   const Auditor& known_;
   const Time now_;
+  LimitCheck limits_;
   std::set<std::string> planned_;                // by the whole plan
   std::set<std::string> done_;                   // read so far
   std::map<std::string, std::string> regions_;   // by zone, once they are needed
@@ -293,6 +295,7 @@ void PlanCheck::check_quota(const Start& start, const Known& task, const Queue& 
   if (queue.max_running > 0 && now.tasks + more.tasks > queue.max_running) {
     say(start, "the queue runs more than " + std::to_string(queue.max_running) + " tasks");
   }
+  for (const std::string& wrong : limits_.add(start, task, queue)) say(start, wrong);
   if (!queue.has_maximum) return;
   for (const auto& [name, maximum] : audit::limits(queue.maximum)) {
     if (own[name] > 0 && now.amount[name] + more.amount[name] > maximum) {
@@ -424,6 +427,12 @@ bool PlanCheck::may_ever_start(const Known& task, const Queue& queue) const {
       if (own[name] > maximum) return false;
     }
   }
+  for (const Quota& quota : queue.quotas) {
+    if (!quota.has_maximum) continue;
+    for (const auto& [name, maximum] : Auditor::amounts(quota.maximum)) {
+      if (own[name] > maximum) return false;  // it depends on where it goes
+    }
+  }
   return cluster_could_hold(task, queue);
 }
 
@@ -479,14 +488,15 @@ void PlanCheck::check_order(const Start& start, const Known& task, const Queue& 
     const bool same = task.hold.nodes.empty() && same_wishes(ahead.task, task.task) &&
                       (queue.learned ? says_the_same(ahead.task, task.task)
                                      : !lasts_longer(ahead.task, task.task));
-    if (same && turns && passes_poorer(ahead.task, task.task, queue)) {
+    if (same && turns && limits_.admits(ahead, queue) &&
+        passes_poorer(ahead.task, task.task, queue)) {
       return say(start, "passes " + uid + ", which asks for the same for a tenant with less");
     }
     if (!peer || !(seat < own)) continue;
-    if (same) {
+    if (same && limits_.admits(ahead, queue)) {
       return say(start, "passes " + uid + ", which asks for the same and waits before it");
     }
-    if (strict && may_ever_start(ahead, queue)) {
+    if (strict && limits_.admits(ahead, queue) && may_ever_start(ahead, queue)) {
       return say(start, "passes " + uid + ", which blocks its queue");
     }
   }

@@ -15,7 +15,7 @@ class PreemptionCheck {
   std::vector<std::string> run(const Plan& plan);
 
  private:
-  using Amount = Auditor::Amount;
+  using Charge = audit::Charge;
   using Known = Auditor::Known;
 
   void say(const Preemption& p, const std::string& what) {
@@ -25,9 +25,15 @@ class PreemptionCheck {
   void check_task(const Preemption& p, const Known& task);
   void check_victims(const Preemption& p, const Known& task);
   std::string forbids(const Known& above, const Known& below) const;
+  std::string still_protected(const Known& below) const;
+  std::string forbids_turn(const Known& above, const Known& below) const;
+  std::string forbids_claim(const Known& above, const Known& below, const Charge& gone) const;
+  Charge used_by(const std::string& queue) const;
+  void check_quota(const Preemption& p, const Known& task, const Queue& queue);
   bool check_ranks(const Preemption& p, const Known& task, const Queue& queue);
   void check_zones(const Preemption& p, const Known& task, const Queue& queue);
   void check_room(const Preemption& p, const Known& task);
+  void count(const std::vector<std::string>& nodes, const Task& task);
   void take(const Placement& where, const std::vector<PodGroup>& groups);
   void take_holds();
   audit::NodeUse stays(const std::string& node) const;
@@ -39,6 +45,9 @@ class PreemptionCheck {
   std::set<std::string> leaving_;  // asked to stop before, or by this plan
   // By node: starts, holds, and what was preempted for.
   std::map<std::string, audit::NodeUse> taken_;
+  // By queue: what starts, and then what was preempted for, beside what runs.
+  std::map<std::string, Auditor::Usage> more_;
+  std::map<std::string, Auditor::ByNode> more_on_;  // on each node
   std::vector<std::string> violations_;
 };
 
@@ -50,7 +59,9 @@ std::vector<std::string> PreemptionCheck::run(const Plan& plan) {
   for (const Start& start : plan.starts) {
     starting_.insert(start.task);
     auto task = known_.tasks_.find(start.task);
-    if (task != known_.tasks_.end()) take(start.placement, task->second.task.groups);
+    if (task == known_.tasks_.end()) continue;
+    take(start.placement, task->second.task.groups);
+    count(start.placement.nodes, task->second.task);
   }
   // A task that has a hold and is in the plan gives that hold up for what the plan says.
   for (const Preemption& p : plan.preemptions) done_.insert(p.task);
@@ -72,6 +83,8 @@ void PreemptionCheck::read(const Preemption& p) {
   if (!check_ranks(p, task->second, queue->second)) return;
   check_zones(p, task->second, queue->second);
   check_room(p, task->second);
+  count(p.placement.nodes, task->second.task);
+  check_quota(p, task->second, queue->second);
 }
 
 void PreemptionCheck::check_task(const Preemption& p, const Known& task) {
@@ -86,16 +99,31 @@ void PreemptionCheck::check_task(const Preemption& p, const Known& task) {
 // --- the promise
 
 void PreemptionCheck::check_victims(const Preemption& p, const Known& task) {
+  std::map<std::string, Charge> gone;  // by queue, of those read so far
+  const auto why_not = [&](const Known& victim) {
+    const std::string by_tier = forbids(task, victim);
+    if (by_tier.empty()) return by_tier;
+    if (p.kind == PreemptionKind::kRotation) return forbids_turn(task, victim);
+    if (p.kind == PreemptionKind::kReclaim) {
+      return forbids_claim(task, victim, gone[victim.task.queue]);
+    }
+    return by_tier;
+  };
   for (const std::string& uid : p.victims) {
     auto victim = known_.tasks_.find(uid);
     if (victim == known_.tasks_.end()) {
       say(p, "preempts " + uid + ", which does not exist");
-    } else if (victim->second.phase != Auditor::Phase::kHolds) {
+      continue;
+    }
+    if (victim->second.phase != Auditor::Phase::kHolds) {
       say(p, "preempts " + uid + ", which does not run");
     } else if (leaving_.contains(uid)) {
       say(p, "preempts " + uid + ", which was asked to stop already");
-    } else if (const std::string why = forbids(task, victim->second); !why.empty()) {
+    } else if (const std::string why = why_not(victim->second); !why.empty()) {
       say(p, "preempts " + uid + ", which " + why);
+    }
+    for (const PodGroup& group : victim->second.groups) {
+      audit::charge(gone[victim->second.task.queue], group, std::max<std::int64_t>(0, group.count));
     }
     if (std::count(p.victims.begin(), p.victims.end(), uid) > 1) {
       say(p, "names " + uid + " twice");
@@ -111,16 +139,132 @@ std::string PreemptionCheck::forbids(const Known& above, const Known& below) con
   if (asks == kLow) return "yields to no Low task";
   if (yields == kLow) return "";
   if (asks == kMedium) return "yields to no Medium task";
+  if (yields == kHigh && !below.task.preemptible) return "is High";
+  if (yields == kHigh || below.task.preemptible) {
+    const std::string rests = still_protected(below);
+    return rests == "was preempted a moment ago" ? rests : "";
+  }
+  return still_protected(below);
+}
+
+// What a tier promises to a Medium task, whoever asks.
+std::string PreemptionCheck::still_protected(const Known& below) const {
   auto queue = known_.queues_.find(below.task.queue);
   const std::int64_t cooldown = queue == known_.queues_.end() ? 0 : queue->second.cooldown_ns;
   const __int128 since = __int128{now_.ns} - below.task.last_preempted.ns;
   if (below.task.last_preempted.ns > 0 && since < cooldown) return "was preempted a moment ago";
-  if (yields == kHigh) return below.task.preemptible ? "" : "is High";
-  if (below.task.preemptible) return "";
   if (!below.runs) return "is starting";
   if (below.task.guarantee_until.ns <= 0) return "has a guarantee without an end";
   if (now_ < below.task.guarantee_until) return "is within its guarantee";
   return "";
+}
+
+// Turns are taken by peers of one queue, each for a quantum.
+std::string PreemptionCheck::forbids_turn(const Known& above, const Known& below) const {
+  constexpr int kHigh = 0, kMedium = 1;
+  const int asks = tier(above.task), yields = tier(below.task);
+  if (below.task.unevictable) return "nobody can ask to stop";
+  if (above.task.queue != below.task.queue) return "is no peer of its queue";
+  const auto queue = known_.queues_.find(below.task.queue);
+  if (queue == known_.queues_.end() || !audit::takes_turns(queue->second)) return "takes no turns";
+  if (asks > yields) return "stands in a tier above";
+  if (yields == kHigh) return "is High";
+  if (!below.runs) return "is starting";
+  if (__int128{now_.ns} - below.since.ns < queue->second.quantum_ns) return "has its turn";
+  return yields == kMedium ? still_protected(below) : "";
+}
+
+// What a queue is guaranteed comes back from those who have more than they are guaranteed.
+std::string PreemptionCheck::forbids_claim(const Known& above, const Known& below,
+                                           const Charge& gone) const {
+  constexpr int kHigh = 0, kMedium = 1;
+  const int asks = tier(above.task), yields = tier(below.task);
+  if (below.task.unevictable) return "nobody can ask to stop";
+  if (above.task.queue == below.task.queue) return "is of its own queue";
+  if (asks > yields) return "stands in a tier above";
+  if (yields == kHigh) return "is High";
+  if (yields == kMedium) {
+    if (const std::string why = still_protected(below); !why.empty()) return why;
+  }
+  const auto promised = [&](const std::string& name) {
+    const auto queue = known_.queues_.find(name);
+    const bool some = queue != known_.queues_.end() && queue->second.has_guaranteed;
+    return some ? audit::limits(queue->second.guaranteed) : Charge{};
+  };
+  Charge asked, owned = promised(above.task.queue), lent = promised(below.task.queue);
+  for (const PodGroup& group : above.task.groups) {
+    audit::charge(asked, group, std::max<std::int64_t>(0, group.count));
+  }
+  Charge own = used_by(above.task.queue), other = used_by(below.task.queue);
+  bool borrows = false;
+  for (const auto& [name, value] : owned) {
+    if (asked[name] == 0) continue;
+    if (own[name] + asked[name] > value) return "is asked for more than is guaranteed";
+    const auto left = gone.find(name);
+    borrows = borrows || other[name] - (left == gone.end() ? 0 : left->second) > lent[name];
+  }
+  return borrows ? "" : "has nothing that is guaranteed to the queue";
+}
+
+PreemptionCheck::Charge PreemptionCheck::used_by(const std::string& queue) const {
+  Charge used;
+  if (auto at = known_.usage_.find(queue); at != known_.usage_.end()) used = at->second.amount;
+  if (auto at = more_.find(queue); at != more_.end()) {
+    for (const auto& [name, value] : at->second.amount) used[name] += value;
+  }
+  return used;
+}
+
+// --- what its queue may run
+
+void PreemptionCheck::count(const std::vector<std::string>& nodes, const Task& task) {
+  Auditor::Usage& more = more_[task.queue];
+  ++more.tasks;
+  for (std::size_t rank = 0; rank < nodes.size(); ++rank) {
+    const PodGroup* group = Auditor::group_of(task.groups, rank);
+    if (group == nullptr) return;
+    audit::charge(more.amount, *group, 1);
+    audit::charge(more_on_[task.queue][nodes[rank]], *group, 1);
+  }
+}
+
+// Read when it is counted: what runs, but for those who were asked to stop, and what the plan adds.
+void PreemptionCheck::check_quota(const Preemption& p, const Known& task, const Queue& queue) {
+  Charge used = used_by(queue.name), own;
+  Auditor::ByNode used_on = more_on_[queue.name], own_on;
+  if (auto at = known_.used_on_.find(queue.name); at != known_.used_on_.end()) {
+    for (const auto& [node, amount] : at->second) {
+      for (const auto& [name, value] : amount) used_on[node][name] += value;
+    }
+  }
+  for (const std::string& uid : leaving_) {
+    const auto gone = known_.tasks_.find(uid);
+    if (gone == known_.tasks_.end() || gone->second.task.queue != queue.name) continue;
+    const std::vector<std::string>& nodes = gone->second.placement.nodes;
+    for (std::size_t rank = 0; rank < nodes.size(); ++rank) {
+      const PodGroup& group = *Auditor::group_of(gone->second.groups, rank);
+      audit::charge(used_on[nodes[rank]], group, 1, -1);
+      audit::charge(used, group, 1, -1);
+    }
+  }
+  for (std::size_t rank = 0; rank < p.placement.nodes.size(); ++rank) {
+    const PodGroup& group = *Auditor::group_of(task.task.groups, rank);
+    audit::charge(own, group, 1);
+    audit::charge(own_on[p.placement.nodes[rank]], group, 1);
+  }
+  const auto check = [&](const Resources& maximum, Charge& asked, Charge& sum,
+                         const std::string& where) {
+    for (const auto& [name, most] : audit::limits(maximum)) {
+      if (asked[name] == 0 || sum[name] <= most) continue;
+      say(p, "preempts for more " + name + where + " than its queue's maximum");
+    }
+  };
+  if (queue.has_maximum) check(queue.maximum, own, used, "");
+  for (const Quota& quota : queue.quotas) {
+    if (!quota.has_maximum) continue;
+    Charge asked = known_.counted(quota, own_on), sum = known_.counted(quota, used_on);
+    check(quota.maximum, asked, sum, audit::of_nodes(quota));
+  }
 }
 
 // --- the proof
@@ -238,7 +382,7 @@ void PreemptionCheck::check_room(const Preemption& p, const Known& task) {
   for (const auto& [node, asks] : own) {
     audit::NodeUse used = stays(node);
     used.add(taken_[node]);
-    Amount has = Auditor::amounts(known_.nodes_.at(node).allocatable);
+    std::map<std::string, std::int64_t> has = Auditor::amounts(known_.nodes_.at(node).allocatable);
     for (const std::string& name : asks.resources()) {
       if (used.taken(name) <= has[name]) continue;
       say(p, "preempts for node " + node + ", which has " + std::to_string(has[name]) + " of " +

@@ -101,6 +101,25 @@ bool may_borrow(const Queue& queue) {
   return queue.strategy == Strategy::kResourcePooling || queue.strategy == Strategy::kHybrid;
 }
 
+bool takes_turns(const Queue& queue) {
+  const bool asked = queue.slices ? *queue.slices : queue.strategy == Strategy::kTimeSlicing;
+  return asked && queue.quantum_ns > 0;
+}
+
+bool counts_in(const Quota& quota, const Node& node) {
+  return (quota.zone.empty() || quota.zone == node.zone) &&
+         (quota.pool.empty() || quota.pool == node.pool) &&
+         (quota.gpu_model.empty() || quota.gpu_model == node.gpu_model);
+}
+
+std::string of_nodes(const Quota& quota) {
+  std::string text;
+  if (!quota.zone.empty()) text += " in zone " + quota.zone;
+  if (!quota.pool.empty()) text += " in pool " + quota.pool;
+  if (!quota.gpu_model.empty()) text += " with " + quota.gpu_model;
+  return text;
+}
+
 // "nvidia.com/gpu", "amd.com/gpu", "nvidia.com/mig-1g.5gb", "nvidia.com/gpu.shared"
 bool counts_gpus(const std::string& resource) {
   const std::size_t slash = resource.rfind('/');

@@ -16,6 +16,10 @@ bool by_priority(const Queue& queue);
 bool by_tenant(const Queue& queue);
 bool by_share(const Queue& queue);  // by tenant, by what they use now
 bool may_borrow(const Queue& queue);
+bool takes_turns(const Queue& queue);  // a peer may follow after the quantum
+// Whether what runs on the node counts in the quota: it has all that the quota names.
+bool counts_in(const Quota& quota, const Node& node);
+std::string of_nodes(const Quota& quota);  // " in zone a, in pool p"
 bool counts_gpus(const std::string& resource);
 
 // Why a Pod of this task may not run on the node; "" when it may. Room, readiness and cordons are

@@ -106,11 +106,32 @@ audit::Charge Auditor::shares_of(const Task& task, const std::vector<PodGroup>& 
 void Auditor::count_holder(const Known& task, int sign) {
   Usage& usage = usage_[task.task.queue];
   usage.tasks += sign;
+  placed_of_[{task.task.queue, task.task.tenant}] += sign;
   audit::Charge& tenant = tenants_[{task.task.queue, task.task.tenant}];
   for (const auto& [name, value] : shares_of(task.task, task.groups)) tenant[name] += sign * value;
   for (const PodGroup& group : task.groups) {
     audit::charge(usage.amount, group, std::max<std::int64_t>(0, group.count), sign);
   }
+  auto& used_on = used_on_[task.task.queue];
+  for (std::size_t rank = 0; rank < task.placement.nodes.size(); ++rank) {
+    const std::string& node = task.placement.nodes[rank];
+    audit::Charge& here = used_on[node];
+    audit::charge(here, *group_of(task.groups, rank), 1, sign);
+    std::erase_if(here, [](const auto& entry) { return entry.second == 0; });
+    if (here.empty()) used_on.erase(node);
+  }
+}
+
+audit::Charge Auditor::counted(const Quota& quota, const ByNode& used_on) const {
+  audit::Charge sum;
+  for (const auto& [name, used] : used_on) {
+    const auto known = nodes_.find(name);
+    static const Node kNowhere;
+    const Node& node = known == nodes_.end() ? kNowhere : known->second;
+    if (!audit::counts_in(quota, node)) continue;
+    for (const auto& [resource, value] : used) sum[resource] += value;
+  }
+  return sum;
 }
 
 // Takes a task's decision back.
@@ -170,7 +191,9 @@ void Auditor::on(const Assume& d) {
 
 void Auditor::on(const Confirm& d) {
   auto known = tasks_.find(d.task);
-  if (known != tasks_.end() && known->second.phase == Phase::kHolds) known->second.runs = true;
+  if (known == tasks_.end() || known->second.phase != Phase::kHolds) return;
+  known->second.runs = true;
+  known->second.since = d.at;
 }
 
 void Auditor::on(const Reject& d) {

@@ -94,6 +94,29 @@ bool within_guarantee(const QueueRecord& queue) {
   return within;
 }
 
+Amounts claim_of(const State& state, QueueId id, const Amounts& total) {
+  const QueueRecord& queue = state.queues[id];
+  Amounts claim;
+  if (!guarantees(queue)) return claim;
+  bool within = true;
+  each(total, [&](ResourceId r) {
+    if (queue.guaranteed.at(r) == 0) return;
+    within = within && exactly(total, r) <= idle(queue, r);
+    claim.add(r, total.at(r));
+    if (r >= kFirstExtended) claim.add(milli_of(r), total.at(milli_of(r)));
+  });
+  return within ? claim : Amounts{};
+}
+
+bool borrows(const QueueRecord& queue, const Amounts& claim, const Amounts& gone) {
+  bool more = false;
+  each(claim, [&](ResourceId r) {
+    const std::int64_t granted = guarantees(queue) ? queue.guaranteed.at(r) : 0;
+    more = more || exactly(queue.used, r) - exactly(gone, r) > exactly(granted, r);
+  });
+  return more;
+}
+
 Amounts borrowed(const State& state, QueueId id) {
   const QueueRecord& own = state.queues[id];
   Amounts more;

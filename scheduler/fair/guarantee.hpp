@@ -25,6 +25,13 @@ std::optional<Guarded> takes_guaranteed(const State& state, QueueId queue, int t
 // task that is next: who is known not to fit must not change the order of the others.
 bool within_guarantee(const QueueRecord& queue);
 
+// What of this its queue may claim back from others: the amounts of those resources that the queue
+// is guaranteed, when with them it stays within its guarantee of each; else nothing.
+Amounts claim_of(const State& state, QueueId queue, const Amounts& total);
+// Whether a queue uses more than it is guaranteed of something that is claimed, when so much of its
+// use is gone.
+bool borrows(const QueueRecord& queue, const Amounts& claim, const Amounts& gone);
+
 // What a queue uses beyond its guarantee, of the resources that are guaranteed to others: what can
 // be taken back from it.
 Amounts borrowed(const State& state, QueueId queue);

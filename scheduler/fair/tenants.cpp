@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "scheduler/fair/quota.hpp"
 #include "scheduler/limits.hpp"
 #include "scheduler/order/rules.hpp"
 #include "scheduler/state/devices.hpp"
@@ -137,6 +138,7 @@ void State::charge(const TaskRecord& task, int sign) {
     who->used.plus(task.served, sign);
     who->running += sign;
   }
+  occupy(task, sign);
   meter(task, sign);
   if (sign < 0) wake_quota(task.queue);
 }
@@ -168,10 +170,16 @@ void State::note_start(const TaskRecord& task, Time at) {
   tenant.last_start = at;
 }
 
-void State::pretend(TaskId id, int sign) {
+void State::pretend(TaskId id, const std::vector<NodeId>& ranks, int sign) {
   const TaskRecord& task = tasks[id];
   const Shape& shape = shapes[task.shape];
   QueueRecord& queue = queues[task.queue];
+  std::size_t rank = 0;
+  for (const Shape::Group& group : shape.groups) {
+    for (std::int64_t i = 0; i < group.count && !queue.limits.empty(); ++i) {
+      count_in(queue, cluster.node(ranks[rank++]).node, group.request, sign);
+    }
+  }
   queue.used.plus(shape.total, sign);
   queue.running += sign;
   for (Tenant* who : {&queue.tenants[task.tenant], &queue.whole}) {

@@ -1,6 +1,8 @@
 #include "scheduler/order/pass.hpp"
 
 #include "scheduler/fair/guarantee.hpp"
+#include "scheduler/fair/quota.hpp"
+#include "scheduler/fair/tenant_limits.hpp"
 #include "scheduler/learn/order.hpp"
 #include "scheduler/limits.hpp"
 #include "scheduler/order/rules.hpp"
@@ -48,16 +50,14 @@ Pass::Pass(State& state, Time now, std::size_t max_starts, Look look)
 Pass::~Pass() {
   overlay_.undo(0);
   pledges_.undo();
-  for (const TaskId task : started_) {
-    state_.pretend(task, -1);
-  }
+  for (const TaskId task : started_) state_.pretend(task, ranks_.at(task), -1);
   state_.wake_changed();
 }
 
 // The recipe of the header. A queue at its limit of tasks has no further turn in this pass.
 void Pass::run(std::size_t max_starts) {
   // With nothing to try, only a preemption could come of it.
-  const bool may_preempt = state_.look_again && state_.may_preempt_somebody(true, now_);
+  const bool may_preempt = state_.look_again && may_ask_somebody();
   // The room that is kept for a task may be whole by now: what its victims leave wakes nobody.
   if (state_.active.empty() && !forecast_ && !may_preempt && state_.held.empty()) return;
   Turns turns(state_);
@@ -65,8 +65,8 @@ void Pass::run(std::size_t max_starts) {
     const std::optional<Turns::Offer> offer = turns.next();
     if (!offer) return;
     const QueueRecord& queue = state_.queues[offer->queue];
-    if (queue.queue.max_running > 0 && queue.running >= queue.queue.max_running) {
-      turns.close(offer->queue);
+    if (runs_all_it_may(offer->place.task)) {
+      on_full(turns, *offer);
       continue;
     }
     const bool arranged = patience_.contains(offer->queue);
@@ -78,11 +78,39 @@ void Pass::run(std::size_t max_starts) {
     ++plan_.work.tasks;
     const Answer answer = attempt(offer->place.task, offer->bucket);
     if (answer == Answer::kStarts) {
-      if (!arranged) turns.go_on(*offer);
+      if (!arranged && !turns.out_of_line(*offer)) turns.go_on(*offer);
     } else {
       on_blocked(turns, *offer, answer);
     }
   }
+}
+
+// Whether a search for somebody who has to stop could find anybody, by tier, to reclaim or to
+// rotate.
+bool Pass::may_ask_somebody() const {
+  return state_.may_preempt_somebody(true, now_) || state_.turn_is_over(now_);
+}
+
+bool Pass::runs_all_it_may(TaskId task) const {
+  const QueueRecord& queue = state_.queues[state_.tasks[task].queue];
+  if (queue.queue.max_running <= 0) return false;
+  if (queue.running >= queue.queue.max_running) return true;
+  return queue.running + promised_to_others(state_, task).tasks >= queue.queue.max_running;
+}
+
+// The queue runs all the tasks that it may. A peer may give way; else only those for whom room is
+// kept can still start in this pass.
+void Pass::on_full(Turns& turns, const Turns::Offer& offer) {
+  const TaskId task = offer.place.task;
+  const bool first = !full_.contains(offer.queue) && can_ever_start(state_, offer.bucket);
+  if (first && !state_.held.contains(task)) {
+    full_.insert(offer.queue);
+    ask(task, PreemptionKind::kRotation);
+  }
+  const bool promised = std::any_of(state_.held.begin(), state_.held.end(), [&](TaskId holder) {
+    return state_.tasks[holder].queue == offer.queue;
+  });
+  if (!promised) turns.close(offer.queue);
 }
 
 // It is known not to fit, and this pass has made all the reservations and searches that it may.
@@ -90,8 +118,7 @@ bool Pass::nothing_to_do(const Turns::Offer& offer) const {
   const Shape& shape = state_.shapes[state_.buckets[offer.bucket].shape];
   if (!shape.parked || may_fit_by_now(shape)) return false;
   if (state_.held.contains(offer.place.task)) return false;
-  const bool may_search =
-      searches_ < state_.config.victim_searches && state_.may_preempt_somebody(true, now_);
+  const bool may_search = searches_ < state_.config.victim_searches && may_ask_somebody();
   return tries_ >= state_.config.reservations && !may_search;
 }
 
@@ -110,12 +137,16 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
       ++tries_ <= std::min(state_.config.reservations, kReservationsMax)) {
     pending_.push_back(task);
   }
-  if (for_room) ++blocked_[offer.queue];
+  // Peers may make room within the queue's maximum, too.
+  const bool turn = answer == Answer::kNoQuota && deserves_reservation(offer) &&
+                    ask(task, PreemptionKind::kRotation);
+  if (for_room || turn) ++blocked_[offer.queue];
+  if (answer == Answer::kTenantLimit) return turns.replace(offer);
   if (strict(queue.queue)) {
     blockers_[offer.queue] = task;
     return turns.close(offer.queue);
   }
-  if (answer == Answer::kNoQuota) return turns.replace(offer);
+  if (answer == Answer::kNoQuota || answer == Answer::kNoClaim) return turns.replace(offer);
   if (for_room && chooses(queue)) {
     if (!patience_.contains(offer.queue)) arrange(turns, offer);
   } else if (for_room && deserves_reservation(offer)) {
@@ -197,8 +228,11 @@ void Pass::make_reservations() {
 // In the room that is kept for it, or wherever else there is room by now.
 bool Pass::start_held(TaskId task) {
   const Shape& shape = state_.shapes[state_.tasks[task].shape];
+  const QueueRecord& queue = state_.queues[state_.tasks[task].queue];
   std::optional<Gang> gang;
-  if (may_fit_held(task)) {
+  const bool allowed =
+      fits_maximum(queue, shape.total, false) && !tenant_excess(state_, task, false);
+  if (allowed && may_fit_held(task)) {
     make_reservations();  // before anything starts
     gang = place_hold(state_, task, overlay_);
     const std::size_t mark = overlay_.mark();
@@ -222,21 +256,40 @@ bool Pass::may_fit_held(TaskId task) {
   return trial.counts_allow();
 }
 
-// Beside every reservation ahead, too: those are older promises.
+// By tier first, then what its queue may claim back, then what peers owe who had their turn.
 bool Pass::preempt(TaskId task) {
-  const QueueRecord& queue = state_.queues[state_.tasks[task].queue];
-  const Tier tier = tier_of(state_.tasks[task].task, queue);
-  const bool somebody = state_.may_preempt_somebody(tier == Tier::kHigh, now_);
-  if (!state_.held.contains(task) && !somebody) return false;
+  return ask(task, PreemptionKind::kTier) || ask(task, PreemptionKind::kReclaim) ||
+         ask(task, PreemptionKind::kRotation);
+}
+
+// Whether a search could find anybody: cheap questions.
+bool Pass::may_ask(TaskId id, PreemptionKind kind) const {
+  const TaskRecord& task = state_.tasks[id];
+  const Tier tier = tier_of(task.task, state_.queues[task.queue]);
+  switch (kind) {
+    case PreemptionKind::kTier:
+      return state_.held.contains(id) || state_.may_preempt_somebody(tier == Tier::kHigh, now_);
+    case PreemptionKind::kReclaim:
+      return state_.may_preempt_somebody(true, now_) &&
+             !claim_of(state_, task.queue, state_.shapes[task.shape].total).zero();
+    case PreemptionKind::kRotation:
+      return state_.turn_is_over(task.queue, now_);
+  }
+  return false;
+}
+
+// Beside every reservation ahead, too: those are older promises.
+bool Pass::ask(TaskId task, PreemptionKind kind) {
+  if (!may_ask(task, kind)) return false;
   if (++searches_ > state_.config.victim_searches) return false;
-  if (is_hopeless(state_, task, now_)) return false;
+  if (kind == PreemptionKind::kTier && is_hopeless(state_, task, now_)) return false;
   // A hold of its own that stands no longer is replaced, and kept when nothing better is found: as
   // long as it lasts, nobody else may count on its room.
   make_reservations();
   const Time end = end_after(now_, state_.tasks[task].task.expected_duration_ns);
   Overlay look(state_);
   std::optional<Preemption> found = find_preemption(state_, task, now_, look, plan_.work.victims,
-                                                    {calendar_.kept(end), &overlay_});
+                                                    {calendar_.kept(end), &overlay_}, kind);
   if (!found) return false;
   pledges_.add(*found, now_, kEndless);
   plan_.preemptions.push_back(std::move(*found));
@@ -261,16 +314,38 @@ Pass::Answer Pass::attempt(TaskId task, BucketId id) {
     if (start_held(task)) return Answer::kStarts;
     if (hold_stands(state_, task)) return Answer::kEvicting;
   }
-  if (!fits_maximum(state_.queues[bucket.queue], shape.total, false)) {
+  if (tenant_excess(state_, task, false)) {
+    state_.park_for_quota(id);
+    return Answer::kTenantLimit;
+  }
+  if (!fits_maximum(state_.queues[bucket.queue], beside_promised(task), false)) {
     state_.park_for_quota(id);
     return Answer::kNoQuota;
   }
   if (takes_guaranteed(state_, bucket.queue, bucket.tier, shape.total)) {
     state_.park_for_guarantee(id);
-    return Answer::kNoQuota;
+    return Answer::kNoClaim;
   }
-  if (shape.parked && !may_fit_by_now(shape)) return Answer::kNoRoom;
+  if (shape.parked && !may_fit_by_now(shape)) return no_room(shape);
   return place(task, id);
+}
+
+Amounts Pass::beside_promised(TaskId task) const {
+  const Shape& shape = state_.shapes[state_.tasks[task].shape];
+  if (!state_.queues[state_.tasks[task].queue].queue.has_maximum) return shape.total;
+  Amounts asked = shape.total;
+  const Promised promised = promised_to_others(state_, task);
+  for (ResourceId r = 0; r < kFirstExtended; ++r) {
+    if (asked.base[r] > 0) asked.base[r] += promised.amounts.base[r];
+  }
+  for (auto& [r, amount] : asked.extended) amount += promised.amounts.at(r);
+  return asked;
+}
+
+// It does not fit: whether room would help, or its queue's quotas keep it out wherever there is
+// room.
+Pass::Answer Pass::no_room(const Shape& shape) const {
+  return quotas_forbid(state_, shape) ? Answer::kNoQuota : Answer::kNoRoom;
 }
 
 Pass::Answer Pass::place(TaskId task, BucketId id) {
@@ -281,18 +356,18 @@ Pass::Answer Pass::place(TaskId task, BucketId id) {
   const bool arranged = patience_.contains(state_.buckets[id].queue);
   const std::pair key{state_.buckets[id].queue, shape_id};
   if (arranged && refused_.contains(key) && end >= refused_.at(key)) return Answer::kReserved;
-  const auto no_room = [&](bool exact) {
+  const auto parked = [&](bool exact) {
     state_.park(shape_id, !exact);
-    return Answer::kNoRoom;
+    return no_room(shape);
   };
   if (!pending_.empty() || calendar_.first_before(end) != nullptr) {
     const Fit alone = fits_alone(state_, shape, plan_.work.nodes);
-    if (!alone.fits) return no_room(alone.exact);
+    if (!alone.fits) return parked(alone.exact);
     make_reservations();
   }
   if (calendar_.first_before(end) == nullptr) {
     const GangAnswer answer = place_gang(state_, shape, overlay_, plan_.work.nodes);
-    if (!answer.gang) return no_room(answer.exact);
+    if (!answer.gang) return parked(answer.exact);
     start(task, *answer.gang);
     return Answer::kStarts;
   }
@@ -335,7 +410,8 @@ void Pass::start(TaskId id, const Gang& gang) {
   plan_.starts.push_back(std::move(start));
   started_.insert(id);
   calendar_.started(id, gang, judged_end(id));
-  state_.pretend(id, 1);
+  ranks_[id] = gang.ranks;
+  state_.pretend(id, gang.ranks, 1);
 }
 
 // --- what people ask

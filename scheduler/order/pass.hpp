@@ -10,9 +10,11 @@
 //      first behind them would fit: until then they bind nobody.
 //      It would fit but for a reservation: twins that last as long are passed over, shorter ones
 //      are tried.
-//   3. A High or Medium task that is the first of its queue to lack room may have others stop for
-//      it (preempt/): who, is proved at once on named nodes, and that room is kept for it from then
-//      on, as the state keeps it for those of earlier passes.
+//   3. A task that is the first of its queue to lack room may have others stop for it (preempt/): a
+//      High or Medium one by its tier, any for what its queue may claim back, and any in a queue
+//      that takes turns, also for room within that queue's maximum. Who, is proved at once on named
+//      nodes, and that room is kept for it from then on, as the state keeps it for those of earlier
+//      passes.
 //   4. In a queue that learns, those behind the blocked head are tried in the order of
 //   scheduler/learn
 //      and judged by how long they are predicted to run, as long as a wrong prediction costs the
@@ -57,11 +59,23 @@ class Pass {
   const Calendar::Reserved* in_the_way(TaskId task);
   // Those whose stopping this plan asks for on behalf of the task; null when there are none.
   const Preemption* preemption_of(TaskId task) const;
+  // Whether its queue runs as many tasks as it may, those included that have been promised room.
+  bool runs_all_it_may(TaskId task) const;
+  // What it asks for, and of the same what has been promised to others of its queue.
+  Amounts beside_promised(TaskId task) const;
   // Its own reservation, or null.
   const Calendar::Reserved* reservation_of(TaskId task) const;
 
  private:
-  enum class Answer : std::uint8_t { kStarts, kNoRoom, kNoQuota, kReserved, kEvicting };
+  enum class Answer : std::uint8_t {
+    kStarts,
+    kNoRoom,
+    kNoQuota,      // its queue's maximum
+    kNoClaim,      // what there is is guaranteed to others
+    kTenantLimit,  // what its queue lets its tenant have
+    kReserved,
+    kEvicting,
+  };
 
   void run(std::size_t max_starts);
   Answer attempt(TaskId task, BucketId bucket);
@@ -72,6 +86,11 @@ class Pass {
   bool start_held(TaskId task);
   bool may_fit_held(TaskId task);
   bool preempt(TaskId task);
+  bool may_ask(TaskId task, PreemptionKind kind) const;
+  bool ask(TaskId task, PreemptionKind kind);
+  bool may_ask_somebody() const;
+  void on_full(Turns& turns, const Turns::Offer& offer);
+  Answer no_room(const Shape& shape) const;
   bool nothing_to_do(const Turns::Offer& offer) const;
   bool may_fit_by_now(const Shape& shape) const;
   void on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer);
@@ -92,6 +111,8 @@ class Pass {
   std::vector<TaskId> pending_;
   std::int64_t searches_ = 0, tries_ = 0, renewals_ = 0;  // for victims; of reservations
   std::set<TaskId> started_;
+  std::map<TaskId, std::vector<NodeId>> ranks_;  // where they go
+  std::set<QueueId> full_;  // at their limit of tasks, and a peer was looked for who gives way
   std::map<QueueId, TaskId> blockers_;
   // Of queues that learn, once their head is blocked: until when predictions are believed.
   std::map<QueueId, Time> patience_;

@@ -22,7 +22,7 @@ Rules preset(Strategy strategy) {
     case Strategy::kLoadBalancing:
       return {Order::kSubmitTime, Passing::kEasy, false, true, false};
     case Strategy::kHybrid:
-      return {Order::kTenantPriority, Passing::kEasy, true, false, false};
+      return {Order::kTenantPriority, Passing::kEasy, true, false, false, true};
   }
   return {};
 }
@@ -34,6 +34,7 @@ Rules rules_of(const Queue& queue) {
   rules.order = queue.order.value_or(rules.order);
   rules.passing = queue.passing.value_or(rules.passing);
   rules.pooling = queue.pooling.value_or(rules.pooling);
+  rules.spreads_services = rules.spreads_services && !queue.spread.has_value();
   rules.spread = queue.spread.value_or(rules.spread);
   rules.slices = queue.slices.value_or(rules.slices);
   return rules;

@@ -3,28 +3,18 @@
 #include <algorithm>
 
 #include "scheduler/fair/guarantee.hpp"
+#include "scheduler/fair/quota.hpp"
+#include "scheduler/fair/tenant_limits.hpp"
 #include "scheduler/order/rules.hpp"
 #include "scheduler/place/zones.hpp"
 #include "scheduler/state/devices.hpp"
 
 namespace sched {
 
-bool fits_maximum(const QueueRecord& queue, const Amounts& total, bool alone) {
-  if (!queue.queue.has_maximum) return true;
-  const auto within = [&](ResourceId id, std::int64_t maximum) {
-    const __int128 asks = exactly(total, id);
-    return asks == 0 || asks + (alone ? 0 : exactly(queue.used, id)) <= exactly(maximum, id);
-  };
-  for (ResourceId id = 0; id < kFirstExtended; ++id) {
-    if (queue.maximum.base[id] > 0 && !within(id, queue.maximum.base[id])) return false;
-  }
-  return std::all_of(queue.maximum.extended.begin(), queue.maximum.extended.end(),
-                     [&](const auto& limit) { return within(limit.first, limit.second); });
-}
-
 bool can_ever_start(State& state, BucketId id) {
   const Bucket& bucket = state.buckets[id];
-  return !never(state, bucket.shape) &&
+  if (!bucket.tasks.empty() && tenant_excess(state, bucket.tasks.front().task, true)) return false;
+  return !never(state, bucket.shape) && !never_allowed(state, bucket.shape) &&
          fits_maximum(state.queues[bucket.queue], state.shapes[bucket.shape].total, true);
 }
 
@@ -58,7 +48,7 @@ TaskId first_ready(State& state, QueueId id, const std::set<TaskId>& skip) {
   const auto first_of = [&](const Ordered<Place>& heads) {
     for (auto at = heads.begin(); !heads.at_end(at); at = heads.next(at)) {
       const Place& head = heads.get(at);
-      if (skip.contains(head.task)) continue;
+      if (skip.contains(head.task) || tenant_excess(state, head.task, false)) continue;
       if (can_ever_start(state, state.tasks[head.task].bucket)) return head;
     }
     return Place{};
@@ -92,6 +82,7 @@ Turns::Turns(State& state) : state_(state) {
     for (const BucketId bucket : active[id]) {
       push(turn, state_.buckets[bucket].tasks.front(), bucket);
     }
+    offer_held(turn);
     const Passing passing = rules_of(queue.queue).passing;
     if (passing == Passing::kFree) continue;
     const bool several = passing == Passing::kConservative || queue.queue.reserve_after_ns > 0;
@@ -102,12 +93,24 @@ Turns::Turns(State& state) : state_(state) {
   }
 }
 
+// Those for which room is kept, though others of their bucket stand before them.
+void Turns::offer_held(Turn& turn) {
+  for (const TaskId task : state_.held) {
+    const TaskRecord& record = state_.tasks[task];
+    if (record.queue != turn.queue || record.bucket == kNoId) continue;
+    const bool first = state_.buckets[record.bucket].tasks.front().task == task;
+    if (!first) push(turn, record.place, record.bucket);
+  }
+}
+
 // Those that are known not to fit and may hold a reservation. Each tenant offers as many as the
 // queue may: who of them comes first is seen when their turns come.
 void Turns::offer_blocked(Turn& turn, TenantId tenant, std::int64_t count) {
   const QueueRecord& queue = state_.queues[turn.queue];
   const Ordered<Place>& heads = tenant == kNoId ? queue.heads : queue.tenants[tenant].heads;
   const auto last = turn.last_blocked.find(tenant);
+  // One that its queue's maximum keeps out may have the place of a peer.
+  const bool takes_turns = state_.turn_is_over(turn.queue, state_.clock);
   auto at = heads.begin();
   if (last != turn.last_blocked.end()) {
     at = heads.lower_bound([&](const Place& p) { return !state_.less(last->second, p); });
@@ -115,7 +118,9 @@ void Turns::offer_blocked(Turn& turn, TenantId tenant, std::int64_t count) {
   for (; count > 0 && !heads.at_end(at); at = heads.next(at)) {
     const Place head = heads.get(at);
     const BucketId bucket = state_.tasks[head.task].bucket;
-    if (state_.active.contains(bucket) || state_.buckets[bucket].quota_parked) continue;
+    if (state_.active.contains(bucket)) continue;
+    if (state_.buckets[bucket].quota_parked && !takes_turns) continue;
+    if (tenant_excess(state_, head.task, false)) continue;
     if (state_.guarded.contains(bucket) || !can_ever_start(state_, bucket)) continue;
     push(turn, head, bucket);
     turn.last_blocked[tenant] = head;
@@ -138,6 +143,7 @@ void Turns::offer_strictly(Turn& turn) {
     const BucketId bucket = state_.tasks[head.task].bucket;
     const bool active = state_.active.contains(bucket);
     if (!active && !can_ever_start(state_, bucket)) continue;
+    if (!active && tenant_excess(state_, head.task, false)) continue;
     push(turn, head, bucket);
     if (!active) break;  // tried when its turn comes, in case what blocks it was its quota
   }
@@ -148,6 +154,7 @@ void Turns::offer_all(Turn& turn) {
   const QueueRecord& queue = state_.queues[turn.queue];
   for (auto at = queue.heads.begin(); !queue.heads.at_end(at); at = queue.heads.next(at)) {
     const BucketId bucket = state_.tasks[queue.heads.get(at).task].bucket;
+    if (tenant_excess(state_, queue.heads.get(at).task, false)) continue;
     if (can_ever_start(state_, bucket)) push(turn, queue.heads.get(at), bucket);
   }
 }
@@ -202,7 +209,8 @@ bool Turns::stale(const Turn& turn, const Entry& entry) const {
 // Known not to fit, and its queue has offered as many of those as it may.
 bool Turns::worthless(const Turn& turn, const Line& line) const {
   return turn.blocked <= 0 && !state_.active.contains(line.heap.front().bucket) &&
-         line.tenant != kNoId && !strict(state_.queues[turn.queue].queue);
+         line.tenant != kNoId && !strict(state_.queues[turn.queue].queue) &&
+         !state_.held.contains(line.heap.front().place.task);
 }
 
 void Turns::unlist(Turn& turn) const {
@@ -274,11 +282,19 @@ std::optional<Turns::Offer> Turns::next() {
   return Offer{turn->queue, first.place, first.bucket, known};
 }
 
+bool Turns::out_of_line(const Offer& offer) const {
+  return state_.held.contains(offer.place.task) &&
+         state_.buckets[offer.bucket].tasks.front().task != offer.place.task;
+}
+
 void Turns::go_on(const Offer& offer, const std::function<bool(TaskId)>& wanted) {
   const auto& tasks = state_.buckets[offer.bucket].tasks;
+  const bool in_order = strict(state_.queues[offer.queue].queue);
   for (auto at = tasks.lower_bound([&](const Place& p) { return !state_.less(offer.place, p); });
        !tasks.at_end(at); at = tasks.next(at)) {
-    if (wanted && !wanted(tasks.get(at).task)) continue;
+    const TaskId task = tasks.get(at).task;
+    if (!in_order && state_.held.contains(task)) continue;  // it is offered by itself
+    if (wanted && !wanted(task)) continue;
     return push(turns_.at(offer.queue), tasks.get(at), offer.bucket);
   }
 }

@@ -5,9 +5,9 @@
 // it (it starts, it is blocked) decides what its queue offers after it. Reads the state, and sees
 // what the pass has booked and charged meanwhile; lives no longer than the pass.
 //
-// A queue offers the first of each active bucket, and those known not to fit that may hold a
-// reservation. One whose passing is strict offers its buckets in order, up to the first that is
-// known not to fit.
+// A queue offers the first of each active bucket, those for which room is kept, and those known not
+// to fit that may hold a reservation. One whose passing is strict offers its buckets in order, up
+// to the first that is known not to fit.
 //
 // Candidates of one queue stand in lines: one line, or one for each (tier, tenant) where the queue
 // orders by tenant. Lines are compared by their tenants' shares as they are at that moment. Shares
@@ -38,6 +38,8 @@ class Turns {
 
   // The next in the total order; nothing when nobody offers any more.
   std::optional<Offer> next();
+  // Whether others of its bucket stand before it: it is offered since room is kept for it.
+  bool out_of_line(const Offer& offer) const;
   // The task of this offer started, or is to be passed over: its bucket offers the next of its
   // tasks that `wanted` (null: any) accepts.
   void go_on(const Offer& offer, const std::function<bool(TaskId)>& wanted = nullptr);
@@ -79,6 +81,7 @@ class Turns {
     Fraction share;  // the queue's, as of this version of it
     std::uint64_t version = ~std::uint64_t{0};
   };
+  void offer_held(Turn& turn);
   void offer_blocked(Turn& turn, TenantId tenant, std::int64_t count);
   void offer_strictly(Turn& turn);
   void offer_all(Turn& turn);
@@ -124,8 +127,5 @@ TaskId first_ready(State& state, QueueId queue, const std::set<TaskId>& skip);
 
 // Whether queue a comes before queue b of one tier when their shares are equal.
 bool leads(const State& state, const Place& a, const Place& b);
-
-// Whether this much more keeps the queue within its maximum. `alone`: with nothing else running.
-bool fits_maximum(const QueueRecord& queue, const Amounts& total, bool alone);
 
 }  // namespace sched

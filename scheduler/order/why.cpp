@@ -4,6 +4,8 @@
 #include <tuple>
 
 #include "scheduler/fair/guarantee.hpp"
+#include "scheduler/fair/quota.hpp"
+#include "scheduler/fair/tenant_limits.hpp"
 #include "scheduler/state/devices.hpp"
 
 namespace sched {
@@ -314,29 +316,66 @@ Reason Teller::no_room() const {
   return r;
 }
 
-// The first resource of the maximum that it would exceed; devices before CPU and memory.
-Reason quota(const State& state, const QueueRecord& queue, const Shape& shape, Reason r) {
-  r.code = ReasonCode::kQuota;
-  r.detail = queue.queue.name;
-  const auto over = [&](ResourceId id, std::int64_t maximum) {
-    const __int128 asks = exactly(shape.total, id), used = exactly(queue.used, id);
-    const __int128 most = exactly(maximum, id);
-    if (asks == 0 || asks + used <= most) return false;
+// The first resource of this maximum that it would exceed beside what is used; devices before CPU
+// and memory. False when there is none.
+bool exceeds(const State& state, const Amounts& maximum, const Amounts& used, const Shape& shape,
+             Reason& r) {
+  const auto over = [&](ResourceId id, std::int64_t limit) {
+    const __int128 asks = exactly(shape.total, id), has = exactly(used, id);
+    const __int128 most = exactly(limit, id);
+    if (asks == 0 || asks + has <= most) return false;
     // In thousandths where parts are asked for or used.
-    const bool parts = id >= kFirstExtended && (asks % kWholeMilli != 0 || used % kWholeMilli != 0);
+    const bool parts = id >= kFirstExtended && (asks % kWholeMilli != 0 || has % kWholeMilli != 0);
     const std::int64_t unit = id < kFirstExtended || parts ? 1 : kWholeMilli;
     r.resource = state.names.text(parts ? milli_of(id) : id);
     r.needed = static_cast<std::int64_t>(asks / unit);
     r.total = static_cast<std::int64_t>(most / unit);
-    r.free = static_cast<std::int64_t>(std::max<__int128>(0, most - used) / unit);
+    r.free = static_cast<std::int64_t>(std::max<__int128>(0, most - has) / unit);
     return true;
   };
-  for (const auto& [id, maximum] : queue.maximum.extended) {
-    if (over(id, maximum)) return r;
+  for (const auto& [id, most] : maximum.extended) {
+    if (over(id, most)) return true;
   }
   for (ResourceId id = 0; id < kFirstExtended; ++id) {
-    if (queue.maximum.base[id] > 0 && over(id, queue.maximum.base[id])) return r;
+    if (maximum.base[id] > 0 && over(id, maximum.base[id])) return true;
   }
+  return false;
+}
+
+Reason quota(const State& state, const QueueRecord& queue, const Shape& shape, const Amounts& used,
+             Reason r) {
+  r.code = ReasonCode::kQuota;
+  r.detail = queue.queue.name;
+  r.pool = r.gpu_model = "";  // it is one maximum for all nodes
+  exceeds(state, queue.maximum, used, shape, r);
+  return r;
+}
+
+// The first of the quotas of some nodes that does not let the whole gang in there.
+Reason quota_of_nodes(const State& state, const Shape& shape, Quotas beside, Reason r) {
+  const QueueRecord& queue = state.queues[shape.limits];
+  r.code = ReasonCode::kQuota;
+  r.detail = queue.queue.name;
+  for (std::size_t i = 0; i < queue.limits.size(); ++i) {
+    const Amounts used = beside == Quotas::kAlone ? Amounts{} : used_of(state, shape.limits, i);
+    if (!exceeds(state, queue.limits[i].maximum, used, shape, r)) continue;
+    const Quota& quota = queue.queue.quotas[i];
+    r.zone = quota.zone;
+    r.pool = quota.pool;
+    r.gpu_model = quota.gpu_model;
+    return r;
+  }
+  return r;
+}
+
+Reason tenant_limit(const QueueRecord& queue, const TenantExcess& excess, Reason r) {
+  r.code = ReasonCode::kTenantLimit;
+  r.detail = queue.queue.name;
+  r.pool = r.gpu_model = "";
+  r.resource = excess.resource;
+  r.needed = excess.needed;
+  r.free = excess.left;
+  r.total = excess.most;
   return r;
 }
 
@@ -347,13 +386,10 @@ std::string label(const Task& task) {
 // The tasks that were asked to stop for this one, or are by this plan: the first few by name.
 std::string leaving(const State& state, const Pass& pass, TaskId id) {
   std::set<std::string> names;
-  for (const std::string& node : state.tasks[id].hold) {
-    const NodeId at = state.cluster.find(node);
-    if (at == kNoId || at >= state.tasks_on_node.size()) continue;
-    for (const TaskId other : state.tasks_on_node[at]) {
-      const TaskRecord& task = state.tasks[other];
-      if (task.evicted_by == state.tasks[id].task.uid) names.insert(label(task.task));
-    }
+  const bool waits_for_room = state.held_rooms.contains(id);
+  for (const TaskId other : waits_for_room ? state.leaving : std::set<TaskId>{}) {
+    const TaskRecord& task = state.tasks[other];
+    if (task.evicted_by == state.tasks[id].task.uid) names.insert(label(task.task));
   }
   if (const Preemption* const preemption = pass.preemption_of(id)) {
     for (const std::string& uid : preemption->victims) {
@@ -393,8 +429,14 @@ Reason why(State& state, Pass& pass, TaskId id, Time now) {
     r.until = task.ready_at;
     return simple(ReasonCode::kBackoff, task.rejected_why);
   }
-  if (!fits_maximum(queue, shape.total, true)) return quota(state, queue, shape, r);
-  if (queue.queue.max_running > 0 && queue.running >= queue.queue.max_running) {
+  if (!fits_maximum(queue, shape.total, true)) return quota(state, queue, shape, {}, r);
+  if (const auto excess = tenant_excess(state, id, true)) return tenant_limit(queue, *excess, r);
+  if (never_allowed(state, task.shape)) return quota_of_nodes(state, shape, Quotas::kAlone, r);
+  if (const std::string names = leaving(state, pass, id); !names.empty()) {
+    return simple(ReasonCode::kEvicting, names);
+  }
+  if (const auto excess = tenant_excess(state, id, false)) return tenant_limit(queue, *excess, r);
+  if (pass.runs_all_it_may(id)) {
     r.needed = 1;
     r.total = queue.queue.max_running;
     return simple(ReasonCode::kQueueLimit, queue.queue.name);
@@ -403,7 +445,11 @@ Reason why(State& state, Pass& pass, TaskId id, Time now) {
   if (blocker != kNoId && blocker != id) {
     return simple(ReasonCode::kBlockedHead, label(state.tasks[blocker].task));
   }
-  if (!fits_maximum(queue, shape.total, false)) return quota(state, queue, shape, r);
+  if (!fits_maximum(queue, pass.beside_promised(id), false)) {
+    Amounts used = queue.used;
+    used.plus(promised_to_others(state, id).amounts);
+    return quota(state, queue, shape, used, r);
+  }
   const int tier = static_cast<int>(tier_of(task.task, queue));
   if (const auto kept = takes_guaranteed(state, task.queue, tier, shape.total)) {
     const ResourceId resource = kept->resource;
@@ -414,14 +460,15 @@ Reason why(State& state, Pass& pass, TaskId id, Time now) {
     r.total = kept->kept;
     return simple(ReasonCode::kGuaranteed, "");
   }
-  if (const std::string names = leaving(state, pass, id); !names.empty()) {
-    return simple(ReasonCode::kEvicting, names);
-  }
+  if (quotas_forbid(state, shape)) return quota_of_nodes(state, shape, Quotas::kNow, r);
   if (const Calendar::Reserved* own = pass.reservation_of(id)) r.predicted = own->begin;
   Overlay look(state);
   std::int64_t looked = 0;
   const bool fits = !shape.parked && place_gang(state, shape, look, looked).gang;
   look.undo(0);
+  const bool by_quota = !fits && shape.limits != kNoId &&
+                        !divide(state, shape, Room::kNow, Quotas::kIgnored).splits.empty();
+  if (by_quota) return quota_of_nodes(state, shape, Quotas::kNow, r);
   if (!fits) return Teller(state, shape, r).no_room();
   const Calendar::Reserved* const ahead = pass.in_the_way(id);
   if (ahead == nullptr) return {};

@@ -21,8 +21,10 @@ namespace sched {
 // Whether the gang asks for a level that there is.
 bool asks_for_domains(const State& state, const Shape& shape);
 
+inline constexpr DomainId kAnyDomain = kNoId - 1;  // all nodes of the zone, wherever they lie
+
 struct DomainPart {
-  DomainId domain = kNoId;  // kNoId: the nodes of the zone that lie in none
+  DomainId domain = kNoId;  // kNoId: the nodes of the zone that lie in none; or kAnyDomain
   std::int64_t count = 0;
 };
 

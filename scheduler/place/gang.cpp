@@ -35,19 +35,19 @@ struct Making {
   const Shape& shape;
   bool spread = false;
   Overlay& overlay;
+  Allowance& left;  // of the quotas, beside what is booked so far
   std::int64_t& looked;
 };
 
 // Pod by Pod, since each one is load for the next.
 bool spread_part(const Making& m, const Shape::Group& group, ZoneId zone, const DomainPart& part,
                  std::vector<NodeId>& ranks) {
-  const Domains& domains = m.state.cluster.domains();
+  const auto open = [&](ClassId cls) { return m.left.pods(cls, group.request) > 0; };
   for (std::int64_t i = 0; i < part.count; ++i) {
-    const NodeId node = part.domain == kNoId
-                            ? least_loaded(m.state.cluster, group.profile, zone, m.looked)
-                            : least_loaded_of(m.state.cluster, group.profile,
-                                              domains.domain(part.domain).nodes, m.looked);
+    const NodeId node =
+        least_loaded_in(m.state.cluster, group.profile, zone, part.domain, m.looked, open);
     if (node == kNoId) return false;
+    m.left.take(m.state.cluster.node(node).cls, group.request, 1);
     m.overlay.book(node, group.request);
     ranks.push_back(node);
   }
@@ -61,11 +61,15 @@ bool pack_part(const Making& m, const Shape::Group& group, ZoneId zone, const Do
   std::vector<std::pair<NodeId, std::int64_t>> found;
   std::int64_t left = part.count;
   const auto take = [&](NodeId node) {
-    const std::int64_t pods = std::min<std::int64_t>(left, profile.node_slots[node]);
-    if (pods > 0) found.emplace_back(node, pods);
+    const ClassId cls = m.state.cluster.node(node).cls;
+    const std::int64_t pods =
+        std::min({left, std::int64_t{profile.node_slots[node]}, m.left.pods(cls, group.request)});
+    if (pods <= 0) return;
+    m.left.take(cls, group.request, pods);
+    found.emplace_back(node, pods);
     left -= pods;
   };
-  if (part.domain != kNoId) {
+  if (part.domain != kNoId && part.domain != kAnyDomain) {
     for (const Cluster::Spot& spot : spots_in(m.state.cluster, group.profile, part.domain)) {
       ++m.looked;
       if (left > 0) take(spot.node);
@@ -75,7 +79,9 @@ bool pack_part(const Making& m, const Shape::Group& group, ZoneId zone, const Do
     while (left > 0) {
       const NodeId node = walk.next(m.looked).node;
       if (node == kNoId) return false;
-      if (m.state.cluster.domain_of(profile, node) == kNoId) take(node);
+      const bool wanted =
+          part.domain == kAnyDomain || m.state.cluster.domain_of(profile, node) == kNoId;
+      if (wanted) take(node);
     }
   }
   if (left > 0) return false;
@@ -92,7 +98,7 @@ using Seats = std::vector<Seat>;
 bool place_part(const Making& m, const Shape::Group& group, ZoneId zone, const DomainPart& part,
                 Seats& seats) {
   if (has_parts(group.request)) {
-    return share_devices(m.state, group, zone, part, m.spread, m.overlay, seats, m.looked);
+    return share_devices(m.state, group, zone, part, m.spread, m.overlay, m.left, seats, m.looked);
   }
   std::vector<NodeId> nodes;
   const bool placed =
@@ -122,18 +128,22 @@ using Ranks = std::map<std::pair<std::size_t, ZoneId>, Seats>;
 bool place_one_by_one(const Making& m, const Split& split, const std::vector<std::size_t>& order,
                       std::optional<ZoneId> only, Ranks& ranks) {
   const std::size_t mark = m.overlay.mark();
+  const Allowance before = m.left;
   for (const std::size_t g : order) {
     const Shape::Group& group = m.shape.groups[g];
     for (const ZonePart& part : split.groups[g]) {
       if (only && part.zone != *only) continue;
-      std::vector<DomainPart> parts{{kNoId, part.count}};
-      if (asks_for_domains(m.state, m.shape)) {
+      std::vector<DomainPart> parts{{kAnyDomain, part.count}};
+      // Where quotas bind, counts do not say how much of a domain is left to the gang: then it is
+      // all the same to one that only prefers few of them.
+      if (asks_for_domains(m.state, m.shape) && !(m.left.binds() && !m.shape.one_domain)) {
         parts = divide_zone(m.state, m.shape, group.profile, part.zone, part.count);
       }
       Seats& own = ranks[{g, part.zone}];
       own.clear();
       if (!parts.empty() && place_in_zone(m, group, part.zone, parts, own)) continue;
       m.overlay.undo(mark);
+      m.left = before;
       return false;
     }
   }
@@ -144,6 +154,7 @@ bool place_one_by_one(const Making& m, const Split& split, const std::vector<std
 bool place_in(const Making& m, const Split& split, const std::vector<std::size_t>& order,
               ZoneId zone, DomainId domain, Ranks& ranks) {
   const std::size_t mark = m.overlay.mark();
+  const Allowance before = m.left;
   for (const std::size_t g : order) {
     for (const ZonePart& part : split.groups[g]) {
       if (part.zone != zone) continue;
@@ -151,6 +162,7 @@ bool place_in(const Making& m, const Split& split, const std::vector<std::size_t
       own.clear();
       if (place_in_zone(m, m.shape.groups[g], zone, {{domain, part.count}}, own)) continue;
       m.overlay.undo(mark);
+      m.left = before;
       return false;
     }
   }
@@ -178,8 +190,8 @@ std::vector<DomainId> candidates(const Making& m, const Split& split, ZoneId zon
   return found;
 }
 
-// Groups that share a zone share its domain, too: zone by zone the first that takes them all. Where
-// it is no more than a wish, each group then has its own.
+// Groups that share a zone share its domain, too: zone by zone the first that takes them all,
+// beside the quotas. Where it is no more than a wish, each group then has its own.
 bool place_together(const Making& m, const Split& split, const std::vector<std::size_t>& order,
                     Ranks& ranks) {
   std::map<std::string, ZoneId> zones;
@@ -206,7 +218,8 @@ bool place_together(const Making& m, const Split& split, const std::vector<std::
 std::optional<Gang> place_split(const Making& m, const Split& split,
                                 const std::vector<std::size_t>& order) {
   Ranks ranks;
-  const bool together = groups_share_zones(m.shape) && asks_for_domains(m.state, m.shape);
+  const bool together =
+      (groups_share_zones(m.shape) || m.left.binds()) && asks_for_domains(m.state, m.shape);
   const bool placed = together ? place_together(m, split, order, ranks)
                                : place_one_by_one(m, split, order, std::nullopt, ranks);
   if (!placed) return std::nullopt;
@@ -254,6 +267,10 @@ bool more_room_only_helps(const Shape& shape) {
   return shape.policy != ZonePolicy::kSpread || shape.min_per_zone <= 1;
 }
 
+bool proves_none(const State& state, const Shape& shape, const ZoneAnswer& zones) {
+  return zones.exhaustive && more_room_only_helps(shape) && exact_beside_quotas(state, shape);
+}
+
 }  // namespace
 
 bool groups_share_zones(const Shape& shape) {
@@ -269,8 +286,8 @@ bool groups_share_zones(const Shape& shape) {
 
 Fit fits_alone(State& state, const Shape& shape, std::int64_t& looked) {
   const ZoneAnswer zones = divide(state, shape, Room::kNow);
-  if (zones.splits.empty()) return {false, zones.exhaustive && more_room_only_helps(shape)};
-  if (!groups_share_zones(shape)) return {true, true};
+  if (zones.splits.empty()) return {false, proves_none(state, shape, zones)};
+  if (!groups_share_zones(shape) && shape.limits == kNoId) return {true, true};
   const Quiet quiet(state.cluster);
   Overlay look(state);
   const GangAnswer answer = place_gang(state, shape, look, looked);
@@ -279,7 +296,7 @@ Fit fits_alone(State& state, const Shape& shape, std::int64_t& looked) {
 
 GangAnswer place_gang(State& state, const Shape& shape, Overlay& overlay, std::int64_t& looked) {
   const ZoneAnswer zones = divide(state, shape, Room::kNow);
-  if (zones.splits.empty()) return {std::nullopt, zones.exhaustive && more_room_only_helps(shape)};
+  if (zones.splits.empty()) return {std::nullopt, proves_none(state, shape, zones)};
   std::vector<std::size_t> hardest = hardest_first(shape);
   std::vector<std::size_t> written(hardest.size());
   std::iota(written.begin(), written.end(), 0);
@@ -288,14 +305,15 @@ GangAnswer place_gang(State& state, const Shape& shape, Overlay& overlay, std::i
     for (const Split& split : zones.splits) {
       for (const auto* order : {&hardest, &written}) {
         if (order == &written && written == hardest) continue;
-        if (auto gang = place_split({state, shape, spread, overlay, looked}, split, *order)) {
+        Allowance left(state, shape, Quotas::kNow);
+        if (auto gang = place_split({state, shape, spread, overlay, left, looked}, split, *order)) {
           return {std::move(gang), true};
         }
       }
     }
     if (!spread) break;
   }
-  return {std::nullopt, !groups_share_zones(shape)};
+  return {std::nullopt, !groups_share_zones(shape) && exact_beside_quotas(state, shape)};
 }
 
 // Ranks on one node stand together within a zone: one booking for each such run.

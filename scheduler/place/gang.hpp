@@ -1,7 +1,8 @@
 // Gang: puts a whole gang on nodes, or leaves everything as it was.
 //
-// Takes nodes in the packing order (Cluster::Walk), Pod by Pod the least loaded one where the
-// queue spreads (spread.hpp), or the device for a part of one (parts.hpp), and books each in the
+// Beside the quotas of its queue (allowance.hpp). Takes nodes in the packing order (Cluster::Walk),
+// Pod by Pod the least loaded one where the queue spreads (spread.hpp), or the device for a part of
+// one (parts.hpp), and books each in the
 // live state, so that everything placed later is placed beside it. The overlay remembers what was
 // booked and gives it back. Exact for groups that do not share a zone; groups that do are placed in
 // two orders (hardest first, then as written) over the best splits: a heuristic, and `exact` says
@@ -81,7 +82,8 @@ struct Fit {
 // decide.
 Fit fits_alone(State& state, const Shape& shape, std::int64_t& looked);
 
-// Whether counts alone could be wrong about this shape: groups compete for one zone's room.
+// Whether counts alone could be wrong about this shape, its queue's quotas aside: groups compete
+// for one zone's room.
 bool groups_share_zones(const Shape& shape);
 
 // Books each rank of the gang on its node, and its device.

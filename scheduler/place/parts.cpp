@@ -37,7 +37,7 @@ class Look {
   bool takes(NodeId node) {
     ++looked_;
     return node < profile_.node_slots.size() && profile_.node_slots[node] > 0 &&
-           cluster_.domain_of(profile_, node) == domain_;
+           (domain_ == kAnyDomain || cluster_.domain_of(profile_, node) == domain_);
   }
 
   // The first node that takes a Pod, in the tightest bucket that has one.
@@ -71,34 +71,32 @@ class Look {
 };
 
 NodeId tightest(const Cluster& cluster, const Profile& profile, const Part& part, ZoneId zone,
-                DomainId domain, std::int64_t& looked) {
+                DomainId domain, std::int64_t& looked, const std::function<bool(ClassId)>& open) {
   Look look(cluster, profile, part, domain, looked);
   for (const ClassId c : cluster.zone(zone).classes) {
-    if (profile.cells[c].slots > 0) look.look_in(c);
+    if (profile.cells[c].slots > 0 && open(c)) look.look_in(c);
   }
   return look.best();
-}
-
-NodeId least_loaded_in(const Cluster& cluster, ProfileId profile, ZoneId zone, DomainId domain,
-                       std::int64_t& looked) {
-  if (domain == kNoId) return least_loaded(cluster, profile, zone, looked);
-  return least_loaded_of(cluster, profile, cluster.domains().domain(domain).nodes, looked);
 }
 
 }  // namespace
 
 bool share_devices(State& state, const Shape::Group& group, ZoneId zone, const DomainPart& pods,
-                   bool spread, Overlay& overlay, std::vector<Seat>& seats, std::int64_t& looked) {
+                   bool spread, Overlay& overlay, Allowance& left, std::vector<Seat>& seats,
+                   std::int64_t& looked) {
   const Cluster& cluster = state.cluster;
+  const Profile& profile = cluster.profile(group.profile);
   const Part part = *part_of(group.request);
+  const auto open = [&](ClassId cls) { return left.pods(cls, group.request) > 0; };
   for (std::int64_t i = 0; i < pods.count; ++i) {
     const NodeId node =
-        spread ? least_loaded_in(cluster, group.profile, zone, pods.domain, looked)
-               : tightest(cluster, cluster.profile(group.profile), part, zone, pods.domain, looked);
+        spread ? least_loaded_in(cluster, group.profile, zone, pods.domain, looked, open)
+               : tightest(cluster, profile, part, zone, pods.domain, looked, open);
     if (node == kNoId) return false;
     const NodeRecord& record = cluster.node(node);
     const std::int64_t device = device_for(record.free, record.used, part);
     if (device < 0) return false;
+    left.take(record.cls, group.request, 1);
     overlay.book(node, use_of(group.request, device));
     seats.push_back({node, device});
   }

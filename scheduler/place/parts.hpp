@@ -25,9 +25,10 @@ struct Seat {
 };
 
 // Books so many Pods of a group in a domain of its zone (`kNoId`: on the nodes that lie in none of
-// the level that is asked for), one by one: each is looked at by the next. Adds the seat of each.
-// False when they do not fit; what was booked until then is in the overlay.
+// the level that is asked for), one by one, beside the quotas: each is looked at by the next. Adds
+// the seat of each. False when they do not fit; what was booked until then is in the overlay.
 bool share_devices(State& state, const Shape::Group& group, ZoneId zone, const DomainPart& part,
-                   bool spread, Overlay& overlay, std::vector<Seat>& seats, std::int64_t& looked);
+                   bool spread, Overlay& overlay, Allowance& left, std::vector<Seat>& seats,
+                   std::int64_t& looked);
 
 }  // namespace sched

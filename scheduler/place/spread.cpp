@@ -2,6 +2,8 @@
 
 #include <tuple>
 
+#include "scheduler/place/domains.hpp"
+
 namespace sched {
 namespace {
 
@@ -80,19 +82,23 @@ class Look {
 
 }  // namespace
 
-NodeId least_loaded(const Cluster& cluster, ProfileId id, ZoneId zone, std::int64_t& looked) {
+NodeId least_loaded(const Cluster& cluster, ProfileId id, ZoneId zone, std::int64_t& looked,
+                    const std::function<bool(ClassId)>& open) {
   const Profile& profile = cluster.profile(id);
   Look look(cluster, profile, looked);
   for (const ClassId c : cluster.zone(zone).classes) {
-    if (profile.cells[c].slots > 0) look.look_in(c);
+    if (profile.cells[c].slots > 0 && (!open || open(c))) look.look_in(c);
   }
   return look.best();
 }
 
-NodeId least_loaded_of(const Cluster& cluster, ProfileId id, const std::vector<NodeId>& nodes,
-                       std::int64_t& looked) {
+NodeId least_loaded_in(const Cluster& cluster, ProfileId id, ZoneId zone, DomainId domain,
+                       std::int64_t& looked, const std::function<bool(ClassId)>& open) {
+  if (domain == kNoId || domain == kAnyDomain) return least_loaded(cluster, id, zone, looked, open);
   Look look(cluster, cluster.profile(id), looked);
-  for (const NodeId node : nodes) look.look_at(node);
+  for (const NodeId node : cluster.domains().domain(domain).nodes) {
+    if (open(cluster.node(node).cls)) look.look_at(node);
+  }
   return look.best();
 }
 

@@ -7,17 +7,20 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "scheduler/state/cluster.hpp"
 
 namespace sched {
 
 // kNoId when there is none. Adds the nodes it looked at to `looked`: those that are less loaded but
-// do not fit, and one or two more in each bucket of free devices.
-NodeId least_loaded(const Cluster& cluster, ProfileId profile, ZoneId zone, std::int64_t& looked);
+// do not fit, and one or two more in each bucket of free devices. `open`: which classes of nodes
+// may be taken; null: all.
+NodeId least_loaded(const Cluster& cluster, ProfileId profile, ZoneId zone, std::int64_t& looked,
+                    const std::function<bool(ClassId)>& open = nullptr);
 
-// The same among these nodes.
-NodeId least_loaded_of(const Cluster& cluster, ProfileId profile, const std::vector<NodeId>& nodes,
-                       std::int64_t& looked);
+// The same among the nodes of a domain; of the whole zone where that is none (kNoId, kAnyDomain).
+NodeId least_loaded_in(const Cluster& cluster, ProfileId profile, ZoneId zone, DomainId domain,
+                       std::int64_t& looked, const std::function<bool(ClassId)>& open);
 
 }  // namespace sched

@@ -43,7 +43,7 @@ std::int64_t slots_now(const Profile& profile, NodeId node) {
 Trial::Trial(State& state, const Shape& shape)
     : state_(state),
       shape_(shape),
-      exact_(!groups_share_zones(shape)),
+      exact_(!groups_share_zones(shape) && shape.limits == kNoId),
       spot_of_(state.cluster.node_count(), kUnasked) {
   for (const Shape::Group& group : shape.groups) {
     const auto same = [&](const OfProfile& p) { return p.profile == group.profile; };
@@ -170,6 +170,15 @@ void Trial::shift(int sign) {
     profile.all.slots += sign * p.all;
     for (const auto& [domain, more] : p.by_domain) {
       profile.domains.add(state_.cluster.domains(), domain, sign * more);
+    }
+  }
+  if (shape_.limits == kNoId) return;  // only quotas ask class by class
+  for (const Spot& spot : spots_) {
+    for (std::size_t i = 0; i < profiles_.size(); ++i) {
+      Profile& profile = state_.cluster.profile(profiles_[i].profile);
+      if (spot.gains[i] != 0) {
+        profile.cells[state_.cluster.node(spot.node).cls].slots += sign * spot.gains[i];
+      }
     }
   }
 }

@@ -43,6 +43,8 @@ class Trial {
   bool counts_allow();
   // Whether the gang fits now. Counts in `looked` what was looked at.
   bool fits(Overlay& overlay, std::int64_t& looked);
+  // What the gang's queue uses of its quotas is other than before.
+  void recount() { counted_ = false; }
   // Whether `fits` is exact: it says no only when there is no assignment.
   bool exact() const { return exact_; }
 

@@ -28,15 +28,18 @@ struct Candidate {
 
 class Search {
  public:
-  Search(const State& state, const Shape& shape, Room room)
-      : state_(state), shape_(shape), room_(room) {}
+  Search(const State& state, const Shape& shape, Room room, Quotas quotas)
+      : state_(state), shape_(shape), room_(room), allowance_(state, shape, quotas) {}
 
   ZoneAnswer run();
 
  private:
   std::int64_t slots(const Shape::Group& g, ZoneId z) const {
-    return slots_in_zone(state_, shape_, g, z, room_);
+    const std::int64_t room = slots_in_zone(state_, shape_, g, z, room_);
+    return allowance_.binds() ? std::min(room, allowed(g, z)) : room;
   }
+  std::int64_t allowed(const Shape::Group& g, ZoneId z) const;
+  std::int64_t allot(Allowance& left, const Shape::Group& g, ZoneId z, std::int64_t wanted) const;
   std::int64_t left_behind(const Shape::Group& g, const ZonePart& part) const;
   const std::string& name(ZoneId z) const { return state_.cluster.zone(z).name; }
   bool fixed_groups_fit();
@@ -47,6 +50,8 @@ class Search {
   bool may_suffice(std::size_t start, std::size_t size) const;
   void consider();
   std::optional<Split> split() const;
+  bool divide_group(const Shape::Group& g, std::vector<ZonePart>& parts, Allowance& left) const;
+  bool fill_within(const Shape::Group& g, std::vector<ZonePart>& parts, Allowance& left) const;
   bool spread_group(const Shape::Group& g, std::vector<ZonePart>& parts) const;
   bool fill_group(const Shape::Group& g, std::vector<ZonePart>& parts) const;
   Candidate rate(Split split) const;
@@ -57,6 +62,9 @@ class Search {
   const State& state_;
   const Shape& shape_;
   const Room room_;
+  const Allowance allowance_;
+  // By group and zone: how many Pods the quotas let in there, if no other zone had any.
+  mutable std::map<std::pair<const Shape::Group*, ZoneId>, std::int64_t> allowed_;
   std::vector<const Shape::Group*> free_;  // groups that name no zone
   const Shape::Group* lead_ = nullptr;     // the largest of them: bounds the search
   std::vector<ZoneId> candidates_;         // most room for the lead first
@@ -66,6 +74,39 @@ class Search {
   bool latency_allows_ = false;  // some set of the size in hand keeps the latency
   int steps_ = 0;
 };
+
+// Takes as many as wanted, and as the classes of the zone have room and are allowed for, one class
+// after the other by name. Where quotas are nested that is the most there can be, in any order.
+std::int64_t Search::allot(Allowance& left, const Shape::Group& g, ZoneId z,
+                           std::int64_t wanted) const {
+  const Profile& profile = state_.cluster.profile(g.profile);
+  std::vector<ClassId> classes;
+  for (const ClassId id : state_.cluster.zone(z).classes) {
+    if (profile.cells[id].match != Match::kNo) classes.push_back(id);
+  }
+  std::sort(classes.begin(), classes.end(), [&](ClassId a, ClassId b) {
+    return state_.cluster.cls(a).key < state_.cluster.cls(b).key;
+  });
+  std::int64_t taken = 0;
+  for (const ClassId id : classes) {
+    const Profile::Cell& cell = profile.cells[id];
+    const std::int64_t room = room_ == Room::kNow ? cell.slots : cell.empty;
+    const std::int64_t pods = std::min({wanted - taken, room, left.pods(id, g.request)});
+    if (pods <= 0) continue;
+    left.take(id, g.request, pods);
+    taken += pods;
+  }
+  return taken;
+}
+
+std::int64_t Search::allowed(const Shape::Group& g, ZoneId z) const {
+  const auto [known, fresh] = allowed_.try_emplace({&g, z}, 0);
+  if (fresh) {
+    Allowance left = allowance_;
+    known->second = allot(left, g, z, g.count);
+  }
+  return known->second;
+}
 
 // Groups that name their zone leave nothing to search: they fit there, or nothing fits.
 bool Search::fixed_groups_fit() {
@@ -190,7 +231,7 @@ void Search::consider() {
   std::optional<Split> split = this->split();
   if (!split) return;
   Candidate candidate = rate(std::move(*split));
-  const bool several = shape_.groups.size() > 1;
+  const bool several = shape_.groups.size() > 1 || allowance_.binds();
   if (!several && !found_.empty() && !(candidate < found_.front())) return;
   found_.insert(std::upper_bound(found_.begin(), found_.end(), candidate), std::move(candidate));
   if (found_.size() > (several ? kCandidatesMax : 1)) found_.pop_back();
@@ -200,15 +241,11 @@ void Search::consider() {
 // the zones would stay unused (a smaller set then does).
 std::optional<Split> Search::split() const {
   Split split;
+  Allowance left = allowance_;
   std::map<ZoneId, std::int64_t> per_zone;
   for (const Shape::Group& g : shape_.groups) {
     std::vector<ZonePart> parts;
-    if (!g.zone.empty()) {
-      parts.push_back({state_.cluster.find_zone(g.zone), g.count});
-    } else if (!(shape_.policy == ZonePolicy::kSpread ? spread_group(g, parts)
-                                                      : fill_group(g, parts))) {
-      return std::nullopt;
-    }
+    if (!divide_group(g, parts, left)) return std::nullopt;
     std::sort(parts.begin(), parts.end(),
               [&](const ZonePart& a, const ZonePart& b) { return name(a.zone) < name(b.zone); });
     for (const ZonePart& part : parts) per_zone[part.zone] += part.count;
@@ -220,6 +257,42 @@ std::optional<Split> Search::split() const {
   }
   split.zones = static_cast<std::int64_t>(per_zone.size());
   return split;
+}
+
+bool Search::divide_group(const Shape::Group& g, std::vector<ZonePart>& parts,
+                          Allowance& left) const {
+  const bool spread = shape_.policy == ZonePolicy::kSpread;
+  if (!g.zone.empty()) {
+    parts.push_back({state_.cluster.find_zone(g.zone), g.count});
+  } else if (!spread && allowance_.binds()) {
+    return fill_within(g, parts, left);
+  } else if (!(spread ? spread_group(g, parts) : fill_group(g, parts))) {
+    return false;
+  }
+  if (!allowance_.binds()) return true;
+  return std::all_of(parts.begin(), parts.end(), [&](const ZonePart& part) {
+    return allot(left, g, part.zone, part.count) == part.count;
+  });
+}
+
+// As `fill_group`, beside the quotas: what one zone takes of a quota the next has no more.
+bool Search::fill_within(const Shape::Group& g, std::vector<ZonePart>& parts,
+                         Allowance& left) const {
+  std::vector<ZoneId> zones = set_;
+  std::sort(zones.begin(), zones.end(), [&](ZoneId a, ZoneId b) {
+    const std::int64_t x = slots(g, a), y = slots(g, b);
+    return x != y ? x > y : name(a) < name(b);
+  });
+  const bool alone = shape_.groups.size() == 1;
+  const std::int64_t least = alone ? std::max<std::int64_t>(shape_.min_per_zone, 1) : 0;
+  std::int64_t rest = g.count, behind = static_cast<std::int64_t>(zones.size());
+  for (const ZoneId z : zones) {
+    const std::int64_t pods = allot(left, g, z, std::max<std::int64_t>(0, rest - least * --behind));
+    if (pods < least) return false;
+    if (pods > 0) parts.push_back({z, pods});
+    rest -= pods;
+  }
+  return rest == 0;
 }
 
 // As much as possible where most room is, each zone at least min_per_zone.
@@ -360,18 +433,31 @@ std::int64_t slots_in_zone(const State& state, const Shape& shape, const Shape::
   return most;
 }
 
-ZoneAnswer divide(const State& state, const Shape& shape, Room room) {
-  return Search(state, shape, room).run();
+ZoneAnswer divide(const State& state, const Shape& shape, Room room, Quotas quotas) {
+  return Search(state, shape, room, quotas).run();
 }
 
 bool never(State& state, ShapeId id) {
   Shape& shape = state.shapes[id];
   if (shape.never_epoch != state.cluster.epoch() + 1) {
-    const ZoneAnswer answer = divide(state, shape, Room::kEmpty);
+    const ZoneAnswer answer = divide(state, shape, Room::kEmpty, Quotas::kIgnored);
     shape.never = answer.splits.empty() && answer.exhaustive;
+    shape.never_allowed = false;
+    if (shape.limits != kNoId && !answer.splits.empty()) {
+      const ZoneAnswer alone = divide(state, shape, Room::kEmpty, Quotas::kAlone);
+      shape.never_allowed = alone.splits.empty() && alone.exhaustive;
+    }
     shape.never_epoch = state.cluster.epoch() + 1;
   }
   return shape.never;
+}
+
+bool never_allowed(State& state, ShapeId id) {
+  return !never(state, id) && state.shapes[id].never_allowed;
+}
+
+bool quotas_forbid(const State& state, const Shape& shape) {
+  return shape.limits != kNoId && divide(state, shape, Room::kEmpty, Quotas::kNow).splits.empty();
 }
 
 }  // namespace sched

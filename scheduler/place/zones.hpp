@@ -9,12 +9,15 @@
 // (SameRegion: fewer zones first, Spread: as many as are asked for); fewer domains of the level of
 // the topology that is asked for; nodes to be used last; least room of this shape left behind
 // (most, where the queue spreads); lower price; names.
+//
+// Beside quotas that bind, a zone has room for no more than they let in there (allowance.hpp), and
+// what one zone takes of a quota the next has no more.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
-#include "scheduler/state/state.hpp"
+#include "scheduler/place/allowance.hpp"
 
 namespace sched {
 
@@ -38,14 +41,18 @@ struct ZoneAnswer {
   bool exhaustive = true;     // false: the search was cut short
 };
 
-// How many Pods of one group fit in a zone; where its Pods of one zone have to lie in one domain,
-// in the best of these.
+// How many Pods of one group fit in a zone, quotas aside; where its Pods of one zone have to lie in
+// one domain, in the best of these.
 std::int64_t slots_in_zone(const State& state, const Shape& shape, const Shape::Group& group,
                            ZoneId zone, Room room);
 
-ZoneAnswer divide(const State& state, const Shape& shape, Room room);
+ZoneAnswer divide(const State& state, const Shape& shape, Room room, Quotas quotas = Quotas::kNow);
 
 // Whether the cluster cannot hold the shape even when empty. Kept until the nodes change.
 bool never(State& state, ShapeId shape);
+// Whether it could, but the quotas of its queue would not let it in even if nothing else ran.
+bool never_allowed(State& state, ShapeId shape);
+// Whether the quotas, beside what the queue uses now, keep it out however much room there was.
+bool quotas_forbid(const State& state, const Shape& shape);
 
 }  // namespace sched

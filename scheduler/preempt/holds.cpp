@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "scheduler/fair/quota.hpp"
 #include "scheduler/place/domains.hpp"
 #include "scheduler/state/devices.hpp"
 
@@ -58,6 +59,36 @@ bool fits(const State& state, const Wish& wish, const std::map<NodeId, Amounts>&
   return true;
 }
 
+// Whether the queue's maxima let it start there, beside what the queue uses. `all_gone`: when all
+// who were asked to stop have gone.
+bool allowed(const State& state, const TaskRecord& task, const Wish& wish, bool all_gone) {
+  const Shape& shape = state.shapes[task.shape];
+  QueueRecord queue;
+  queue.queue = state.queues[task.queue].queue;
+  queue.maximum = state.queues[task.queue].maximum;
+  queue.used = state.queues[task.queue].used;
+  queue.limits = state.queues[task.queue].limits;
+  if (!queue.queue.has_maximum && queue.limits.empty()) return true;
+  for (const TaskId id : all_gone ? state.leaving : std::set<TaskId>{}) {
+    const TaskRecord& leaving = state.tasks[id];
+    if (leaving.queue != task.queue) continue;
+    queue.used.minus(leaving.booked);
+    for (std::size_t r = 0; r < leaving.ranks.size(); ++r) {
+      count_in(queue, state.cluster.node(leaving.ranks[r].node).node, state.request_of(leaving, r),
+               -1);
+    }
+  }
+  if (!fits_maximum(queue, shape.total, false)) return false;
+  const std::vector<QueueRecord::Limit> before = queue.limits;
+  std::size_t rank = 0;
+  for (const Shape::Group& group : shape.groups) {
+    for (std::int64_t i = 0; i < group.count; ++i) {
+      count_in(queue, state.cluster.node(wish.ranks[rank++]).node, group.request, 1);
+    }
+  }
+  return keeps_maxima(before, queue.limits);
+}
+
 const HeldRoom* room_of(const State& state, TaskId holder) {
   const auto known = state.held_rooms.find(holder);
   return known == state.held_rooms.end() ? nullptr : &known->second;
@@ -79,7 +110,7 @@ std::optional<Gang> place_hold(State& state, TaskId holder, Overlay& overlay) {
   if (const HeldRoom* const room = room_of(state, holder)) {
     own.insert(room->booked.begin(), room->booked.end());
   }
-  if (!fits(state, *wish, own)) return std::nullopt;
+  if (!fits(state, *wish, own) || !allowed(state, task, *wish, false)) return std::nullopt;
   free_hold(state, holder, overlay);
   Gang gang{wish->ranks, static_cast<std::int64_t>(wish->zones.size()), 0, wish->devices};
   book(overlay, state.shapes[task.shape], gang);
@@ -106,7 +137,7 @@ void look_ahead(const State& state, TaskId task,
 bool hold_stands(const State& state, TaskId holder) {
   if (room_of(state, holder) == nullptr) return false;
   const std::optional<Wish> wish = wish_of(state, state.tasks[holder]);
-  if (!wish) return false;
+  if (!wish || !allowed(state, state.tasks[holder], *wish, true)) return false;
   std::map<NodeId, Amounts> more;  // on its own nodes alone
   for (const auto& [node, need] : wish->need) more.try_emplace(node);
   look_ahead(state, holder, [&](NodeId node, const Amounts& amounts, int sign) {

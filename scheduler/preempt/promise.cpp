@@ -22,15 +22,24 @@ bool stands_before(const Task& a, const Task& b) {
   return std::tie(a.preemptible, a.submitted, a.uid) < std::tie(b.preemptible, b.submitted, b.uid);
 }
 
+bool may_be_asked(const TaskRecord& waits, const TaskRecord& holds) {
+  const bool decided = holds.state == TaskState::kReserved || holds.state == TaskState::kRunning;
+  return waits.state == TaskState::kWaiting && decided && !holds.task.unevictable &&
+         holds.evicted_by.empty();
+}
+
+// Whether the one who waits stands in no lower tier.
+bool no_lower(const State& state, const TaskRecord& waits, const TaskRecord& holds) {
+  return tier_of(waits.task, state.queues[waits.queue]) <=
+         tier_of(holds.task, state.queues[holds.queue]);
+}
+
 }  // namespace
 
 bool may_preempt(const State& state, TaskId preemptor, TaskId victim, Time now) {
   const TaskRecord& waits = state.tasks[preemptor];
   const TaskRecord& holds = state.tasks[victim];
-  const bool decided = holds.state == TaskState::kReserved || holds.state == TaskState::kRunning;
-  if (waits.state != TaskState::kWaiting || !decided || holds.task.unevictable ||
-      !holds.evicted_by.empty())
-    return false;
+  if (!may_be_asked(waits, holds)) return false;
   const QueueRecord& queue = state.queues[holds.queue];
   const Tier above = tier_of(waits.task, state.queues[waits.queue]);
   const Tier below = tier_of(holds.task, queue);
@@ -39,6 +48,25 @@ bool may_preempt(const State& state, TaskId preemptor, TaskId victim, Time now) 
   if (above != Tier::kHigh || cools_down(queue, holds.task, now)) return false;
   if (below == Tier::kMedium) return holds.task.preemptible || guarantee_is_over(holds, now);
   return holds.task.preemptible && stands_before(waits.task, holds.task);
+}
+
+bool may_reclaim(const State& state, TaskId preemptor, TaskId victim, Time now) {
+  const TaskRecord& waits = state.tasks[preemptor];
+  const TaskRecord& holds = state.tasks[victim];
+  if (!may_be_asked(waits, holds) || waits.queue == holds.queue) return false;
+  if (!no_lower(state, waits, holds)) return false;
+  const QueueRecord& queue = state.queues[holds.queue];
+  const Tier below = tier_of(holds.task, queue);
+  if (below == Tier::kLow) return true;
+  return below == Tier::kMedium && !cools_down(queue, holds.task, now) &&
+         guarantee_is_over(holds, now);
+}
+
+bool may_rotate(const State& state, TaskId preemptor, TaskId victim, Time now) {
+  const TaskRecord& waits = state.tasks[preemptor];
+  const TaskRecord& holds = state.tasks[victim];
+  return may_be_asked(waits, holds) && waits.queue == holds.queue &&
+         no_lower(state, waits, holds) && holds.turn_ns > 0 && holds.turn_ns <= now.ns;
 }
 
 }  // namespace sched

@@ -11,11 +11,25 @@
 // - Among High tasks a preemptible one yields to those that are not, and to preemptible ones that
 //   were submitted before it (by uid where that is equal).
 //
-// No loops by construction: whenever a may preempt b, a stands before b in the order (tier, not
-// preemptible before preemptible, submit time, uid). That is an order, so no chain of preemptions
-// leads back to a task, whatever else happens, as long as nobody changes these four of a task. And
-// the number is bounded: a preemption needs a start of a High or Medium task; a Medium one starts
-// again only after it was preempted; and that takes each time its guarantee and its cooldown.
+// Beside the tiers, two rights among those of one tier; neither is above what a tier promises:
+//
+// - Reclaim: a task within what its queue is guaranteed, of a resource that the queue has less of
+//   than that, may have the room of tasks of other queues that use more of it than they are
+//   guaranteed: of Low ones at once, of Medium ones past their guarantee, of High ones never.
+//   Nobody takes from a tier above its own. No loops: who reclaims is within his guarantee and
+//   stays there, so that nobody can reclaim from him.
+// - Rotation: a task of a queue that takes turns may have the room of a peer of that queue after
+// the
+//   peer's quantum: of a Low one at once, of a Medium one past its guarantee, of a High one never.
+//   A peer that comes back later may have it in turn, which is the purpose; each turn lasts a
+//   quantum at least, so that no more than quanta allow is lost.
+//
+// No loops between tiers by construction: whenever a may preempt b, a stands before b in the order
+// (tier, not preemptible before preemptible, submit time, uid). That is an order, so no chain of
+// preemptions leads back to a task, whatever else happens, as long as nobody changes these four of
+// a task. And the number is bounded: a preemption needs a start of a High or Medium task; a Medium
+// one starts again only after it was preempted; and that takes each time its guarantee and its
+// cooldown.
 #pragma once
 
 #include "scheduler/state/state.hpp"
@@ -24,5 +38,9 @@ namespace sched {
 
 // `victim` is reserved or running and `preemptor` waits; false for all others.
 bool may_preempt(const State& state, TaskId preemptor, TaskId victim, Time now);
+// Whether the victim's tier lets others of its own have its room. That its queue has more than it
+// is guaranteed is for the caller to look at: it changes with each victim.
+bool may_reclaim(const State& state, TaskId preemptor, TaskId victim, Time now);
+bool may_rotate(const State& state, TaskId preemptor, TaskId victim, Time now);
 
 }  // namespace sched

@@ -5,6 +5,8 @@
 #include <limits>
 
 #include "scheduler/backfill/ends.hpp"
+#include "scheduler/fair/guarantee.hpp"
+#include "scheduler/fair/quota.hpp"
 #include "scheduler/place/trial.hpp"
 #include "scheduler/preempt/holds.hpp"
 #include "scheduler/preempt/hopeless.hpp"
@@ -15,20 +17,20 @@ namespace {
 
 struct Candidate {
   TaskId task = kNoId;
-  __int128 overdue = 0;  // nanoseconds past its guarantee
+  __int128 overdue = 0;  // nanoseconds past its guarantee, or its turn
   __int128 gpu_work = 0, cpu_work = 0;
   std::size_t pods = 0;
   std::int64_t begun = 0;
 };
 
 // A task that does not run yet has lost nothing and is the latest of all.
-Candidate rate(const State& state, TaskId id, Time now) {
+Candidate rate(const State& state, TaskId id, Time now, bool turns) {
   const TaskRecord& task = state.tasks[id];
   const bool runs = task.state == TaskState::kRunning;
   Candidate c{id, 0, 0, 0, task.ranks.size(), std::numeric_limits<std::int64_t>::max()};
-  const Time safe = task.task.guarantee_until;
   const bool medium = tier_of(task.task, state.queues[task.queue]) == Tier::kMedium;
-  if (medium && runs && safe.ns > 0 && safe < now) c.overdue = __int128{now.ns} - safe.ns;
+  const std::int64_t safe = turns ? task.turn_ns : medium ? task.task.guarantee_until.ns : 0;
+  if (runs && safe > 0 && safe < now.ns) c.overdue = __int128{now.ns} - safe;
   if (!runs) return c;
   c.begun = task.since.ns;
   const __int128 age = std::max<__int128>(0, __int128{now.ns} - task.since.ns);
@@ -47,17 +49,68 @@ bool before(const State& state, const Candidate& a, const Candidate& b) {
   return a.task != b.task && state.tasks[a.task].task.uid < state.tasks[b.task].task.uid;
 }
 
+// What peers who end leave of their queue's maxima, put into the state for a while.
+class Freed {
+ public:
+  Freed(State& state, TaskId task)
+      : state_(state),
+        task_(task),
+        queue_(state.tasks[task].queue),
+        before_(state.queues[queue_].limits) {}
+  ~Freed() { state_.queues[queue_].limits = std::move(before_); }
+  Freed(const Freed&) = delete;
+  Freed& operator=(const Freed&) = delete;
+
+  // Whether it was one of the queue.
+  bool end(TaskId id, int sign) {
+    const TaskRecord& task = state_.tasks[id];
+    if (task.queue != queue_) return false;
+    amounts_.plus(task.booked, sign);
+    tasks_ += sign;
+    state_.occupy(task, -sign);
+    return true;
+  }
+  // Whether the queue may run the task beside the others by then, quotas of some nodes aside.
+  bool allow() const {
+    const QueueRecord& queue = state_.queues[queue_];
+    const Promised promised = promised_to_others(state_, task_);
+    const std::int64_t running = queue.running - tasks_ + promised.tasks;
+    if (queue.queue.max_running > 0 && running >= queue.queue.max_running) return false;
+    const Amounts& asked = state_.shapes[state_.tasks[task_].shape].total;
+    Amounts used = queue.used;
+    used.minus(amounts_);
+    used.plus(promised.amounts);
+    used.plus(asked);
+    return keeps_maximum(queue, used, asked);
+  }
+
+ private:
+  State& state_;
+  const TaskId task_;
+  const QueueId queue_;
+  std::vector<QueueRecord::Limit> before_;
+  Amounts amounts_;
+  std::int64_t tasks_ = 0;
+};
+
 class Search {
  public:
-  Search(State& state, TaskId task, Time now, Overlay& overlay, std::int64_t& looked)
+  Search(State& state, TaskId task, Time now, Overlay& overlay, std::int64_t& looked,
+         PreemptionKind kind)
       : state_(state),
         task_(task),
         now_(now),
         overlay_(overlay),
         looked_(looked),
+        kind_(kind),
         shape_(state.shapes[state.tasks[task].shape]),
         tier_(tier_of(state.tasks[task].task, state.queues[state.tasks[task].queue])),
-        trial_(state, shape_) {}
+        trial_(state, shape_) {
+    if (kind == PreemptionKind::kRotation) freed_.emplace(state, task);
+    if (kind == PreemptionKind::kReclaim) {
+      claim_ = claim_of(state, state.tasks[task].queue, shape_.total);
+    }
+  }
 
   std::optional<Preemption> run(const Surroundings& around);
 
@@ -68,6 +121,8 @@ class Search {
   };
   void list();
   void list(TaskId id, bool protected_before);
+  bool allowed(TaskId id) const;
+  bool still_borrows(TaskId id);
   bool gather();
   bool gather(Tier tier);
   void shorten();
@@ -78,16 +133,21 @@ class Search {
     state_.each_use(victim.task, [&](NodeId node, const Amounts& amounts) {
       trial_.change(node, amounts, sign);
     });
+    if (freed_ && freed_->end(victim.task, sign)) trial_.recount();
   }
-  bool fits() { return trial_.fits(overlay_, looked_); }
+  bool fits() { return (!freed_ || freed_->allow()) && trial_.fits(overlay_, looked_); }
 
   State& state_;
   const TaskId task_;
   const Time now_;
   Overlay& overlay_;
   std::int64_t& looked_;
+  const PreemptionKind kind_;
   const Shape& shape_;
   const Tier tier_;
+  std::optional<Freed> freed_;       // to rotate
+  Amounts claim_;                    // to reclaim: what the task asks for within its guarantee
+  std::map<QueueId, Amounts> gone_;  // to reclaim: what has ended of other queues
   Trial trial_;
   std::array<std::vector<TaskId>, 3> allowed_;  // by tier
   std::vector<Victim> victims_;                 // in the victim order; all of them have ended
@@ -101,6 +161,9 @@ std::optional<Preemption> Search::run(const Surroundings& around) {
     trial_.change(node, amounts, sign);
   });
   for (const auto& [node, amounts] : around.kept) trial_.change(node, amounts, -1);
+  for (const TaskId id : state_.leaving) {
+    if (freed_) freed_->end(id, 1);
+  }
   if (!fits()) {
     list();
     if (!gather()) {
@@ -125,16 +188,35 @@ void Search::list() {
 void Search::list(TaskId id, bool protected_before) {
   ++looked_;
   const TaskRecord& victim = state_.tasks[id];
-  if (!may_preempt(state_, task_, id, now_)) {
+  if (!allowed(id)) {
     // It may be asked later, or by a twin, and nothing will say so.
     const bool for_good = protected_before || tier_ != Tier::kHigh;
     alike_ = alike_ && (for_good || !victim.evicted_by.empty());
     return;
   }
   const auto near = [this](const TaskRecord::Rank& rank) { return trial_.eligible(rank.node); };
-  if (std::none_of(victim.ranks.begin(), victim.ranks.end(), near)) return;
+  const bool peer = freed_ && victim.queue == state_.tasks[task_].queue;
+  if (!peer && std::none_of(victim.ranks.begin(), victim.ranks.end(), near)) return;
   const Tier tier = tier_of(victim.task, state_.queues[victim.queue]);
   allowed_[static_cast<std::size_t>(tier)].push_back(id);
+}
+
+bool Search::allowed(TaskId id) const {
+  if (may_preempt(state_, task_, id, now_)) return true;
+  if (kind_ == PreemptionKind::kReclaim) return may_reclaim(state_, task_, id, now_);
+  return kind_ == PreemptionKind::kRotation && may_rotate(state_, task_, id, now_);
+}
+
+// Whether it may be asked although those who were taken before it have gone. They count as gone
+// from then on.
+bool Search::still_borrows(TaskId id) {
+  if (kind_ != PreemptionKind::kReclaim) return true;
+  const TaskRecord& task = state_.tasks[id];
+  Amounts& gone = gone_[task.queue];
+  const bool by_tier = may_preempt(state_, task_, id, now_);
+  if (!by_tier && !borrows(state_.queues[task.queue], claim_, gone)) return false;
+  gone.plus(task.booked);
+  return true;
 }
 
 bool Search::gather() { return gather(Tier::kLow) || gather(Tier::kMedium) || gather(Tier::kHigh); }
@@ -143,7 +225,7 @@ bool Search::gather() { return gather(Tier::kLow) || gather(Tier::kMedium) || ga
 bool Search::gather(Tier tier) {
   std::vector<Candidate> heap;
   for (const TaskId id : allowed_[static_cast<std::size_t>(tier)]) {
-    heap.push_back(rate(state_, id, now_));
+    heap.push_back(rate(state_, id, now_, freed_.has_value()));
   }
   const auto after = [this](const Candidate& a, const Candidate& b) {
     return before(state_, b, a);
@@ -154,6 +236,7 @@ bool Search::gather(Tier tier) {
     const TaskId id = heap.back().task;
     heap.pop_back();
     ++looked_;
+    if (!still_borrows(id)) continue;
     victims_.push_back({id, false});
     end(victims_.back(), 1);
     if (victims_.size() < next_try_) continue;
@@ -170,7 +253,7 @@ bool Search::gather(Tier tier) {
 // All have ended who may be asked. What the caller has booked or promised may be gone the next
 // time: it does not count.
 void Search::remember(const Surroundings& around) {
-  if (!alike_) return;
+  if (!alike_ || kind_ != PreemptionKind::kTier) return;
   const auto back = [this](NodeId node, const Amounts& amounts, int sign) {
     trial_.change(node, amounts, -sign);
   };
@@ -213,7 +296,7 @@ std::optional<Preemption> Search::name_nodes() {
   const std::optional<Gang> gang = trial_.place(overlay_, looked_);
   if (!gang) return std::nullopt;
   const Task& task = state_.tasks[task_].task;
-  Preemption found{task.uid, task.attempt, {}, {}};
+  Preemption found{task.uid, task.attempt, {}, {}, kind_};
   for (const NodeId node : gang->ranks) {
     found.placement.nodes.push_back(state_.cluster.node(node).node.name);
   }
@@ -228,15 +311,16 @@ std::optional<Preemption> Search::name_nodes() {
 
 std::optional<Preemption> find_preemption(State& state, TaskId preemptor, Time now,
                                           Overlay& overlay, std::int64_t& looked,
-                                          const Surroundings& around) {
+                                          const Surroundings& around, PreemptionKind kind) {
   const TaskRecord& task = state.tasks[preemptor];
   if (task.state != TaskState::kWaiting || task.shape == kNoId) return std::nullopt;
   const Tier tier = tier_of(task.task, state.queues[task.queue]);
-  if (tier == Tier::kLow || is_hopeless(state, preemptor, now)) return std::nullopt;
+  const bool by_tier = kind == PreemptionKind::kTier;
+  if (by_tier && (tier == Tier::kLow || is_hopeless(state, preemptor, now))) return std::nullopt;
   const Shape& shape = state.shapes[task.shape];
   if (shape.groups.empty() || shape.too_large || never(state, task.shape)) return std::nullopt;
   const Quiet quiet(state.cluster);
-  return Search(state, preemptor, now, overlay, looked).run(around);
+  return Search(state, preemptor, now, overlay, looked, kind).run(around);
 }
 
 }  // namespace sched

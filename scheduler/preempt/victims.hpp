@@ -1,8 +1,11 @@
 // Victims: who has to stop so that a task can start, proved before anybody is asked.
 //
 //   1. Who may be asked: the promise (promise.hpp) allows it, and part of it lies on a node that
-//      could take a Pod of the shape.
-//   2. In the victim order: lowest tier, longest past its guarantee, least work lost (GPU time
+//      could take a Pod of the shape. By tier always; to reclaim or to rotate where the search is
+//      for that. Where the maximum of its queue keeps the task out, peers who take turns may be
+//      asked wherever they are.
+//   2. In the victim order: lowest tier, longest past its guarantee (its turn, to rotate), least
+//   work lost (GPU time
 //      since it runs; CPU time counts for tasks without GPUs, which lose less than any with GPUs),
 //      fewest Pods, latest start, uid. A total order on exact integers.
 //   3. They end one after another, as a trial, until the gang fits: counts first, in steps that
@@ -33,12 +36,13 @@ struct Surroundings {
   const Overlay* booked = nullptr;  // in which it booked
 };
 
-// For a waiting High or Medium task that does not fit now. Nothing for all others, and when no
-// allowed set of victims gives it room. The answer depends on the shape and the tier alone (and,
-// where preemptible High tasks run, on `preemptible`, the submit time and the uid): twins need not
-// be asked for again. `looked` counts tasks, trials and nodes looked at.
+// For a waiting task that does not fit now: by tier High and Medium ones. Nothing for all others,
+// and when no allowed set of victims gives it room. By tier the answer depends on shape and tier
+// alone (and, where preemptible High tasks run, on `preemptible`, the submit time and the uid):
+// twins need not be asked for again. `looked` counts tasks, trials and nodes looked at.
 std::optional<Preemption> find_preemption(State& state, TaskId preemptor, Time now,
                                           Overlay& overlay, std::int64_t& looked,
-                                          const Surroundings& around = {});
+                                          const Surroundings& around = {},
+                                          PreemptionKind kind = PreemptionKind::kTier);
 
 }  // namespace sched

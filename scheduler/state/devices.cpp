@@ -87,6 +87,16 @@ std::int64_t device_for(const Amounts& free, const Amounts& used, const Part& pa
   return number < kDeviceNumbers ? number : -1;
 }
 
+Amounts charged(const Amounts& use) {
+  if (!has_parts(use)) return use;
+  Amounts out;
+  out.base = use.base;
+  for (const auto& [id, amount] : use.extended) {
+    out.add(is_device(id) ? milli_of(whole_of(id)) : id, amount);
+  }
+  return out;
+}
+
 __int128 exactly(const Amounts& amounts, ResourceId id) {
   if (id < kFirstExtended) return amounts.base[id];
   const ResourceId whole = whole_of(id);

@@ -61,6 +61,9 @@ bool fits_beside(const Amounts& total, const Amounts& used, const Amounts& need)
 // number; else a free one under the lowest number not in use; -1 when there is none.
 std::int64_t device_for(const Amounts& free, const Amounts& used, const Part& part);
 
+// What such a use is charged: parts without the numbers of their devices.
+Amounts charged(const Amounts& use);
+
 // An amount that is asked for or charged, as it is compared: devices in thousandths, whole ones and
 // parts together; anything else as it is.
 __int128 exactly(const Amounts& amounts, ResourceId id);

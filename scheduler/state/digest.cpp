@@ -146,6 +146,17 @@ void put_queue(Hash& h, const State& s, const QueueRecord& q) {
   put(h, s.names, q.used);
   put(h, s.names, q.maximum);
   put(h, s.names, q.guaranteed);
+  for (const QueueRecord::Limit& limit : q.limits) {
+    put(h, s.names, limit.maximum);
+    put(h, s.names, limit.guaranteed);
+    put(h, s.names, limit.used);
+  }
+  std::set<std::pair<std::int64_t, std::string>> turns;
+  for (const auto& [at, task] : q.turns_over) turns.emplace(at, s.tasks[task].task.uid);
+  for (const auto& [at, uid] : turns) {
+    h.number(at);
+    h.text(uid);
+  }
   for (const std::int64_t part :
        {static_cast<std::int64_t>(q.queue.tier), static_cast<std::int64_t>(q.queue.strategy),
         q.queue.weight, std::int64_t{q.queue.closed}, q.queue.max_running, q.waiting[0],

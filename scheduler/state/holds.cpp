@@ -141,6 +141,7 @@ void State::settle() {
 // One step for each node, so that nobody sees it free in between.
 void State::rebook(TaskId holder, HeldRoom now) {
   const auto known = held_rooms.find(holder);
+  const bool known_before = known != held_rooms.end();
   const NodeAmounts before = known == held_rooms.end() ? NodeAmounts{} : known->second.booked;
   if (known != held_rooms.end() && known->second.need != now.need) loosened += before.size();
   auto old = before.begin();
@@ -156,10 +157,13 @@ void State::rebook(TaskId holder, HeldRoom now) {
     if (!comes) ++old;
     if (goes) cluster.release(node);
   }
-  if (now.need.empty())
+  const bool gone = now.need.empty();
+  if (gone)
     held_rooms.erase(holder);
   else
     held_rooms[holder] = std::move(now);
+  if (gone && known_before)
+    wake_quota(tasks[holder].queue);  // what was promised to it is not any more
 }
 
 // --- questions
@@ -167,6 +171,25 @@ void State::rebook(TaskId holder, HeldRoom now) {
 bool State::waits_high() const {
   return std::any_of(queues.begin(), queues.end(),
                      [](const QueueRecord& queue) { return queue.waiting[0] > 0; });
+}
+
+bool State::turn_is_over(QueueId id, Time now) const {
+  const QueueRecord& queue = queues[id];
+  const bool over = !queue.turns_over.empty() && queue.turns_over.begin()->first <= now.ns;
+  return over && !queue.line.empty();
+}
+
+bool State::turn_is_over(Time now) const {
+  for (QueueId id = 0; id < queues.size(); ++id) {
+    if (turn_is_over(id, now)) return true;
+  }
+  return false;
+}
+
+bool State::may_reclaim_somebody() const {
+  return std::any_of(queues.begin(), queues.end(), [](const QueueRecord& queue) {
+    return queue.known && queue.queue.has_guaranteed && !queue.line.empty();
+  });
 }
 
 bool State::may_preempt_somebody(bool high, Time now) const {

@@ -89,8 +89,10 @@ void State::reline(QueueId id, const Queue& queue, bool known) {
   const bool same_line = record.known == known && old.tier == queue.tier &&
                          rules_of(old).order == rules_of(queue).order &&
                          rules_of(old).spread == rules_of(queue).spread &&
+                         rules_of(old).spreads_services == rules_of(queue).spreads_services &&
                          old.zones == queue.zones && old.pools == queue.pools &&
-                         old.gpu_models == queue.gpu_models;
+                         old.gpu_models == queue.gpu_models && old.quotas == queue.quotas &&
+                         old.tenant_limits == queue.tenant_limits;
   std::vector<TaskId> waiting;
   if (!same_line) {
     for (auto at = record.line.begin(); !record.line.at_end(at); at = record.line.next(at)) {
@@ -100,7 +102,8 @@ void State::reline(QueueId id, const Queue& queue, bool known) {
   for (const TaskId task : waiting) delist(task);
   // Whom the rules protect, and for how long, is known of each that is placed.
   std::vector<TaskId> placed;
-  if (old.tier != queue.tier || old.cooldown_ns != queue.cooldown_ns) {
+  if (old.tier != queue.tier || old.cooldown_ns != queue.cooldown_ns ||
+      slice_ns(old) != slice_ns(queue)) {
     for (TaskId task = 0; task < tasks.size(); ++task) {
       if (tasks[task].queue == id && decided(tasks[task])) placed.push_back(task);
     }
@@ -108,12 +111,15 @@ void State::reline(QueueId id, const Queue& queue, bool known) {
   for (const TaskId task : placed) track(task, -1);
   const auto memory = [&] { return record.known ? half_life_ms(record.queue) : 0; };
   const std::int64_t remembered = memory();
+  const bool other_quotas = old.quotas != queue.quotas;
   record.queue = queue;
   record.known = known;
   record.by_tenant = known && by_tenant(rules_of(queue).order);
+  record.by_owner = record.by_tenant || (known && queue.tenant_limits != TenantLimits{});
   record.guaranteed = queue.has_guaranteed ? names.amounts(queue.guaranteed) : Amounts{};
   if (remembered != memory()) restart_usage(id);
   record.maximum = queue.has_maximum ? names.amounts(queue.maximum) : Amounts{};
+  if (other_quotas) set_limits(id);
   for (const TaskId task : placed) {
     track(task, 1);
     loosened += tasks[task].ranks.size() + tasks[task].pods.size();
@@ -134,7 +140,7 @@ void State::enlist(TaskId id) {
   record.shape = acquire_shape(record.task, queue);
   if (held.contains(id)) unsettled_.insert(id);  // a hold counts for the size it was made for
   queue.line.insert(record.place, by_place());
-  if (queue.by_tenant) queue.tenants[record.tenant].line.insert(record.place, by_place());
+  if (queue.by_owner) queue.tenants[record.tenant].line.insert(record.place, by_place());
   ++queue.waiting[static_cast<int>(tier_of(record.task, queue))];
   if (record.task.held || !queue.known) return;
   if (record.ready_at.ns > 0 && record.ready_at > clock) {
@@ -152,16 +158,21 @@ void State::delist(TaskId id) {
   cooling.erase({record.ready_at.ns, id});
   matured.erase({record.ready_at.ns, id});
   queue.line.erase(record.place, by_place());
-  if (queue.by_tenant) queue.tenants[record.tenant].line.erase(record.place, by_place());
+  if (queue.by_owner) queue.tenants[record.tenant].line.erase(record.place, by_place());
   --queue.waiting[static_cast<int>(tier_of(record.task, queue))];
   release_shape(record.shape);
   record.shape = kNoId;
+  if (queue.queue.tenant_limits.pending > 0) wake_quota(record.queue);  // others move up
 }
 
 void State::advance(Time now) {
   const auto passed = [&](std::int64_t ns) { return clock.ns < ns && ns <= now.ns; };
   const auto over = protected_until.upper_bound({clock.ns, kNoId});
   look_again = look_again || now < clock || (over != protected_until.end() && passed(over->first));
+  for (const QueueRecord& queue : queues) {
+    const auto turn = queue.turns_over.upper_bound({clock.ns, kNoId});
+    look_again = look_again || (turn != queue.turns_over.end() && passed(turn->first));
+  }
   // What was kept for a hold that has lapsed is there for others.
   for (const TaskId holder : held) {
     const Time until = tasks[holder].hold_until;
@@ -194,8 +205,8 @@ void State::advance(Time now) {
 BucketId State::bucket_of(const TaskRecord& task) {
   QueueRecord& queue = queues[task.queue];
   const auto tier = static_cast<std::uint8_t>(tier_of(task.task, queue));
-  const TenantId tenant = queue.by_tenant ? task.tenant : kNoId;
-  const std::tuple key{tier, tenant, task.shape};
+  const TenantId owner = queue.by_owner ? task.tenant : kNoId;
+  const std::tuple key{tier, owner, task.shape};
   if (auto at = queue.buckets.find(key); at != queue.buckets.end()) return at->second;
   BucketId id = static_cast<BucketId>(buckets.size());
   if (free_buckets_.empty()) {
@@ -208,7 +219,8 @@ BucketId State::bucket_of(const TaskRecord& task) {
   buckets[id].queue = task.queue;
   buckets[id].shape = task.shape;
   buckets[id].tier = tier;
-  buckets[id].tenant = tenant;
+  buckets[id].tenant = queue.by_tenant ? owner : kNoId;
+  buckets[id].owner = owner;
   queue.buckets.emplace(key, id);
   shapes[task.shape].buckets.push_back(id);
   return id;
@@ -218,7 +230,7 @@ void State::drop_bucket(BucketId id) {
   Bucket& bucket = buckets[id];
   active.erase(id);
   guarded.erase(id);
-  queues[bucket.queue].buckets.erase({bucket.tier, bucket.tenant, bucket.shape});
+  queues[bucket.queue].buckets.erase({bucket.tier, bucket.owner, bucket.shape});
   std::erase(shapes[bucket.shape].buckets, id);
   bucket = {};
   free_buckets_.push_back(id);
@@ -292,6 +304,7 @@ void State::wake_guarded() {
 // Also after an edit of the queue: its maximum may have grown.
 void State::wake_quota(QueueId queue) {
   for (const auto& [key, id] : queues[queue].buckets) {
+    if (shapes[buckets[id].shape].limits == queue) unpark(buckets[id].shape);
     if (!buckets[id].quota_parked) continue;
     buckets[id].quota_parked = false;
     refresh(id);

@@ -1,6 +1,7 @@
 // State: shapes, and who wakes when there is room.
 #include <algorithm>
 
+#include "scheduler/fair/quota.hpp"
 #include "scheduler/limits.hpp"
 #include "scheduler/order/rules.hpp"
 #include "scheduler/state/devices.hpp"
@@ -74,7 +75,8 @@ ShapeId State::acquire_shape(const Task& task, const QueueRecord& queue) {
   const Filter filter = filter_of(task, queue.known ? &queue.queue : nullptr);
   const std::string filtered = filter_key(filter);
   std::string key = filtered;
-  const bool spread = queue.known && rules_of(queue.queue).spread;
+  const Rules rules = rules_of(queue.queue);
+  const bool spread = queue.known && (rules.spread || (rules.spreads_services && task.service));
   for (const std::int64_t part :
        {static_cast<std::int64_t>(task.zone_policy), task.max_zones, task.min_per_zone,
         task.max_skew, task.max_latency_us, std::int64_t{spread}}) {
@@ -84,6 +86,8 @@ ShapeId State::acquire_shape(const Task& task, const QueueRecord& queue) {
   const bool one_domain = !level.empty() && task.topology_required;
   append(key, level);
   append(key, std::int64_t{one_domain});
+  const bool limited = queue.known && limits_places(queue.queue);
+  append(key, limited ? queue.queue.name : "");
   std::vector<Amounts> requests;
   for (const PodGroup& group : task.groups) {
     requests.push_back(names.request(group.requests, group.shared_resource, group.shared_milli));
@@ -113,6 +117,7 @@ ShapeId State::acquire_shape(const Task& task, const QueueRecord& queue) {
   shape.gpu_model = task.gpu_model;
   shape.one_domain = one_domain;
   shape.spread = spread;
+  if (limited) shape.limits = queue_ids.at(queue.queue.name);
   shape.refs = 1;
   for (std::size_t g = 0; g < task.groups.size(); ++g) {
     const std::int64_t count = std::clamp<std::int64_t>(task.groups[g].count, 0, kGangMax + 1);
@@ -238,7 +243,10 @@ bool State::on(const NodeUpsert& d) {
   const bool as_large = !fresh && cluster.node(id).present &&
                         old.allocatable == d.node.allocatable && old.zone == d.node.zone &&
                         old.region == d.node.region;
-  if (d.node.name.empty() || !cluster.upsert(d.node, names)) return false;
+  if (d.node.name.empty() || (!fresh && cluster.node(id).present && old == d.node)) return false;
+  if (!fresh) recount(id, -1);
+  cluster.upsert(d.node, names);
+  if (!fresh) recount(id, 1);
   loosened += as_large ? 1 : kLoosenedAnew;
   if (fresh) unsettled_.insert(held.begin(), held.end());  // a hold may name it
   wake_zone_sensitive();
@@ -246,7 +254,11 @@ bool State::on(const NodeUpsert& d) {
 }
 
 bool State::on(const NodeRemove& d) {
-  if (!cluster.remove(d.name)) return false;
+  const NodeId id = cluster.find(d.name);
+  if (id == kNoId || !cluster.node(id).present) return false;
+  recount(id, -1);
+  cluster.remove(d.name);
+  recount(id, 1);
   ++loosened;  // zones may divide in another way
   wake_zone_sensitive();
   return true;

@@ -10,7 +10,8 @@
 //   bucket  the ready tasks of one (queue, tier, shape), in the queue's order: only its head can
 //           be next, and when the shape does not fit none of them is looked at. In queues that
 //           order by tenant, of one (queue, tier, tenant, shape): shares move, and with them the
-//           order between tenants, but never the order within one.
+//           order between tenants, but never the order within one. So it is in queues that limit
+//           what each tenant may have: who is at the limit stands in nobody's way.
 //   parked  a shape that was tried and did not fit. It is looked at again when the slots it lacks
 //           appear. `fragile`: the search was not exhaustive for it, so any change wakes it, and it
 //           has its turn in each pass: what is booked before that may help it, too.
@@ -25,7 +26,8 @@
 //      node while it is known. Never both.
 //   3. What a hold keeps is booked on its nodes whenever somebody looks.
 //   4. used(queue) is the sum of the requests of its reserved and running tasks; so is that of each
-//      of its tenants.
+//      of its tenants. What it uses of a quota is the sum over those ranks whose node matches, as
+//      the node is labelled now; a node that is not there has no labels.
 #pragma once
 
 #include <algorithm>
@@ -65,6 +67,8 @@ struct Shape {
   std::string gpu_model;
   bool one_domain = false;  // of the level that its profiles count, in each zone
   bool spread = false;      // its queue spreads: the least loaded nodes, instead of packing
+  // The queue whose quotas limit how much of it may go where: then all its tasks are of that queue.
+  QueueId limits = kNoId;
   std::int64_t pods = 0;
   bool too_large = false;  // more Pods than kGangMax
   bool shares = false;     // some of its Pods ask for a part of a device
@@ -75,6 +79,7 @@ struct Shape {
   bool parked = false, fragile = false;
   std::uint64_t never_epoch = 0;  // of the cluster, plus one: when `never` was computed
   bool never = false;             // the empty cluster cannot hold it
+  bool never_allowed = false;     // nor would its queue's quotas let it in there
   // By tier: nobody's stopping would make room, for this many changes of nodes (0: not known); see
   // preempt/hopeless.hpp.
   struct Hopeless {
@@ -89,6 +94,7 @@ struct Bucket {
   ShapeId shape = kNoId;
   std::uint8_t tier = 0;
   TenantId tenant = kNoId;  // in queues that order by tenant
+  TenantId owner = kNoId;   // in these, and in those that limit what each tenant may have
   bool quota_parked = false;
   Ordered<Place> tasks;
 };
@@ -97,6 +103,13 @@ struct QueueRecord {
   Queue queue;
   bool known = false;
   Amounts maximum;
+  // For each of `queue.quotas`: its amounts, and what the queue uses of the nodes that match.
+  struct Limit {
+    Amounts maximum, guaranteed, used;
+  };
+  std::vector<Limit> limits;
+  // Placed tasks that a peer may have stop, by the time from which on it may (preempt/promise.hpp).
+  std::set<std::pair<std::int64_t, TaskId>> turns_over;
   Ordered<Place> line;   // all that wait
   Ordered<Place> heads;  // the first of each bucket
   std::int64_t waiting[3] = {0, 0, 0};
@@ -106,6 +119,7 @@ struct QueueRecord {
   std::int64_t members = 0;  // tasks that name it, in any state
   Amounts guaranteed;
   bool by_tenant = false;  // how its tasks stand in line
+  bool by_owner = false;   // each tenant has a line of its own: by_tenant, or tenants have limits
   std::deque<Tenant> tenants;
   std::map<std::string, TenantId> tenant_ids;
   std::vector<TenantId> free_tenants;
@@ -134,6 +148,7 @@ struct TaskRecord {
   };
   std::vector<Rank> ranks;
   std::vector<std::pair<std::int64_t, Amounts>> parts;  // ranks below .first use this much
+  std::vector<std::pair<std::int64_t, Amounts>> asks;   // ranks below .first ask for this much
   Amounts booked;
   Amounts served;         // the same as shares count it
   std::int64_t gpus = 0;  // of `booked`, of all kinds, rounded up; and exactly
@@ -142,6 +157,7 @@ struct TaskRecord {
   Time since;
   std::int64_t protected_ns = 0;  // its key in `protected_until`; 0: not there
   bool unprotected = false;       // in `unprotected`
+  std::int64_t turn_ns = 0;       // its key in its queue's `turns_over`; 0: not there
   // While it holds a decision: who it was asked to stop for ("" for nobody), and when.
   std::string evicted_by;
   Time evicted_at;
@@ -234,8 +250,10 @@ class State {
   void wake_quota(QueueId queue);
   void park_for_guarantee(BucketId bucket);
   void wake_guarded();
-  // Counts a waiting task as one that has started, or takes that back.
-  void pretend(TaskId task, int sign);
+  // Counts a waiting task as one that has started on these nodes, or takes that back.
+  void pretend(TaskId task, const std::vector<NodeId>& ranks, int sign);
+  // Counts a placed task in the quotas of its queue, or out.
+  void occupy(const TaskRecord& task, int sign);
   // A placed task was asked to stop for `by` ("": no longer).
   void mark_leaving(TaskId task, const std::string& by, Time at);
   // Gives a waiting task a hold, or takes it away (no nodes); books what it keeps.
@@ -266,9 +284,15 @@ class State {
   // Whether a High or Medium task waits, and somebody is placed whom it might preempt: a cheap
   // question before the search. `high`: of a High task.
   bool may_preempt_somebody(bool high, Time now) const;
+  // Whether somebody waits in this queue, and one who runs there may be made to take turns.
+  bool turn_is_over(QueueId queue, Time now) const;
+  bool turn_is_over(Time now) const;
+  // Whether somebody waits in a queue that is guaranteed something.
+  bool may_reclaim_somebody() const;
   // Whether the slots suffice in sum for each group: what must hold before a shape can fit at all.
   bool plausible(const Shape& shape) const;
-  // What a rank of a placed task uses of its node.
+  // What a rank of a placed task was decided to ask for, and what of its node it uses.
+  const Amounts& request_of(const TaskRecord& task, std::size_t rank) const;
   const Amounts& use_of_rank(const TaskRecord& task, std::size_t rank) const;
   // What ends with a task, by node: its reserved ranks and its Pods. It lies here: good until
   // something changes.
@@ -317,6 +341,9 @@ class State {
   void forget_pasts(QueueRecord& queue);
   void restart_usage(QueueId queue);
   void charge(const TaskRecord& task, int sign);
+  void set_limits(QueueId queue);
+  void recount(NodeId node, int sign);
+  std::int64_t turn_of(const TaskRecord& task) const;
   void meter(const TaskRecord& task, int sign);
   void note_start(const TaskRecord& task, Time at);
   void note_end(const TaskRecord& task, Time at);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "scheduler/limits.hpp"
+#include "scheduler/order/rules.hpp"
 #include "scheduler/preempt/guarantee.hpp"
 #include "scheduler/state/devices.hpp"
 #include "scheduler/state/state.hpp"
@@ -11,6 +12,14 @@ namespace {
 
 std::int64_t device_at(const Placement& placement, std::size_t rank) {
   return rank < placement.devices.size() ? placement.devices[rank] : -1;
+}
+
+const Amounts& part_of_rank(const std::vector<std::pair<std::int64_t, Amounts>>& parts,
+                            std::size_t rank) {
+  const auto ends_after = [](std::size_t r, const auto& part) {
+    return static_cast<std::int64_t>(r) < part.first;
+  };
+  return std::upper_bound(parts.begin(), parts.end(), rank, ends_after)->second;
 }
 
 }  // namespace
@@ -175,7 +184,9 @@ void State::track(TaskId id, int sign) {
     task.protected_ns = std::max(task.task.guarantee_until.ns, rest.ns);
     const bool low = tier_of(task.task, queues[task.queue]) == Tier::kLow;
     task.unprotected = (low || task.task.preemptible) && !task.task.unevictable;
+    task.turn_ns = turn_of(task);
   }
+  if (task.turn_ns > 0) mark(queues[task.queue].turns_over, std::pair{task.turn_ns, id});
   if (task.unprotected) mark(unprotected, id);
   if (task.protected_ns > 0) mark(protected_until, std::pair{task.protected_ns, id});
   for (const TaskRecord::Rank& rank : task.ranks) {
@@ -184,11 +195,27 @@ void State::track(TaskId id, int sign) {
   }
 }
 
+// From when on a peer may have its room: after its quantum, and not while a guarantee or a rest
+// protects it. 0: never. Whether there is an end of the guarantee is known once it runs.
+std::int64_t State::turn_of(const TaskRecord& task) const {
+  const Queue& rules = queues[task.queue].queue;
+  const std::int64_t slice = slice_ns(rules);
+  const Tier tier = tier_of(task.task, queues[task.queue]);
+  if (slice == 0 || task.state != TaskState::kRunning || tier == Tier::kHigh ||
+      task.task.unevictable) {
+    return 0;
+  }
+  const std::int64_t over = std::max<std::int64_t>(later(task.since, slice).ns, 1);
+  if (tier == Tier::kLow) return over;
+  return task.task.guarantee_until.ns > 0 ? std::max(over, task.protected_ns) : 0;
+}
+
+const Amounts& State::request_of(const TaskRecord& task, std::size_t rank) const {
+  return part_of_rank(task.asks, rank);
+}
+
 const Amounts& State::use_of_rank(const TaskRecord& task, std::size_t rank) const {
-  const auto ends_after = [](std::size_t r, const auto& part) {
-    return static_cast<std::int64_t>(r) < part.first;
-  };
-  return std::upper_bound(task.parts.begin(), task.parts.end(), rank, ends_after)->second;
+  return part_of_rank(task.parts, rank);
 }
 
 const std::vector<Use>& State::uses(TaskId id) const {
@@ -212,6 +239,7 @@ const std::vector<Use>& State::uses(TaskId id) const {
 void State::reserve(TaskRecord& task, const Assume& d) {
   task.attempt = d.attempt;
   task.parts.clear();
+  task.asks.clear();
   task.booked = {};
   std::int64_t end = 0;
   for (const PodGroup& group : task.task.groups) {
@@ -224,6 +252,7 @@ void State::reserve(TaskRecord& task, const Assume& d) {
       task.parts.emplace_back(rank + 1, use_of(request, device));
     }
     end += group.count;
+    task.asks.emplace_back(end, request);
     if (!has_parts(request)) task.parts.emplace_back(end, request);
   }
   task.ranks.assign(d.placement.nodes.size(), {});
@@ -265,6 +294,7 @@ void State::release(TaskId id, Time at) {
   loosened += task.ranks.size();
   task.ranks.clear();
   task.parts.clear();
+  task.asks.clear();
   task.booked = {};
   task.served = {};
   task.gpus = 0;

@@ -73,8 +73,29 @@ bool Brute::lies_as_required() const {
   return true;
 }
 
+// Each Pod counts in every quota that its node matches.
+bool Brute::within_quotas() const {
+  for (const Quota& quota : world_.queues.at(task_.queue).quotas) {
+    if (!quota.has_maximum) continue;
+    Resources used, own;
+    for (const auto& [name, uses] : used_on) {
+      if (audit::counts_in(quota, world_.nodes.at(name))) move(used, uses, 1);
+    }
+    for (std::size_t rank = 0; rank < ranks_.size(); ++rank) {
+      if (!audit::counts_in(quota, world_.nodes.at(chosen_[rank]))) continue;
+      move(own, ranks_[rank]->requests, 1);
+    }
+    const std::int64_t gpus = quota.maximum.extended_amount(kGpu), cpu = quota.maximum.cpu_milli;
+    const std::int64_t asked = own.extended_amount(kGpu);
+    if (gpus > 0 && asked > 0 && used.extended_amount(kGpu) + asked > gpus) return false;
+    if (cpu > 0 && own.cpu_milli > 0 && used.cpu_milli + own.cpu_milli > cpu) return false;
+  }
+  return true;
+}
+
 bool Brute::place(std::size_t rank) {
   if (rank == ranks_.size()) {
+    if (!within_quotas()) return false;
     const audit::Geography geography{world_.config, region_};
     return lies_as_required() && audit::zones_wrong(task_, per_zone_, eligible_, geography).empty();
   }

@@ -22,10 +22,13 @@ class Brute {
   Brute(const World& world, const Task& task);
   Brute(const World& world, const Task& task, FreeRoom free);
   bool feasible() { return place(0); }
+  // What its queue uses on each node already; counts in the queue's quotas.
+  std::map<std::string, Resources> used_on;
 
  private:
   bool place(std::size_t rank);
   bool lies_as_required() const;
+  bool within_quotas() const;
 
   const World& world_;
   const Task& task_;

@@ -34,9 +34,10 @@ void expect_reasons(const Engine& engine, const World& world, const Plan& plan) 
   }
 }
 
-void run_history(std::uint64_t seed, int events, bool topology = false) {
+void run_history(std::uint64_t seed, int events, WorldOptions options = {.guarantees = true}) {
   SCOPED_TRACE("seed " + std::to_string(seed));
-  World world(seed, {.topology = topology, .guarantees = true, .parts = seed % 2 == 0});
+  options.parts = seed % 2 == 0;
+  World world(seed, options);
   Engine engine;
   Auditor auditor;
   const auto feed = [&](const std::vector<Delta>& deltas) {
@@ -74,7 +75,15 @@ TEST(History, Incremental_state_equals_state_from_scratch_and_every_plan_passes_
 
 TEST(History, The_same_holds_where_the_topology_below_the_zone_changes_too) {
   for (const std::uint64_t seed : seeds(25)) {
-    run_history(seed, 120, true);
+    run_history(seed, 120, {.topology = true, .guarantees = true});
+    if (HasFailure()) return;
+  }
+}
+
+TEST(History, So_it_is_with_quotas_of_some_nodes_limits_for_tenants_and_turns) {
+  for (const std::uint64_t seed : seeds(25)) {
+    run_history(seed, 120,
+                {.topology = seed % 3 == 0, .guarantees = seed % 2 == 0, .limits = true});
     if (HasFailure()) return;
   }
 }
@@ -90,7 +99,10 @@ TEST(History, Seeds_that_found_something_find_it_no_more) {
 TEST(History, The_order_of_events_of_one_instant_does_not_matter) {
   for (const std::uint64_t seed : seeds(60)) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    World world(seed, {.topology = seed % 2 == 0, .guarantees = true, .parts = seed % 4 < 2});
+    World world(seed, {.topology = seed % 2 == 0,
+                       .guarantees = true,
+                       .parts = seed % 4 < 2,
+                       .limits = seed % 3 == 0});
     Engine engine = built(world.begin());
     for (int i = 0; i < 60; ++i) {
       for (const Delta& d : world.event(engine.plan(world.now).starts)) engine.apply(d);
@@ -106,7 +118,10 @@ TEST(History, The_order_of_events_of_one_instant_does_not_matter) {
 TEST(History, A_copy_and_a_replay_decide_the_same) {
   for (const std::uint64_t seed : seeds(40)) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    World world(seed, {.topology = seed % 2 == 0, .guarantees = true, .parts = seed % 4 < 2});
+    World world(seed, {.topology = seed % 2 == 0,
+                       .guarantees = true,
+                       .parts = seed % 4 < 2,
+                       .limits = seed % 3 == 0});
     Engine engine;
     Replayer replayer;
     ASSERT_TRUE(replayer.line(journal_header()));
@@ -137,7 +152,10 @@ TEST(History, A_copy_and_a_replay_decide_the_same) {
 TEST(History, A_bounded_plan_is_a_prefix_of_the_whole) {
   for (const std::uint64_t seed : seeds(60)) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    World world(seed, {.guarantees = true, .parts = seed % 2 == 0});
+    World world(seed, {.topology = seed % 2 == 0,
+                       .guarantees = true,
+                       .parts = seed % 4 < 2,
+                       .limits = seed % 3 == 0});
     Engine engine = built(world.begin());
     for (int i = 0; i < 40; ++i) {
       for (const Delta& d : world.event({})) engine.apply(d);

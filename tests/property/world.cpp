@@ -92,7 +92,38 @@ Queue World::random_queue(const std::string& name) {
   if (rng.one_in(6)) q.zones = {"a", "b"};
   if (rng.one_in(6)) q.pools = {"", "train"};
   if (rng.one_in(6)) q.gpu_models = {"A100"};
+  if (options_.limits) add_limits(q);
   return q;
+}
+
+// Names one thing at least, as the API asks for.
+Quota World::random_quota() {
+  Quota quota;
+  while (quota.zone.empty() && quota.pool.empty() && quota.gpu_model.empty()) {
+    if (more_.one_in(2)) quota.zone = more_.pick(kZones);
+    if (more_.one_in(4)) quota.pool = more_.pick(kPools);
+    if (more_.one_in(3)) quota.gpu_model = more_.pick(kModels);
+  }
+  quota.has_maximum = true;
+  quota.maximum.set_extended("nvidia.com/gpu", 1 + more_.below(5));
+  if (more_.one_in(4)) quota.maximum.cpu_milli = 1000 + 1000 * more_.below(5);
+  return quota;
+}
+
+void World::add_limits(Queue& q) {
+  if (more_.one_in(2)) {
+    for (std::int64_t i = 1 + more_.below(2); i > 0; --i) q.quotas.push_back(random_quota());
+  }
+  if (more_.one_in(4)) q.tenant_limits.running = 1 + more_.below(2);
+  if (more_.one_in(4)) q.tenant_limits.pending = 1 + more_.below(3);
+  if (more_.one_in(4)) {
+    q.tenant_limits.has_resources = true;
+    q.tenant_limits.resources.set_extended("nvidia.com/gpu", 1 + more_.below(6));
+  }
+  if (more_.one_in(3)) {
+    q.slices = true;
+    q.quantum_ns = (1 + more_.below(3)) * 1'000'000'000;
+  }
 }
 
 Resources World::random_request() {

@@ -51,11 +51,13 @@ struct WorldOptions {
   bool topology = false;    // blocks and racks, some tasks ask for one of them
   bool guarantees = false;  // queues have guaranteed room, some of them borrow
   bool parts = false;       // nodes share their devices, and Pods ask for parts of them
+  bool limits = false;      // queues have quotas of some nodes, limits for tenants, turns
 };
 
 class World {
  public:
-  World(std::uint64_t seed, WorldOptions options = {}) : rng(seed), options_(options) {}
+  World(std::uint64_t seed, WorldOptions options = {})
+      : rng(seed), options_(options), more_(seed + 0x5eed) {}
 
   // Deltas that set the world up.
   std::vector<Delta> begin();
@@ -67,6 +69,7 @@ class World {
 
   Node random_node(const std::string& name);
   Queue random_queue(const std::string& name);
+  Quota random_quota();
   Task random_task(const std::string& uid);
   Resources random_request();
   ConfigUpdate random_levels();
@@ -104,7 +107,10 @@ class World {
   void note_end(const Known& known);
   void forget_pasts(const std::string& queue, bool starts_too);
 
+  void add_limits(Queue& queue);
+
   WorldOptions options_;
+  Rng more_;  // for what only some worlds have, so that the others stay as they are
   std::int64_t serial_ = 0;
 };
 

@@ -47,6 +47,7 @@ void Runner::expect(Words words) {
   if (what == "zones") return expect_zones(name, take(words));
   if (what == "position") return equal("position", engine_.position(name), integer(take(words)));
   if (what == "ahead") return equal("ahead", engine_.tasks_ahead(name), integer(take(words)));
+  if (what == "preempted") return expect_preempted(name, words);
   if (what != "ended") throw BadLine("cannot expect " + what);
   if (engine_.state(name) != TaskState::kEnded) {
     fail(name + " is " + state_name(engine_.state(name)));
@@ -112,6 +113,16 @@ void Runner::expect_used(const std::string& node, Words words) {
     equal("cpu", used->cpu_milli, milli_cores(n));
   }
   no_more(words);
+}
+
+// "T", "T 2", "T 2 Rotation": how often, and why the last time.
+void Runner::expect_preempted(const std::string& task, Words words) {
+  equal("preemptions", tasks_.at(task).preemptions, words.empty() ? 1 : integer(take(words)));
+  if (words.empty()) return;
+  const char* const names[] = {"Tier", "Reclaim", "Rotation"};
+  const std::string is =
+      preempted_.contains(task) ? names[static_cast<int>(preempted_[task])] : "-";
+  if (is != take(words)) fail(task + " was preempted by " + is);
 }
 
 void Runner::expect_order(const Words& words) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "scheduler/preempt/guarantee.hpp"
 #include "scheduler/reason.hpp"
 
 namespace sched::scenario {
@@ -158,9 +159,11 @@ void Runner::advance(Time to) {
   while (true) {
     Time next = to;
     if (!ends_.empty()) next.ns = std::min(next.ns, ends_.begin()->first);
+    if (!leaves_.empty()) next.ns = std::min(next.ns, leaves_.begin()->first);
     if (const auto retry = engine_.next_time(now_)) next.ns = std::min(next.ns, retry->ns);
     now_ = next;
     while (!ends_.empty() && ends_.begin()->first <= now_.ns) finish(ends_.begin()->second);
+    while (!leaves_.empty() && leaves_.begin()->first <= now_.ns) leave(leaves_.begin()->second);
     dirty_ = true;
     if (now_ == to) return;
     settle();
@@ -173,12 +176,41 @@ void Runner::settle() {
     const Plan plan = engine_.plan(now_);
     for (const std::string& violation : auditor_.check(plan, now_)) fail("audit: " + violation);
     for (const Start& s : plan.starts) start(s);
+    for (const Preemption& p : plan.preemptions) preempt(p);
   }
+}
+
+// As the operator does it: who has to stop for whom, what is kept, and then each stops.
+void Runner::preempt(const Preemption& p) {
+  constexpr std::int64_t kHold = 600'000'000'000;
+  for (const std::string& victim : p.victims) apply(Evict{victim, p.task, now_});
+  apply(Hold{p.task, p.placement, later(now_, kHold)});
+  for (const std::string& victim : p.victims) {
+    const bool peer = tasks_.at(victim).queue == tasks_.at(p.task).queue;
+    const bool turn = p.kind == PreemptionKind::kRotation && peer;
+    preempted_[victim] =
+        p.kind == PreemptionKind::kRotation && !peer ? PreemptionKind::kTier : p.kind;
+    Task& task = tasks_.at(victim);
+    ++task.preemptions;
+    task.last_preempted = now_;
+    if (turn) task.submitted = later(now_, 1);  // behind those who wait now
+    leaves_.emplace(now_.ns + grace_ns_[victim], victim);
+  }
+  while (!leaves_.empty() && leaves_.begin()->first <= now_.ns) leave(leaves_.begin()->second);
+}
+
+// The name may be part of what is forgotten here.
+void Runner::leave(const std::string& name) {
+  const std::string task = name;
+  forget_pods(task);
+  tasks_.at(task).guarantee_until = {};
+  apply(Reject{task, "preempted", {}, now_});
+  apply(TaskUpsert{tasks_.at(task)});
 }
 
 void Runner::start(const Start& s) {
   apply(Assume{s.task, s.attempt, s.placement, now_});
-  const Task& task = tasks_.at(s.task);
+  Task& task = tasks_.at(s.task);
   std::size_t rank = 0;
   for (const PodGroup& group : task.groups) {
     for (std::int64_t i = 0; i < group.count; ++i, ++rank) {
@@ -189,6 +221,12 @@ void Runner::start(const Start& s) {
                       shares ? s.placement.devices[rank] : -1});
       pods_[s.task].insert(uid);
     }
+  }
+  const Tier tier = std::max(task.tier, queues_.at(task.queue).tier);
+  if (tier == Tier::kMedium && task.expected_duration_ns > 0) {
+    task.guarantee_until = later(now_, guarantee_ns(task.expected_duration_ns, task.preemptions,
+                                                    queues_.at(task.queue).floor_ns));
+    apply(TaskUpsert{task});
   }
   apply(Confirm{s.task, now_});
   placed_[s.task] = s.placement;
@@ -202,6 +240,7 @@ void Runner::forget_pods(std::string task) {
   pods_.erase(task);
   placed_.erase(task);
   std::erase_if(ends_, [&](const auto& end) { return end.second == task; });
+  std::erase_if(leaves_, [&](const auto& end) { return end.second == task; });
 }
 
 void Runner::finish(const std::string& task) {
@@ -284,6 +323,7 @@ void Runner::queue(Words words) {
     if (what == "mem") q.guaranteed.memory_bytes = bytes(amount);
   }
   switches(q, words);
+  limits(q, words);
   if (const std::string list = option(words, "zones"); !list.empty()) q.zones = split(list, ',');
   if (const std::string list = option(words, "pools"); !list.empty()) q.pools = split(list, ',');
   if (const std::string list = option(words, "models"); !list.empty()) {
@@ -304,11 +344,43 @@ void Runner::switches(Queue& q, Words& words) {
   if (const std::string word = option(words, "halfLife"); !word.empty()) {
     q.half_life_ns = duration_ns(word);
   }
+  if (const std::string word = option(words, "slices"); !word.empty()) q.slices = word == "yes";
+  if (const std::string word = option(words, "floor"); !word.empty()) {
+    q.floor_ns = q.cooldown_ns = duration_ns(word);
+  }
   if (const std::string word = option(words, "quantum"); !word.empty()) {
     q.quantum_ns = duration_ns(word);
   }
   for (const auto& [tenant, weight] : options(words, "tenantWeight")) {
     q.tenant_weights[tenant] = integer(weight);
+  }
+}
+
+// "zone:a,model:A100,gpus:8", one for each flavor; and what each tenant may have.
+void Runner::limits(Queue& q, Words& words) {
+  std::vector<Quota> quotas;
+  for (std::string word; !(word = option(words, "flavor")).empty();) {
+    Quota quota;
+    quota.has_maximum = true;
+    for (const std::string& part : split(word, ',')) {
+      const auto pair = split(part, ':');
+      if (pair.size() != 2) throw BadLine("not NAME:VALUE: " + part);
+      if (pair[0] == "zone") quota.zone = pair[1];
+      if (pair[0] == "pool") quota.pool = pair[1];
+      if (pair[0] == "model") quota.gpu_model = pair[1];
+      if (pair[0] == "gpus") quota.maximum.set_extended(kGpu, integer(pair[1]));
+      if (pair[0] == "cpu") quota.maximum.cpu_milli = milli_cores(pair[1]);
+    }
+    quotas.push_back(quota);
+  }
+  if (!quotas.empty()) q.quotas = quotas;
+  TenantLimits& tenant = q.tenant_limits;
+  tenant.running = integer(option(words, "tenantRunning", std::to_string(tenant.running)));
+  tenant.pending = integer(option(words, "tenantPending", std::to_string(tenant.pending)));
+  for (const auto& [what, amount] : options(words, "tenantMax")) {
+    tenant.has_resources = true;
+    if (what == "gpus") tenant.resources.set_extended(kGpu, integer(amount));
+    if (what == "cpu") tenant.resources.cpu_milli = milli_cores(amount);
   }
 }
 
@@ -325,6 +397,8 @@ void Runner::submit(Words words) {
   t.priority_value = static_cast<std::int32_t>(integer(option(words, "priority", "0")));
   t.expected_duration_ns = duration_ns(option(words, "expected", "0s"));
   runs_ns_[t.uid] = duration_ns(option(words, "runs", "0s"));
+  grace_ns_[t.uid] = duration_ns(option(words, "grace", "0s"));
+  t.service = flag(words, "service");
   const std::string zones = option(words, "zones");
   const std::int64_t count = integer(option(words, "nodes", "1"));
   const std::string gpus = option(words, "gpus", "0");

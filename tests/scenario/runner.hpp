@@ -26,6 +26,8 @@ class Runner {
   void advance(Time to);
   void settle();
   void start(const Start& start);
+  void preempt(const Preemption& preemption);
+  void leave(const std::string& task);
   void finish(const std::string& task);
   void forget_pods(std::string task);
   void fail(const std::string& what);
@@ -34,6 +36,7 @@ class Runner {
   void topology(Words words);
   void queue(Words words);
   void switches(Queue& queue, Words& words);
+  void limits(Queue& queue, Words& words);
   void submit(Words words);
   void reject(Words words);
   void foreign(Words words);
@@ -45,6 +48,7 @@ class Runner {
   void expect_zones(const std::string& task, const std::string& zones);
   void expect_used(const std::string& node, Words words);
   void expect_order(const Words& words);
+  void expect_preempted(const std::string& task, Words words);
   void equal(const std::string& what, std::int64_t is, std::int64_t wanted);
 
   Engine engine_;
@@ -58,7 +62,10 @@ class Runner {
   std::map<std::string, Queue> queues_;
   std::map<std::string, Task> tasks_;
   std::map<std::string, std::int64_t> runs_ns_;
+  std::map<std::string, std::int64_t> grace_ns_;
   std::set<std::pair<std::int64_t, std::string>> ends_;
+  std::set<std::pair<std::int64_t, std::string>> leaves_;  // those who were asked to stop
+  std::map<std::string, PreemptionKind> preempted_;        // the last time, and why
   std::map<std::string, Placement> placed_;
   std::map<std::string, std::set<std::string>> pods_;  // by task, or by node for foreign ones
   std::vector<std::string> started_;

@@ -1,0 +1,37 @@
+// LimitCheck: what a queue may run on some of the nodes, and what it lets each of its tenants have.
+//
+// One reading of one plan, start by start; for the auditor alone.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "scheduler/audit/audit.hpp"
+
+namespace sched {
+
+class LimitCheck {
+ public:
+  explicit LimitCheck(const Auditor& known) : known_(known) {}
+
+  // Counts a start whose ranks have been checked; says what it breaks.
+  std::vector<std::string> add(const Start& start, const Auditor::Known& task, const Queue& queue);
+  // Whether its tenant may have it now, beside what was counted so far.
+  bool admits(const Auditor::Known& task, const Queue& queue) const;
+
+ private:
+  using Owner = std::pair<std::string, std::string>;  // queue, tenant
+
+  void check_quotas(const Start& start, const Auditor::Known& task, const Queue& queue,
+                    std::vector<std::string>& wrong);
+  std::string tenant_wrong(const Auditor::Known& task, const Queue& queue) const;
+
+  const Auditor& known_;
+  // By queue with quotas: what it uses on each node, the starts counted so far included.
+  std::map<std::string, Auditor::ByNode> used_on_;
+  std::map<Owner, Auditor::Usage> more_;  // by the starts counted so far
+};
+
+}  // namespace sched

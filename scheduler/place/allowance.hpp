@@ -1,0 +1,43 @@
+// Allowance: how many Pods of one gang the quotas of its queue let onto which nodes.
+//
+// Only quotas that can bind are in it: one that would let the whole gang onto its nodes says
+// nothing. Where the queue has none, or none binds, it is empty and every node is open.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "scheduler/state/state.hpp"
+
+namespace sched {
+
+enum class Quotas : std::uint8_t {
+  kIgnored,
+  kNow,    // beside what the queue uses
+  kAlone,  // as if nothing else of the queue ran
+};
+
+class Allowance {
+ public:
+  Allowance(const State& state, const Shape& shape, Quotas quotas);
+
+  bool binds() const { return !limits_.empty(); }
+  // How many Pods that ask for this much may go to nodes of this class, at most kSlotsMax.
+  std::int64_t pods(ClassId cls, const Amounts& request) const;
+  // So many go there.
+  void take(ClassId cls, const Amounts& request, std::int64_t pods);
+
+ private:
+  struct Limit {
+    const Quota* quota = nullptr;
+    std::vector<std::pair<ResourceId, __int128>> left;  // exactly (state/devices.hpp)
+  };
+  const Cluster* cluster_;
+  std::vector<Limit> limits_;
+};
+
+// Whether the search for places is exact beside the quotas of the gang's queue: it says no only
+// when there is no assignment, and more of what they leave is all that could change that.
+bool exact_beside_quotas(const State& state, const Shape& shape);
+
+}  // namespace sched
