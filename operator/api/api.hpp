@@ -35,7 +35,6 @@ inline constexpr const char* kGangSize = "fermi-cluster.com/gang-size";
 inline constexpr const char* kPool = "fermi-cluster.com/pool";
 inline constexpr const char* kNodeZone = "topology.kubernetes.io/zone";
 inline constexpr const char* kNodeRegion = "topology.kubernetes.io/region";
-inline constexpr const char* kNodeGpuModel = "nvidia.com/gpu.product";
 }  // namespace label
 
 namespace annotation {
