@@ -36,7 +36,6 @@ inline constexpr const char* kPool = "fermi-cluster.com/pool";
 inline constexpr const char* kGpuSharing = "fermi-cluster.com/gpu-sharing";  // of nodes: "true"
 inline constexpr const char* kNodeZone = "topology.kubernetes.io/zone";
 inline constexpr const char* kNodeRegion = "topology.kubernetes.io/region";
-inline constexpr const char* kNodeGpuModel = "nvidia.com/gpu.product";
 }  // namespace label
 
 namespace annotation {

@@ -173,6 +173,15 @@ void read_zone_policy(FieldReader& scheduling, bool split, JobScheduling& out) {
     scheduling.problem("maxLatency", latency.status().message());
 }
 
+void read_topology(FieldReader& scheduling, JobScheduling& out) {
+  if (!scheduling.has("topology")) return;
+  FieldReader topology = scheduling.child("topology");
+  topology.require("level");
+  out.topology_level = topology.text("level", kLabelValue);
+  out.topology_required =
+      topology.choice("policy", "Preferred", {"Required", "Preferred"}) == "Required";
+}
+
 void read_scheduling(FieldReader& scheduling, bool split, JobScheduling& out) {
   out.queue = scheduling.text("queue", kLabelValue, "default");
   out.priority = tier_of(scheduling.choice("priority", "", {"High", "Medium", "Low"}));
@@ -185,6 +194,7 @@ void read_scheduling(FieldReader& scheduling, bool split, JobScheduling& out) {
   read_tolerations(scheduling, out);
   read_after(scheduling, out);
   read_zone_policy(scheduling, split, out);
+  read_topology(scheduling, out);
 }
 
 void read_retry(FieldReader retry, TrainingJobSpec& out) {

@@ -55,6 +55,8 @@ struct JobScheduling {
   std::string pool, gpu_model;
   sched::ZonePolicy zone_policy = sched::ZonePolicy::kAny;
   std::int64_t max_zones = 0, min_per_zone = 0, max_skew = 0, max_latency_us = 0;
+  std::string topology_level;      // below the zone; "": not asked for
+  bool topology_required = false;  // else as few of its domains as possible
   k8s::StringMap node_selector;
   std::vector<sched::Toleration> tolerations;
   std::vector<JobAfter> after;

@@ -221,6 +221,7 @@ JobFacts JobControl::facts_of(Record& r, const TrainingJob& job) {
   facts.preempt = r.preempt;
   facts.guarantee_ns = guarantee_of(r);
   facts.hourly_micros = r.decided_cost;
+  facts.regions = r.decided_regions;
   facts.service_known =
       job.status.placement && r.memory->service_attempt == job.status.placement->attempt;
   facts.service_gone = r.memory->service_gone;
@@ -305,6 +306,11 @@ std::optional<Waiting> JobControl::waiting_of(Record& r, const TrainingJob& job)
     out.hopeless = true;
     out.reason = r.after.reason;
     out.message = r.after.why;
+  }
+  if (const std::string level = level_problem(job, world_.config); !level.empty()) {
+    out.hopeless = true;
+    out.reason = "UnknownTopologyLevel";
+    out.message = level;
   }
   const std::string tier = tier_problem(job, queue_of(job).get());
   if (!tier.empty()) {

@@ -195,7 +195,7 @@ std::int64_t QueueControl::gpus_at_most(const TaskQueue& queue) const {
     if (gpus == node->allocatable.end()) return;
     if (allows(queue.spec.zones, node->meta.label(label::kNodeZone)) &&
         allows(queue.spec.pools, node->meta.label(label::kPool)) &&
-        allows(queue.spec.gpu_models, node->meta.label(label::kNodeGpuModel)))
+        allows(queue.spec.gpu_models, gpu_model_of(*node, world_.config)))
       sum += gpus->second;
   });
   return sum;

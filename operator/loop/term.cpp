@@ -75,10 +75,7 @@ Term::~Term() { context_.loop.cancel(settle_timer_); }
 
 void Term::rebuild() {
   engine_.apply(context_.config.engine);
-  // The order of a cache means nothing; the journal and the engine get one that does.
-  std::map<std::string, std::shared_ptr<const k8s::Node>> nodes;
-  context_.caches.nodes.for_each([&](const auto& node) { nodes[node->meta.name] = node; });
-  for (const auto& [name, node] : nodes) engine_.apply(sched::NodeUpsert{to_engine(*node)});
+  tell_nodes();
   queues_.rebuild();
   jobs_.rebuild();
   plain_.rebuild();
@@ -86,9 +83,18 @@ void Term::rebuild() {
   context_.caches.pods.for_each([&](const auto& pod) { pods[pod->meta.uid] = pod; });
   for (const auto& [uid, pod] : pods) take_pod(*pod);
   k8s::log::info("took over", {{"epoch", std::to_string(context_.epoch)},
-                               {"nodes", std::to_string(nodes.size())},
+                               {"nodes", std::to_string(context_.caches.nodes.size())},
                                {"pods", std::to_string(pods.size())}});
   engine_.open();
+}
+
+// The order of a cache means nothing; the journal and the engine get one that does.
+void Term::tell_nodes() {
+  told_models_ = context_.config.gpu_models;
+  std::map<std::string, std::shared_ptr<const k8s::Node>> nodes;
+  context_.caches.nodes.for_each([&](const auto& node) { nodes[node->meta.name] = node; });
+  for (const auto& [name, node] : nodes)
+    engine_.apply(sched::NodeUpsert{to_engine(*node, context_.config)});
 }
 
 void Term::on_node(const k8s::Informer<k8s::Node>::Event& event) {
@@ -97,8 +103,8 @@ void Term::on_node(const k8s::Informer<k8s::Node>::Event& event) {
     engine_.apply(sched::NodeRemove{name});
   } else {
     // Heartbeats and the like change nothing that matters here.
-    const sched::Node after = to_engine(*event.after);
-    if (event.before != nullptr && to_engine(*event.before) == after) return;
+    const sched::Node after = to_engine(*event.after, context_.config);
+    if (event.before != nullptr && to_engine(*event.before, context_.config) == after) return;
     engine_.apply(sched::NodeUpsert{after});
   }
   jobs_.on_node(name);
@@ -196,6 +202,7 @@ void Term::on_queue(const k8s::Informer<TaskQueue>::Event& event) { queues_.on_q
 
 void Term::on_config() {
   engine_.apply(context_.config.engine);
+  if (told_models_ != context_.config.gpu_models) tell_nodes();
   jobs_.on_config();
 }
 

@@ -54,6 +54,7 @@ class Term {
 
  private:
   void rebuild();
+  void tell_nodes();
   void take_pod(const k8s::Pod& pod);
   // Tells the engine anew of a job's finished Pods: what they hold depends on its attempt.
   void recount(const std::string& job_uid);
@@ -77,6 +78,7 @@ class Term {
     std::optional<PodRank> rank;
   };
   std::map<std::string, Booked> booked_;
+  GpuModels told_models_;  // by which the engine was told of the nodes
   k8s::TimerId settle_timer_ = k8s::TimerId::kNone;
   JobControl jobs_;
   PodControl plain_;

@@ -52,6 +52,12 @@ struct Waiting {
   std::optional<k8s::WallTime> estimated_start;  // when room is expected, if that is known
 };
 
+// Where a decision leads, beyond its zones.
+struct Regions {
+  std::vector<std::string> names;   // by rank, each once
+  std::int64_t max_latency_us = 0;  // between the zones used; sched::kLatencyFar: not known
+};
+
 enum class NodeState : std::uint8_t {
   kReady,
   kCordoned,  // what runs there goes on; nothing new may start
@@ -87,6 +93,7 @@ struct JobFacts {
   // more, so they may not simply be made again.
   std::set<std::int64_t> lost;
   std::function<NodeState(const std::string& node)> node_state;
+  Regions regions;                 // of `decided`
   std::int64_t hourly_micros = 0;  // of `decided`, else of the placement
   std::string currency;
   std::int64_t epoch = 0;  // of this leader

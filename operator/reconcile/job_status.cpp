@@ -19,13 +19,39 @@ std::string cut(std::string_view text, std::size_t most) {
   return std::string(text.substr(0, end)) + "...";
 }
 
-std::string places(const JobPlacement& placement) {
+std::string places(const JobPlacement& placement, const Configuration* config) {
+  const std::map<std::string, std::string> none;
   std::string out;
   for (const auto& [zone, nodes] : placement.zones) {
     out += (out.empty() ? "" : ", ") + std::to_string(nodes) + (nodes == 1 ? " node" : " nodes");
-    if (!zone.empty()) out += " in " + zone;
+    if (!zone.empty()) out += " in " + called(config != nullptr ? config->zone_names : none, zone);
   }
   return out;
+}
+
+std::string latency(std::int64_t us) {
+  return us % 1000 == 0 ? std::to_string(us / 1000) + "ms" : std::to_string(us) + "us";
+}
+
+// Of several regions a gang is warned; when its next decision is for one, that is taken back.
+void tell_regions(Draft& d) {
+  constexpr std::string_view kType = "AcrossRegions";
+  const Regions& regions = d.view.regions;
+  if (regions.names.size() < 2) {
+    if (find_condition(d.status.conditions, kType) != nullptr)
+      set(d, kType, false, "OneRegion", "its nodes lie in one region");
+    return;
+  }
+  std::string text = "its nodes lie in " + std::to_string(regions.names.size()) + " regions:";
+  const std::map<std::string, std::string> none;
+  for (const std::string& region : regions.names)
+    text += (&region == &regions.names.front() ? " " : ", ") +
+            called(d.view.config != nullptr ? d.view.config->region_names : none, region);
+  if (regions.max_latency_us > 0 && regions.max_latency_us < sched::kLatencyFar)
+    text += ", up to " + latency(regions.max_latency_us) + " apart";
+  text += "; training is slower than within one, which zonePolicy SameRegion asks for";
+  set(d, kType, true, kType, text);
+  d.notices.push_back({true, std::string(kType), text});
 }
 
 void leave_line(Draft& d) {
@@ -196,11 +222,12 @@ void decide(Draft& d) {
   s.queue = d.view.job->spec.scheduling.queue;
   s.priority = d.view.queue_tier;
   leave_line(d);
-  const std::string message = "placed on " + places(*s.placement);
+  const std::string message = "placed on " + places(*s.placement, d.view.config);
   move_to(d, Phase::kStarting, "Admitted", message);
   set(d, "Accepted", true, "Accepted", "the job is well formed");
   set(d, "Queued", false, "Admitted", "it has left the queue");
   set(d, "Admitted", true, "Admitted", message);
+  tell_regions(d);
   if (find_condition(s.conditions, "Suspended") != nullptr)
     set(d, "Suspended", false, "Resumed", "it is not suspended");
 }

@@ -5,6 +5,7 @@
 
 #include "libk8s/codec/yaml.hpp"
 #include "operator/api/duration.hpp"
+#include "scheduler/limits.hpp"
 
 namespace fermi {
 namespace {
@@ -49,7 +50,41 @@ void read_latency(FieldReader& entry, sched::ConfigUpdate& out) {
   out.latency_us[std::minmax(zones[0], zones[1])] = *latency;
 }
 
+// From wide to narrow. A level that is named twice would be two things under one name.
+void read_level(FieldReader& entry, sched::ConfigUpdate& out) {
+  entry.require("level");
+  entry.require("label");
+  const sched::TopologyLevel level{entry.text("level", {1, 63}), entry.text("label", {1, 317})};
+  for (const sched::TopologyLevel& wider : out.topology) {
+    if (wider.name == level.name && !level.name.empty())
+      return entry.problem("level", "\"" + level.name + "\" stands twice; give each level once");
+    if (wider.label == level.label && !level.label.empty())
+      return entry.problem("label", "\"" + level.label + "\" stands twice; give each label once");
+  }
+  if (!level.name.empty() && !level.label.empty()) out.topology.push_back(level);
+}
+
+void read_names(FieldReader& root, const char* key, std::map<std::string, std::string>& out) {
+  FieldReader all = root.child(key);
+  if (!root.raw(key).is_object()) return;
+  for (const auto& [name, entry] : root.raw(key).items()) {
+    const std::string shown = all.child(name).text("displayName", {1, 100});
+    if (!shown.empty()) out[name] = shown;
+  }
+}
+
+void read_gpu_models(FieldReader models, GpuModels& out) {
+  out.label = models.text("label", {1, 317}, out.label);
+  for (const auto& [value, name] : models.text_map("names", kMaxEntries, {1, 63}))
+    out.names[value] = name;
+}
+
 }  // namespace
+
+std::string called(const std::map<std::string, std::string>& names, const std::string& name) {
+  const auto known = names.find(name);
+  return known == names.end() ? name : known->second + " (" + name + ")";
+}
 
 Configuration parse_configuration(std::string_view yaml) {
   Configuration out;
@@ -68,6 +103,13 @@ Configuration parse_configuration(std::string_view yaml) {
     for (const auto& [zone, price] : prices.raw("zones").items())
       out.engine.zone_price[zone] = read_price(zones.child(zone), out.engine.price);
   root.each("latencies", kMaxEntries, [&](FieldReader& entry) { read_latency(entry, out.engine); });
+  root.each("topology", sched::kTopologyLevelsMax,
+            [&](FieldReader& entry) { read_level(entry, out.engine); });
+  read_gpu_models(root.child("gpuModels"), out.gpu_models);
+  out.engine.degraded_permille =
+      10 * root.integer("degradedPercent", out.engine.degraded_permille / 10, {1, 100});
+  read_names(root, "regions", out.region_names);
+  read_names(root, "zones", out.zone_names);
   return out;
 }
 

@@ -11,10 +11,20 @@
 //       zone-b: {gpu: "7.00"}     # what a zone does not say is taken from above
 //   latencies:
 //   - {between: [zone-a, zone-b], latency: 1500us}
+//   topology:                     # below the zone, from wide to narrow, by labels of the nodes
+//   - {level: block, label: example.com/block}
+//   - {level: rack, label: example.com/rack}
+//   gpuModels:                    # what a node's model is called
+//     label: example.com/gpu      # nvidia.com/gpu.product unless said otherwise
+//     names: {NVIDIA-A100-SXM4-80GB: A100}
+//   degradedPercent: 50           # from so many lost nodes of 100 on a zone is used last
+//   regions: {east: {displayName: East coast}}
+//   zones: {zone-a: {displayName: Hall A}}
 //
 // Pure. Wrong parts are left at their defaults and named in `problems`.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -23,15 +33,27 @@
 
 namespace fermi {
 
+// Which label of a node tells its GPU model, and what a value of it is called.
+struct GpuModels {
+  std::string label = "nvidia.com/gpu.product";
+  std::map<std::string, std::string> names;  // a value that is not here is its own name
+  friend bool operator==(const GpuModels&, const GpuModels&) = default;
+};
+
 struct Configuration {
   std::string currency = "CNY";
   std::string gpu_resource = "nvidia.com/gpu";
-  sched::ConfigUpdate engine;  // latencies and prices
+  GpuModels gpu_models;
+  std::map<std::string, std::string> region_names, zone_names;  // as people call them
+  sched::ConfigUpdate engine;
   // Whether parts of GPUs are given out here: in local mode. Not written by the administrator.
   bool gpu_sharing = false;
   Problems problems;
 };
 
 Configuration parse_configuration(std::string_view yaml);
+
+// What people call a zone or region: "Hall A (zone-a)", or just its name.
+std::string called(const std::map<std::string, std::string>& names, const std::string& name);
 
 }  // namespace fermi

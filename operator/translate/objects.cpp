@@ -63,6 +63,7 @@ void hold(const TrainingJob& job, const TaskQueue* queue, const Configuration& c
           sched::Task& task) {
   std::string problem = tier_problem(job, queue);
   if (problem.empty()) problem = part_problem(job, config);
+  if (problem.empty()) problem = level_problem(job, config);
   if (job.spec.suspend) {
     task.held_why = "spec.suspend is true";
   } else if (is_held(job.meta)) {
@@ -85,13 +86,19 @@ void add_groups(const TrainingJob& job, const Configuration& config, sched::Task
 
 }  // namespace
 
-sched::Node to_engine(const k8s::Node& node) {
+std::string gpu_model_of(const k8s::Node& node, const Configuration& config) {
+  const std::string value{node.meta.label(config.gpu_models.label)};
+  const auto name = config.gpu_models.names.find(value);
+  return name == config.gpu_models.names.end() ? value : name->second;
+}
+
+sched::Node to_engine(const k8s::Node& node, const Configuration& config) {
   sched::Node out;
   out.name = node.meta.name;
   out.zone = node.meta.label(label::kNodeZone);
   out.region = node.meta.label(label::kNodeRegion);
   out.pool = node.meta.label(label::kPool);
-  out.gpu_model = node.meta.label(label::kNodeGpuModel);
+  out.gpu_model = gpu_model_of(node, config);
   out.labels = node.meta.labels;
   out.labels[std::string(kNameField)] = node.meta.name;
   for (const k8s::Taint& taint : node.taints)
@@ -162,6 +169,18 @@ std::string tier_problem(const TrainingJob& job, const TaskQueue* queue) {
          ", the tier of queue \"" + queue->meta.name + "\"";
 }
 
+std::string level_problem(const TrainingJob& job, const Configuration& config) {
+  const std::string& wish = job.spec.scheduling.topology_level;
+  if (wish.empty()) return "";
+  std::string known;
+  for (const sched::TopologyLevel& level : config.engine.topology) {
+    if (level.name == wish) return "";
+    known += (known.empty() ? "one of " : ", ") + level.name;
+  }
+  return "spec.scheduling.topology.level: \"" + wish + "\" is not allowed; " +
+         (known.empty() ? "the configuration names no level below the zone" : known);
+}
+
 bool is_held(const k8s::ObjectMeta& meta) { return meta.annotation(annotation::kHold) == "true"; }
 
 sched::Task to_engine(const TrainingJob& job, const TaskQueue* queue, const Configuration& config) {
@@ -180,6 +199,8 @@ sched::Task to_engine(const TrainingJob& job, const TaskQueue* queue, const Conf
   task.min_per_zone = wish.min_per_zone;
   task.max_skew = wish.max_skew;
   task.max_latency_us = wish.max_latency_us;
+  task.topology_level = wish.topology_level;
+  task.topology_required = wish.topology_required;
   task.pool = wish.pool;
   task.gpu_model = wish.gpu_model;
   task.node_selector = wish.node_selector;

@@ -22,7 +22,9 @@ namespace fermi {
 // a node affinity on metadata.name need no rule of their own.
 inline constexpr std::string_view kNameField = "field:metadata.name";
 
-sched::Node to_engine(const k8s::Node& node);
+sched::Node to_engine(const k8s::Node& node, const Configuration& config);
+// By the label that the configuration names, under the name that it gives; "" without the label.
+std::string gpu_model_of(const k8s::Node& node, const Configuration& config);
 
 // A queue that is being deleted counts as closed. Its own problems are the caller's to look at.
 sched::Queue to_engine(const TaskQueue& queue, const Configuration& config);
@@ -45,6 +47,9 @@ sched::Task to_engine(const TrainingJob& job, const TaskQueue* queue, const Conf
 // Why the job may not be scheduled although its object is well formed ("" when it may): a tier
 // above its queue's.
 std::string tier_problem(const TrainingJob& job, const TaskQueue* queue);
+
+// The same for a level of the topology that the configuration does not name.
+std::string level_problem(const TrainingJob& job, const Configuration& config);
 
 // Whether somebody asked to hold the object: the annotation, or `suspend`.
 bool is_held(const k8s::ObjectMeta& meta);

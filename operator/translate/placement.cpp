@@ -1,7 +1,10 @@
 #include "operator/translate/placement.hpp"
 
+#include <algorithm>
+
 #include "operator/reconcile/cost.hpp"
 #include "operator/translate/job_pod.hpp"
+#include "operator/translate/objects.hpp"
 #include "operator/translate/resources.hpp"
 
 namespace fermi {
@@ -16,6 +19,17 @@ std::vector<std::pair<std::string, std::int64_t>> zone_runs(const std::vector<st
       ++out.back().second;
     else
       out.emplace_back(std::move(zone), 1);
+  }
+  return out;
+}
+
+std::vector<std::string> regions_of(const std::vector<std::string>& nodes, const NodeLookup& node) {
+  std::vector<std::string> out;
+  for (const std::string& name : nodes) {
+    const auto found = node(name);
+    const std::string region = found ? std::string(found->meta.label(label::kNodeRegion)) : "";
+    if (!region.empty() && std::find(out.begin(), out.end(), region) == out.end())
+      out.push_back(region);
   }
   return out;
 }
@@ -43,9 +57,8 @@ std::int64_t gang_hourly_micros(const TrainingJob& job, const JobPlacement& plac
     for (std::int64_t i = 0; i < group.nodes && rank < placement.nodes.size(); ++i, ++rank) {
       const auto at = node(placement.nodes[rank]);
       if (at == nullptr) continue;
-      sum +=
-          hourly_micros(requests, std::string(at->meta.label(label::kNodeZone)),
-                        std::string(at->meta.label(label::kNodeGpuModel)), config, group.gpu_milli);
+      sum += hourly_micros(requests, std::string(at->meta.label(label::kNodeZone)),
+                           gpu_model_of(*at, config), config, group.gpu_milli);
     }
   }
   return sum;

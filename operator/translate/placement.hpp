@@ -22,6 +22,10 @@ struct DecisionContext {
   std::int64_t port = 0;  // 0: the usual one
   k8s::WallTime now;
 };
+// The regions that these nodes lie in, each once, in the order of the ranks; without those of which
+// none is known.
+std::vector<std::string> regions_of(const std::vector<std::string>& nodes, const NodeLookup& node);
+
 JobPlacement to_placement(const sched::Start& start, const DecisionContext& context,
                           const NodeLookup& node);
 

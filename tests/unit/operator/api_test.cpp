@@ -103,6 +103,53 @@ TEST(Configuration, Wrong_parts_are_named_and_the_rest_holds) {
   EXPECT_TRUE(parse_configuration("").problems.empty());
 }
 
+TEST(Configuration, Levels_below_the_zone_models_names_and_the_degraded_share_are_read) {
+  const Configuration config = parse_configuration(R"(
+topology:
+- {level: block, label: example.com/block}
+- {level: rack, label: example.com/rack}
+gpuModels: {label: example.com/gpu, names: {NVIDIA-A100-SXM4-80GB: A100}}
+degradedPercent: 25
+regions: {east: {displayName: East coast}}
+zones: {zone-a: {displayName: Hall A}}
+)");
+  EXPECT_EQ(config.problems, Problems{});
+  const std::vector<sched::TopologyLevel> levels{{"block", "example.com/block"},
+                                                 {"rack", "example.com/rack"}};
+  EXPECT_EQ(config.engine.topology, levels);
+  EXPECT_EQ(config.engine.degraded_permille, 250);
+  EXPECT_EQ(config.gpu_models.label, "example.com/gpu");
+  EXPECT_EQ(config.gpu_models.names.at("NVIDIA-A100-SXM4-80GB"), "A100");
+  EXPECT_EQ(called(config.region_names, "east"), "East coast (east)");
+  EXPECT_EQ(called(config.zone_names, "zone-b"), "zone-b");
+}
+
+// One sentence each; what is good beside it holds, and what was wrong is as if it had not been
+// said.
+TEST(Configuration, Each_wrong_part_of_the_places_is_named_with_what_was_given) {
+  const auto problem = [](const std::string& yaml) {
+    const Configuration config = parse_configuration(yaml + "\ncurrency: EUR\n");
+    EXPECT_EQ(config.problems.size(), 1U) << yaml;
+    EXPECT_EQ(config.currency, "EUR");
+    EXPECT_EQ(config.engine.degraded_permille, 500);
+    return config.problems.empty() ? "" : config.problems.front();
+  };
+  EXPECT_EQ(problem("topology: rack"),
+            "topology: \"rack\" is not allowed; a list of at most 8 objects");
+  EXPECT_EQ(problem("topology: [{level: rack}]"), "topology[0].label: is missing");
+  EXPECT_EQ(problem("topology: [{level: rack, label: a}, {level: rack, label: b}]"),
+            "topology[1].level: \"rack\" stands twice; give each level once");
+  EXPECT_EQ(problem("topology: [{level: block, label: a}, {level: rack, label: a}]"),
+            "topology[1].label: \"a\" stands twice; give each label once");
+  EXPECT_EQ(problem("degradedPercent: 101"),
+            "degradedPercent: 101 is not allowed; a whole number from 1 to 100");
+  EXPECT_NE(problem("gpuModels: {names: [A100]}").find("gpuModels.names: "), std::string::npos);
+  EXPECT_NE(problem("zones: {zone-a: {displayName: \"\"}}").find("zones.zone-a.displayName: "),
+            std::string::npos);
+  EXPECT_NE(problem("regions: {east: {displayName: 7}}").find("regions.east.displayName: "),
+            std::string::npos);
+}
+
 TEST(Conditions, The_time_moves_only_with_the_status) {
   Conditions all;
   Condition c;
