@@ -19,7 +19,7 @@ constexpr std::int64_t kMebibytesMax = std::int64_t{1} << 30;
 constexpr std::size_t kRowsMax = 1'000'000;
 
 constexpr PackingRule kRules[] = {PackingRule::kBestFit, PackingRule::kFragmentGradient,
-                                  PackingRule::kSlots};
+                                  PackingRule::kSlots, PackingRule::kEngine};
 
 // The places of named columns; the first that is not there is what is wrong.
 class Columns {
@@ -104,6 +104,8 @@ const char* name(PackingRule rule) {
       return "BestFit";
     case PackingRule::kFragmentGradient:
       return "FragmentGradient";
+    case PackingRule::kEngine:
+      return "Engine";
     case PackingRule::kSlots:
       break;
   }
@@ -119,7 +121,7 @@ k8s::Result<std::vector<PackingRule>> parse_packing_rules(std::string_view text)
                                   [&](PackingRule rule) { return name(rule) == part; });
     if (at == std::end(kRules)) {
       return invalid("\"" + std::string(part) +
-                     "\" is no rule; there are BestFit, FragmentGradient and Slots");
+                     "\" is no rule; there are BestFit, FragmentGradient, Slots and Engine");
     }
     rules.push_back(*at);
     begin = end + 1;

@@ -11,7 +11,8 @@
 //   FragmentGradient  as published: the least growth of what the expected task cannot use of a
 //   node's
 //                   free GPUs. It is told the mix of the whole log
-//   Slots           Fermi's (scheduler/place/packing.hpp). It learns the mix from what it placed
+//   Slots           the rule of scheduler/place/packing.hpp. It learns the mix from what it placed
+//   Engine          the engine itself: each task is submitted, planned and assumed
 // Ties of the first two go to the node that comes first, and there to the device with least free.
 #pragma once
 
@@ -36,7 +37,7 @@ k8s::Result<std::vector<sched::Need>> read_packing_tasks(std::istream& in);
 // Columns cpu_milli, memory_mib, gpu, model. Nodes without GPUs are left out.
 k8s::Result<std::vector<PackingNode>> read_packing_nodes(std::istream& in);
 
-enum class PackingRule : std::uint8_t { kBestFit, kFragmentGradient, kSlots };
+enum class PackingRule : std::uint8_t { kBestFit, kFragmentGradient, kSlots, kEngine };
 // "BestFit,Slots"; kInvalid names what there is.
 k8s::Result<std::vector<PackingRule>> parse_packing_rules(std::string_view text);
 const char* name(PackingRule rule);

@@ -4,6 +4,9 @@
 #include <map>
 #include <numeric>
 
+#include "scheduler/engine.hpp"
+#include "scheduler/limits.hpp"
+
 namespace fermi::simulate {
 namespace {
 
@@ -150,12 +153,66 @@ class SlotPacker : public Packer {
   sched::Packing packing_;
 };
 
+// One queue without reservations: what does not fit now is dropped.
+class EnginePacker : public Packer {
+ public:
+  EnginePacker(const std::vector<PackingNode>& nodes, const std::vector<Need>& needs)
+      : needs_(needs) {
+    sched::Queue queue;
+    queue.name = kQueue;
+    queue.passing = sched::Passing::kFree;
+    engine_.apply(sched::QueueUpsert{queue});
+    for (const PackingNode& node : nodes) {
+      sched::Node record;
+      record.name = std::to_string(100'000 + names_++);  // in order
+      record.zone = "zone";
+      record.gpu_model = node.model;
+      record.gpu_sharing = true;
+      record.allocatable.cpu_milli = node.room.cpu_milli;
+      record.allocatable.memory_bytes = node.room.memory_bytes;
+      record.allocatable.pods = sched::kSlotsMax;
+      record.allocatable.set_extended(kGpu, static_cast<std::int64_t>(node.room.devices.size()));
+      engine_.apply(sched::NodeUpsert{record});
+    }
+  }
+
+  bool place(std::uint32_t need) override {
+    const Need& asks = needs_[need];
+    sched::Task task;
+    task.uid = std::to_string(++names_);
+    task.queue = kQueue;
+    sched::PodGroup group{"", 1, {}};
+    group.requests.cpu_milli = asks.cpu_milli;
+    group.requests.memory_bytes = asks.memory_bytes;
+    group.requests.pods = 1;
+    group.requests.set_extended(kGpu, asks.devices);
+    if (asks.part > 0) group.shared_resource = kGpu;
+    group.shared_milli = asks.part;
+    task.groups = {group};
+    engine_.apply(sched::TaskUpsert{task});
+    const sched::Plan plan = engine_.plan({1});
+    for (const sched::Start& start : plan.starts) {
+      engine_.apply(sched::Assume{start.task, start.attempt, start.placement, {1}});
+    }
+    if (plan.starts.empty()) engine_.apply(sched::TaskRemove{task.uid, {1}});
+    return !plan.starts.empty();
+  }
+
+ private:
+  static constexpr const char* kQueue = "queue";
+  static constexpr const char* kGpu = "nvidia.com/gpu";
+  const std::vector<Need> needs_;
+  sched::Engine engine_;
+  std::int64_t names_ = 0;
+};
+
 }  // namespace
 
 std::unique_ptr<Packer> make_packer(PackingRule rule, const std::vector<PackingNode>& nodes,
                                     const std::vector<Need>& needs,
                                     const std::vector<std::int64_t>& counts) {
   if (rule == PackingRule::kBestFit) return std::make_unique<BestFit>(nodes, needs);
+  if (rule == PackingRule::kEngine) return std::make_unique<EnginePacker>(nodes, needs);
   if (rule == PackingRule::kSlots) return std::make_unique<SlotPacker>(nodes, needs);
   return std::make_unique<FragmentGradient>(nodes, needs, counts);
 }

@@ -33,12 +33,13 @@ std::optional<SharedDevice> device_of(std::string_view text) {
   return SharedDevice{std::string(text.substr(0, mark)), *number};
 }
 
-// A part of a device that is not named counts as a device of its own: nobody is put beside it.
+// A part of a device that is not named, and a device without a part, count as a device of their own:
+// nobody is put beside them.
 void read_part(const k8s::Pod& pod, sched::PodUpsert& out) {
   const auto milli = part_of(pod.meta.annotation(annotation::kSharedPart));
-  if (!milli) return;
   const auto device = device_of(pod.meta.annotation(annotation::kSharedDevice));
-  out.shared_milli = *milli;
+  if (!milli && !device) return;
+  out.shared_milli = milli.value_or(kWhole);
   out.shared_resource = device ? device->resource : std::string(kGpuResource);
   if (device) out.device = device->number;
 }

@@ -64,6 +64,9 @@ std::string why_held(const std::vector<PodRef>& members, std::int64_t bound) {
   for (const PodRef& pod : members) {
     if (pod->gated) return "Pod " + pod->meta.name + " has scheduling gates";
     if (is_held(pod->meta)) return "Pod " + pod->meta.name + " is held by annotation";
+    for (const char* key : {annotation::kSharedPart, annotation::kSharedDevice})
+      if (!pod->meta.annotation(key).empty())
+        return std::string(key) + ": plain Pods cannot ask for a part of a GPU; a TrainingJob can";
     const std::string differs = disagreement(*members.front(), *pod);
     if (!differs.empty()) return differs;
   }

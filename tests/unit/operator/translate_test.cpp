@@ -96,6 +96,19 @@ TEST(Parts, A_Pod_says_what_it_shares_and_what_is_unreadable_is_a_device_of_its_
   EXPECT_EQ(told.device, -1);
   pod.meta.annotations[annotation::kSharedPart] = "1.5";
   EXPECT_EQ(to_engine(pod).shared_milli, 0);
+  pod.meta.annotations[annotation::kSharedDevice] = "nvidia.com/gpu#2";
+  EXPECT_EQ(to_engine(pod).shared_milli, 1000);
+}
+
+TEST(PlainPod, Cannot_ask_for_a_part_of_a_GPU_and_says_so) {
+  auto pod = std::make_shared<k8s::Pod>();
+  pod->meta.uid = pod->meta.name = "p";
+  pod->meta.annotations[annotation::kSharedPart] = "0.5";
+  const sched::Task task = plain_task({pod}, 0, nullptr);
+  EXPECT_TRUE(task.held);
+  EXPECT_EQ(task.held_why,
+            "fermi-cluster.com/shared-part: plain Pods cannot ask for a part of a GPU; a "
+            "TrainingJob can");
 }
 
 TEST(Parts, Are_refused_outside_of_local_mode_in_one_sentence) {

@@ -59,15 +59,15 @@ TEST(PackingRules, A_rule_that_there_is_not_is_named) {
   EXPECT_EQ(parse_packing_rules("Slots,BestFit")->size(), 2u);
   const auto bad = parse_packing_rules("Slots,Worst");
   EXPECT_EQ(bad.status().message(),
-            "\"Worst\" is no rule; there are BestFit, FragmentGradient and Slots");
+            "\"Worst\" is no rule; there are BestFit, FragmentGradient, Slots and Engine");
   EXPECT_FALSE(parse_packing_rules(""));
 }
 
 TEST(PackingRun, Stops_when_what_was_asked_for_reaches_the_load) {
   const auto tasks = tasks_of("a,1000,1024,1,500");
   const auto nodes = nodes_of("n,64000,262144,4,A100");
-  for (const auto rule :
-       {PackingRule::kBestFit, PackingRule::kFragmentGradient, PackingRule::kSlots}) {
+  for (const auto rule : {PackingRule::kBestFit, PackingRule::kFragmentGradient,
+                          PackingRule::kSlots, PackingRule::kEngine}) {
     const auto result = run_packing(*tasks, *nodes, rule, 1, 130);
     ASSERT_TRUE(result);
     EXPECT_EQ(result->gpu_milli, 4000);
