@@ -29,6 +29,7 @@ struct JobControl::Record {
   std::int64_t decided_cost = 0;
   // It has to make room, which is not in the status yet.
   std::optional<JobPreempted> preempt;
+  std::string objection;  // why it did not make room when it was to
   // Ranks of attempt `lost_of` whose Pods are gone, and with them the room that was counted for
   // them.
   std::int64_t lost_of = -1;

@@ -203,6 +203,8 @@ void decide(Draft& d) {
   set(d, "Admitted", true, "Admitted", message);
   if (find_condition(s.conditions, "Suspended") != nullptr)
     set(d, "Suspended", false, "Resumed", "it is not suspended");
+  if (find_condition(s.conditions, "Preempted") != nullptr)
+    set(d, "Preempted", false, "Admitted", message);
 }
 
 void start_running(Draft& d) {
