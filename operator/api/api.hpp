@@ -41,6 +41,7 @@ inline constexpr const char* kNodeRegion = "topology.kubernetes.io/region";
 namespace annotation {
 inline constexpr const char* kPriority = "fermi-cluster.com/priority";
 inline constexpr const char* kExpectedDuration = "fermi-cluster.com/expected-duration";
+inline constexpr const char* kPreemptible = "fermi-cluster.com/preemptible";
 inline constexpr const char* kZones = "fermi-cluster.com/zones";
 inline constexpr const char* kHold = "fermi-cluster.com/hold";
 inline constexpr const char* kEpoch = "fermi-cluster.com/epoch";

@@ -127,6 +127,9 @@ void read_switches(FieldReader spec, TaskQueueSpec& out) {
   out.reserve_after_ns = spec.duration_ns("reserveAfter").value_or(0);
   out.floor_ns = duration_from(spec, "guaranteeFloor", 1).value_or(kDefaultFloorNs);
   out.cooldown_ns = spec.duration_ns("cooldown");
+  out.start_deadline_ns =
+      duration_from(spec, "startDeadline", kNsPerSecond).value_or(kDefaultStartDeadlineNs);
+  out.violates_budgets = spec.choice("pdbPolicy", "Honor", {"Honor", "Violate"}) == "Violate";
   out.half_life_ns = duration_from(spec, "halfLife", 60 * kNsPerSecond).value_or(0);
   if (!spec.has("tenantWeights")) return;
   if (!spec.raw("tenantWeights").is_object() || spec.raw("tenantWeights").size() > 256)
@@ -185,6 +188,15 @@ std::optional<sched::Tier> tier_of(std::string_view text) {
   for (const auto tier : {sched::Tier::kHigh, sched::Tier::kMedium, sched::Tier::kLow})
     if (tier_name(tier) == text) return tier;
   return std::nullopt;
+}
+
+bool may_be_preemptible(std::optional<bool> said, sched::Tier tier) {
+  return !said || *said || tier == sched::Tier::kHigh;
+}
+
+std::string preemptible_refused(sched::Tier tier) {
+  return "false is not allowed with priority " + std::string(tier_name(tier)) +
+         "; use priority High, which nobody preempts, or leave it out";
 }
 
 k8s::Result<TaskQueue> decode_task_queue(const Json& object) {

@@ -22,6 +22,7 @@ namespace fermi {
 
 inline constexpr std::int64_t kDefaultDepth = 16;
 inline constexpr std::int64_t kDefaultFloorNs = 60'000'000'000;
+inline constexpr std::int64_t kDefaultStartDeadlineNs = 900'000'000'000;
 
 struct TaskQueueSpec {
   sched::Tier tier = sched::Tier::kMedium;
@@ -43,7 +44,12 @@ struct TaskQueueSpec {
   std::int64_t reserve_after_ns = 0;  // 0: only the head of the queue holds a reservation
   std::int64_t floor_ns = kDefaultFloorNs;
   std::optional<std::int64_t> cooldown_ns;  // absent: the floor
-  std::int64_t half_life_ns = 0;            // 0: not stated
+  // How long a gang that has its place may take until all of it runs.
+  std::int64_t start_deadline_ns = kDefaultStartDeadlineNs;
+  // What disruption budgets over this queue's tasks are worth when these have to make room: where
+  // one refuses, the Pod is deleted all the same.
+  bool violates_budgets = false;
+  std::int64_t half_life_ns = 0;  // 0: not stated
   std::map<std::string, std::int64_t> tenant_weights;
   bool has_guaranteed = false;
   k8s::ResourceList guaranteed;
@@ -93,6 +99,7 @@ struct TaskQueueStatus {
   k8s::StringMap borrowed;           // of what is guaranteed to other queues
   std::vector<TenantShare> tenants;  // those with the largest shares
   std::int64_t tenant_count = 0;
+  std::int64_t budget_violations = 0;  // Pods that were deleted although a budget had refused
   std::vector<QueueHeadEntry> head;
   QueuePast past;
   Conditions conditions;
@@ -116,6 +123,11 @@ nlohmann::json encode_status(const TaskQueueStatus& status);
 // "High", "Medium", "Low", and back ("" and unknown words: nothing).
 std::string_view tier_name(sched::Tier tier);
 std::optional<sched::Tier> tier_of(std::string_view text);
+
+// Whether a task of this tier may say so. false would promise what only High gives.
+bool may_be_preemptible(std::optional<bool> said, sched::Tier tier);
+// Why `preemptible: false` is refused for this tier, without the field.
+std::string preemptible_refused(sched::Tier tier);
 
 }  // namespace fermi
 

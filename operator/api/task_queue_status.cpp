@@ -94,6 +94,7 @@ TaskQueueStatus decode_task_queue_status(const Json& status) {
   out.used = texts_at(status, "used");
   out.borrowed = texts_at(status, "borrowed");
   out.tenant_count = k8s::int_at(status, "tenantCount");
+  out.budget_violations = k8s::int_at(status, "budgetViolations");
   decode_lists(status, out);
   return out;
 }
@@ -105,6 +106,7 @@ Json encode_status(const TaskQueueStatus& status) {
   if (!status.used.empty()) out["used"] = status.used;
   if (!status.borrowed.empty()) out["borrowed"] = status.borrowed;
   if (status.tenant_count != 0) out["tenantCount"] = status.tenant_count;
+  if (status.budget_violations != 0) out["budgetViolations"] = status.budget_violations;
   encode_lists(status, out);
   return out;
 }

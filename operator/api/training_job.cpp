@@ -182,9 +182,18 @@ void read_topology(FieldReader& scheduling, JobScheduling& out) {
       topology.choice("policy", "Preferred", {"Required", "Preferred"}) == "Required";
 }
 
+// What can be said without the queue: its tier may be the one that the job takes.
+void read_preemptible(FieldReader& scheduling, JobScheduling& out) {
+  if (!scheduling.has("preemptible")) return;
+  out.preemptible = scheduling.boolean("preemptible", false);
+  if (out.priority && !may_be_preemptible(out.preemptible, *out.priority))
+    scheduling.problem("preemptible", preemptible_refused(*out.priority));
+}
+
 void read_scheduling(FieldReader& scheduling, bool split, JobScheduling& out) {
   out.queue = scheduling.text("queue", kLabelValue, "default");
   out.priority = tier_of(scheduling.choice("priority", "", {"High", "Medium", "Low"}));
+  read_preemptible(scheduling, out);
   out.priority_value = static_cast<std::int32_t>(
       scheduling.integer("priorityValue", 0, {-2147483648LL, 2147483647LL}));
   out.expected_duration_ns = scheduling.duration_ns("expectedDuration").value_or(0);

@@ -50,6 +50,8 @@ std::string_view name(AfterCondition condition);  // "Running", ...
 struct JobScheduling {
   std::string queue = "default";
   std::optional<sched::Tier> priority;  // absent: the queue's
+  // absent: as its tier says. true makes it only more preemptible; false is for High alone.
+  std::optional<bool> preemptible;
   std::int32_t priority_value = 0;
   std::int64_t expected_duration_ns = 0;  // 0: not stated
   std::string pool, gpu_model;

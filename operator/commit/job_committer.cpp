@@ -283,23 +283,48 @@ void JobCommitter::delete_pod(const Context& c, const Doomed& doomed, std::share
   k8s::DeleteOptions options;
   options.uid = doomed.uid;
   if (doomed.force) options.grace_seconds = 0;
-  const std::string key = c.job->meta.ns + "/" + doomed.pod;
   writer_.send(doomed.evict
                    ? eviction(c.job->meta.ns, doomed.pod, doomed.uid)
                    : request::remove(resources::pods(), c.job->meta.ns, doomed.pod, options),
-               [this, key, doomed, tally, next = std::move(next)](Answer answer) {
-                 const k8s::Code code = answer.status().code();
-                 if (answer) {
-                   ++writer_.metrics().pods_deleted;
-                   pods_.mark_deleted(doomed.uid, writer_.loop().wall_now(), doomed.force);
-                 } else if (code == k8s::Code::kNotFound || code == k8s::Code::kConflict) {
-                   pods_.forget(key);
-                   pods_.mark_deleted(doomed.uid, writer_.loop().wall_now(), doomed.force);
-                 } else {
-                   tally->retry = true;
-                 }
+               [this, c, doomed, tally, next = std::move(next)](Answer answer) {
+                 if (doomed.evict && !answer && may_violate(c, doomed, answer.status()))
+                   return delete_anyway(c, doomed, tally, next);
+                 deleted(c, doomed, answer, *tally);
                  next(true);
                });
+}
+
+// Only once a budget has refused; else what the eviction says is remembered.
+bool JobCommitter::may_violate(const Context& c, const Doomed& doomed, const k8s::Status& status) {
+  const bool refused = status.code() == k8s::Code::kTooManyRequests;
+  if (refused && doomed.violates.empty())
+    c.memory->eviction_refused = "Pod " + doomed.pod + " cannot be evicted: " + status.message();
+  return refused && !doomed.violates.empty();
+}
+
+void JobCommitter::delete_anyway(const Context& c, const Doomed& doomed,
+                                 std::shared_ptr<Tally> tally, Next next) {
+  k8s::DeleteOptions options;
+  options.uid = doomed.uid;
+  writer_.send(request::remove(resources::pods(), c.job->meta.ns, doomed.pod, options),
+               [this, c, doomed, tally, next = std::move(next)](Answer answer) {
+                 if (answer) ++writer_.metrics().budget_violations[doomed.violates];
+                 deleted(c, doomed, answer, *tally);
+                 next(true);
+               });
+}
+
+void JobCommitter::deleted(const Context& c, const Doomed& doomed, const Answer& answer,
+                           Tally& tally) {
+  const k8s::Code code = answer.status().code();
+  const bool gone = code == k8s::Code::kNotFound || code == k8s::Code::kConflict;
+  if (!answer && !gone) {
+    tally.retry = true;
+    return;
+  }
+  if (answer) ++writer_.metrics().pods_deleted;
+  if (gone) pods_.forget(c.job->meta.ns + "/" + doomed.pod);
+  pods_.mark_deleted(doomed.uid, writer_.loop().wall_now(), doomed.force);
 }
 
 }  // namespace fermi

@@ -7,6 +7,8 @@
 //   create    409 exists   read it: ours (by the owner's uid) is as good as made; else refused
 //   bind      409, lost    read the Pod: bound or not is what it says
 //   delete    404, 409     it is gone
+//   evict     429          a budget refuses: remembered; tried again, or deleted where that is
+//   allowed
 // What the server refuses for good (403, 422) is remembered as the job's refusal, in its words.
 // Threads: the loop's. `done` is called once, unless the client is destroyed first.
 #pragma once
@@ -30,6 +32,7 @@ struct JobMemory {
   std::optional<std::int64_t> service_attempt;  // the attempt for which the Service was seen
   bool service_gone = false;
   std::optional<std::string> refusal;
+  std::optional<std::string> eviction_refused;  // why a Pod that has to make room stays
 };
 
 enum class Outcome : std::uint8_t {
@@ -71,6 +74,11 @@ class JobCommitter {
   void bind_pod(const Context& c, const Bind& bind, std::shared_ptr<Tally> tally, Next next);
   void look_at_pod(const Context& c, const std::string& name, Next next);
   void delete_pod(const Context& c, const Doomed& doomed, std::shared_ptr<Tally> tally, Next next);
+  bool may_violate(const Context& c, const Doomed& doomed, const k8s::Status& status);
+  void delete_anyway(const Context& c, const Doomed& doomed, std::shared_ptr<Tally> tally,
+                     Next next);
+  void deleted(const Context& c, const Doomed& doomed, const k8s::Result<nlohmann::json>& answer,
+               Tally& tally);
   void adopt_service(const Context& c, Done done);
 
   Writer& writer_;

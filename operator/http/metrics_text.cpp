@@ -87,6 +87,9 @@ constexpr Plain kCounters[] = {
     {"fermi_gang_restarts_total", "Whole-gang restarts.", &Metrics::gang_restarts},
     {"fermi_preemptions_total", "Tasks for which others were asked to stop.",
      &Metrics::preemptions},
+    {"fermi_preemptions_given_up_total",
+     "Preemptions that were given up because disruption budgets objected.",
+     &Metrics::preemptions_given_up},
     {"fermi_gangs_taken_back_total", "Gangs released because they could not be bound whole.",
      &Metrics::taken_back},
     {"fermi_pods_refused_total", "Pods that the API server would not have.", &Metrics::refused},
@@ -125,6 +128,12 @@ std::string metrics_text(const Metrics& m) {
   for (const auto& [key, count] : m.api_requests) {
     families.counter(static_cast<double>(count),
                      {{"verb", key.first}, {"code", std::to_string(key.second)}});
+  }
+  families.family("fermi_budget_violations_total",
+                  "Pods deleted although a disruption budget had refused, by queue (pdbPolicy).",
+                  MetricType::Counter);
+  for (const auto& [queue, count] : m.budget_violations) {
+    families.counter(static_cast<double>(count), {{"queue", queue}});
   }
   families.family("fermi_watches_total", "Watch requests sent, by resource.", MetricType::Counter);
   for (const auto& [resource, count] : m.watches) {

@@ -93,7 +93,6 @@ void EngineHost::preempt(const sched::Plan& plan, const std::vector<sched::Start
     for (const std::string& victim : preemption.victims)
       apply(sched::Evict{victim, preemption.task, at});
     apply(sched::Hold{preemption.task, preemption.placement, {at.ns + kHoldNs}});
-    if (!preemption.victims.empty()) ++metrics_.preemptions;
     options_.preempt(preemption);
   }
 }

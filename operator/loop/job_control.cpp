@@ -219,6 +219,8 @@ JobFacts JobControl::facts_of(Record& r, const TrainingJob& job) {
   facts.decided = r.decided;
   facts.after_met = r.after.met;
   facts.preempt = r.preempt;
+  facts.objection = r.objection;
+  facts.eviction_refused = r.memory->eviction_refused;
   facts.guarantee_ns = guarantee_of(r);
   facts.hourly_micros = r.decided_cost;
   facts.regions = r.decided_regions;
@@ -240,6 +242,10 @@ JobFacts JobControl::facts_of(Record& r, const TrainingJob& job) {
   if (!r.decided && (phase == Phase::kNone || phase == Phase::kPending))
     facts.waiting = waiting_of(r, job);
   if (phase == Phase::kStarting) facts.start_overdue = is_overdue(r, facts);
+  if (const auto queue = queue_of(job)) {
+    facts.start_deadline_ns = queue->spec.start_deadline_ns;
+    if (queue->spec.violates_budgets) facts.violates_budgets = queue->meta.name;
+  }
   facts.room_kept = is_room_kept(facts);
   if (job.status.placement && r.lost_of == job.status.placement->attempt) facts.lost = r.lost;
   return facts;
@@ -302,6 +308,8 @@ std::optional<Waiting> JobControl::waiting_of(Record& r, const TrainingJob& job)
     out.message = why_waits(reason);
     if (reason.predicted.ns > 0) out.estimated_start = whole_seconds({reason.predicted.ns});
   }
+  if (const std::string objection = world_.objection(r.uid); !objection.empty())
+    out.message += (out.message.empty() ? "" : "; ") + objection;
   if (r.after.hopeless) {
     out.hopeless = true;
     out.reason = r.after.reason;
@@ -312,11 +320,11 @@ std::optional<Waiting> JobControl::waiting_of(Record& r, const TrainingJob& job)
     out.reason = "UnknownTopologyLevel";
     out.message = level;
   }
-  const std::string tier = tier_problem(job, queue_of(job).get());
-  if (!tier.empty()) {
+  const QueueProblem problem = queue_problem(job, queue_of(job).get());
+  if (!problem.sentence.empty()) {
     out.hopeless = true;
-    out.reason = "PriorityAboveQueue";
-    out.message = tier;
+    out.reason = problem.reason;
+    out.message = problem.sentence;
   }
   if (const std::string part = part_problem(job, world_.config); !part.empty()) {
     out.hopeless = true;
@@ -382,6 +390,8 @@ void JobControl::write(RecordRef r, std::shared_ptr<const TrainingJob> job, Writ
 void JobControl::written(Record& r, const TrainingJob& before, const WriteStatus& step) {
   const Phase from = before.status.phase, to = step.status.phase;
   if (to != Phase::kStarting) r.memory->refusal.reset();
+  if (to != Phase::kStopping) r.memory->eviction_refused.reset();
+  if (to != from) r.objection.clear();
   tell_people(before, step.notices);
   if (from == to) return;
   k8s::log::info("training job", {{"job", r.key},

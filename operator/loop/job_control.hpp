@@ -18,6 +18,7 @@
 #include <string>
 
 #include "libk8s/workqueue/work_queue.hpp"
+#include "operator/commit/budgets.hpp"
 #include "operator/commit/job_committer.hpp"
 #include "operator/loop/overlay.hpp"
 #include "operator/loop/world.hpp"
@@ -48,6 +49,12 @@ class JobControl {
   // The engine decided that the room of these jobs is needed by another task; those that are not
   // jobs are left alone.
   void preempt(const sched::Preemption& preemption, const std::string& by);
+  // The Pods of a job that are known now; none when there is no such job.
+  Pods pods_of(const std::string& uid) { return pods_.controlled_by(uid); }
+  // It was to make room and does not: people are to know why.
+  void object(const std::string& uid, const std::string& why);
+  // Whether it may be chosen to make room has changed.
+  void retell(const std::string& uid);
   // After a pass of the engine: new jobs may be written about, and positions have moved.
   void on_planned();
 

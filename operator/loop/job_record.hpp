@@ -30,6 +30,7 @@ struct JobControl::Record {
   Regions decided_regions;
   // It has to make room, which is not in the status yet.
   std::optional<JobPreempted> preempt;
+  std::string objection;  // why it did not make room when it was to
   // Ranks of attempt `lost_of` whose Pods are gone, and with them the room that was counted for
   // them.
   std::int64_t lost_of = -1;

@@ -138,6 +138,7 @@ void JobControl::sync_placed(Record& r, const TrainingJob& job, const sched::Tas
   told.preemptions = task.preemptions;
   told.guarantee_until = task.guarantee_until;
   told.last_preempted = task.last_preempted;
+  told.unevictable = world_.is_left_out(r.uid);
   tell_task(r, told);
   // It was asked to stop, by this leader or one before: its room is on its way.
   if (const auto& by = job.status.preempted;
@@ -252,6 +253,20 @@ void JobControl::preempt(const sched::Preemption& preemption, const std::string&
         JobPreempted{by, preemption.task, whole_seconds(world_.loop.wall_now())};
     queue_.add(found->second->key);
   }
+}
+
+void JobControl::object(const std::string& uid, const std::string& why) {
+  const auto found = records_.find(uid);
+  if (found == records_.end() || found->second->objection == why) return;
+  found->second->objection = why;
+  queue_.add(found->second->key);
+}
+
+void JobControl::retell(const std::string& uid) {
+  const auto found = records_.find(uid);
+  if (found == records_.end()) return;
+  const auto job = jobs_.get(found->second->key);
+  if (job != nullptr && job->meta.uid == uid) sync(*found->second, *job, false);
 }
 
 bool JobControl::accept(const sched::Start& start) {

@@ -29,6 +29,7 @@
 #include <vector>
 
 #include "libk8s/workqueue/work_queue.hpp"
+#include "operator/commit/budgets.hpp"
 #include "operator/loop/overlay.hpp"
 #include "operator/loop/world.hpp"
 #include "operator/translate/objects.hpp"
@@ -50,6 +51,12 @@ class PodControl {
   // not of plain Pods are left alone.
   void preempt(const sched::Preemption& preemption, const std::string& by);
   void on_planned();
+  // The Pods of a placed batch; none when there is no such batch.
+  Pods pods_of(const std::string& id);
+  // It was to make room and does not: people are to know why.
+  void object(const std::string& id, const std::string& why);
+  // Whether it may be chosen to make room has changed.
+  void retell(const std::string& id);
   // Which rank of which task a Pod is, once its batch is placed.
   std::optional<PodRank> rank_of(const k8s::Pod& pod) const;
   const sched::Task* task(const std::string& uid) const;
@@ -78,6 +85,7 @@ class PodControl {
     k8s::TimePoint placed_at;
     std::optional<std::string> refusal;
     std::string evicted_for;    // for whom it was asked to stop; "" for nobody
+    std::string objection;      // why it did not make room when it was to, and not told yet
     bool refusal_told = false;  // that it could not be evicted
     sched::Reason shown;        // why it waits, as last asked
     std::string said;           // as last written
@@ -119,6 +127,7 @@ class PodControl {
   void say_why(const BatchRef& batch, const std::string& why, Finish finish);
   void patch_status(const Member& member, nlohmann::json status, bool strategic,
                     std::function<void(k8s::Status)> done);
+  void await_start(const BatchRef& batch, Finish finish);
   void nominate(const BatchRef& batch, std::vector<std::size_t> ranks, Finish finish);
   void bind(const BatchRef& batch, std::vector<std::size_t> ranks, Finish finish);
   void bind_one(const BatchRef& batch, std::size_t rank, std::shared_ptr<bool> retry,
@@ -130,10 +139,18 @@ class PodControl {
   void resume_eviction(const BatchRef& batch);
   void protect(Batch& batch, const TaskQueue* queue);
   void work_evicted(const BatchRef& batch, Finish finish);
-  void tell_evicted(const BatchRef& batch, std::vector<Member> members, Finish finish);
+  // A condition of each of these Pods: whether they make room, for whom or why not.
+  struct Told {
+    bool goes = false;
+    std::string reason, message;
+  };
+  void tell_evicted(std::vector<Member> members, Told told, Finish finish);
+  void work_objection(const BatchRef& batch, Finish finish);
   void tell_people(const Member& member, const char* reason, const std::string& message);
   void lose_holds(std::vector<Member> members, Finish finish);
   void evict(const BatchRef& batch, std::vector<Member> members, Finish finish);
+  void evict_one(const BatchRef& batch, const Member& member, const std::string& violates,
+                 std::function<void(bool retry)> done);
 
   PodRef pod_of(const Member& member);
   PodRef with_binding(PodRef pod) const;

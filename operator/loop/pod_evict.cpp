@@ -46,6 +46,34 @@ void PodControl::preempt(const sched::Preemption& preemption, const std::string&
   }
 }
 
+Pods PodControl::pods_of(const std::string& id) {
+  Pods out;
+  const auto found = batches_.find(id);
+  if (found == batches_.end() || found->second->nodes.empty()) return out;
+  for (const Member& member : found->second->members)
+    if (PodRef pod = pod_of(member)) out.push_back(std::move(pod));
+  return out;
+}
+
+void PodControl::object(const std::string& id, const std::string& why) {
+  const auto found = batches_.find(id);
+  if (found == batches_.end() || found->second->nodes.empty()) return;
+  found->second->objection = why;
+  queue_.add(id);
+}
+
+void PodControl::retell(const std::string& id) {
+  const auto found = batches_.find(id);
+  if (found == batches_.end() || found->second->nodes.empty()) return;
+  Batch& batch = *found->second;
+  const Pods pods = pods_of(id);
+  const bool lonely = std::any_of(pods.begin(), pods.end(), [](const PodRef& pod) {
+    return pod->meta.controller() == nullptr;
+  });
+  batch.task.unevictable = lonely || world_.is_left_out(id);
+  world_.engine.apply(sched::TaskUpsert{batch.task});
+}
+
 // A leader before us had begun to ask this batch to stop: the room is on its way, and nobody else
 // is to be asked for it.
 void PodControl::resume_eviction(const BatchRef& batch) {
@@ -81,7 +109,9 @@ void PodControl::work_evicted(const BatchRef& batch, Finish finish) {
     if (!is_told(*pod)) untold.push_back(member);
     if (!pod->meta.deleting()) bound.push_back(member);
   }
-  if (!untold.empty()) return tell_evicted(batch, std::move(untold), std::move(finish));
+  if (!untold.empty())
+    return tell_evicted(std::move(untold), {true, "Preempted", batch->evicted_for},
+                        std::move(finish));
   if (!unbound.empty()) return lose_holds(std::move(unbound), std::move(finish));
   if (!bound.empty()) return evict(batch, std::move(bound), std::move(finish));
   const bool any_bound =
@@ -94,21 +124,35 @@ void PodControl::work_evicted(const BatchRef& batch, Finish finish) {
   finish(Verdict::done());
 }
 
-void PodControl::tell_evicted(const BatchRef& batch, std::vector<Member> members, Finish finish) {
+// Told once to each that is not told so already.
+void PodControl::work_objection(const BatchRef& batch, Finish finish) {
+  std::vector<Member> untold;
+  for (const Member& member : batch->members) {
+    const PodRef pod = pod_of(member);
+    if (pod == nullptr || !pod->occupies()) continue;
+    const k8s::PodCondition* said = pod->condition(kCondition);
+    if (said == nullptr || said->message != batch->objection) untold.push_back(member);
+  }
+  const std::string why = std::exchange(batch->objection, "");
+  if (untold.empty()) return finish(Verdict::again_after(k8s::Duration(0)));
+  tell_evicted(std::move(untold), {false, "DisruptionBudget", why}, std::move(finish));
+}
+
+void PodControl::tell_evicted(std::vector<Member> members, Told told, Finish finish) {
   const Json status = {
       {"conditions",
        Json::array({{{"type", kCondition},
-                     {"status", "True"},
-                     {"reason", "Preempted"},
-                     {"message", batch->evicted_for},
+                     {"status", told.goes ? "True" : "False"},
+                     {"reason", told.reason},
+                     {"message", told.message},
                      {"lastTransitionTime", k8s::format_time(world_.loop.wall_now())}}})}};
   auto retry = std::make_shared<bool>(false);
   in_batches(
       members.size(), kAtOnce,
-      [this, batch, members, status, retry](std::size_t i, std::function<void(bool)> next) {
+      [this, members, told, status, retry](std::size_t i, std::function<void(bool)> next) {
         const Member member = members[i];
-        patch_status(member, status, true, [this, batch, member, retry, next](k8s::Status end) {
-          if (end.is_ok()) tell_people(member, "Preempted", batch->evicted_for);
+        patch_status(member, status, true, [this, told, member, retry, next](k8s::Status end) {
+          if (end.is_ok()) tell_people(member, told.reason.c_str(), told.message);
           *retry = *retry || !end.is_ok();
           next(true);
         });
@@ -145,30 +189,52 @@ void PodControl::lose_holds(std::vector<Member> members, Finish finish) {
 }
 
 void PodControl::evict(const BatchRef& batch, std::vector<Member> members, Finish finish) {
+  const auto queue = queue_of(batch->task.queue);
+  const std::string violates =
+      queue != nullptr && queue->spec.violates_budgets ? queue->meta.name : "";
   auto retry = std::make_shared<bool>(false);
   in_batches(
       members.size(), kAtOnce,
-      [this, batch, members, retry](std::size_t i, std::function<void(bool)> next) {
-        const Member member = members[i];
-        world_.writer.send(eviction(namespace_of(member.key), name_of(member.key), member.uid),
-                           [this, batch, member, retry, next](k8s::Result<Json> answer) {
-                             const k8s::Code code = answer.status().code();
-                             if (answer) ++world_.metrics.pods_deleted;
-                             const bool gone =
-                                 code == k8s::Code::kNotFound || code == k8s::Code::kConflict;
-                             *retry = *retry || (!answer && !gone);
-                             if (!answer && !gone && !batch->refusal_told) {
-                               batch->refusal_told = true;
-                               tell_people(member, "EvictionRefused",
-                                           "it is asked to stop and cannot be evicted: " +
-                                               answer.status().message());
-                             }
-                             next(true);
-                           });
+      [this, batch, members, violates, retry](std::size_t i, std::function<void(bool)> next) {
+        evict_one(batch, members[i], violates, [retry, next](bool again) {
+          *retry = *retry || again;
+          next(true);
+        });
       },
       // Their ends come with the watch.
       [retry, finish = std::move(finish)] {
         finish(*retry ? Verdict::retry() : Verdict::again_after(std::chrono::seconds(5)));
+      });
+}
+
+void PodControl::evict_one(const BatchRef& batch, const Member& member, const std::string& violates,
+                           std::function<void(bool retry)> done) {
+  const auto is_gone = [](const k8s::Status& end) {
+    return end.code() == k8s::Code::kNotFound || end.code() == k8s::Code::kConflict;
+  };
+  const std::string ns = namespace_of(member.key), name = name_of(member.key);
+  world_.writer.send(
+      eviction(ns, name, member.uid), [this, batch, member, violates, is_gone, ns, name,
+                                       done = std::move(done)](k8s::Result<Json> answer) {
+        const k8s::Status end = answer.status();
+        if (answer) ++world_.metrics.pods_deleted;
+        if (answer || is_gone(end)) return done(false);
+        if (end.code() == k8s::Code::kTooManyRequests && !violates.empty()) {
+          k8s::DeleteOptions options;
+          options.uid = member.uid;
+          return world_.writer.send(k8s::request::remove(k8s::resources::pods(), ns, name, options),
+                                    [this, violates, is_gone, done](k8s::Result<Json> deleted) {
+                                      if (deleted) ++world_.metrics.pods_deleted;
+                                      if (deleted) ++world_.metrics.budget_violations[violates];
+                                      done(!deleted && !is_gone(deleted.status()));
+                                    });
+        }
+        if (!batch->refusal_told) {
+          batch->refusal_told = true;
+          tell_people(member, "EvictionRefused",
+                      "it is asked to stop and cannot be evicted: " + end.message());
+        }
+        done(true);
       });
 }
 

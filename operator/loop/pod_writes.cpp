@@ -5,6 +5,7 @@
 #include "libk8s/base/log.hpp"
 #include "libk8s/codec/rfc3339.hpp"
 #include "libk8s/request/request.hpp"
+#include "operator/api/duration.hpp"
 #include "operator/loop/pod_control.hpp"
 #include "operator/reconcile/failure.hpp"
 #include "operator/translate/waiting.hpp"
@@ -79,7 +80,9 @@ void PodControl::work_forming(const BatchRef& batch, Finish finish) {
   if (reason.code == sched::ReasonCode::kNone) return finish(Verdict::done());
   keep_times(batch->shown, world_.engine.now(), reason);
   batch->shown = reason;
-  const std::string why = std::string(sched::name(reason.code)) + ": " + why_waits(reason);
+  const std::string objection = world_.objection(batch->id);
+  const std::string why = std::string(sched::name(reason.code)) + ": " + why_waits(reason) +
+                          (objection.empty() ? "" : "; " + objection);
   if (why == batch->said) return finish(Verdict::done());
   const k8s::TimePoint now = world_.loop.now();
   const bool news = word_of(why) != word_of(batch->said);
@@ -135,6 +138,7 @@ void PodControl::patch_status(const Member& member, Json status, bool strategic,
 
 void PodControl::work_placed(const BatchRef& batch, Finish finish) {
   if (!batch->evicted_for.empty()) return work_evicted(batch, std::move(finish));
+  if (!batch->objection.empty()) return work_objection(batch, std::move(finish));
   std::vector<std::size_t> unheld, unbound;
   bool lost = false;
   std::string cordoned;
@@ -159,7 +163,7 @@ void PodControl::work_placed(const BatchRef& batch, Finish finish) {
   if (!cordoned.empty() && !begun) batch->refusal = "node " + cordoned + " was cordoned";
   if (unbound.empty()) {
     check_placed(batch);
-    return finish(Verdict::done());
+    return await_start(batch, std::move(finish));
   }
   if (lost) {
     give_up(batch, "a member is gone");
@@ -171,6 +175,25 @@ void PodControl::work_placed(const BatchRef& batch, Finish finish) {
   if (!unheld.empty() && batch->members.size() > 1)
     return nominate(batch, std::move(unheld), std::move(finish));
   bind(batch, std::move(unbound), std::move(finish));
+}
+
+// All of it is bound. What does not come to run holds its room no longer than the queue says, if
+// its Pods come again; a new leader begins to count anew.
+void PodControl::await_start(const BatchRef& batch, Finish finish) {
+  if (batch->confirmed || !is_current(batch)) return finish(Verdict::done());
+  for (const Member& member : batch->members) {
+    const PodRef pod = pod_of(member);
+    const bool comes_again = pod != nullptr && pod->meta.controller() != nullptr;
+    if (!comes_again || pod->meta.deleting()) return finish(Verdict::done());
+  }
+  const auto queue = queue_of(batch->task.queue);
+  const k8s::Duration longest{queue != nullptr ? queue->spec.start_deadline_ns
+                                               : kDefaultStartDeadlineNs};
+  const k8s::Duration waited = world_.loop.now() - batch->placed_at;
+  if (waited < longest) return finish(Verdict::again_after(longest - waited));
+  batch->refusal = "not every Pod had started after " + format_duration(longest.count()) +
+                   ", spec.startDeadline of the queue";
+  take_back(batch, std::move(finish));
 }
 
 void PodControl::nominate(const BatchRef& batch, std::vector<std::size_t> ranks, Finish finish) {

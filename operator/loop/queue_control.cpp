@@ -80,6 +80,7 @@ void QueueControl::on_queue(const k8s::Informer<TaskQueue>::Event& event) {
     world_.engine.apply(sched::QueueRemove{name});
     world_.metrics.queues.erase(name);
     written_at_.erase(name);
+    violations_before_.erase(name);
     slots_.erase(name);
     rules_changed_(name);
     return;
@@ -141,7 +142,18 @@ std::string gpus_in_words(const sched::Resources& used, const std::string& gpu) 
 
 }  // namespace
 
-QueueFacts QueueControl::facts_of(const TaskQueue& queue) const {
+// A sum that an answer which was lost cannot make wrong: it is computed anew each time.
+std::int64_t QueueControl::budget_violations(const TaskQueue& queue) {
+  const auto counted = world_.metrics.budget_violations.find(queue.meta.name);
+  const auto here = counted == world_.metrics.budget_violations.end()
+                        ? std::int64_t{0}
+                        : static_cast<std::int64_t>(counted->second);
+  const auto before =
+      violations_before_.try_emplace(queue.meta.name, queue.status.budget_violations - here).first;
+  return before->second + here;
+}
+
+QueueFacts QueueControl::facts_of(const TaskQueue& queue) {
   const sched::Engine& engine = world_.engine.engine();
   const sched::Engine::QueueFigures figures = engine.figures(queue.meta.name);
   QueueFacts facts;
@@ -153,6 +165,7 @@ QueueFacts QueueControl::facts_of(const TaskQueue& queue) const {
   facts.gpus_total = gpus_at_most(queue);
   facts.borrowed = to_quantities(figures.borrowed);
   show_tenants(queue, facts);
+  facts.budget_violations = budget_violations(queue);
   facts.now = world_.loop.wall_now();
   std::int64_t position = 0;
   for (const std::string& uid : engine.head(queue.meta.name, kShownHead)) {

@@ -31,7 +31,8 @@ class QueueControl {
 
  private:
   void work(const std::string& key, k8s::WorkQueue::Finish finish);
-  QueueFacts facts_of(const TaskQueue& queue) const;
+  QueueFacts facts_of(const TaskQueue& queue);
+  std::int64_t budget_violations(const TaskQueue& queue);
   void show_tenants(const TaskQueue& queue, QueueFacts& facts) const;
   std::int64_t gpus_at_most(const TaskQueue& queue) const;
   void set_finalizers(const TaskQueue& queue, const SetFinalizers& step,
@@ -45,6 +46,9 @@ class QueueControl {
   std::function<void(const std::string&)> rules_changed_;
   Overlay<TaskQueue> queues_;
   PositionBudget budget_;
+  // What the status said of budgets violated when this term began, less what this process had
+  // counted by then.
+  std::map<std::string, std::int64_t> violations_before_;
   std::map<std::string, k8s::TimePoint> written_at_;
   std::map<std::string, k8s::TimePoint> slots_;  // places in the budget
   k8s::TimerId refresh_timer_ = k8s::TimerId::kNone;

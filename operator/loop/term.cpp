@@ -32,15 +32,14 @@ Term::Term(Context context)
                .preempt =
                    [this](const sched::Preemption& preemption) {
                      const sched::Task* by = world_.task(preemption.task);
-                     const std::string name = by != nullptr ? by->ns + "/" + by->name : "";
-                     jobs_.preempt(preemption, name);
-                     plain_.preempt(preemption, name);
+                     preemptions_.begin(preemption, by != nullptr ? by->ns + "/" + by->name : "");
                    },
                .planned =
                    [this] {
                      jobs_.on_planned();
                      plain_.on_planned();
                      queues_.on_planned();
+                     preemptions_.on_planned();
                    }}),
       positions_(context_.options.position_writes_per_second),
       world_{context_.loop,
@@ -59,16 +58,45 @@ Term::Term(Context context)
       pods_(context_.caches.pods),
       jobs_(world_, pods_),
       plain_(world_),
-      queues_(world_, [this](const std::string& name) {
-        jobs_.on_queue(name);
-        plain_.on_queue(name);
-      }) {
+      queues_(world_,
+              [this](const std::string& name) {
+                jobs_.on_queue(name);
+                plain_.on_queue(name);
+              }),
+      preemptions_(world_, preemption_parts()) {
   world_.task = [this](const std::string& uid) -> const sched::Task* {
     const sched::Task* task = jobs_.task(uid);
     return task != nullptr ? task : plain_.task(uid);
   };
+  world_.is_left_out = [this](const std::string& uid) { return preemptions_.is_left_out(uid); };
+  world_.objection = [this](const std::string& uid) { return preemptions_.objection(uid); };
   pods_.on_bound([this](const k8s::Pod& bound) { book(bound); });
   rebuild();
+}
+
+Preemptions::Parts Term::preemption_parts() {
+  Preemptions::Parts parts;
+  parts.pods = [this](const std::string& uid) {
+    const sched::Task* task = world_.task(uid);
+    const auto queue = task == nullptr ? nullptr : context_.caches.queues.get(task->queue);
+    if (queue != nullptr && queue->spec.violates_budgets) return Pods{};
+    Pods pods = jobs_.pods_of(uid);
+    return pods.empty() ? plain_.pods_of(uid) : pods;
+  };
+  parts.tell = [this](const sched::Preemption& preemption, const std::string& by) {
+    ++context_.metrics.preemptions;
+    jobs_.preempt(preemption, by);
+    plain_.preempt(preemption, by);
+  };
+  parts.object = [this](const std::string& uid, const std::string& why) {
+    jobs_.object(uid, why);
+    plain_.object(uid, why);
+  };
+  parts.retell = [this](const std::string& uid) {
+    jobs_.retell(uid);
+    plain_.retell(uid);
+  };
+  return parts;
 }
 
 Term::~Term() { context_.loop.cancel(settle_timer_); }
@@ -208,13 +236,14 @@ void Term::on_config() {
 
 void Term::stop(std::function<void()> drained) {
   engine_.close();
-  auto left = std::make_shared<int>(3);
+  auto left = std::make_shared<int>(4);
   const auto one = [left, drained = std::move(drained)] {
     if (--*left == 0) drained();
   };
   jobs_.stop(one);
   plain_.stop(one);
   queues_.stop(one);
+  preemptions_.stop(one);
 }
 
 }  // namespace fermi

@@ -14,6 +14,7 @@
 #include "operator/commit/guarded_transport.hpp"
 #include "operator/loop/job_control.hpp"
 #include "operator/loop/pod_control.hpp"
+#include "operator/loop/preemptions.hpp"
 #include "operator/loop/queue_control.hpp"
 #include "operator/loop/world.hpp"
 
@@ -60,6 +61,7 @@ class Term {
   void recount(const std::string& job_uid);
   bool counts(const k8s::Pod& pod) const;
   void book(const k8s::Pod& bound);
+  Preemptions::Parts preemption_parts();
   void arm_settle();
   void settle();
 
@@ -83,6 +85,7 @@ class Term {
   JobControl jobs_;
   PodControl plain_;
   QueueControl queues_;
+  Preemptions preemptions_;
 };
 
 }  // namespace fermi

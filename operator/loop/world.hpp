@@ -48,6 +48,10 @@ struct World {
   std::function<const sched::Task*(const std::string& uid)> task;
   // Of all writes that say only where a task stands in line, jobs and plain Pods together.
   PositionBudget& positions;
+  // Whether a running task may not be chosen to make room, because disruption budgets keep it.
+  std::function<bool(const std::string& uid)> is_left_out{};
+  // Why a waiting task does not get room that others were to make; "" when nobody objects.
+  std::function<std::string(const std::string& uid)> objection{};
 
   std::shared_ptr<const k8s::Node> node(const std::string& name) const {
     return caches.nodes.get(name);

@@ -18,7 +18,6 @@ using PodRef = std::shared_ptr<const k8s::Pod>;
 
 constexpr std::int64_t kKeepRoomNs = 60 * kNsPerSecond;
 constexpr std::int64_t kHourNs = 3600 * kNsPerSecond;
-constexpr std::int64_t kStartDeadlineNs = 900 * kNsPerSecond;
 // Ends of ranks are written down together: so long after the first of them.
 constexpr std::int64_t kGatherEndsNs = 2 * kNsPerSecond;
 constexpr std::int64_t kBetweenEndsNs = 10 * kNsPerSecond;
@@ -67,7 +66,7 @@ std::vector<Doomed> to_delete(const JobFacts& v, const std::vector<PodRef>& pods
     const auto& stopping = v.job->status.stopping;
     const bool evict = !orphaned && stopping && stopping->reason == kPreempted;
     if (!pod->meta.deleting() || orphaned)
-      out.push_back({pod->meta.name, pod->meta.uid, orphaned, evict});
+      out.push_back({pod->meta.name, pod->meta.uid, orphaned, evict, v.violates_budgets});
   }
   return out;
 }
@@ -118,8 +117,31 @@ Step make_room(const JobFacts& v) {
   ++s.preemptions;
   const std::string times =
       s.preemptions == 1 ? "" : " (preempted " + std::to_string(s.preemptions) + " times by now)";
+  set(d, "Preempted", true, kPreempted, "made room for " + v.preempt->by);
   return stop(v, std::move(d), Phase::kPending, kPreempted,
               "made room for " + v.preempt->by + times + "; it keeps its place in line");
+}
+
+// It was to make room, and disruption budgets would not have it: people see why it stays. Written
+// once for each objection.
+std::optional<Step> tell_objection(const JobFacts& v) {
+  if (v.objection.empty()) return std::nullopt;
+  Draft d(v);
+  set(d, "Preempted", false, "DisruptionBudget", v.objection);
+  if (d.status == v.job->status) return std::nullopt;
+  d.notices.push_back({true, "DisruptionBudget", v.objection});
+  return d.done();
+}
+
+// It is asked to stop, and one of its Pods may not be evicted.
+std::optional<Step> tell_refusal(const JobFacts& v) {
+  const auto& stopping = v.job->status.stopping;
+  if (!v.eviction_refused || !stopping || stopping->reason != kPreempted) return std::nullopt;
+  Draft d(v);
+  set(d, "Preempted", true, "EvictionRefused", *v.eviction_refused);
+  if (d.status == v.job->status) return std::nullopt;
+  d.notices.push_back({true, "EvictionRefused", *v.eviction_refused});
+  return d.done();
 }
 
 // A start that did not come to run: back into the line, at the old submit time, after a wait.
@@ -327,10 +349,11 @@ std::optional<Step> next_binding(const JobFacts& v, const Gang& gang) {
 
 // A gang that is bound but does not come to run (an image that cannot be pulled) holds its room no
 // longer than this.
-k8s::WallTime start_deadline(const TrainingJobStatus& s) {
+k8s::WallTime start_deadline(const JobFacts& v) {
+  const TrainingJobStatus& s = v.job->status;
   const k8s::WallTime from =
       std::max(s.placement->decided_at, s.retry_at.value_or(k8s::WallTime{}));
-  return from + k8s::Duration(kStartDeadlineNs);
+  return from + k8s::Duration(v.start_deadline_ns);
 }
 
 // The first moment at which ends with 0 that the status does not know yet are to be written down,
@@ -380,6 +403,7 @@ Step starting(const JobFacts& v) {
   if (v.job->spec.suspend)
     return stop(v, Draft(v), Phase::kStopped, "Suspended", "spec.suspend is true");
   if (v.preempt) return make_room(v);
+  if (auto step = tell_objection(v)) return *step;
   if (auto step = clear_away(v, gang.others, true)) return *step;
   if (v.job->status.retry_at && v.now < *v.job->status.retry_at)
     return Wait{v.job->status.retry_at};
@@ -390,14 +414,15 @@ Step starting(const JobFacts& v) {
   for (std::size_t i = 0; i < gang.ranks.size(); ++i)
     all_run = all_run && (gang.done[i] || gang.ranks[i]->phase == k8s::PodPhase::kRunning);
   if (!all_run) {
-    k8s::WallTime until = start_deadline(v.job->status);
+    k8s::WallTime until = start_deadline(v);
     if (const auto ends = unrecorded(v, gang)) {
       if (v.now >= ends->due) return remember(v, *ends);
       until = std::min(until, ends->due);
     }
     if (v.now < until) return Wait{until};
     return take_back(v, "NotRunningInTime",
-                     "not every rank had started after " + format_duration(kStartDeadlineNs));
+                     "not every rank had started after " + format_duration(v.start_deadline_ns) +
+                         ", spec.startDeadline of the queue");
   }
   Draft d(v);
   start_running(d);
@@ -429,6 +454,7 @@ Step running(const JobFacts& v) {
   const Trouble trouble = trouble_of(v, gang, true);
   if (!trouble.failures.empty()) return after_trouble(v, trouble);
   if (v.preempt) return make_room(v);
+  if (auto step = tell_objection(v)) return *step;
   std::optional<k8s::WallTime> deadline;
   if (job.spec.active_deadline_ns && job.status.start_time)
     deadline = *job.status.start_time + k8s::Duration(*job.spec.active_deadline_ns);
@@ -449,6 +475,7 @@ Step running(const JobFacts& v) {
 Step stopping(const JobFacts& v) {
   const JobStopping to = v.job->status.stopping.value_or(JobStopping{Phase::kPending, "", ""});
   const bool finished_too = to.to == Phase::kPending || to.to == Phase::kStopped;
+  if (auto step = tell_refusal(v)) return *step;
   if (auto step = clear_away(v, v.pods, finished_too)) return *step;
   if (to.to == Phase::kFailed && needs_service(*v.job) && !v.service_gone) return DeleteService{};
   return stop(v, Draft(v), to.to, to.reason, to.message);

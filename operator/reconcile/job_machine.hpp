@@ -78,6 +78,10 @@ struct JobFacts {
   std::vector<std::string> after_met;
   // The engine decided that it has to make room: for whom.
   std::optional<JobPreempted> preempt;
+  std::string objection;         // why it did not make room when it was to; "" when it never was
+  std::string violates_budgets;  // its queue's name, if that lets disruption budgets be violated
+  // While it stops to make room: why one of its Pods stays.
+  std::optional<std::string> eviction_refused;
   // What its next run is protected for, by its preemptions so far: Medium only.
   std::optional<std::int64_t> guarantee_ns;
   bool service_known = false;  // the gang's Service exists and is ours
@@ -85,6 +89,8 @@ struct JobFacts {
   // What the server said when it refused a Pod, a Service or a Binding for good.
   std::optional<std::string> refusal;
   bool start_overdue = false;  // the gang should have been bound by now
+  // How long it may take until all of it runs, from its decision on: the queue says so.
+  std::int64_t start_deadline_ns = kDefaultStartDeadlineNs;
   // For what the next attempt would ask for; null: it is taken to be the same.
   const Configuration* config = nullptr;
   // Every rank's room is still counted as this job's, so that the next attempt may have it.
@@ -127,8 +133,9 @@ struct BindPods {
 };
 struct Doomed {
   std::string pod, uid;
-  bool force = false;  // its node is gone: nobody is left to stop it
-  bool evict = false;  // for another task: disruption budgets may object
+  bool force = false;      // its node is gone: nobody is left to stop it
+  bool evict = false;      // for another task: disruption budgets may object
+  std::string violates{};  // the queue that says what they object is not to count; "" for none
 };
 struct DeletePods {
   std::vector<Doomed> pods;

@@ -230,6 +230,8 @@ void decide(Draft& d) {
   tell_regions(d);
   if (find_condition(s.conditions, "Suspended") != nullptr)
     set(d, "Suspended", false, "Resumed", "it is not suspended");
+  if (find_condition(s.conditions, "Preempted") != nullptr)
+    set(d, "Preempted", false, "Admitted", message);
 }
 
 void start_running(Draft& d) {

@@ -63,6 +63,7 @@ QueueStep next_step(const QueueFacts& f) {
   s.borrowed = f.borrowed;
   s.tenants = f.tenants;
   s.tenant_count = f.tenant_count;
+  s.budget_violations = f.budget_violations;
   s.past = f.past;
   s.head = f.head;
   s.gpus = f.gpus_used + "/" + std::to_string(f.gpus_total);

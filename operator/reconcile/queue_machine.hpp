@@ -19,9 +19,10 @@ struct QueueFacts {
   k8s::StringMap used, borrowed;     // quantities
   std::vector<TenantShare> tenants;  // those to be shown
   std::int64_t tenant_count = 0;
-  QueuePast past;               // empty where the order does not depend on it
-  std::string gpus_used = "0";  // may be a decimal: parts of GPUs count
-  std::int64_t gpus_total = 0;  // what may be used at most
+  std::int64_t budget_violations = 0;  // by all leaders so far
+  QueuePast past;                      // empty where the order does not depend on it
+  std::string gpus_used = "0";         // may be a decimal: parts of GPUs count
+  std::int64_t gpus_total = 0;         // what may be used at most
   std::vector<QueueHeadEntry> head;
   std::string rules;  // what its strategy and switches come to, in words
   k8s::WallTime now;

@@ -42,10 +42,13 @@ struct Metrics {
   std::uint64_t tasks_completed = 0;
   std::uint64_t tasks_failed = 0;
   std::uint64_t gang_restarts = 0;
-  std::uint64_t preemptions = 0;  // times that others were asked to stop for a task
-  std::uint64_t taken_back = 0;   // gangs released because they could not be bound whole
-  std::uint64_t refused = 0;      // Pods that the API server would not have
-  std::uint64_t leaderships = 0;  // how often this process became leader
+  std::uint64_t preemptions = 0;           // times that others were asked to stop for a task
+  std::uint64_t preemptions_given_up = 0;  // because disruption budgets objected
+  std::uint64_t taken_back = 0;            // gangs released because they could not be bound whole
+  std::uint64_t refused = 0;               // Pods that the API server would not have
+  std::uint64_t leaderships = 0;           // how often this process became leader
+  // By queue: Pods that were deleted although a disruption budget had refused.
+  std::map<std::string, std::uint64_t> budget_violations;
   // By verb ("GET", "WATCH", "POST", ...) and HTTP status; 0 when no answer came.
   std::map<std::pair<std::string, int>, std::uint64_t> api_requests;
   // Watch requests sent, by resource ("pods"); the first of each is the start.

@@ -48,6 +48,7 @@ void place_in_queue(const TrainingJob& job, const TaskQueue* queue, sched::Task&
   task.queue = wish.queue;
   task.tenant = job.meta.ns;
   task.priority_value = wish.priority_value;
+  task.preemptible = wish.preemptible.value_or(false);
   task.expected_duration_ns = wish.expected_duration_ns;
   task.tier = wish.priority.value_or(sched::Tier::kMedium);
   if (queue == nullptr) return;
@@ -61,7 +62,7 @@ void place_in_queue(const TrainingJob& job, const TaskQueue* queue, sched::Task&
 
 void hold(const TrainingJob& job, const TaskQueue* queue, const Configuration& config,
           sched::Task& task) {
-  std::string problem = tier_problem(job, queue);
+  std::string problem = queue_problem(job, queue).sentence;
   if (problem.empty()) problem = part_problem(job, config);
   if (problem.empty()) problem = level_problem(job, config);
   if (job.spec.suspend) {
@@ -161,12 +162,20 @@ sched::PodUpsert to_engine(const k8s::Pod& pod) {
   return out;
 }
 
-std::string tier_problem(const TrainingJob& job, const TaskQueue* queue) {
-  const auto& wish = job.spec.scheduling.priority;
-  if (queue == nullptr || !wish || *wish >= queue->spec.tier) return "";
-  return "spec.scheduling.priority: \"" + std::string(tier_name(*wish)) +
-         "\" is not allowed; at most " + std::string(tier_name(queue->spec.tier)) +
-         ", the tier of queue \"" + queue->meta.name + "\"";
+QueueProblem queue_problem(const TrainingJob& job, const TaskQueue* queue) {
+  if (queue == nullptr) return {};
+  const JobScheduling& wish = job.spec.scheduling;
+  const std::string name = " queue \"" + queue->meta.name + "\"";
+  if (wish.priority && *wish.priority < queue->spec.tier)
+    return {"PriorityAboveQueue",
+            "spec.scheduling.priority: \"" + std::string(tier_name(*wish.priority)) +
+                "\" is not allowed; at most " + std::string(tier_name(queue->spec.tier)) +
+                ", the tier of" + name};
+  const sched::Tier tier = wish.priority.value_or(
+      std::max(queue->spec.default_priority.value_or(queue->spec.tier), queue->spec.tier));
+  if (may_be_preemptible(wish.preemptible, tier)) return {};
+  return {"PreemptibleBelowHigh", "spec.scheduling.preemptible: " + preemptible_refused(tier) +
+                                      " (the priority is that of" + name + ")"};
 }
 
 std::string level_problem(const TrainingJob& job, const Configuration& config) {

@@ -44,9 +44,12 @@ sched::PodUpsert to_engine(const k8s::Pod& pod);
 // problems and has not ended.
 sched::Task to_engine(const TrainingJob& job, const TaskQueue* queue, const Configuration& config);
 
-// Why the job may not be scheduled although its object is well formed ("" when it may): a tier
-// above its queue's.
-std::string tier_problem(const TrainingJob& job, const TaskQueue* queue);
+// Why the job may not be scheduled although its object is well formed: a tier above its queue's, or
+// a promise that the tier which it takes from its queue does not give.
+struct QueueProblem {
+  std::string reason, sentence;  // "" when it may
+};
+QueueProblem queue_problem(const TrainingJob& job, const TaskQueue* queue);
 
 // The same for a level of the topology that the configuration does not name.
 std::string level_problem(const TrainingJob& job, const Configuration& config);

@@ -37,7 +37,8 @@ std::string disagreement(const k8s::Pod& a, const k8s::Pod& b) {
   std::string what;
   for (const char* key : {label::kQueue, label::kGangSize})
     if (differs(key)) what = std::string("the label ") + key;
-  for (const char* key : {annotation::kPriority, annotation::kExpectedDuration, annotation::kZones})
+  for (const char* key : {annotation::kPriority, annotation::kPreemptible,
+                          annotation::kExpectedDuration, annotation::kZones})
     if (other(key)) what = std::string("the annotation ") + key;
   if (a.node_selector != b.node_selector) what = "spec.nodeSelector";
   if (a.required_affinity != b.required_affinity) what = "spec.affinity";
@@ -73,6 +74,18 @@ std::string why_held(const std::vector<PodRef>& members, std::int64_t bound) {
   return why_not_whole(members, bound);
 }
 
+// Once the tier is known.
+void read_preemptible(const k8s::Pod& pod, sched::Task& task, std::string& problem) {
+  const std::string_view text = pod.meta.annotation(annotation::kPreemptible);
+  if (text.empty()) return;
+  task.preemptible = text == "true";
+  const std::string key = std::string(annotation::kPreemptible) + ": ";
+  if (text != "true" && text != "false")
+    problem = key + given(text) + " is not allowed; true or false";
+  else if (!may_be_preemptible(task.preemptible, task.tier))
+    problem = key + preemptible_refused(task.tier);
+}
+
 // Reads the annotations; what is wrong becomes the reason to wait.
 void read_wishes(const k8s::Pod& pod, const TaskQueue* queue, sched::Task& task,
                  std::string& problem) {
@@ -90,6 +103,7 @@ void read_wishes(const k8s::Pod& pod, const TaskQueue* queue, sched::Task& task,
                 " is not allowed; at most " + std::string(tier_name(queue->spec.tier)) +
                 ", the tier of queue \"" + queue->meta.name + "\"";
   }
+  if (queue != nullptr) read_preemptible(pod, task, problem);
   const std::string_view duration = pod.meta.annotation(annotation::kExpectedDuration);
   if (!duration.empty()) {
     auto parsed = parse_duration_ns(duration);

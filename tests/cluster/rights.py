@@ -33,6 +33,7 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("", "pods/status"): {"patch"},
     ("", "pods/binding"): {"create"},
     ("", "pods/eviction"): {"create"},
+    ("policy", "poddisruptionbudgets"): {"list"},
     ("", "nodes"): READ,
     ("", "services"): {"get", "create", "delete"},
     ("", "events"): {"create", "patch", "update"},

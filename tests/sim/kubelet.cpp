@@ -49,7 +49,9 @@ void Kubelet::on_change(const Json*, const Json* after_change) {
     return;
   }
   if (!started_.insert(uid).second) return;
-  after(milliseconds(random_.between(50, 3000)), key, uid, &Kubelet::run);
+  const std::string late = text_at(pod, "/metadata/annotations/sim~1start-seconds");
+  after(milliseconds(random_.between(50, 3000)) + seconds(std::atoi(late.c_str())), key, uid,
+        &Kubelet::run);
 }
 
 // Does `step` later, if that very Pod is still there then.

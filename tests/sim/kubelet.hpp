@@ -2,6 +2,7 @@
 //
 // A bound Pod runs after a while and ends after a while; a Pod that is being deleted goes within
 // its grace period. How long and how it ends is said by annotations, else drawn from the seed:
+//   sim/start-seconds  so much later it starts
 //   sim/run-seconds  how long it runs; "forever"
 //   sim/exit         its exit code; "once:137" fails so in its job's first attempt only
 // It sees the truth at once: its own delays are what is drawn.

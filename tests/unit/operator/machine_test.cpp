@@ -528,6 +528,19 @@ TEST(JobMachine, A_bound_gang_that_never_runs_gives_its_room_back) {
   EXPECT_EQ(scene.written().reason, "NotRunningInTime");
 }
 
+TEST(JobMachine, How_long_a_gang_may_take_to_start_says_its_queue) {
+  Scene scene;
+  scene.placed(Phase::kStarting);
+  scene.both(k8s::PodPhase::kPending);
+  scene.facts.start_deadline_ns = 90 * kNsPerSecond;
+  const k8s::WallTime end = kNow + k8s::Duration(90 * kNsPerSecond);
+  EXPECT_EQ(scene.expect<Wait>().until, end);
+  scene.facts.now = end;
+  const TrainingJobStatus& s = scene.written();
+  EXPECT_EQ(s.reason, "NotRunningInTime");
+  EXPECT_EQ(s.message, "not every rank had started after 1m30s, spec.startDeadline of the queue");
+}
+
 TEST(JobMachine, The_deadline_counts_from_the_start) {
   Scene scene(Json{{"activeDeadline", "1m"}});
   scene.placed(Phase::kRunning);

@@ -14,7 +14,7 @@ constexpr const char* kPods = "/api/v1/namespaces/work/pods";
 struct Wish {
   std::string queue = "low", gang = "";
   int size = 1, gpus = 8;
-  std::string run_seconds = "forever", expected = "10m";
+  std::string run_seconds = "forever", expected = "10m", preemptible = "";
   Json owner;  // null: nobody brings it back
 };
 
@@ -30,6 +30,8 @@ Json pod(const std::string& name, const Wish& wish) {
                    {"annotations",
                     {{"sim/run-seconds", wish.run_seconds},
                      {"fermi-cluster.com/expected-duration", wish.expected}}}};
+  if (!wish.preemptible.empty())
+    metadata["annotations"]["fermi-cluster.com/preemptible"] = wish.preemptible;
   if (!wish.owner.is_null()) metadata["ownerReferences"] = Json::array({wish.owner});
   const Json limits = {{"nvidia.com/gpu", std::to_string(wish.gpus)}};
   return {
@@ -129,6 +131,28 @@ TEST(PlainEviction, A_Medium_Pod_is_safe_until_its_guarantee_is_over_whoever_lea
   EXPECT_FALSE(is_there(cluster, "medium"));
 }
 
+TEST(PlainEviction, A_Medium_Pod_may_say_that_it_is_preemptible_and_never_the_contrary) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  const Json owner = owner_in(cluster);
+  cluster.start_operator();
+  cluster.create(kPods, pod("kept", {.queue = "medium", .preemptible = "false", .owner = owner}));
+  cluster.create(kPods, pod("odd", {.queue = "medium", .preemptible = "yes", .owner = owner}));
+  cluster.create(kPods, pod("medium", {.queue = "medium", .preemptible = "true", .owner = owner}));
+  ASSERT_TRUE(cluster.wait(seconds(30), [&] { return cluster.node_of("medium") == "zone-a-0"; }));
+  const auto says = [&](const char* name, const char* what) {
+    return cluster.wait(seconds(20),
+                        [&] { return cluster.why_waits(name).find(what) != std::string::npos; });
+  };
+  EXPECT_TRUE(says("kept",
+                   "fermi-cluster.com/preemptible: false is not allowed with priority "
+                   "Medium; use priority High"))
+      << cluster.why_waits("kept");
+  EXPECT_TRUE(says("odd", "\"yes\" is not allowed; true or false")) << cluster.why_waits("odd");
+  cluster.submit("high", job_in("high", "30"));
+  EXPECT_TRUE(cluster.wait_phase("high", "Running", seconds(40))) << cluster.job("high").dump(1);
+  EXPECT_FALSE(is_there(cluster, "medium"));
+}
+
 TEST(PlainEviction, A_disruption_budget_is_honoured_and_said) {
   Cluster cluster({{"zone-a", 1, 8}});
   const Json owner = owner_in(cluster);
@@ -149,6 +173,23 @@ TEST(PlainEviction, A_disruption_budget_is_honoured_and_said) {
   EXPECT_NE(told(cluster, "kept"), "");
   cluster.remove("/apis/policy/v1/namespaces/work/poddisruptionbudgets/keep");
   EXPECT_TRUE(cluster.wait_phase("high", "Running")) << cluster.job("high").dump(1);
+}
+
+TEST(PlainStart, Pods_that_do_not_come_to_run_give_their_room_back_in_the_time_of_their_queue) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  const Json owner = owner_in(cluster);
+  cluster.start_operator();
+  cluster.patch("/apis/fermi-cluster.com/v1alpha1/taskqueues/low",
+                {{"spec", {{"startDeadline", "90s"}}}});
+  Json stuck = pod("stuck", {.owner = owner});
+  stuck["metadata"]["annotations"]["sim/start-seconds"] = "7200";
+  cluster.create(kPods, stuck);
+  ASSERT_TRUE(cluster.wait(seconds(30), [&] { return cluster.node_of("stuck") == "zone-a-0"; }));
+  cluster.create(kPods, pod("next", {.owner = owner}));
+  cluster.run_for(seconds(80));
+  EXPECT_EQ(cluster.node_of("stuck"), "zone-a-0");
+  EXPECT_TRUE(cluster.wait(minutes(1), [&] { return !is_there(cluster, "stuck"); }));
+  EXPECT_TRUE(cluster.wait(seconds(20), [&] { return cluster.node_of("next") == "zone-a-0"; }));
 }
 
 TEST(PlainEviction, A_new_leader_goes_on_with_a_gang_that_was_told) {

@@ -70,6 +70,39 @@ TEST(Preemption, A_Medium_job_never_stops_another_Medium_one) {
   EXPECT_EQ(cluster.op().metrics().preemptions, 0U);
 }
 
+// The guarantee is a promise that the job gave up.
+TEST(Preemption, A_Medium_job_that_said_preemptible_yields_to_High_from_its_start) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  cluster.start_operator();
+  Json spec = job_in("medium", 1, "forever", "1h");
+  spec["scheduling"]["preemptible"] = true;
+  cluster.submit("medium", spec);
+  ASSERT_TRUE(cluster.wait_phase("medium", "Running"));
+  cluster.submit("peer", job_in("medium", 1, "5", "1m"));
+  cluster.run_for(minutes(5));
+  EXPECT_EQ(cluster.phase("medium"), "Running") << "another Medium one does not";
+  cluster.submit("high", job_in("high", 1, "30", "1m"));
+  ASSERT_TRUE(cluster.wait_phase("high", "Running", seconds(40))) << cluster.job("high").dump(1);
+  EXPECT_EQ(cluster.job("medium")["status"]["preempted"]["by"], "work/high");
+}
+
+TEST(Preemption, A_High_job_yields_to_High_only_if_it_said_so) {
+  Cluster cluster({{"zone-a", 2, 8}});
+  cluster.start_operator();
+  Json spec = job_in("high", 1, "forever", "1h");
+  cluster.submit("firm", spec);
+  spec["scheduling"]["preemptible"] = true;
+  cluster.submit("yields", spec);
+  ASSERT_TRUE(cluster.wait_phase("firm", "Running"));
+  ASSERT_TRUE(cluster.wait_phase("yields", "Running"));
+  cluster.submit("high", job_in("high", 1, "forever", "1m"));
+  ASSERT_TRUE(cluster.wait_phase("high", "Running", seconds(40))) << cluster.job("high").dump(1);
+  EXPECT_EQ(cluster.phase("yields"), "Pending");
+  cluster.submit("more", job_in("high", 1, "forever", "1m"));
+  cluster.run_for(minutes(5));
+  EXPECT_EQ(cluster.phase("more"), "Pending") << "nobody is left who said so";
+}
+
 // The new leader knows whose room is on its way from the victims' statuses, and asks nobody else.
 TEST(Preemption, A_new_leader_goes_on_with_what_was_decided) {
   Cluster cluster({{"zone-a", 2, 8}});

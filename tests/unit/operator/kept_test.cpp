@@ -1,0 +1,180 @@
+// What a task keeps through failures, lost nodes, changes of queue and holds, against the embedded
+// API server, in virtual time.
+#include <gtest/gtest.h>
+
+#include "libk8s/codec/rfc3339.hpp"
+#include "tests/unit/operator/cluster.hpp"
+
+namespace fermi::testing {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr const char* kPods = "/api/v1/namespaces/work/pods";
+constexpr const char* kJobs = "/apis/fermi-cluster.com/v1alpha1/namespaces/work/trainingjobs";
+
+Json job_in(const std::string& queue, const std::string& run_seconds, const std::string& expected,
+            const std::string& exit = "0") {
+  return {
+      {"nodes", 1},
+      {"gpusPerNode", 8},
+      {"scheduling", {{"queue", queue}, {"expectedDuration", expected}}},
+      {"podTemplate",
+       {{"metadata", {{"annotations", {{"sim/run-seconds", run_seconds}, {"sim/exit", exit}}}}}}}};
+}
+
+std::int64_t seconds_at(const Json& from, const std::string& pointer) {
+  const auto time = k8s::parse_time(from.value(Json::json_pointer(pointer), ""));
+  return time ? time->ns / 1'000'000'000 : 0;
+}
+
+// How long its guarantee is, counted from when it runs.
+std::int64_t guarantee_s(Cluster& cluster, const std::string& job) {
+  const Json status = cluster.job(job)["status"];
+  return seconds_at(status, "/guarantee/until") - seconds_at(status, "/runningSince");
+}
+
+// Ten minutes, four of which the first attempt ran.
+TEST(Kept, A_retry_after_a_failure_keeps_what_was_left_of_the_guarantee) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  cluster.start_operator();
+  cluster.submit("medium", job_in("medium", "240", "10m", "once:137"));
+  ASSERT_TRUE(cluster.wait_phase("medium", "Running"));
+  EXPECT_NEAR(static_cast<double>(guarantee_s(cluster, "medium")), 600, 2);
+  const auto second = [&] {
+    const Json status = cluster.job("medium")["status"];
+    return status.value("attempt", 0) == 1 && status.value("phase", "") == "Running";
+  };
+  ASSERT_TRUE(cluster.wait(minutes(10), second)) << cluster.job("medium").dump(1);
+  EXPECT_NEAR(static_cast<double>(guarantee_s(cluster, "medium")), 360, 10);
+  EXPECT_EQ(cluster.job("medium")["status"]["restarts"], 1);
+  EXPECT_EQ(cluster.job("medium")["status"].value("preemptions", 0), 0);
+}
+
+// The node is lost after four minutes, and the rest is kept on another one.
+TEST(Kept, The_loss_of_a_node_neither_halves_the_guarantee_nor_counts) {
+  Cluster cluster({{"zone-a", 2, 8}});
+  cluster.start_operator();
+  cluster.submit("medium", job_in("medium", "forever", "10m"));
+  ASSERT_TRUE(cluster.wait_phase("medium", "Running"));
+  cluster.run_for(minutes(4));
+  const std::string node = cluster.pods_of("medium").at(0)["spec"]["nodeName"];
+  cluster.remove("/api/v1/nodes/" + node);
+  const auto second = [&] {
+    const Json status = cluster.job("medium")["status"];
+    return status.value("attempt", 0) == 1 && status.value("phase", "") == "Running";
+  };
+  ASSERT_TRUE(cluster.wait(minutes(10), second)) << cluster.job("medium").dump(1);
+  EXPECT_NEAR(static_cast<double>(guarantee_s(cluster, "medium")), 360, 10);
+  const Json status = cluster.job("medium")["status"];
+  EXPECT_EQ(status.value("preemptions", 0), 0);
+  EXPECT_EQ(status.value("restarts", 0), 0);
+}
+
+// As `kubectl drain` does it: cordoned, then evicted.
+TEST(Kept, A_drain_neither_halves_the_guarantee_nor_counts) {
+  Cluster cluster({{"zone-a", 2, 8}});
+  cluster.start_operator();
+  cluster.submit("medium", job_in("medium", "forever", "10m"));
+  ASSERT_TRUE(cluster.wait_phase("medium", "Running"));
+  cluster.run_for(minutes(4));
+  const Json pod = cluster.pods_of("medium").at(0);
+  const std::string name = pod["metadata"]["name"], node = pod["spec"]["nodeName"];
+  cluster.patch("/api/v1/nodes/" + node, {{"spec", {{"unschedulable", true}}}});
+  cluster.create(std::string(kPods) + "/" + name + "/eviction",
+                 {{"apiVersion", "policy/v1"},
+                  {"kind", "Eviction"},
+                  {"metadata", {{"name", name}, {"namespace", "work"}}}});
+  const auto second = [&] {
+    const Json status = cluster.job("medium")["status"];
+    return status.value("attempt", 0) == 1 && status.value("phase", "") == "Running";
+  };
+  ASSERT_TRUE(cluster.wait(minutes(10), second)) << cluster.job("medium").dump(1);
+  EXPECT_NE(cluster.pods_of("medium").at(0)["spec"]["nodeName"], node);
+  EXPECT_NEAR(static_cast<double>(guarantee_s(cluster, "medium")), 360, 40);
+  EXPECT_EQ(cluster.job("medium")["status"].value("preemptions", 0), 0);
+}
+
+TEST(Kept, The_submit_time_stays_when_a_job_changes_its_queue) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  cluster.start_operator();
+  cluster.submit("runs", job_in("high", "300", "1h"));
+  ASSERT_TRUE(cluster.wait_phase("runs", "Running"));
+  cluster.submit("old", job_in("low", "forever", "1h"));
+  cluster.run_for(minutes(1));
+  const std::string submitted = cluster.job("old")["status"]["submitTime"];
+  cluster.submit("young", job_in("medium", "forever", "1h"));
+  cluster.run_for(minutes(1));
+  EXPECT_EQ(cluster.job("young")["status"]["queuePosition"], 1);
+  cluster.patch(std::string(kJobs) + "/old", {{"spec", {{"scheduling", {{"queue", "medium"}}}}}});
+  const auto is_first = [&] {
+    const Json status = cluster.job("old")["status"];
+    return status["queue"] == "medium" && status.value("queuePosition", 0) == 1;
+  };
+  EXPECT_TRUE(cluster.wait(seconds(30), is_first)) << cluster.job("old").dump(1);
+  EXPECT_EQ(cluster.job("old")["status"]["submitTime"], submitted);
+  ASSERT_TRUE(cluster.wait_phase("old", "Running", minutes(10)));
+  EXPECT_EQ(cluster.phase("young"), "Pending");
+}
+
+// --- plain Pods
+
+Json plain(const std::string& name, const Json& annotations) {
+  return {
+      {"apiVersion", "v1"},
+      {"kind", "Pod"},
+      {"metadata",
+       {{"name", name},
+        {"namespace", "work"},
+        {"labels", {{"fermi-cluster.com/queue", "medium"}}},
+        {"annotations", annotations}}},
+      {"spec",
+       {{"schedulerName", "fermi-scheduler"},
+        {"restartPolicy", "Never"},
+        {"containers", Json::array({{{"name", "main"},
+                                     {"image", "i"},
+                                     {"resources", {{"limits", {{"nvidia.com/gpu", "8"}}}}}}})}}}};
+}
+
+TEST(Kept, A_plain_Pod_that_is_held_waits_and_keeps_its_place) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  cluster.start_operator();
+  Json held = {{"fermi-cluster.com/hold", "true"}, {"sim/run-seconds", "60"}};
+  cluster.create(kPods, plain("held", held));
+  cluster.run_for(seconds(30));
+  EXPECT_EQ(cluster.node_of("held"), "");
+  EXPECT_NE(cluster.why_waits("held").find("Pod held is held by annotation"), std::string::npos);
+  cluster.create(kPods, plain("first", {{"sim/run-seconds", "60"}}));
+  ASSERT_TRUE(cluster.wait(seconds(10), [&] { return cluster.node_of("first") == "zone-a-0"; }))
+      << "it blocks nobody";
+  cluster.create(kPods, plain("later", {{"sim/run-seconds", "60"}}));
+  cluster.run_for(seconds(5));
+  cluster.patch(std::string(kPods) + "/held",
+                {{"metadata", {{"annotations", {{"fermi-cluster.com/hold", nullptr}}}}}});
+  ASSERT_TRUE(cluster.wait(minutes(3), [&] { return cluster.node_of("held") == "zone-a-0"; }));
+  EXPECT_EQ(cluster.node_of("later"), "") << "it came later";
+}
+
+TEST(Kept, The_annotations_of_a_plain_Pod_are_its_wishes) {
+  Cluster cluster({{"zone-a", 1, 8}, {"zone-b", 1, 8}});
+  cluster.start_operator();
+  cluster.create(kPods, plain("there", {{"fermi-cluster.com/zones", "zone-b"},
+                                        {"fermi-cluster.com/priority", "Low"},
+                                        {"fermi-cluster.com/expected-duration", "5m"},
+                                        {"sim/run-seconds", "forever"}}));
+  EXPECT_TRUE(cluster.wait(seconds(20), [&] { return cluster.node_of("there") == "zone-b-0"; }));
+  cluster.create(kPods, plain("too-high", {{"fermi-cluster.com/priority", "High"}}));
+  cluster.create(kPods, plain("odd", {{"fermi-cluster.com/expected-duration", "soon"}}));
+  cluster.create(kPods, plain("nowhere", {{"fermi-cluster.com/zones", "atlantis"}}));
+  const auto says = [&](const char* name, const char* what) {
+    return cluster.wait(seconds(20),
+                        [&] { return cluster.why_waits(name).find(what) != std::string::npos; });
+  };
+  EXPECT_TRUE(says("too-high", "\"High\" is not allowed; at most Medium"));
+  EXPECT_TRUE(says("odd", "fermi-cluster.com/expected-duration")) << cluster.why_waits("odd");
+  EXPECT_TRUE(says("nowhere", "Constraint")) << cluster.why_waits("nowhere");
+}
+
+}  // namespace
+}  // namespace fermi::testing
