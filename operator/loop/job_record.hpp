@@ -26,7 +26,6 @@ struct JobControl::Record {
 
   // The engine's decision, not yet in the status.
   std::optional<JobPlacement> decided;
-  std::int64_t decided_cost = 0;
   // It has to make room, which is not in the status yet.
   std::optional<JobPreempted> preempt;
   // Ranks of attempt `lost_of` whose Pods are gone, and with them the room that was counted for

@@ -42,10 +42,12 @@ struct Metrics {
   std::uint64_t tasks_completed = 0;
   std::uint64_t tasks_failed = 0;
   std::uint64_t gang_restarts = 0;
-  std::uint64_t preemptions = 0;  // times that others were asked to stop for a task
-  std::uint64_t taken_back = 0;   // gangs released because they could not be bound whole
-  std::uint64_t refused = 0;      // Pods that the API server would not have
-  std::uint64_t leaderships = 0;  // how often this process became leader
+  std::uint64_t preemptions = 0;     // times that others were asked to stop for a task
+  std::uint64_t taken_back = 0;      // gangs released because they could not be bound whole
+  std::uint64_t refused = 0;         // Pods that the API server would not have
+  std::uint64_t ledger_writes = 0;   // of one ConfigMap each
+  std::uint64_t ledger_dropped = 0;  // records that had to go because there was no room
+  std::uint64_t leaderships = 0;     // how often this process became leader
   // By verb ("GET", "WATCH", "POST", ...) and HTTP status; 0 when no answer came.
   std::map<std::pair<std::string, int>, std::uint64_t> api_requests;
   // Watch requests sent, by resource ("pods"); the first of each is the start.

@@ -8,13 +8,22 @@
 //     cpuCore: "0.20"
 //     memoryGiB: "0.01"
 //     zones:
-//       zone-b: {gpu: "7.00"}     # what a zone does not say is taken from above
+//       zone-b: {gpu: "7.00"}     # what is not said here is taken from above
+//     pools:
+//       spot: {gpuModels: {A100: "3.00"}}
+//     nodes:
+//       gpu-17: {cpuCore: "0.10"}
 //   latencies:
 //   - {between: [zone-a, zone-b], latency: 1500us}
 //
-// Pure. Wrong parts are left at their defaults and named in `problems`.
+// Each price is looked for by itself, the most specific first: node, pool, zone, above. A GPU has
+// the price of its model wherever one is named for it, else that of any GPU. Pure. Wrong parts are
+// left at their defaults and named in `problems`.
 #pragma once
 
+#include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,10 +32,25 @@
 
 namespace fermi {
 
+// What one place says of prices, in millionths per hour.
+struct PriceLayer {
+  std::optional<std::int64_t> gpu, cpu_core, memory_gib;
+  std::map<std::string, std::int64_t> gpu_models;
+  friend bool operator==(const PriceLayer&, const PriceLayer&) = default;
+};
+struct Prices {
+  PriceLayer base;
+  std::map<std::string, PriceLayer> zones, pools, nodes;
+  friend bool operator==(const Prices&, const Prices&) = default;
+};
+
 struct Configuration {
   std::string currency = "CNY";
   std::string gpu_resource = "nvidia.com/gpu";
-  sched::ConfigUpdate engine;  // latencies and prices
+  Prices prices;
+  // Latencies, and the prices as far as the engine prefers by them: those of zones, and those of
+  // pools for tasks that name one.
+  sched::ConfigUpdate engine;
   Problems problems;
 };
 

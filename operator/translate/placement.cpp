@@ -1,6 +1,7 @@
 #include "operator/translate/placement.hpp"
 
-#include "operator/reconcile/cost.hpp"
+#include <map>
+
 #include "operator/translate/job_pod.hpp"
 #include "operator/translate/resources.hpp"
 
@@ -32,9 +33,15 @@ JobPlacement to_placement(const sched::Start& start, const DecisionContext& cont
   return out;
 }
 
-std::int64_t gang_hourly_micros(const TrainingJob& job, const JobPlacement& placement,
-                                const Configuration& config, const NodeLookup& node) {
-  std::int64_t sum = 0;
+PricedAt priced_at(const k8s::Node& node) {
+  return {std::string(node.meta.label(label::kNodeZone)),
+          std::string(node.meta.label(label::kPool)), node.meta.name,
+          std::string(node.meta.label(label::kNodeGpuModel))};
+}
+
+std::vector<PoolRate> gang_rates(const TrainingJob& job, const JobPlacement& placement,
+                                 const Configuration& config, const NodeLookup& node) {
+  std::map<std::string, std::int64_t> pools;
   std::size_t rank = 0;
   for (const JobGroup& group : job.spec.groups) {
     const sched::Resources requests =
@@ -42,11 +49,14 @@ std::int64_t gang_hourly_micros(const TrainingJob& job, const JobPlacement& plac
     for (std::int64_t i = 0; i < group.nodes && rank < placement.nodes.size(); ++i, ++rank) {
       const auto at = node(placement.nodes[rank]);
       if (at == nullptr) continue;
-      sum += hourly_micros(requests, std::string(at->meta.label(label::kNodeZone)),
-                           std::string(at->meta.label(label::kNodeGpuModel)), config);
+      const PricedAt place = priced_at(*at);
+      pools[place.pool] += hourly_micros(requests, place, config);
     }
   }
-  return sum;
+  std::vector<PoolRate> out;
+  for (const auto& [pool, micros] : pools)
+    if (micros > 0) out.push_back({pool, micros});
+  return out;
 }
 
 }  // namespace fermi
