@@ -10,6 +10,7 @@
 #include "libk8s/transport/client.hpp"
 #include "libk8s/types/codec.hpp"
 #include "operator/api/config_map.hpp"
+#include "operator/ledger/shard.hpp"
 #include "operator/loop/term.hpp"
 #include "operator/report/counting_transport.hpp"
 #include "operator/report/metrics.hpp"
@@ -24,7 +25,8 @@ struct WatchedCaches {
         queues(loop, transport),
         jobs(loop, transport),
         config_maps(loop, transport,
-                    {.ns = options.ns, .field_selector = "metadata.name=" + options.config_map}) {}
+                    {.ns = options.ns, .field_selector = "metadata.name=" + options.config_map}),
+        ledger(loop, transport, {.ns = options.ns, .label_selector = kLedgerLabel}) {}
 
   void start() {
     nodes.start();
@@ -32,10 +34,11 @@ struct WatchedCaches {
     queues.start();
     jobs.start();
     config_maps.start();
+    ledger.start();
   }
   bool synced() const {
     return nodes.synced() && pods.synced() && queues.synced() && jobs.synced() &&
-           config_maps.synced();
+           config_maps.synced() && ledger.synced();
   }
 
   k8s::Informer<k8s::Node> nodes;
@@ -43,6 +46,7 @@ struct WatchedCaches {
   k8s::Informer<TaskQueue> queues;
   k8s::Informer<TrainingJob> jobs;
   k8s::Informer<ConfigMap> config_maps;
+  k8s::Informer<LedgerShard> ledger;
 };
 
 struct Operator::Impl {
@@ -111,6 +115,7 @@ void Operator::Impl::watch_caches() {
   caches->queues.on_synced([this] { maybe_take_over(); });
   caches->jobs.on_synced([this] { maybe_take_over(); });
   caches->config_maps.on_synced([this] { maybe_take_over(); });
+  caches->ledger.on_synced([this] { maybe_take_over(); });
 }
 
 void Operator::Impl::configure(const std::string& text) {
@@ -143,10 +148,10 @@ bool Operator::Impl::may_write() const { return elector ? elector->may_write() :
 void Operator::Impl::maybe_take_over() {
   if (!elected || stopping || term || !caches->synced()) return;
   ++metrics.leaderships;
-  term = std::make_unique<Term>(
-      Term::Context{loop, transport, options, metrics,
-                    Caches{caches->nodes, caches->pods, caches->queues, caches->jobs}, config,
-                    elector ? elector->epoch() : 1, [this] { return may_write(); }});
+  term = std::make_unique<Term>(Term::Context{
+      loop, transport, options, metrics,
+      Caches{caches->nodes, caches->pods, caches->queues, caches->jobs, caches->ledger}, config,
+      elector ? elector->epoch() : 1, [this] { return may_write(); }});
 }
 
 void Operator::Impl::on_lost() {

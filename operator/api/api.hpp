@@ -48,10 +48,15 @@ inline constexpr const char* kEpoch = "fermi-cluster.com/epoch";
 // Of Pods that share a GPU (translate/parts.hpp).
 inline constexpr const char* kSharedPart = "fermi-cluster.com/shared-part";
 inline constexpr const char* kSharedDevice = "fermi-cluster.com/shared-device";
+// Of a plain Pod: what it costs per hour, and in all once it has ended and the ledger has it.
+inline constexpr const char* kCostPerHour = "fermi-cluster.com/cost-per-hour";
+inline constexpr const char* kCost = "fermi-cluster.com/cost";
 }  // namespace annotation
 
 // Keeps a queue until it is empty.
 inline constexpr const char* kQueueFinalizer = "fermi-cluster.com/queue-in-use";
+// Keeps a task that held room until its cost and run time stand in the ledger.
+inline constexpr const char* kTaskFinalizer = "fermi-cluster.com/ledger";
 
 enum class Phase : std::uint8_t {
   kNone,  // not looked at yet

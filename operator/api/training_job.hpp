@@ -83,6 +83,21 @@ struct TrainingJobSpec {
   const JobGroup& group_of(std::int64_t rank) const;
 };
 
+// What a gang costs per hour in one pool.
+struct PoolRate {
+  std::string pool;  // "" for nodes of no pool
+  std::int64_t micros = 0;
+  friend bool operator==(const PoolRate&, const PoolRate&) = default;
+};
+// What was spent on one day (UTC, "2026-03-01"), by whom and where.
+struct CostPart {
+  std::string day, queue, tenant, pool;
+  std::int64_t micros = 0;
+  friend bool operator==(const CostPart&, const CostPart&) = default;
+};
+// Of a task that lasts longer, the oldest days are counted together.
+inline constexpr std::size_t kCostParts = 64;
+
 // Where an attempt goes. Written to the status before anything is made of it.
 struct JobPlacement {
   std::int64_t attempt = 0;
@@ -94,6 +109,8 @@ struct JobPlacement {
   std::vector<std::pair<std::string, std::int64_t>> zones;
   // By rank: which shared GPU of its node, -1 for none; empty when nobody shares one.
   std::vector<std::int64_t> devices{};
+  std::string tenant{};           // who is charged
+  std::vector<PoolRate> rates{};  // by pool; none where it costs nothing
   std::string zone_of(std::int64_t rank) const;
   friend bool operator==(const JobPlacement&, const JobPlacement&) = default;
 };
@@ -148,6 +165,7 @@ struct TrainingJobStatus {
   std::optional<k8s::WallTime> retry_at, submit_time, start_time, running_since, completion_time;
   std::int64_t cost_per_hour_micros = 0, cost_micros = 0;
   std::optional<k8s::WallTime> cost_accounted_at;
+  std::vector<CostPart> costs;  // what makes up `cost_micros`, oldest day first
   std::string currency;
   std::vector<TimelineEntry> timeline;
   friend bool operator==(const TrainingJobStatus&, const TrainingJobStatus&) = default;

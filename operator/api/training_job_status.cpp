@@ -33,7 +33,15 @@ Json encode(const JobPlacement& placement) {
               {"nodes", placement.nodes}};
   if (!placement.devices.empty()) out["devices"] = placement.devices;
   put(out, "port", placement.port);
+  put(out, "tenant", placement.tenant);
+  for (const PoolRate& rate : placement.rates)
+    out["pools"].push_back({{"pool", rate.pool}, {"costPerHour", format_micros(rate.micros)}});
   return out;
+}
+
+std::int64_t micros_at(const Json& from, const char* key) {
+  auto micros = parse_micros(k8s::string_at(from, key));
+  return micros ? *micros : 0;
 }
 
 JobPlacement decode_placement(const Json& from) {
@@ -48,6 +56,9 @@ JobPlacement decode_placement(const Json& from) {
     out.devices.push_back(device.is_number_integer() ? device.get<std::int64_t>() : -1);
   for (const Json& zone : k8s::array_at(from, "zones"))
     out.zones.emplace_back(k8s::string_at(zone, "zone"), k8s::int_at(zone, "nodes"));
+  out.tenant = k8s::string_at(from, "tenant");
+  for (const Json& pool : k8s::array_at(from, "pools"))
+    out.rates.push_back({k8s::string_at(pool, "pool"), micros_at(pool, "costPerHour")});
   return out;
 }
 
@@ -80,11 +91,6 @@ void decode_times(const Json& from, TrainingJobStatus& out) {
   out.succeeded_at = time_at(from, "succeededAt");
 }
 
-std::int64_t micros_at(const Json& from, const char* key) {
-  auto micros = parse_micros(k8s::string_at(from, key));
-  return micros ? *micros : 0;
-}
-
 void decode_lists(const Json& from, TrainingJobStatus& out) {
   out.conditions = decode_conditions(k8s::array_at(from, "conditions"));
   for (const Json& entry : k8s::array_at(from, "timeline"))
@@ -97,6 +103,10 @@ void decode_lists(const Json& from, TrainingJobStatus& out) {
     if (met.is_string()) out.after_met.push_back(met.get<std::string>());
   for (const Json& rank : k8s::array_at(from, "succeededRanks"))
     if (rank.is_number_integer() && rank >= 0) out.succeeded.push_back(rank.get<std::int64_t>());
+  for (const Json& part : k8s::array_at(from, "costs"))
+    out.costs.push_back({k8s::string_at(part, "day"), k8s::string_at(part, "queue"),
+                         k8s::string_at(part, "tenant"), k8s::string_at(part, "pool"),
+                         micros_at(part, "cost")});
   const Json& preempted = k8s::object_at(from, "preempted");
   if (!preempted.empty())
     out.preempted =
@@ -126,6 +136,12 @@ void encode_lists(const TrainingJobStatus& s, Json& out) {
     out["preempted"] = {{"by", s.preempted->by}, {"byTaskId", s.preempted->by_task_id}};
     put(out["preempted"], "at", std::optional(s.preempted->at));
   }
+  for (const CostPart& part : s.costs)
+    out["costs"].push_back({{"day", part.day},
+                            {"queue", part.queue},
+                            {"tenant", part.tenant},
+                            {"pool", part.pool},
+                            {"cost", format_micros(part.micros)}});
   if (s.estimated_start) put(out["estimatedStart"], "p50", s.estimated_start);
   if (s.guarantee_until) put(out["guarantee"], "until", s.guarantee_until);
   if (s.guarantee_left_ns) out["guarantee"]["leftSeconds"] = *s.guarantee_left_ns / kNsPerSecond;

@@ -86,6 +86,31 @@ void JobCommitter::reread_job(const Context& c, Done done) {
                });
 }
 
+void JobCommitter::set_finalizers(const Context& c, const std::vector<std::string>& finalizers,
+                                  Done done) {
+  const TrainingJob& job = *c.job;
+  const Json patch = {{"metadata",
+                       {{"uid", job.meta.uid},
+                        {"resourceVersion", job.meta.resource_version},
+                        {"finalizers", finalizers}}}};
+  writer_.send(request::patch(training_jobs(), job.meta.ns, job.meta.name, "",
+                              k8s::PatchType::kMerge, patch),
+               [this, c, done = std::move(done)](Answer answer) {
+                 if (!answer) {
+                   if (answer.status().next() == k8s::Next::kReread) return reread_job(c, done);
+                   const bool gone = answer.status().code() == k8s::Code::kNotFound;
+                   return done(gone ? Outcome::kGone : Outcome::kRetry);
+                 }
+                 auto written = decode_training_job(*answer);
+                 if (!written) return done(Outcome::kRetry);
+                 // The last one's removal answers with the object as it was when it went.
+                 if (written->meta.deleting() && written->meta.finalizers.empty())
+                   return done(Outcome::kGone);
+                 jobs_.observe(std::make_shared<const TrainingJob>(std::move(*written)));
+                 done(Outcome::kDone);
+               });
+}
+
 void JobCommitter::delete_job(const Context& c, Done done) {
   k8s::DeleteOptions options;
   options.uid = c.job->meta.uid;

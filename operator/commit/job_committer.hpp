@@ -62,6 +62,8 @@ class JobCommitter {
   void bind_pods(const Context& c, const std::vector<Bind>& binds, Done done);
   void delete_pods(const Context& c, const std::vector<Doomed>& doomed, Done done);
   void delete_job(const Context& c, Done done);
+  // kGone when the object went with its last finalizer.
+  void set_finalizers(const Context& c, const std::vector<std::string>& finalizers, Done done);
 
  private:
   struct Tally;  // how the requests of one step went, together

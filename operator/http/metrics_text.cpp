@@ -93,6 +93,9 @@ constexpr Plain kCounters[] = {
     {"fermi_gangs_taken_back_total", "Gangs released because they could not be bound whole.",
      &Metrics::taken_back},
     {"fermi_pods_refused_total", "Pods that the API server would not have.", &Metrics::refused},
+    {"fermi_ledger_writes_total", "Writes of a ConfigMap of the ledger.", &Metrics::ledger_writes},
+    {"fermi_ledger_records_dropped_total", "Records of the ledger for which there was no room.",
+     &Metrics::ledger_dropped},
     {"fermi_leaderships_total", "How often this process became leader.", &Metrics::leaderships},
 };
 

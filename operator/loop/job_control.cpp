@@ -113,6 +113,7 @@ void JobControl::drop(const std::string& uid) {
       if (of->second.empty()) after_.erase(of);
   tell_dependents(r.key);
   world_.engine.apply(sched::TaskRemove{uid, world_.engine.now()});
+  world_.ledger.forget(uid);
   fresh_.erase(r.key);
   const auto at = uids_.find(r.key);
   if (at != uids_.end() && at->second == uid) uids_.erase(at);
@@ -207,6 +208,7 @@ void JobControl::work(const std::string& key, k8s::WorkQueue::Finish finish) {
   if (known != uids_.end() && known->second != job->meta.uid) drop(std::string(known->second));
   const RecordRef r = record_of(*job);
   sync(*r, *job, false);
+  if (!carries_finalizer(*job)) world_.ledger.forget(r->uid);
   Step step = next_step(facts_of(*r, *job));
   carry_out(r, job, std::move(step), std::move(finish));
 }
@@ -222,8 +224,8 @@ JobFacts JobControl::facts_of(Record& r, const TrainingJob& job) {
   facts.objection = r.objection;
   facts.eviction_refused = r.memory->eviction_refused;
   facts.guarantee_ns = guarantee_of(r);
-  facts.hourly_micros = r.decided_cost;
   facts.regions = r.decided_regions;
+  facts.folded = world_.ledger.folded(r.uid);
   facts.service_known =
       job.status.placement && r.memory->service_attempt == job.status.placement->attempt;
   facts.service_gone = r.memory->service_gone;
@@ -356,8 +358,18 @@ void JobControl::carry_out(RecordRef r, std::shared_ptr<const TrainingJob> job, 
     committer_.bind_pods(context, bind->binds, done);
   else if (auto* doomed = std::get_if<DeletePods>(&step))
     committer_.delete_pods(context, doomed->pods, done);
+  else if (auto* finalizers = std::get_if<SetJobFinalizers>(&step))
+    committer_.set_finalizers(context, finalizers->finalizers, done);
+  else if (std::holds_alternative<FoldJob>(step))
+    fold(*r, *job, finish);
   else
     committer_.delete_job(context, done);
+}
+
+// It comes back once the ledger stands in the API server.
+void JobControl::fold(const Record& r, const TrainingJob& job, k8s::WorkQueue::Finish finish) {
+  world_.ledger.fold(finished_task(job), [this, key = r.key] { queue_.add(key); });
+  finish(Verdict::done());
 }
 
 void JobControl::write(RecordRef r, std::shared_ptr<const TrainingJob> job, WriteStatus step,

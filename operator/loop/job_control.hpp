@@ -107,6 +107,7 @@ class JobControl {
                  k8s::WorkQueue::Finish finish);
   void write(RecordRef r, std::shared_ptr<const TrainingJob> job, WriteStatus step,
              k8s::WorkQueue::Finish finish);
+  void fold(const Record& r, const TrainingJob& job, k8s::WorkQueue::Finish finish);
   void written(Record& r, const TrainingJob& before, const WriteStatus& step);
   void tell_people(const TrainingJob& job, const std::vector<Notice>& notices);
   void refresh();

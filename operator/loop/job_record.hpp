@@ -26,7 +26,6 @@ struct JobControl::Record {
 
   // The engine's decision, not yet in the status.
   std::optional<JobPlacement> decided;
-  std::int64_t decided_cost = 0;
   Regions decided_regions;
   // It has to make room, which is not in the status yet.
   std::optional<JobPreempted> preempt;

@@ -282,7 +282,8 @@ bool JobControl::accept(const sched::Start& start) {
   const auto node = [this](const std::string& name) { return world_.node(name); };
   r.decided = to_placement(start, {world_.epoch, r.port, world_.loop.wall_now()}, node);
   r.decided_regions = {regions_of(start.placement.nodes, node), start.max_latency_us};
-  r.decided_cost = gang_hourly_micros(*job, *r.decided, world_.config, node);
+  r.decided->tenant = r.sent->tenant;
+  r.decided->rates = gang_rates(*job, *r.decided, world_.config, node);
   queue_.add(r.key);
   return true;
 }

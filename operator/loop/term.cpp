@@ -1,6 +1,7 @@
 #include "operator/loop/term.hpp"
 
 #include <map>
+#include <set>
 #include <utility>
 
 #include "libk8s/base/log.hpp"
@@ -41,6 +42,7 @@ Term::Term(Context context)
                      queues_.on_planned();
                      preemptions_.on_planned();
                    }}),
+      ledger_(context_.loop, writer_, context_.options.ns, context_.caches.ledger),
       positions_(context_.options.position_writes_per_second),
       world_{context_.loop,
              context_.options,
@@ -54,6 +56,7 @@ Term::Term(Context context)
              [this](const k8s::Pod& bound) { book(bound); },
              [this](const std::string& uid) { recount(uid); },
              {},
+             ledger_,
              positions_},
       pods_(context_.caches.pods),
       jobs_(world_, pods_),
@@ -110,6 +113,7 @@ void Term::rebuild() {
   std::map<std::string, std::shared_ptr<const k8s::Pod>> pods;
   context_.caches.pods.for_each([&](const auto& pod) { pods[pod->meta.uid] = pod; });
   for (const auto& [uid, pod] : pods) take_pod(*pod);
+  keep_marks();
   k8s::log::info("took over", {{"epoch", std::to_string(context_.epoch)},
                                {"nodes", std::to_string(context_.caches.nodes.size())},
                                {"pods", std::to_string(pods.size())}});
@@ -123,6 +127,15 @@ void Term::tell_nodes() {
   context_.caches.nodes.for_each([&](const auto& node) { nodes[node->meta.name] = node; });
   for (const auto& [name, node] : nodes)
     engine_.apply(sched::NodeUpsert{to_engine(*node, context_.config)});
+}
+
+// Of what leaders before us folded into the ledger, only those still count that may be asked for.
+void Term::keep_marks() {
+  std::set<std::string> uids;
+  context_.caches.jobs.for_each([&](const std::shared_ptr<const TrainingJob>& job) {
+    if (carries_finalizer(*job)) uids.insert(job->meta.uid);
+  });
+  ledger_.keep_only(uids);
 }
 
 void Term::on_node(const k8s::Informer<k8s::Node>::Event& event) {
@@ -237,8 +250,9 @@ void Term::on_config() {
 void Term::stop(std::function<void()> drained) {
   engine_.close();
   auto left = std::make_shared<int>(4);
-  const auto one = [left, drained = std::move(drained)] {
-    if (--*left == 0) drained();
+  // Last, so that it has all that the others had to say.
+  const auto one = [this, left, drained = std::move(drained)] {
+    if (--*left == 0) ledger_.stop(drained);
   };
   jobs_.stop(one);
   plain_.stop(one);

@@ -56,6 +56,7 @@ class Term {
  private:
   void rebuild();
   void tell_nodes();
+  void keep_marks();
   void take_pod(const k8s::Pod& pod);
   // Tells the engine anew of a job's finished Pods: what they hold depends on its attempt.
   void recount(const std::string& job_uid);
@@ -71,6 +72,7 @@ class Term {
   Writer writer_;
   k8s::EventRecorder events_;
   EngineHost engine_;
+  TaskLedger ledger_;
   PositionBudget positions_;
   World world_;
   PodBook pods_;

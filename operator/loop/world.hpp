@@ -13,6 +13,7 @@
 #include "operator/api/task_queue.hpp"
 #include "operator/api/training_job.hpp"
 #include "operator/commit/writer.hpp"
+#include "operator/ledger/task_ledger.hpp"
 #include "operator/loop/engine_host.hpp"
 #include "operator/loop/position_budget.hpp"
 #include "operator/operator.hpp"
@@ -27,6 +28,7 @@ struct Caches {
   k8s::Informer<k8s::Pod>& pods;
   k8s::Informer<TaskQueue>& queues;
   k8s::Informer<TrainingJob>& jobs;
+  k8s::Informer<LedgerShard>& ledger;
 };
 
 struct World {
@@ -46,6 +48,8 @@ struct World {
   std::function<void(const std::string& uid)> recount;
   // The task as the engine was told of it, or null.
   std::function<const sched::Task*(const std::string& uid)> task;
+  // What ended tasks have spent and how long they ran.
+  TaskLedger& ledger;
   // Of all writes that say only where a task stands in line, jobs and plain Pods together.
   PositionBudget& positions;
   // Whether a running task may not be chosen to make room, because disruption budgets keep it.

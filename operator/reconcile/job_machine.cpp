@@ -55,6 +55,10 @@ Gang sort_out(const JobFacts& v) {
   return gang;
 }
 
+bool has_completed(const Gang& gang) {
+  return std::all_of(gang.done.begin(), gang.done.end(), [](bool done) { return done; });
+}
+
 // Those of `pods` that nobody deletes yet, or that nobody is left to stop.
 std::vector<Doomed> to_delete(const JobFacts& v, const std::vector<PodRef>& pods,
                               bool finished_too) {
@@ -441,9 +445,7 @@ Step running(const JobFacts& v) {
   const TrainingJob& job = *v.job;
   if (!job.status.placement) return stop(v, Draft(v), Phase::kPending, "NoPlacement", "");
   const Gang gang = sort_out(v);
-  const bool all_done =
-      std::all_of(gang.done.begin(), gang.done.end(), [](bool done) { return done; });
-  if (all_done) {
+  if (has_completed(gang)) {
     if (needs_service(job) && !v.service_gone) return DeleteService{};
     Draft d(v);
     complete(d);
@@ -489,8 +491,49 @@ Step stopped(const JobFacts& v) {
   return d.done();
 }
 
+// Nothing is spent any more: into the ledger, then the finalizer goes. Nothing when it is off.
+std::optional<Step> settle(const JobFacts& v) {
+  if (!carries_finalizer(*v.job)) return std::nullopt;
+  if (!v.folded) return FoldJob{};
+  SetJobFinalizers step{v.job->meta.finalizers};
+  std::erase(step.finalizers, std::string(kTaskFinalizer));
+  return step;
+}
+
+// Before the first Pod of a task is made, so that nothing is spent without it.
+std::optional<Step> protect(const JobFacts& v) {
+  if (!v.job->status.placement || carries_finalizer(*v.job)) return std::nullopt;
+  SetJobFinalizers step{v.job->meta.finalizers};
+  step.finalizers.emplace_back(kTaskFinalizer);
+  return step;
+}
+
+// Somebody deleted it. What held room stops first, and is counted to the end.
+Step deleted(const JobFacts& v) {
+  constexpr std::string_view kWhy = "it is being deleted";
+  const TrainingJobStatus& s = v.job->status;
+  const bool kept = carries_finalizer(*v.job);
+  const bool holds = s.phase == Phase::kStarting || s.phase == Phase::kRunning;
+  if (kept && s.phase == Phase::kRunning && has_completed(sort_out(v))) {
+    Draft d(v);
+    complete(d);
+    return d.done();
+  }
+  if (kept && holds && any_left(v.pods, false))
+    return stop(v, Draft(v), Phase::kStopped, "Deleted", kWhy);
+  if (auto step = clear_away(v, v.pods, false)) return *step;
+  if (!kept) return Wait{};
+  if (s.cost_accounted_at || (s.placement && !is_terminal(s.phase))) {
+    Draft d(v);
+    withdraw(d, kWhy);
+    return d.done();
+  }
+  return *settle(v);
+}
+
 Step ended(const JobFacts& v) {
   if (auto step = clear_away(v, v.pods, false)) return *step;
+  if (auto step = settle(v)) return *step;
   if (!v.job->spec.ttl_after_finished_ns) return Wait{};
   const k8s::WallTime ended_at = v.job->status.completion_time.value_or(v.now);
   const k8s::WallTime due = ended_at + k8s::Duration(*v.job->spec.ttl_after_finished_ns);
@@ -500,11 +543,13 @@ Step ended(const JobFacts& v) {
 
 }  // namespace
 
+bool carries_finalizer(const TrainingJob& job) {
+  const auto& all = job.meta.finalizers;
+  return std::find(all.begin(), all.end(), kTaskFinalizer) != all.end();
+}
+
 Step next_step(const JobFacts& v) {
-  if (v.job->meta.deleting()) {
-    auto step = clear_away(v, v.pods, false);
-    return step ? *step : Wait{};
-  }
+  if (v.job->meta.deleting()) return deleted(v);
   switch (v.job->status.phase) {
     case Phase::kNone: {
       Draft d(v);
@@ -514,8 +559,10 @@ Step next_step(const JobFacts& v) {
     case Phase::kPending:
       return pending(v, Draft(v));
     case Phase::kStarting:
+      if (auto step = protect(v)) return *step;
       return starting(v);
     case Phase::kRunning:
+      if (auto step = protect(v)) return *step;
       return running(v);
     case Phase::kStopping:
       return stopping(v);

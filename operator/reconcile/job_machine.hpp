@@ -20,11 +20,18 @@
 //   Stopping  -> Pending, Stopped, Failed or Completed, once the Pods are gone
 //   Stopped   -> Pending     no longer suspended
 //
+// The finalizer: a job that holds room carries ours, from before its first Pod is made until what
+// it spent and how long it ran stand in the ledger. That is when it has ended; one that is deleted
+// before stops first (Stopping, then Stopped), so that its last hour is counted as well. So a job
+// that waits, or has ended, goes at once, whether Fermi is there or not.
+//
 // Invariants:
 //  1. No Pod is made before the decision of its attempt stands in the status.
 //  2. No Pod of an attempt is made while one of an earlier attempt is left.
 //  3. Nothing is made for a job in a terminal phase or in deletion.
-//  4. A state in which nothing changes yields no step but Wait.
+//  4. The finalizer is taken off only when nothing is spent any more and all of it is in the
+//  ledger.
+//  5. A state in which nothing changes yields no step but Wait.
 #pragma once
 
 #include <cstdint>
@@ -99,8 +106,9 @@ struct JobFacts {
   // more, so they may not simply be made again.
   std::set<std::int64_t> lost;
   std::function<NodeState(const std::string& node)> node_state;
-  Regions regions;                 // of `decided`
-  std::int64_t hourly_micros = 0;  // of `decided`, else of the placement
+  Regions regions;  // of `decided`
+  // What it spent and how long it ran stands in the ledger, for good.
+  bool folded = false;
   std::string currency;
   std::int64_t epoch = 0;  // of this leader
   k8s::WallTime now;
@@ -141,10 +149,19 @@ struct DeletePods {
   std::vector<Doomed> pods;
 };
 struct DeleteJob {};
+// The whole new list of finalizers.
+struct SetJobFinalizers {
+  std::vector<std::string> finalizers;
+};
+// Cost and run time go into the ledger.
+struct FoldJob {};
 
 using Step = std::variant<Wait, WriteStatus, CreateService, DeleteService, CreatePods, BindPods,
-                          DeletePods, DeleteJob>;
+                          DeletePods, DeleteJob, SetJobFinalizers, FoldJob>;
 
 Step next_step(const JobFacts& view);
+
+// Whether it carries the finalizer that keeps it until the ledger has it.
+bool carries_finalizer(const TrainingJob& job);
 
 }  // namespace fermi

@@ -144,7 +144,14 @@ void account(Draft& d, bool still_held) {
     if (from) from = whole_seconds(*from);
   }
   if (!from) return;
-  s.cost_micros += accrued_micros(s.cost_per_hour_micros, *from, now);
+  const TrainingJob& job = *d.view.job;
+  // Who was charged is written with the decision; a status of an earlier version has no rates.
+  const auto& at = s.placement ? s.placement : job.status.placement;
+  std::vector<PoolRate> rates;
+  if (at) rates = at->rates;
+  if (rates.empty() && s.cost_per_hour_micros > 0) rates.push_back({"", s.cost_per_hour_micros});
+  const std::string tenant = at && !at->tenant.empty() ? at->tenant : job.meta.ns;
+  s.cost_micros += accrue(rates, *from, now, s.queue, tenant, s.costs);
   // A clock that went back must not lead to counting a span twice.
   s.cost_accounted_at = std::max(*from, now);
   if (!still_held) s.cost_accounted_at.reset();
@@ -216,7 +223,7 @@ void decide(Draft& d) {
   s.placement = d.view.decided;
   s.after_met = d.view.after_met;
   s.attempt = s.placement->attempt;
-  s.cost_per_hour_micros = d.view.hourly_micros;
+  s.cost_per_hour_micros = sum_of(s.placement->rates);
   s.currency = d.view.currency;
   s.retry_at.reset();
   s.queue = d.view.job->spec.scheduling.queue;
@@ -283,6 +290,17 @@ void suspend(Draft& d) {
   set(d, "Queued", false, "Suspended", d.status.message);
   set(d, "Admitted", false, "Suspended", "it holds no room");
   set(d, "Suspended", true, "Suspended", d.status.message);
+}
+
+void withdraw(Draft& d, std::string_view message) {
+  account(d, false);
+  if (is_terminal(d.status.phase)) return;
+  d.status.placement.reset();
+  d.status.stopping.reset();
+  leave_line(d);
+  move_to(d, Phase::kStopped, "Deleted", message);
+  set(d, "Queued", false, "Deleted", message);
+  set(d, "Admitted", false, "Deleted", "it holds no room");
 }
 
 void requeue(Draft& d, std::string_view reason, std::string_view message) {

@@ -41,6 +41,8 @@ void start_running(Draft& d);
 void complete(Draft& d);
 void fail(Draft& d, std::string_view reason, std::string_view message);
 void suspend(Draft& d);
+// It is being deleted, and holds nothing any more.
+void withdraw(Draft& d, std::string_view message);
 void requeue(Draft& d, std::string_view reason, std::string_view message);
 // The next attempt on the same nodes, not before `at`.
 void restart_in_place(Draft& d, k8s::WallTime at, std::string_view reason,

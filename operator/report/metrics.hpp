@@ -46,6 +46,8 @@ struct Metrics {
   std::uint64_t preemptions_given_up = 0;  // because disruption budgets objected
   std::uint64_t taken_back = 0;            // gangs released because they could not be bound whole
   std::uint64_t refused = 0;               // Pods that the API server would not have
+  std::uint64_t ledger_writes = 0;         // of one ConfigMap each
+  std::uint64_t ledger_dropped = 0;        // records that had to go because there was no room
   std::uint64_t leaderships = 0;           // how often this process became leader
   // By queue: Pods that were deleted although a disruption budget had refused.
   std::map<std::string, std::uint64_t> budget_violations;

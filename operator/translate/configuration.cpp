@@ -15,25 +15,71 @@ using Json = nlohmann::json;
 constexpr std::size_t kMaxEntries = 10'000;
 
 // Money may be written as text or as a plain number; both are read as decimals.
-std::int64_t read_money(FieldReader& reader, std::string_view key, std::int64_t fallback) {
-  if (!reader.has(key)) return fallback;
+std::optional<std::int64_t> read_money(FieldReader& reader, const std::string& key) {
   const Json& value = reader.raw(key);
+  if (value.is_null()) {
+    reader.problem(key,
+                   "the price is missing; write an amount such as 8.50, or leave the name out");
+    return std::nullopt;
+  }
   auto micros = parse_micros(value.is_string() ? value.get<std::string>() : value.dump());
   if (micros) return *micros;
   reader.problem(key, micros.status().message());
-  return fallback;
+  return std::nullopt;
 }
 
-sched::Price read_price(FieldReader reader, const sched::Price& base) {
-  sched::Price out = base;
-  out.gpu_default = read_money(reader, "gpu", base.gpu_default);
-  out.cpu_core = read_money(reader, "cpuCore", base.cpu_core);
-  out.memory_gib = read_money(reader, "memoryGiB", base.memory_gib);
+PriceLayer read_layer(FieldReader reader, const Json& object) {
+  PriceLayer out;
+  if (!object.is_object()) return out;
+  const auto money = [&](const char* key) {
+    return object.contains(key) ? read_money(reader, key) : std::nullopt;
+  };
+  out.gpu = money("gpu");
+  out.cpu_core = money("cpuCore");
+  out.memory_gib = money("memoryGiB");
   FieldReader models = reader.child("gpuModels");
-  if (reader.raw("gpuModels").is_object())
-    for (const auto& [model, price] : reader.raw("gpuModels").items())
-      out.gpu_by_model[model] = read_money(models, model, out.gpu_default);
+  const Json& named = reader.raw("gpuModels");
+  if (named.is_object())
+    for (const auto& [model, price] : named.items())
+      if (const auto micros = read_money(models, model)) out.gpu_models[model] = *micros;
   return out;
+}
+
+std::map<std::string, PriceLayer> read_layers(FieldReader& prices, const char* key) {
+  std::map<std::string, PriceLayer> out;
+  FieldReader places = prices.child(key);
+  const Json& named = prices.raw(key);
+  if (!named.is_object()) return out;
+  for (const auto& [place, price] : named.items())
+    out[place] = read_layer(places.child(place), price);
+  return out;
+}
+
+// For the engine, which looks at one whole price.
+sched::Price over(const sched::Price& base, const PriceLayer& layer) {
+  sched::Price out = base;
+  out.gpu_default = layer.gpu.value_or(base.gpu_default);
+  out.cpu_core = layer.cpu_core.value_or(base.cpu_core);
+  out.memory_gib = layer.memory_gib.value_or(base.memory_gib);
+  for (const auto& [model, price] : layer.gpu_models) out.gpu_by_model[model] = price;
+  return out;
+}
+
+void read_prices(FieldReader& root, Configuration& out) {
+  FieldReader prices = root.child("prices");
+  const Json& object = root.raw("prices");
+  out.prices.base = read_layer(prices, object);
+  if (object.is_object() && !object.contains("gpu"))
+    prices.problem("gpu", "the price is missing; GPUs of models that are not named cost nothing");
+  out.prices.zones = read_layers(prices, "zones");
+  out.prices.pools = read_layers(prices, "pools");
+  out.prices.nodes = read_layers(prices, "nodes");
+  sched::ConfigUpdate& engine = out.engine;
+  engine.price = over({}, out.prices.base);
+  for (const auto& [zone, layer] : out.prices.zones)
+    engine.zone_price[zone] = over(engine.price, layer);
+  for (const auto& [pool, layer] : out.prices.pools)
+    engine.pool_price[pool] = over(engine.price, layer);
 }
 
 void read_latency(FieldReader& entry, sched::ConfigUpdate& out) {
@@ -96,12 +142,7 @@ Configuration parse_configuration(std::string_view yaml) {
   FieldReader root(*parsed, "", out.problems);
   out.currency = root.text("currency", {1, 8}, out.currency);
   out.gpu_resource = root.text("gpuResource", {1, 253}, out.gpu_resource);
-  FieldReader prices = root.child("prices");
-  out.engine.price = read_price(prices, {});
-  FieldReader zones = prices.child("zones");
-  if (prices.raw("zones").is_object())
-    for (const auto& [zone, price] : prices.raw("zones").items())
-      out.engine.zone_price[zone] = read_price(zones.child(zone), out.engine.price);
+  read_prices(root, out);
   root.each("latencies", kMaxEntries, [&](FieldReader& entry) { read_latency(entry, out.engine); });
   root.each("topology", sched::kTopologyLevelsMax,
             [&](FieldReader& entry) { read_level(entry, out.engine); });

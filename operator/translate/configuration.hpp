@@ -8,7 +8,11 @@
 //     cpuCore: "0.20"
 //     memoryGiB: "0.01"
 //     zones:
-//       zone-b: {gpu: "7.00"}     # what a zone does not say is taken from above
+//       zone-b: {gpu: "7.00"}     # what is not said here is taken from above
+//     pools:
+//       spot: {gpuModels: {A100: "3.00"}}
+//     nodes:
+//       gpu-17: {cpuCore: "0.10"}
 //   latencies:
 //   - {between: [zone-a, zone-b], latency: 1500us}
 //   topology:                     # below the zone, from wide to narrow, by labels of the nodes
@@ -21,10 +25,14 @@
 //   regions: {east: {displayName: East coast}}
 //   zones: {zone-a: {displayName: Hall A}}
 //
-// Pure. Wrong parts are left at their defaults and named in `problems`.
+// Each price is looked for by itself, the most specific first: node, pool, zone, above. A GPU has
+// the price of its model wherever one is named for it, else that of any GPU. Pure. Wrong parts are
+// left at their defaults and named in `problems`.
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -40,11 +48,26 @@ struct GpuModels {
   friend bool operator==(const GpuModels&, const GpuModels&) = default;
 };
 
+// What one place says of prices, in millionths per hour.
+struct PriceLayer {
+  std::optional<std::int64_t> gpu, cpu_core, memory_gib;
+  std::map<std::string, std::int64_t> gpu_models;
+  friend bool operator==(const PriceLayer&, const PriceLayer&) = default;
+};
+struct Prices {
+  PriceLayer base;
+  std::map<std::string, PriceLayer> zones, pools, nodes;
+  friend bool operator==(const Prices&, const Prices&) = default;
+};
+
 struct Configuration {
   std::string currency = "CNY";
   std::string gpu_resource = "nvidia.com/gpu";
   GpuModels gpu_models;
   std::map<std::string, std::string> region_names, zone_names;  // as people call them
+  Prices prices;
+  // Latencies, topology, and the prices as far as the engine prefers by them: those of zones, and
+  // those of pools for tasks that name one.
   sched::ConfigUpdate engine;
   // Whether parts of GPUs are given out here: in local mode. Not written by the administrator.
   bool gpu_sharing = false;

@@ -1,6 +1,7 @@
 #include "operator/translate/placement.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "operator/reconcile/cost.hpp"
 #include "operator/translate/job_pod.hpp"
@@ -47,9 +48,14 @@ JobPlacement to_placement(const sched::Start& start, const DecisionContext& cont
   return out;
 }
 
-std::int64_t gang_hourly_micros(const TrainingJob& job, const JobPlacement& placement,
-                                const Configuration& config, const NodeLookup& node) {
-  std::int64_t sum = 0;
+PricedAt priced_at(const k8s::Node& node, const Configuration& config) {
+  return {std::string(node.meta.label(label::kNodeZone)),
+          std::string(node.meta.label(label::kPool)), node.meta.name, gpu_model_of(node, config)};
+}
+
+std::vector<PoolRate> gang_rates(const TrainingJob& job, const JobPlacement& placement,
+                                 const Configuration& config, const NodeLookup& node) {
+  std::map<std::string, std::int64_t> pools;
   std::size_t rank = 0;
   for (const JobGroup& group : job.spec.groups) {
     const sched::Resources requests =
@@ -57,11 +63,14 @@ std::int64_t gang_hourly_micros(const TrainingJob& job, const JobPlacement& plac
     for (std::int64_t i = 0; i < group.nodes && rank < placement.nodes.size(); ++i, ++rank) {
       const auto at = node(placement.nodes[rank]);
       if (at == nullptr) continue;
-      sum += hourly_micros(requests, std::string(at->meta.label(label::kNodeZone)),
-                           gpu_model_of(*at, config), config, group.gpu_milli);
+      const PricedAt place = priced_at(*at, config);
+      pools[place.pool] += hourly_micros(requests, place, config, group.gpu_milli);
     }
   }
-  return sum;
+  std::vector<PoolRate> out;
+  for (const auto& [pool, micros] : pools)
+    if (micros > 0) out.push_back({pool, micros});
+  return out;
 }
 
 }  // namespace fermi

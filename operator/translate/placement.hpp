@@ -9,6 +9,7 @@
 
 #include "libk8s/types/node.hpp"
 #include "operator/api/training_job.hpp"
+#include "operator/reconcile/cost.hpp"
 #include "operator/translate/configuration.hpp"
 #include "scheduler/plan.hpp"
 
@@ -16,6 +17,9 @@ namespace fermi {
 
 // A node by name, or null.
 using NodeLookup = std::function<std::shared_ptr<const k8s::Node>(const std::string& name)>;
+
+// As far as the price of a Pod there depends on it.
+PricedAt priced_at(const k8s::Node& node, const Configuration& config);
 
 struct DecisionContext {
   std::int64_t epoch = 0;
@@ -33,8 +37,8 @@ JobPlacement to_placement(const sched::Start& start, const DecisionContext& cont
 std::vector<std::pair<std::string, std::int64_t>> zone_runs(const std::vector<std::string>& nodes,
                                                             const NodeLookup& node);
 
-// What the whole gang costs per hour on these nodes.
-std::int64_t gang_hourly_micros(const TrainingJob& job, const JobPlacement& placement,
-                                const Configuration& config, const NodeLookup& node);
+// What the whole gang costs per hour on these nodes, by pool; nothing where it costs nothing.
+std::vector<PoolRate> gang_rates(const TrainingJob& job, const JobPlacement& placement,
+                                 const Configuration& config, const NodeLookup& node);
 
 }  // namespace fermi

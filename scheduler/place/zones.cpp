@@ -359,11 +359,16 @@ std::int64_t Search::worst_latency() const {
   return worst;
 }
 
-// Millionths per hour for one Pod of the group in this zone.
+// Millionths per hour for one Pod of the group in this zone; of the pool that the task names, where
+// that has prices of its own. What single nodes cost is not looked at: which of them are taken is
+// decided by how well they are filled.
 std::int64_t Search::price(const Shape::Group& g, ZoneId z) const {
-  const auto& zones = state_.config.zone_price;
-  auto own = zones.find(name(z));
-  const Price& p = own == zones.end() ? state_.config.price : own->second;
+  const ConfigUpdate& config = state_.config;
+  const auto zone = config.zone_price.find(name(z));
+  const auto pool = config.pool_price.find(state_.cluster.profile(g.profile).filter.pool);
+  const Price& p = pool != config.pool_price.end()   ? pool->second
+                   : zone != config.zone_price.end() ? zone->second
+                                                     : config.price;
   const auto bounded = [](std::int64_t amount) { return static_cast<__int128>(amount); };
   __int128 sum = bounded(g.request.base[kCpu]) * p.cpu_core / 1000 +
                  (bounded(g.request.base[kMemory]) >> 20) * p.memory_gib / 1024;

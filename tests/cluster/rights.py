@@ -42,7 +42,7 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
 # The same within fermi-system.
 ALLOWED_AT_HOME: dict[tuple[str, str], set[str]] = {
     ("coordination.k8s.io", "leases"): READ | {"create", "update", "patch"},
-    ("", "configmaps"): READ,
+    ("", "configmaps"): READ | {"create", "update"},
 }
 
 

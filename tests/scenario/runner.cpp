@@ -130,8 +130,10 @@ void Runner::line(const Words& words) {
     return apply(config_);
   }
   if (verb == "price") {
-    const std::string zone = take(rest);
-    config_.zone_price[zone].gpu_default = millionths(take(rest));
+    const std::string place = take(rest);
+    const bool pool = place == "pool";
+    Price& price = pool ? config_.pool_price[take(rest)] : config_.zone_price[place];
+    price.gpu_default = millionths(take(rest));
     return apply(config_);
   }
   if (verb == "topology") return topology(rest);

@@ -50,7 +50,7 @@ TEST(Cost, The_worked_example_costs_404_an_hour) {
   node.memory_bytes = std::int64_t{256} << 30;
   node.set_extended("nvidia.com/gpu", 8);
   std::int64_t sum = 0;
-  for (int i = 0; i < 5; ++i) sum += hourly_micros(node, "zone-a", "", config);
+  for (int i = 0; i < 5; ++i) sum += hourly_micros(node, {.zone = "zone-a"}, config);
   EXPECT_EQ(format_micros(sum), "404.00");
   const k8s::WallTime start{0}, end{4 * kNsPerSecond};
   EXPECT_EQ(format_micros(accrued_micros(sum, start, end)), "0.448888");
@@ -61,8 +61,8 @@ TEST(Cost, The_worked_example_costs_404_an_hour) {
 TEST(Cost, A_part_of_a_GPU_costs_that_part_of_its_price) {
   const Configuration config =
       parse_configuration("prices: {gpu: \"8.50\", gpuModels: {A100: \"0.000003\"}}\n");
-  EXPECT_EQ(format_micros(hourly_micros({}, "z", "", config, 460)), "3.91");
-  EXPECT_EQ(hourly_micros({}, "z", "A100", config, 999), 2);
+  EXPECT_EQ(format_micros(hourly_micros({}, {.zone = "z"}, config, 460)), "3.91");
+  EXPECT_EQ(hourly_micros({}, {.zone = "z", .gpu_model = "A100"}, config, 999), 2);
 }
 
 TEST(GpuPart, Is_a_decimal_below_one_in_thousandths) {
@@ -86,10 +86,92 @@ prices:
 )");
   sched::Resources one;
   one.set_extended("nvidia.com/gpu", 1);
-  EXPECT_EQ(hourly_micros(one, "x", "", config), 10'000'000);
-  EXPECT_EQ(hourly_micros(one, "x", "A100", config), 20'000'000);
-  EXPECT_EQ(hourly_micros(one, "cheap", "", config), 5'000'000);
-  EXPECT_EQ(hourly_micros(one, "cheap", "A100", config), 20'000'000);
+  EXPECT_EQ(hourly_micros(one, {.zone = "x", .gpu_model = ""}, config), 10'000'000);
+  EXPECT_EQ(hourly_micros(one, {.zone = "x", .gpu_model = "A100"}, config), 20'000'000);
+  EXPECT_EQ(hourly_micros(one, {.zone = "cheap", .gpu_model = ""}, config), 5'000'000);
+  EXPECT_EQ(hourly_micros(one, {.zone = "cheap", .gpu_model = "A100"}, config), 20'000'000);
+}
+
+// 40 GPUs at 8.50 are 340.00.
+TEST(Cost, The_GPUs_of_the_worked_example_alone_cost_340_an_hour) {
+  const Configuration config = parse_configuration("prices: {gpu: \"8.50\"}\n");
+  sched::Resources node;
+  node.cpu_milli = 64'000;
+  node.memory_bytes = std::int64_t{256} << 30;
+  node.set_extended("nvidia.com/gpu", 8);
+  EXPECT_EQ(format_micros(5 * hourly_micros(node, {.zone = "zone-a"}, config)), "340.00");
+}
+
+// Each price is looked for by itself: what a node does not say is taken from its pool, then its
+// zone, then from above.
+TEST(Cost, The_most_specific_price_counts) {
+  const Configuration config = parse_configuration(R"(
+prices:
+  gpu: 10
+  gpuModels: {A100: 20}
+  cpuCore: 1
+  memoryGiB: "0.5"
+  zones: {z: {cpuCore: 2, memoryGiB: "0.25"}}
+  pools: {spot: {gpuModels: {A100: 6}, cpuCore: 3}}
+  nodes: {n1: {cpuCore: "0.5"}}
+)");
+  EXPECT_TRUE(config.problems.empty());
+  sched::Resources one;
+  one.cpu_milli = 1000;
+  one.memory_bytes = std::int64_t{4} << 30;
+  one.set_extended("nvidia.com/gpu", 1);
+  const auto costs = [&](const PricedAt& at) {
+    return format_micros(hourly_micros(one, at, config));
+  };
+  EXPECT_EQ(costs({}), "13.00") << "10 + 1 + 4 x 0.5";
+  EXPECT_EQ(costs({.zone = "z", .gpu_model = "A100"}), "23.00") << "20 + 2 + 4 x 0.25";
+  EXPECT_EQ(costs({.zone = "z", .pool = "spot", .gpu_model = "A100"}), "10.00") << "6 + 3 + 1";
+  EXPECT_EQ(costs({.zone = "z", .pool = "spot"}), "14.00") << "of another model: 10 + 3 + 1";
+  EXPECT_EQ(costs({.zone = "z", .pool = "spot", .node = "n1", .gpu_model = "A100"}), "7.50");
+}
+
+TEST(Cost, Each_wrong_price_gets_one_sentence) {
+  const Configuration config = parse_configuration(R"(
+prices:
+  cpuCore: -1
+  zones: {a: {gpu: }}
+  pools: {p: {gpuModels: {A100: cheap}}}
+  nodes: {n: {memoryGiB: "-0.5"}}
+)");
+  const Problems expected = {
+      "prices.cpuCore: \"-1\" is not an amount of money; write such as 8.50, not negative, with at "
+      "most six digits after the point",
+      "prices.gpu: the price is missing; GPUs of models that are not named cost nothing",
+      "prices.zones.a.gpu: the price is missing; write an amount such as 8.50, or leave the name "
+      "out",
+      "prices.pools.p.gpuModels.A100: \"cheap\" is not an amount of money; write such as 8.50, not "
+      "negative, with at most six digits after the point",
+      "prices.nodes.n.memoryGiB: \"-0.5\" is not an amount of money; write such as 8.50, not "
+      "negative, with at most six digits after the point"};
+  EXPECT_EQ(config.problems, expected);
+}
+
+// From 23:30 to 01:00 at 3.60 and 7.20 an hour: half an hour on the first day, one on the second.
+TEST(Cost, Is_counted_by_day_and_pool_and_the_parts_make_up_the_whole) {
+  const k8s::WallTime from{(2 * 86'400 - 1'800) * kNsPerSecond};
+  std::vector<CostPart> parts;
+  const std::vector<PoolRate> rates = {{"a", 3'600'000}, {"b", 7'200'000}};
+  const std::int64_t sum =
+      accrue(rates, from, from + k8s::Duration(5'400 * kNsPerSecond), "q", "t", parts);
+  const std::vector<CostPart> expected = {{"1970-01-02", "q", "t", "a", 1'800'000},
+                                          {"1970-01-02", "q", "t", "b", 3'600'000},
+                                          {"1970-01-03", "q", "t", "a", 3'600'000},
+                                          {"1970-01-03", "q", "t", "b", 7'200'000}};
+  EXPECT_EQ(parts, expected);
+  EXPECT_EQ(sum, 16'200'000);
+  // A hundred days more: the oldest join, and nothing is lost.
+  const std::int64_t rest = accrue(rates, from + k8s::Duration(5'400 * kNsPerSecond),
+                                   from + std::chrono::hours(2'400), "q", "t", parts);
+  EXPECT_EQ(parts.size(), kCostParts);
+  std::int64_t all = 0;
+  for (const CostPart& part : parts) all += part.micros;
+  EXPECT_EQ(all, sum + rest);
+  EXPECT_EQ(all, 2'400 * std::int64_t{10'800'000});
 }
 
 TEST(Configuration, Wrong_parts_are_named_and_the_rest_holds) {
@@ -205,6 +287,9 @@ TrainingJobStatus full_status() {
   s.start_time = k8s::WallTime{5 * kNsPerSecond};
   s.cost_per_hour_micros = 404'000'000;
   s.cost_micros = 1;
+  s.costs = {{"2026-03-01", "q", "team", "", 1}, {"2026-03-02", "q", "team", "a100", 12'500'000}};
+  s.placement->tenant = "team";
+  s.placement->rates = {{"a100", 400'000'000}, {"", 4'000'000}};
   s.currency = "CNY";
   s.timeline = {{{6 * kNsPerSecond}, "Pending", "Starting", "why"}};
   return s;

@@ -65,6 +65,19 @@ void Cluster::kill_operator() {
   process_.reset();
 }
 
+void Cluster::kill_at_write(int n, sim::WritePoint point) {
+  auto left = std::make_shared<int>(n);
+  transport_->on_write([this, left, point](sim::WritePoint at, const k8s::http::Request& request) {
+    const bool other = request.target.find("/leases") != std::string::npos ||
+                       request.target.find("/events") != std::string::npos;
+    if (other) return false;
+    if (at == sim::WritePoint::kBeforeSend) --*left;
+    if (*left != 0 || at != point) return false;
+    process_->kill();
+    return true;
+  });
+}
+
 Json Cluster::create(const std::string& collection, const Json& object) {
   const auto answer = server.call("user", "POST", collection, object);
   EXPECT_TRUE(answer.ok()) << collection << " " << answer.body.dump();

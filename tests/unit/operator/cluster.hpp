@@ -30,6 +30,11 @@ class Cluster {
 
   void start_operator();
   void kill_operator();
+  // It dies at its n-th write from now on (leases and events left out), at this point of it; what
+  // is left of it is for `kill_operator`.
+  void kill_at_write(int n, sim::WritePoint point);
+  int lives() const { return lives_; }
+  bool died() const { return process_ != nullptr && !process_->alive(); }
   Operator& op() { return *operator_; }
 
   // Fails the test when the server refuses.

@@ -41,6 +41,9 @@ struct Scene {
     job.status.attempt = attempt;
     job.status.placement = JobPlacement{attempt, 1, 0, kNow, {"n0", "n1"}, {{"z", 2}}};
     job.status.cost_per_hour_micros = 3'600'000'000;
+    job.status.placement->rates = {{"a", 2'600'000'000}, {"b", 1'000'000'000}};
+    job.status.queue = "q";
+    if (!is_terminal(phase)) job.meta.finalizers = {kTaskFinalizer};
     if (phase == Phase::kRunning) job.status.start_time = kNow;
   }
 
@@ -192,7 +195,65 @@ TEST(JobMachine, Runs_when_every_rank_runs_and_completes_when_every_rank_ended_w
   EXPECT_TRUE(holds(s, "Complete", "True"));
   EXPECT_EQ(s.cost_micros, 3'600'000'000);  // an hour at 3600.00 an hour
   EXPECT_FALSE(s.cost_accounted_at);
+  const std::vector<CostPart> parts = {{"1970-01-01", "q", "n", "a", 2'600'000'000},
+                                       {"1970-01-01", "q", "n", "b", 1'000'000'000}};
+  EXPECT_EQ(s.costs, parts);
   scene.job.status = s;
+  scene.expect<FoldJob>();
+  scene.facts.folded = true;
+  EXPECT_TRUE(scene.expect<SetJobFinalizers>().finalizers.empty());
+  scene.job.meta.finalizers.clear();
+  scene.expect<Wait>();
+}
+
+TEST(JobMachine, What_holds_room_carries_the_finalizer_before_its_first_Pod_is_made) {
+  Scene scene;
+  scene.placed(Phase::kStarting);
+  scene.job.meta.finalizers = {"someone/else"};
+  const std::vector<std::string> both = {"someone/else", kTaskFinalizer};
+  EXPECT_EQ(scene.expect<SetJobFinalizers>().finalizers, both);
+  scene.job.meta.finalizers = both;
+  scene.expect<CreatePods>();
+}
+
+// It is counted to its last second, then folded; only then is it let go.
+TEST(JobMachine, One_that_is_deleted_while_it_runs_stops_and_is_counted_to_the_end) {
+  Scene scene;
+  scene.placed(Phase::kRunning);
+  scene.job.status.cost_accounted_at = kNow;
+  scene.both(k8s::PodPhase::kRunning);
+  scene.job.meta.deletion_time = kNow;
+  scene.facts.now = kNow + std::chrono::minutes(30);
+  scene.job.status = scene.written();
+  EXPECT_EQ(scene.job.status.phase, Phase::kStopping);
+  EXPECT_EQ(scene.job.status.reason, "Deleted");
+  scene.expect<DeletePods>();
+  scene.pods.clear();
+  scene.facts.now = kNow + std::chrono::hours(1);
+  scene.job.status = scene.written();
+  EXPECT_EQ(scene.job.status.phase, Phase::kStopped);
+  EXPECT_EQ(scene.job.status.cost_micros, 3'600'000'000);
+  EXPECT_FALSE(scene.job.status.placement);
+  scene.expect<FoldJob>();
+  scene.facts.folded = true;
+  EXPECT_TRUE(scene.expect<SetJobFinalizers>().finalizers.empty());
+}
+
+TEST(JobMachine, One_that_was_done_when_it_was_deleted_has_completed) {
+  Scene scene;
+  scene.placed(Phase::kRunning);
+  scene.both(k8s::PodPhase::kSucceeded);
+  scene.job.meta.deletion_time = kNow;
+  scene.job.status = scene.written();
+  EXPECT_EQ(scene.job.status.phase, Phase::kCompleted);
+  scene.expect<FoldJob>();
+}
+
+TEST(JobMachine, One_that_never_held_room_goes_at_once) {
+  Scene scene;
+  scene.job.status = scene.written();
+  EXPECT_TRUE(scene.job.meta.finalizers.empty());
+  scene.job.meta.deletion_time = kNow;
   scene.expect<Wait>();
 }
 
@@ -267,7 +328,7 @@ TEST(JobMachine, A_permanent_failure_stops_the_rest_and_fails) {
   EXPECT_EQ(s.exit_code, 3);
   EXPECT_TRUE(holds(s, "Failed", "True"));
   scene.job.status = s;
-  scene.expect<Wait>();
+  scene.expect<FoldJob>();
 }
 
 TEST(JobMachine, The_retry_limit_ends_it) {
@@ -563,6 +624,7 @@ TEST(JobMachine, A_finished_job_is_deleted_after_its_time_and_nothing_is_made_fo
 TEST(JobMachine, A_job_in_deletion_gets_no_Pods) {
   Scene scene;
   scene.placed(Phase::kStarting);
+  scene.job.meta.finalizers = {"somebody/else"};
   scene.job.meta.deletion_time = kNow;
   scene.expect<Wait>();
   scene.pod(0, 0, "n0", k8s::PodPhase::kRunning);

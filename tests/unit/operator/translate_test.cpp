@@ -73,13 +73,6 @@ TEST(JobPod, Who_shares_a_GPU_is_told_its_part_and_asks_the_API_server_for_none)
   EXPECT_FALSE(pod["spec"]["containers"][0].contains("resources"));
 }
 
-TEST(JobPod, What_a_template_says_of_shared_GPUs_is_not_taken_over) {
-  const Json said = {{"fermi-cluster.com/shared-device", "nvidia.com/gpu#7"}};
-  const TrainingJob job = job_of({{"podTemplate", {{"metadata", {{"annotations", said}}}}}});
-  const Json pod = job_pod(job, kPlacement, 0, {});
-  EXPECT_FALSE(pod["metadata"]["annotations"].contains("fermi-cluster.com/shared-device"));
-}
-
 TEST(Parts, A_Pod_says_what_it_shares_and_what_is_unreadable_is_a_device_of_its_own) {
   k8s::Pod pod;
   pod.meta.uid = "p";
@@ -129,11 +122,11 @@ TEST(Parts, Are_refused_outside_of_local_mode_in_one_sentence) {
 TEST(Parts, A_node_shares_its_GPUs_when_its_label_says_so) {
   k8s::Node node;
   node.meta.name = "n";
-  EXPECT_FALSE(to_engine(node).gpu_sharing);
+  EXPECT_FALSE(to_engine(node, Configuration{}).gpu_sharing);
   node.meta.labels[label::kGpuSharing] = "true";
-  EXPECT_TRUE(to_engine(node).gpu_sharing);
+  EXPECT_TRUE(to_engine(node, Configuration{}).gpu_sharing);
   node.meta.labels[label::kGpuSharing] = "yes";
-  EXPECT_FALSE(to_engine(node).gpu_sharing);
+  EXPECT_FALSE(to_engine(node, Configuration{}).gpu_sharing);
 }
 
 TEST(Parts, Used_amounts_are_told_as_one_decimal) {
