@@ -40,7 +40,12 @@ Pass::Pass(State& state, Time now, std::size_t max_starts, Look look)
   run(max_starts);
   if (forecast_) tell_reservations();
   // What was decided here is decided again until a delta says that it is done.
-  if (!forecast_ && plan_.preemptions.empty()) state_.look_again = false;
+  if (forecast_ || !looked_at_all_ || !plan_.preemptions.empty()) return;
+  state_.look_again = false;
+  if (!plan_.starts.empty()) return;
+  state_.holds_moved = false;
+  state_.submitted.clear();
+  if (!skipped_) state_.search_open = search_open_;
 }
 
 // Bookings first, then charges: both wake what they freed, so that whatever was parked because of
@@ -54,16 +59,91 @@ Pass::~Pass() {
   state_.wake_changed();
 }
 
+// Whether nothing has happened since the last pass that could make a difference: nobody may fit,
+// nobody stands first in a line who did not, and no hold stands otherwise.
+bool Pass::nothing_new() {
+  constexpr std::size_t kFew = 64;
+  if (forecast_ || state_.active.size() > kFew) return false;
+  park_hopeless();
+  for (const BucketId id : state_.active) {
+    if (may_be_offered(id)) return false;
+  }
+  // With nothing to try, only a preemption could come of it.
+  const bool may_preempt = state_.may_preempt_somebody(true, now_);
+  if (state_.look_again && may_preempt) return false;
+  // The room that is kept for a task may be whole by now: what its victims leave wakes nobody.
+  if (state_.holds_moved && !state_.held.empty()) return false;
+  if (!may_preempt || state_.submitted.empty()) return true;
+  return !state_.search_open && std::none_of(state_.submitted.begin(), state_.submitted.end(),
+                                             [this](TaskId task) { return may_lead(task); });
+}
+
+// Shapes that do not fit even alone need no turn to be known as such.
+void Pass::park_hopeless() {
+  const std::vector<BucketId> active(state_.active.begin(), state_.active.end());
+  for (const BucketId id : active) {
+    const ShapeId shape = state_.buckets[id].shape;
+    if (state_.shapes[shape].parked || groups_share_zones(state_.shapes[shape])) continue;
+    ++plan_.work.shapes;
+    const Fit alone = fits_alone(state_, state_.shapes[shape], plan_.work.nodes);
+    if (alone.fits || !alone.exact) continue;
+    ++plan_.work.tasks;
+    state_.park(shape, false);
+  }
+}
+
+// Whether an active bucket has a turn. Not behind the first of a strict queue, if that is known not
+// to fit.
+bool Pass::may_be_offered(BucketId id) const {
+  const QueueRecord& queue = state_.queues[state_.buckets[id].queue];
+  if (queue.queue.closed) return false;
+  if (queue.queue.max_running > 0 && queue.running >= queue.queue.max_running) return false;
+  if (queue.by_tenant || !strict(queue.queue)) return true;
+  for (auto at = queue.heads.begin(); !queue.heads.at_end(at); at = queue.heads.next(at)) {
+    const BucketId bucket = state_.tasks[queue.heads.get(at).task].bucket;
+    if (bucket == id || state_.active.contains(bucket)) return true;
+    if (can_ever_start(state_, bucket)) return false;
+  }
+  return true;
+}
+
+// Whether a task that does not fit may be one of those of its queue (or of its tenant) who may have
+// others stop, or hold a reservation. Not if another stands before it who can start some day, and
+// the queue gives only its first a reservation.
+bool Pass::may_lead(TaskId id) const {
+  constexpr int kFew = 16;
+  const TaskRecord& task = state_.tasks[id];
+  if (!task.live || task.state != TaskState::kWaiting || task.bucket == kNoId) return true;
+  const QueueRecord& queue = state_.queues[task.queue];
+  const Passing passing = rules_of(queue.queue).passing;
+  if (passing == Passing::kConservative || queue.queue.reserve_after_ns > 0) return true;
+  const Ordered<Place>& heads = queue.by_tenant ? queue.tenants[task.tenant].heads : queue.heads;
+  int looked = 0;
+  for (auto at = heads.begin(); !heads.at_end(at) && looked < kFew; at = heads.next(at), ++looked) {
+    const Place& head = heads.get(at);
+    if (head.task == id) return true;
+    const BucketId bucket = state_.tasks[head.task].bucket;
+    const Shape& shape = state_.shapes[state_.buckets[bucket].shape];
+    if (state_.buckets[bucket].quota_parked || state_.guarded.contains(bucket)) continue;
+    if (!can_ever_start(state_, bucket) || !fits_maximum(queue, shape.total, false)) continue;
+    if (takes_guaranteed(state_, task.queue, tier_of(head), shape.total)) continue;
+    return !state_.less(head, task.place);
+  }
+  return true;
+}
+
 // The recipe of the header. A queue at its limit of tasks has no further turn in this pass.
 void Pass::run(std::size_t max_starts) {
-  // With nothing to try, only a preemption could come of it.
-  const bool may_preempt = state_.look_again && state_.may_preempt_somebody(true, now_);
-  // The room that is kept for a task may be whole by now: what its victims leave wakes nobody.
-  if (state_.active.empty() && !forecast_ && !may_preempt && state_.held.empty()) return;
+  skipped_ = nothing_new();
+  looked_at_all_ = skipped_;
+  if (skipped_) return;
   Turns turns(state_);
   while (plan_.starts.size() < max_starts) {
     const std::optional<Turns::Offer> offer = turns.next();
-    if (!offer) return;
+    if (!offer) {
+      looked_at_all_ = true;
+      return;
+    }
     const QueueRecord& queue = state_.queues[offer->queue];
     if (queue.queue.max_running > 0 && queue.running >= queue.queue.max_running) {
       turns.close(offer->queue);
@@ -237,7 +317,10 @@ bool Pass::preempt(TaskId task) {
   Overlay look(state_);
   std::optional<Preemption> found = find_preemption(state_, task, now_, look, plan_.work.victims,
                                                     {calendar_.kept(end), &overlay_});
-  if (!found) return false;
+  if (!found) {
+    search_open_ = search_open_ || !is_hopeless(state_, task, now_);
+    return false;
+  }
   pledges_.add(*found, now_, kEndless);
   plan_.preemptions.push_back(std::move(*found));
   return true;

@@ -60,6 +60,10 @@ class Pass {
   enum class Answer : std::uint8_t { kStarts, kNoRoom, kNoQuota, kReserved, kEvicting };
 
   void run(std::size_t max_starts);
+  bool nothing_new();
+  void park_hopeless();
+  bool may_be_offered(BucketId bucket) const;
+  bool may_lead(TaskId task) const;
   Answer attempt(TaskId task, BucketId bucket);
   Answer place(TaskId task, BucketId bucket);
   std::optional<Gang> place_beside(const Shape& shape, Time end);
@@ -87,6 +91,7 @@ class Pass {
   // Who deserves a reservation and has none yet: made when somebody behind could start.
   std::vector<TaskId> pending_;
   std::int64_t searches_ = 0, tries_ = 0, renewals_ = 0;  // for victims; of reservations
+  bool skipped_ = false, looked_at_all_ = false, search_open_ = false;
   std::set<TaskId> started_;
   std::map<QueueId, TaskId> blockers_;
   // Of queues that learn, once their head is blocked: until when predictions are believed.

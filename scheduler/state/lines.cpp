@@ -167,7 +167,7 @@ void State::advance(Time now) {
     const Time until = tasks[holder].hold_until;
     if ((until > clock) == (until > now)) continue;
     unsettled_.insert(holder);
-    look_again = true;
+    look_again = holds_moved = true;
   }
   clock = now;
   if (!unsettled_.empty()) {

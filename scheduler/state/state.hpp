@@ -166,7 +166,8 @@ struct PodRecord {
 //      node: [ victim 6 GPUs | free 2 ]    the hold needs 8: 2 are booked, nothing is left over
 //      node: [ free 8 ]                    the victim has gone: 8 are booked
 struct HeldRoom {
-  NodeAmounts need, booked;  // of the same nodes, by id
+  NodeAmounts need, booked;   // of the same nodes, by id
+  std::vector<NodeId> ranks;  // kNoId where a node is not known
 };
 
 class State {
@@ -216,6 +217,13 @@ class State {
   static constexpr std::uint64_t kLoosenedAnew = std::uint64_t{1} << 40;
   // Something happened that may let a blocked task preempt, though no room appeared.
   bool look_again = true;
+  // Tasks that came to wait since the last pass, where nothing else did: mostly others stand before
+  // them, and nothing is to be looked at. And whether any hold may stand otherwise than then.
+  std::vector<TaskId> submitted;
+  static constexpr std::size_t kSubmittedMax = 16;
+  bool holds_moved = true;
+  // A search for victims found nobody beside what reservations keep: time alone may change that.
+  bool search_open = false;
   std::vector<std::set<TaskId>> tasks_on_node;
   std::set<std::pair<std::int64_t, TaskId>> cooling;  // back-off not over at `clock`
   std::set<std::pair<std::int64_t, TaskId>> matured;  // had one, over at `clock`
@@ -298,8 +306,9 @@ class State {
   bool on(const Hold& d);
   bool on(const Served& d);
   void forget_hold(TaskId id);
+  void note_change(const Delta& delta);
   bool hold_counts(const TaskRecord& task) const;
-  NodeAmounts need_of(const TaskRecord& task) const;
+  HeldRoom room_for(const TaskRecord& task) const;
   NodeAmounts less_occupied(const TaskRecord& task, const NodeAmounts& need) const;
   void unsettle_for(const TaskRecord& victim);
   void rebook(TaskId holder, HeldRoom now);

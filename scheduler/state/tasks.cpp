@@ -13,14 +13,23 @@ bool State::apply(const Delta& delta) {
   const bool changed = std::visit([this](const auto& d) { return on(d); }, delta);
   if (!changed) return false;
   ++changes;
-  // Pods that come and go change room, and that is noticed by itself.
-  const bool pods_only =
-      std::holds_alternative<PodUpsert>(delta) || std::holds_alternative<PodRemove>(delta);
-  look_again = look_again || !pods_only;
+  note_change(delta);
   settle();
   wake_changed();
   if (!guarded.empty()) wake_guarded();
   return true;
+}
+
+// What the next pass has to look at beside what wakes.
+void State::note_change(const Delta& delta) {
+  const auto* const task = std::get_if<TaskUpsert>(&delta);
+  const bool came =
+      task != nullptr && !submitted.empty() && tasks[submitted.back()].task.uid == task->task.uid;
+  if (came) return;
+  holds_moved = true;
+  // Pods that come and go change room, and that is noticed by itself.
+  look_again = look_again || !(std::holds_alternative<PodUpsert>(delta) ||
+                               std::holds_alternative<PodRemove>(delta));
 }
 
 TaskId State::find(std::string_view uid) const {
@@ -59,6 +68,7 @@ bool State::on(const TaskUpsert& d) {
     }
     forget_uses(id);
     enlist(id);
+    if (tasks[id].pods.empty() && submitted.size() < kSubmittedMax) submitted.push_back(id);
     return true;
   }
   TaskRecord& record = tasks[id];
@@ -246,7 +256,8 @@ void State::release(TaskId id, Time at) {
   forget_uses(id);
   charge(task, -1);
   note_end(task, at);
-  loosened += task.ranks.size();
+  // What its Pods have is free when they are gone; until then nobody can be asked for it.
+  for (const TaskRecord::Rank& rank : task.ranks) loosened += rank.reserved;
   task.ranks.clear();
   task.parts.clear();
   task.booked = {};
