@@ -147,6 +147,7 @@ std::optional<Time> Engine::next_time(Time now) const {
   for (const QueueRecord& queue : s.queues) {
     const auto turn = queue.turns_over.upper_bound({now.ns, kNoId});
     if (turn != queue.turns_over.end() && !queue.line.empty()) sooner(turn->first);
+    if (const auto patient = State::next_patient(queue, now)) sooner(patient->ns);
   }
   return next;
 }

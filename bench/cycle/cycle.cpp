@@ -1,11 +1,12 @@
 // Cycle: what one decision costs in a large cluster.
 //
 //   cycle [--nodes 10000] [--waiting 100000] [--running 30000] [--shapes 300] [--queues 60]
-//         [--events 3000] [--growth] [--check]
+//         [--reservations 8] [--ends 4000] [--events 3000] [--growth] [--check]
 //
-// Prints one row per measure: time (on this machine) beside counted work (the same on every
-// machine). --growth repeats everything for 1,000 to 10,000 nodes with tasks in proportion;
-// --check fails when the counted work of an event exceeds its budget, which is what CI holds.
+// Prints one row per measure: the thread's own time (on this machine) beside counted work (the same
+// on every machine). --growth repeats everything for 1,000 to 10,000 nodes with tasks in
+// proportion, and ends with a table of the counted work; --check fails when the counted work of an
+// event exceeds its budget, which is what CI holds.
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -196,6 +197,34 @@ void print(Row row) {
   std::printf("\n");
 }
 
+// Counted work of an event, on average over many.
+struct Work {
+  double decided = 0;  // tasks, shapes and nodes looked at by the pass
+  double ends = 0, victims = 0;
+};
+
+Work average(const std::vector<const Row*>& rows) {
+  Work all;
+  double events = 0;
+  for (const Row* row : rows) {
+    for (const Sample& s : row->samples) {
+      all.decided += static_cast<double>(s.work.nodes + s.work.shapes + s.work.tasks);
+      all.ends += static_cast<double>(s.work.ends);
+      all.victims += static_cast<double>(s.work.victims);
+    }
+    events += static_cast<double>(row->samples.size());
+  }
+  events = std::max(events, 1.0);
+  return {all.decided / events, all.ends / events, all.victims / events};
+}
+
+// What one size came to, for the curve.
+struct Curve {
+  std::int64_t nodes = 0;
+  std::size_t reservations = 0;  // held at the end
+  std::vector<std::pair<std::string, Work>> kinds;
+};
+
 // A cluster with what runs in it; what a fresh leader reads.
 struct Filled {
   std::vector<Delta> deltas;
@@ -253,8 +282,7 @@ class Measurement {
  public:
   explicit Measurement(const Options& options) : options_(options), world_(options) {}
 
-  // Returns the counted work of an event, on average.
-  std::int64_t run() {
+  Curve run() {
     take_in();
     cold_plan();
     for (std::int64_t i = 0; i < options_.events; ++i) round(i);
@@ -262,7 +290,13 @@ class Measurement {
                      &reasons_, &booked_, &searches_, &leavings_}) {
       print(*row);
     }
-    return average_work();
+    Curve curve{options_.nodes, engine_.forecast(kNow).reservations.size(), {}};
+    for (const Row* row : {&submits_, &pods_, &ends_, &cordons_, &leavings_, &refusals_}) {
+      curve.kinds.emplace_back(row->name, average({row}));
+    }
+    curve.kinds.emplace_back("any event", average({&submits_, &pods_, &ends_, &cordons_}));
+    std::printf("%-28s %5zu\n", "reservations held at the end", curve.reservations);
+    return curve;
   }
 
  private:
@@ -274,7 +308,6 @@ class Measurement {
   void cordon();
   void end_task();
   void large_gang(std::int64_t i);
-  std::int64_t average_work() const;
   void happens(Row& row, const std::vector<Delta>& deltas);
   void carry_out(const Plan& plan);
   std::vector<Delta> end_of(const std::string& task) const;
@@ -296,10 +329,13 @@ void Measurement::take_in() {
   double seconds = 0;
   std::size_t started = 0;
   filled_ = fill(options_, world_, seconds, started);
-  std::printf("\n%ld nodes, %ld GPUs, %ld waiting, %zu running, %ld shapes, %ld queues\n",
-              static_cast<long>(options_.nodes), static_cast<long>(options_.nodes * 8),
-              static_cast<long>(options_.waiting), started, static_cast<long>(options_.shapes),
-              static_cast<long>(options_.queues));
+  std::printf(
+      "\n%ld nodes, %ld GPUs, %ld waiting, %zu running, %ld shapes, %ld queues, at most %ld "
+      "reservations from %ld ends\n",
+      static_cast<long>(options_.nodes), static_cast<long>(options_.nodes * 8),
+      static_cast<long>(options_.waiting), started, static_cast<long>(options_.shapes),
+      static_cast<long>(options_.queues), static_cast<long>(options_.reservations),
+      static_cast<long>(options_.ends));
   std::printf("%-28s %5s %9s %9s %9s | %-39s | %s\n", "", "n", "p50 us", "p99 us", "max us",
               "mean: tasks, shapes, nodes, ends, victims", "most");
   std::printf("%-30s %6zu %10.1f us each\n", "starts in an empty cluster", started,
@@ -424,15 +460,6 @@ void Measurement::large_gang(std::int64_t i) {
   gangs_.samples.push_back(event(empty, {}, plan_of_empty, &booked_));
 }
 
-std::int64_t Measurement::average_work() const {
-  std::int64_t looked = 0, events = 0;
-  for (const Row* row : {&submits_, &pods_, &ends_, &cordons_}) {
-    for (const Sample& s : row->samples) looked += s.work.nodes + s.work.shapes + s.work.tasks;
-    events += static_cast<std::int64_t>(row->samples.size());
-  }
-  return looked / std::max<std::int64_t>(events, 1);
-}
-
 Options parse(int argc, char** argv) {
   Options o;
   const auto number = [&](int& i) {
@@ -454,23 +481,49 @@ Options parse(int argc, char** argv) {
   return o;
 }
 
+// The curve: the counted work of an event, by the size of the cluster.
+void print(const std::vector<Curve>& curves) {
+  std::printf("\n%-28s %6s %12s | %s\n", "counted work of an event", "nodes", "reservations",
+              "mean: tasks, shapes and nodes; ends; victims");
+  for (std::size_t kind = 0; kind < curves.front().kinds.size(); ++kind) {
+    for (const Curve& curve : curves) {
+      const auto& [name, work] = curve.kinds[kind];
+      std::printf("%-28s %6ld %12zu | %9.1f %9.1f %9.1f\n", name.c_str(),
+                  static_cast<long>(curve.nodes), curve.reservations, work.decided, work.ends,
+                  work.victims);
+    }
+  }
+}
+
+// Whether the work of an event stays within its budget. Measured with the size that CI runs (500
+// nodes, 3,000 waiting, 1,000 running, 60 queues, at most 8 reservations, 100 rounds): BUDGETS.
+// Half as much again is allowed.
+bool within_budget(const Curve& curve) {
+  const Work& work = curve.kinds.back().second;
+  constexpr Work kBudget{8, 1500, 500};
+  std::printf(
+      "\nany event looks at %.1f tasks, shapes and nodes (budget %.0f), %.1f ends (budget "
+      "%.0f), %.1f victims (budget %.0f)\n",
+      work.decided, kBudget.decided, work.ends, kBudget.ends, work.victims, kBudget.victims);
+  return work.decided <= kBudget.decided && work.ends <= kBudget.ends &&
+         work.victims <= kBudget.victims;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const Options options = parse(argc, argv);
-  // What one event may look at, tasks, shapes and nodes together, on average.
-  constexpr std::int64_t kWorkBudget = 20;
   std::vector<std::int64_t> sizes{options.nodes};
   if (options.growth) sizes = {1000, 2000, 5000, 10'000};
-  std::int64_t worst = 0;
+  std::vector<Curve> curves;
   for (const std::int64_t nodes : sizes) {
     Options one = options;
     one.nodes = nodes;
     one.waiting = options.waiting * nodes / options.nodes;
     one.running = options.running * nodes / options.nodes;
-    worst = std::max(worst, Measurement(one).run());
+    curves.push_back(Measurement(one).run());
   }
-  std::printf("\nwork per event: at most %ld on average (budget %ld)\n", static_cast<long>(worst),
-              static_cast<long>(kWorkBudget));
-  return options.check && worst > kWorkBudget ? 1 : 0;
+  print(curves);
+  const bool within = std::all_of(curves.begin(), curves.end(), within_budget);
+  return options.check && !within ? 1 : 0;
 }

@@ -42,7 +42,8 @@ Pass::Pass(State& state, Time now, std::size_t max_starts, Look look)
   run(max_starts);
   if (forecast_) tell_reservations();
   // What was decided here is decided again until a delta says that it is done.
-  if (!forecast_ && plan_.preemptions.empty()) state_.look_again = false;
+  const bool decided = !plan_.starts.empty() || !plan_.preemptions.empty();
+  if (!forecast_ && looked_at_all_ && !decided) state_.holds_moved = false;
 }
 
 // Bookings first, then charges: both wake what they freed, so that whatever was parked because of
@@ -54,16 +55,63 @@ Pass::~Pass() {
   state_.wake_changed();
 }
 
+// Whether nothing has happened since the last pass that could make a difference: nobody may fit,
+// nobody stands first in a line who did not, and no hold stands otherwise.
+bool Pass::nothing_new() {
+  constexpr std::size_t kFew = 64;
+  if (forecast_ || state_.active.size() > kFew) return false;
+  park_hopeless();
+  for (const BucketId id : state_.active) {
+    if (may_be_offered(id)) return false;
+  }
+  // With nothing to try, only a preemption could come of it: by time alone, too, since shares decay
+  // and with them the order in which tasks may search.
+  if (may_ask_somebody()) return false;
+  // The room that is kept for a task may be whole by now: what its victims leave wakes nobody.
+  return !state_.holds_moved || state_.held.empty();
+}
+
+// Shapes that do not fit even alone need no turn to be known as such.
+void Pass::park_hopeless() {
+  const std::vector<BucketId> active(state_.active.begin(), state_.active.end());
+  for (const BucketId id : active) {
+    const ShapeId shape = state_.buckets[id].shape;
+    const Shape& known = state_.shapes[shape];
+    if (known.parked || groups_share_zones(known) || known.limits != kNoId) continue;
+    ++plan_.work.shapes;
+    const Fit alone = fits_alone(state_, state_.shapes[shape], plan_.work.nodes);
+    if (alone.fits || !alone.exact) continue;
+    ++plan_.work.tasks;
+    state_.park(shape, false);
+  }
+}
+
+// Whether an active bucket has a turn. Not behind the first of a strict queue, if that is known not
+// to fit.
+bool Pass::may_be_offered(BucketId id) const {
+  const QueueRecord& queue = state_.queues[state_.buckets[id].queue];
+  if (queue.queue.closed) return false;
+  if (queue.queue.max_running > 0 && queue.running >= queue.queue.max_running) return false;
+  if (queue.by_tenant || !strict(queue.queue)) return true;
+  for (auto at = queue.heads.begin(); !queue.heads.at_end(at); at = queue.heads.next(at)) {
+    const BucketId bucket = state_.tasks[queue.heads.get(at).task].bucket;
+    if (bucket == id || state_.active.contains(bucket)) return true;
+    if (can_ever_start(state_, bucket)) return false;
+  }
+  return true;
+}
+
 // The recipe of the header. A queue at its limit of tasks has no further turn in this pass.
 void Pass::run(std::size_t max_starts) {
-  // With nothing to try, only a preemption could come of it.
-  const bool may_preempt = state_.look_again && may_ask_somebody();
-  // The room that is kept for a task may be whole by now: what its victims leave wakes nobody.
-  if (state_.active.empty() && !forecast_ && !may_preempt && state_.held.empty()) return;
+  looked_at_all_ = nothing_new();
+  if (looked_at_all_) return;
   Turns turns(state_);
   while (plan_.starts.size() < max_starts) {
     const std::optional<Turns::Offer> offer = turns.next();
-    if (!offer) return;
+    if (!offer) {
+      looked_at_all_ = true;
+      return;
+    }
     const QueueRecord& queue = state_.queues[offer->queue];
     if (runs_all_it_may(offer->place.task)) {
       on_full(turns, *offer);

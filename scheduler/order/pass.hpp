@@ -78,6 +78,9 @@ class Pass {
   };
 
   void run(std::size_t max_starts);
+  bool nothing_new();
+  void park_hopeless();
+  bool may_be_offered(BucketId bucket) const;
   Answer attempt(TaskId task, BucketId bucket);
   Answer place(TaskId task, BucketId bucket);
   std::optional<Gang> place_beside(const Shape& shape, Time end);
@@ -110,6 +113,7 @@ class Pass {
   // Who deserves a reservation and has none yet: made when somebody behind could start.
   std::vector<TaskId> pending_;
   std::int64_t searches_ = 0, tries_ = 0, renewals_ = 0;  // for victims; of reservations
+  bool looked_at_all_ = false;
   std::set<TaskId> started_;
   std::map<TaskId, std::vector<NodeId>> ranks_;  // where they go
   std::set<QueueId> full_;  // at their limit of tasks, and a peer was looked for who gives way

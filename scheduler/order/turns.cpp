@@ -68,28 +68,24 @@ TaskId first_ready(State& state, QueueId id, const std::set<TaskId>& skip) {
 }
 
 Turns::Turns(State& state) : state_(state) {
-  std::map<QueueId, std::vector<BucketId>> active;
-  for (const BucketId id : state_.active) active[state_.buckets[id].queue].push_back(id);
-  for (const auto& [name, id] : state_.queue_ids) {
+  index_.resize(state_.queues.size(), kNoId);
+  turns_.reserve(state_.queues.size());
+  std::vector<std::pair<QueueId, BucketId>> active;
+  for (const BucketId id : state_.active) active.emplace_back(state_.buckets[id].queue, id);
+  std::sort(active.begin(), active.end());
+  for (QueueId id = 0; id < state_.queues.size(); ++id) {
     const QueueRecord& queue = state_.queues[id];
     if (!queue.known || queue.queue.closed || queue.heads.empty()) continue;
-    Turn& turn = turns_[id];
+    index_[id] = turns_.size();
+    Turn& turn = turns_.emplace_back();
     turn.queue = id;
-    if (strict(queue.queue)) {
-      queue.by_tenant ? offer_all(turn) : offer_strictly(turn);
-      continue;
+    const auto first = std::lower_bound(active.begin(), active.end(), std::pair{id, BucketId{0}});
+    for (auto at = first; !strict(queue.queue) && at != active.end() && at->first == id; ++at) {
+      push(turn, state_.buckets[at->second].tasks.front(), at->second);
     }
-    for (const BucketId bucket : active[id]) {
-      push(turn, state_.buckets[bucket].tasks.front(), bucket);
-    }
-    offer_held(turn);
-    const Passing passing = rules_of(queue.queue).passing;
-    if (passing == Passing::kFree) continue;
-    const bool several = passing == Passing::kConservative || queue.queue.reserve_after_ns > 0;
-    turn.blocked = several ? std::max<std::int64_t>(queue.queue.depth, 1) : 1;
-    if (!queue.by_tenant) offer_blocked(turn, kNoId, turn.blocked);
-    if (!queue.by_tenant) continue;
-    for (TenantId id = 0; id < queue.tenants.size(); ++id) offer_blocked(turn, id, turn.blocked);
+    if (!strict(queue.queue)) offer_held(turn);
+    offer_known(turn);
+    if (!turn.order.empty()) rank(index_[id]);
   }
 }
 
@@ -101,6 +97,18 @@ void Turns::offer_held(Turn& turn) {
     const bool first = state_.buckets[record.bucket].tasks.front().task == task;
     if (!first) push(turn, record.place, record.bucket);
   }
+}
+
+// What a queue offers beside what is active.
+void Turns::offer_known(Turn& turn) {
+  const QueueRecord& queue = state_.queues[turn.queue];
+  if (strict(queue.queue)) return queue.by_tenant ? offer_all(turn) : offer_strictly(turn);
+  const Passing passing = rules_of(queue.queue).passing;
+  if (passing == Passing::kFree) return;
+  const bool several = passing == Passing::kConservative || queue.queue.reserve_after_ns > 0;
+  turn.blocked = several ? std::max<std::int64_t>(queue.queue.depth, 1) : 1;
+  if (!queue.by_tenant) return offer_blocked(turn, kNoId, turn.blocked);
+  for (TenantId id = 0; id < queue.tenants.size(); ++id) offer_blocked(turn, id, turn.blocked);
 }
 
 // Those that are known not to fit and may hold a reservation. Each tenant offers as many as the
@@ -130,10 +138,11 @@ void Turns::offer_blocked(Turn& turn, TenantId tenant, std::int64_t count) {
 
 void Turns::replace(const Offer& offer) {
   if (!offer.known) return;
-  Turn& turn = turns_.at(offer.queue);
+  Turn& turn = of(offer.queue);
   ++turn.blocked;
   const bool by_tenant = state_.queues[offer.queue].by_tenant;
   offer_blocked(turn, by_tenant ? state_.buckets[offer.bucket].tenant : kNoId, 1);
+  rank(index_[offer.queue]);
 }
 
 void Turns::offer_strictly(Turn& turn) {
@@ -252,25 +261,48 @@ const Fraction& Turns::share_of(Turn& turn) const {
   return turn.share;
 }
 
-bool Turns::within(Turn& turn) { return within_guarantee(state_.queues[turn.queue]); }
-
-// Both have a first line.
-bool Turns::comes_before(Turn& a, Turn& b) {
-  const int x = tier_of(first_line(a)->heap.front().place);
-  const int y = tier_of(first_line(b)->heap.front().place);
-  if (x != y) return x < y;
-  if (const bool within_a = within(a); within_a != within(b)) return within_a;
-  if (const int share = compare(share_of(a), share_of(b)); share != 0) return share < 0;
-  return leads(state_, lead_of(a, x), lead_of(b, x));
+Turns::Standing Turns::standing(Turn& turn, const Line& first) {
+  const int tier = tier_of(first.heap.front().place);
+  const Fraction& share = share_of(turn);
+  return {tier, !within_guarantee(state_.queues[turn.queue]), turn.version, share,
+          lead_of(turn, tier)};
 }
 
+bool Turns::better(const Standing& a, const Standing& b) const {
+  if (a.tier != b.tier) return a.tier < b.tier;
+  if (a.beyond != b.beyond) return b.beyond;
+  if (const int share = compare(a.share, b.share); share != 0) return share < 0;
+  return leads(state_, a.lead, b.lead);
+}
+
+// Notes where a queue stands now; what was noted before counts no more.
+void Turns::rank(std::size_t index) {
+  Turn& turn = turns_[index];
+  const Line* const first = first_line(turn);
+  turn.ranked = ++rankings_;
+  if (first == nullptr) return;
+  ranking_.push_back({standing(turn, *first), index, turn.ranked});
+  std::push_heap(ranking_.begin(), ranking_.end(), [this](const Ranked& a, const Ranked& b) {
+    return better(b.standing, a.standing);
+  });
+}
+
+// The queue at the front of the heap, if that is still true; else it is ranked anew.
 Turns::Turn* Turns::best() {
-  Turn* best = nullptr;
-  for (auto& [id, turn] : turns_) {
-    if (first_line(turn) == nullptr) continue;
-    if (best == nullptr || comes_before(turn, *best)) best = &turn;
+  while (!ranking_.empty()) {
+    const Ranked& top = ranking_.front();
+    const std::size_t index = top.turn;
+    Turn& turn = turns_[index];
+    const bool listed = top.number == turn.ranked;
+    const Line* const first = listed ? first_line(turn) : nullptr;
+    if (first != nullptr && top.standing.same(standing(turn, *first))) return &turn;
+    std::pop_heap(ranking_.begin(), ranking_.end(), [this](const Ranked& a, const Ranked& b) {
+      return better(b.standing, a.standing);
+    });
+    ranking_.pop_back();
+    if (first != nullptr) rank(index);
   }
-  return best;
+  return nullptr;
 }
 
 std::optional<Turns::Offer> Turns::next() {
@@ -295,24 +327,26 @@ void Turns::go_on(const Offer& offer, const std::function<bool(TaskId)>& wanted)
     const TaskId task = tasks.get(at).task;
     if (!in_order && state_.held.contains(task)) continue;  // it is offered by itself
     if (wanted && !wanted(task)) continue;
-    return push(turns_.at(offer.queue), tasks.get(at), offer.bucket);
+    push(of(offer.queue), tasks.get(at), offer.bucket);
+    return rank(index_[offer.queue]);
   }
 }
 
 void Turns::arrange(QueueId queue, std::vector<Candidate> candidates) {
   close(queue);
   if (candidates.empty()) return;
-  Turn& turn = turns_.at(queue);
+  Turn& turn = of(queue);
   const auto [known, fresh] = turn.line_of.try_emplace({0, kNoId}, turn.lines.size());
   if (fresh) turn.lines.push_back({kNoId, {}, 0});
   Line& line = turn.lines[known->second];
   line.heap = std::move(candidates);
   std::make_heap(line.heap.begin(), line.heap.end(), last_first());
   list(turn, known->second);
+  rank(index_[queue]);
 }
 
 void Turns::close(QueueId queue) {
-  Turn& turn = turns_.at(queue);
+  Turn& turn = of(queue);
   turn.order.clear();
   for (Line& line : turn.lines) {
     line.heap.clear();

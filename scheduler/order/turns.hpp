@@ -12,7 +12,7 @@
 // Candidates of one queue stand in lines: one line, or one for each (tier, tenant) where the queue
 // orders by tenant. Lines are compared by their tenants' shares as they are at that moment. Shares
 // only grow within a pass, so a line is moved back when it comes to the front with a share that is
-// no longer true.
+// no longer true. So it is with queues: what others do never makes a queue come sooner.
 #pragma once
 
 #include <functional>
@@ -69,8 +69,26 @@ class Turns {
     TaskId first = kNoId;
     std::uint64_t version = 0, number = 0;
   };
+  // What queues are compared by: the tier of its first candidate; whether it has all that it is
+  // guaranteed; its share, by version; the queue's lead.
+  struct Standing {
+    int tier = 0;
+    bool beyond = false;
+    std::uint64_t version = 0;
+    Fraction share;
+    Place lead;
+    bool same(const Standing& o) const {
+      return tier == o.tier && beyond == o.beyond && version == o.version;
+    }
+  };
+  struct Ranked {  // where a queue stood when it was last looked at
+    Standing standing;
+    std::size_t turn = 0;
+    std::uint64_t number = 0;
+  };
   struct Turn {  // what one queue offers
     QueueId queue = kNoId;
+    std::uint64_t ranked = 0;  // its entry in `ranking_` is the one of this number
     std::vector<Line> lines;
     std::map<std::pair<int, TenantId>, std::size_t> line_of;
     std::vector<Entry> order;  // a heap; entries that a newer one replaced are still in it
@@ -82,6 +100,7 @@ class Turns {
     std::uint64_t version = ~std::uint64_t{0};
   };
   void offer_held(Turn& turn);
+  void offer_known(Turn& turn);
   void offer_blocked(Turn& turn, TenantId tenant, std::int64_t count);
   void offer_strictly(Turn& turn);
   void offer_all(Turn& turn);
@@ -91,9 +110,11 @@ class Turns {
   void unlist(Turn& turn) const;
   bool worthless(const Turn& turn, const Line& line) const;
   void list(Turn& turn, std::size_t line) const;
+  Turn& of(QueueId queue) { return turns_[index_[queue]]; }
   Turn* best();
-  bool comes_before(Turn& a, Turn& b);
-  bool within(Turn& turn);
+  void rank(std::size_t turn);
+  Standing standing(Turn& turn, const Line& first);
+  bool better(const Standing& a, const Standing& b) const;
   const Fraction& share_of(Turn& turn) const;
   const Place& lead_of(Turn& turn, int tier);
   void push(Turn& turn, Place place, BucketId bucket) const;
@@ -105,7 +126,10 @@ class Turns {
   }
 
   State& state_;
-  std::map<QueueId, Turn> turns_;
+  std::vector<Turn> turns_;
+  std::vector<std::size_t> index_;  // by queue
+  std::vector<Ranked> ranking_;     // a heap; entries that a newer one replaced are still in it
+  std::uint64_t rankings_ = 0;
 };
 
 // Whether the head of a bucket could start in an empty cluster within its queue's maximum. What

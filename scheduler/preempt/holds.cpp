@@ -11,49 +11,76 @@
 namespace sched {
 namespace {
 
-// What a task needs at each node of its hold, and the node each rank names, in the order of ranks.
+// The nodes that a hold names, by rank; kNoId where one is not known.
+std::vector<NodeId> named(const State& state, TaskId id) {
+  if (const auto room = state.held_rooms.find(id); room != state.held_rooms.end()) {
+    return room->second.ranks;
+  }
+  std::vector<NodeId> ranks;
+  for (const std::string& node : state.tasks[id].hold) ranks.push_back(state.cluster.find(node));
+  return ranks;
+}
+
+// What a task needs at each node of its hold, by node, and the node of each rank.
 struct Wish {
-  std::map<NodeId, Amounts> need;
+  NodeAmounts need;
   std::vector<NodeId> ranks;
   std::vector<std::int64_t> devices;
-  std::set<ZoneId> zones;
 };
 
+NodeAmounts need_of(const Shape& shape, const Wish& wish) {
+  std::map<NodeId, Amounts> need;
+  std::size_t rank = 0;
+  for (const Shape::Group& group : shape.groups) {
+    for (std::int64_t i = 0; i < group.count; ++i, ++rank) {
+      need[wish.ranks[rank]].plus(use_of(group.request, wish.devices[rank]));
+    }
+  }
+  return {need.begin(), need.end()};
+}
+
 // Nothing when it does not name a node for each Pod, or one that may not take it as it is now.
-std::optional<Wish> wish_of(const State& state, const TaskRecord& task) {
+std::optional<Wish> wish_of(const State& state, TaskId id) {
+  const TaskRecord& task = state.tasks[id];
   if (task.hold.empty() || task.shape == kNoId) return std::nullopt;
   const Shape& shape = state.shapes[task.shape];
   if (shape.too_large || static_cast<std::int64_t>(task.hold.size()) != shape.pods) {
     return std::nullopt;
   }
-  Wish wish;
+  Wish wish{{}, named(state, id), task.hold_devices};
+  wish.devices.resize(wish.ranks.size(), -1);
+  std::size_t rank = 0;
   for (const Shape::Group& group : shape.groups) {
-    for (std::int64_t i = 0; i < group.count; ++i) {
-      const NodeId node = state.cluster.find(task.hold[wish.ranks.size()]);
-      if (node == kNoId || !state.cluster.open_to(group.profile, node)) return std::nullopt;
+    NodeId before = kNoId;
+    for (std::int64_t i = 0; i < group.count; ++i, before = wish.ranks[rank++]) {
+      const NodeId node = wish.ranks[rank];
+      if (node == kNoId || (has_parts(group.request) && wish.devices[rank] < 0)) {
+        return std::nullopt;
+      }
+      if (node == before) continue;
+      if (!state.cluster.open_to(group.profile, node)) return std::nullopt;
       const NodeRecord& record = state.cluster.node(node);
       if (!group.zone.empty() && record.node.zone != group.zone) return std::nullopt;
-      const std::size_t rank = wish.ranks.size();
-      const std::int64_t device = rank < task.hold_devices.size() ? task.hold_devices[rank] : -1;
-      if (has_parts(group.request) && device < 0) return std::nullopt;
-      wish.need[node].plus(use_of(group.request, device));
-      wish.ranks.push_back(node);
-      if (shape.shares) wish.devices.push_back(device);
-      wish.zones.insert(state.cluster.cls(record.cls).zone);
     }
   }
   if (!lies_as_required(state, shape, wish.ranks)) return std::nullopt;
+  const auto room = state.held_rooms.find(id);
+  wish.need = room != state.held_rooms.end() ? room->second.need : need_of(shape, wish);
   return wish;
 }
 
-// Whether there is room for all of it when so much more is free. What is not asked for does not
-// limit.
-bool fits(const State& state, const Wish& wish, const std::map<NodeId, Amounts>& more) {
-  for (const auto& [node, need] : wish.need) {
+// Whether there is room for all of it when so much more is free on each of its nodes. What is not
+// asked for does not limit.
+bool fits(const State& state, const Wish& wish, const std::vector<Amounts>& more) {
+  for (std::size_t i = 0; i < wish.need.size(); ++i) {
+    const auto& [node, need] = wish.need[i];
     const NodeRecord& record = state.cluster.node(node);
-    const auto extra = more.find(node);
+    if (more[i].zero()) {
+      if (!fits_beside(record.total, record.used, need)) return false;
+      continue;
+    }
     Amounts used = record.used;
-    if (extra != more.end()) used.minus(extra->second);
+    used.minus(more[i]);
     if (!fits_beside(record.total, used, need)) return false;
   }
   return true;
@@ -104,44 +131,39 @@ void free_hold(const State& state, TaskId holder, Overlay& overlay) {
 
 std::optional<Gang> place_hold(State& state, TaskId holder, Overlay& overlay) {
   const TaskRecord& task = state.tasks[holder];
-  const std::optional<Wish> wish = wish_of(state, task);
+  const std::optional<Wish> wish = wish_of(state, holder);
   if (!wish) return std::nullopt;
-  std::map<NodeId, Amounts> own;
+  std::vector<Amounts> own(wish->need.size());
   if (const HeldRoom* const room = room_of(state, holder)) {
-    own.insert(room->booked.begin(), room->booked.end());
+    for (std::size_t i = 0; i < own.size(); ++i) own[i] = room->booked[i].second;
   }
   if (!fits(state, *wish, own) || !allowed(state, task, *wish, false)) return std::nullopt;
   free_hold(state, holder, overlay);
-  Gang gang{wish->ranks, static_cast<std::int64_t>(wish->zones.size()), 0, wish->devices};
+  std::set<ZoneId> zones;
+  for (const auto& [node, need] : wish->need) {
+    zones.insert(state.cluster.cls(state.cluster.node(node).cls).zone);
+  }
+  Gang gang{wish->ranks, static_cast<std::int64_t>(zones.size()), 0};
+  if (state.shapes[task.shape].shares) gang.devices = wish->devices;
   book(overlay, state.shapes[task.shape], gang);
-  for (const ZoneId a : wish->zones) {
-    for (const ZoneId b : wish->zones) {
+  for (const ZoneId a : zones) {
+    for (const ZoneId b : zones) {
       gang.latency_us = std::max(gang.latency_us, state.latency_us(a, b));
     }
   }
   return gang;
 }
 
-void look_ahead(const State& state, TaskId task,
-                const std::function<void(NodeId, const Amounts&, int)>& change) {
-  for (const TaskId id : state.leaving) {
-    state.each_use(id, [&](NodeId node, const Amounts& amounts) { change(node, amounts, 1); });
-  }
-  for (const auto& [holder, room] : state.held_rooms) {
-    for (const auto& [node, amounts] : room.booked) change(node, amounts, 1);
-    if (holder == task) continue;
-    for (const auto& [node, amounts] : room.need) change(node, amounts, -1);
-  }
-}
-
+// Of all that is on its way only what concerns its own nodes counts.
 bool hold_stands(const State& state, TaskId holder) {
   if (room_of(state, holder) == nullptr) return false;
-  const std::optional<Wish> wish = wish_of(state, state.tasks[holder]);
+  const std::optional<Wish> wish = wish_of(state, holder);
   if (!wish || !allowed(state, state.tasks[holder], *wish, true)) return false;
-  std::map<NodeId, Amounts> more;  // on its own nodes alone
-  for (const auto& [node, need] : wish->need) more.try_emplace(node);
+  std::vector<std::uint32_t> own(state.cluster.node_count(), kNoId);  // position in the wish
+  for (std::uint32_t i = 0; i < wish->need.size(); ++i) own[wish->need[i].first] = i;
+  std::vector<Amounts> more(wish->need.size());
   look_ahead(state, holder, [&](NodeId node, const Amounts& amounts, int sign) {
-    if (const auto at = more.find(node); at != more.end()) at->second.plus(amounts, sign);
+    if (own[node] != kNoId) more[own[node]].plus(amounts, sign);
   });
   return fits(state, *wish, more);
 }

@@ -6,7 +6,6 @@
 // it. What a pass itself decides to preempt is made known to itself with `Pledges`.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,8 +28,17 @@ bool hold_stands(const State& state, TaskId holder);
 // Calls with every change that leads from the live state to the one that `task` may count on: all
 // who were asked to stop have gone, every hold of others is filled, and its own is given back (sign
 // 1: room appears).
-void look_ahead(const State& state, TaskId task,
-                const std::function<void(NodeId, const Amounts&, int)>& change);
+template <class Change>
+void look_ahead(const State& state, TaskId task, const Change& change) {
+  for (const TaskId id : state.leaving) {
+    state.each_use(id, [&](NodeId node, const Amounts& amounts) { change(node, amounts, 1); });
+  }
+  for (const auto& [holder, room] : state.held_rooms) {
+    for (const auto& [node, amounts] : room.booked) change(node, amounts, 1);
+    if (holder == task) continue;
+    for (const auto& [node, amounts] : room.need) change(node, amounts, -1);
+  }
+}
 
 // Preemptions that were decided and are not applied yet, put into the state as if they were: the
 // victims have been asked to stop, the room is held. Taken out again at the end of its life,

@@ -49,6 +49,9 @@ bool before(const State& state, const Candidate& a, const Candidate& b) {
   return a.task != b.task && state.tasks[a.task].task.uid < state.tasks[b.task].task.uid;
 }
 
+// So many victims ahead memory is asked for.
+constexpr std::size_t kFar = 8, kNear = 4;
+
 // What peers who end leave of their queue's maxima, put into the state for a while.
 class Freed {
  public:
@@ -136,6 +139,13 @@ class Search {
     if (freed_ && freed_->end(victim.task, sign)) trial_.recount();
   }
   bool fits() { return (!freed_ || freed_->allow()) && trial_.fits(overlay_, looked_); }
+  // Has memory bring what `end` will read of victims to come: they lie anywhere.
+  void fetch_uses(TaskId task) const { __builtin_prefetch(state_.uses(task).data()); }
+  void fetch_node(TaskId task) const {
+    const std::vector<Use>& uses = state_.uses(task);
+    if (!uses.empty()) __builtin_prefetch(&state_.cluster.node(uses.front().node).total);
+  }
+  void end_before(std::size_t& ended, std::size_t count);
 
   State& state_;
   const TaskId task_;
@@ -235,6 +245,7 @@ bool Search::gather(Tier tier) {
     std::pop_heap(heap.begin(), heap.end(), after);
     const TaskId id = heap.back().task;
     heap.pop_back();
+    if (!heap.empty()) fetch_uses(heap.front().task);
     ++looked_;
     if (!still_borrows(id)) continue;
     victims_.push_back({id, false});
@@ -269,13 +280,25 @@ void Search::shorten() {
   std::size_t enough = victims_.size(), ended = enough;
   while (enough - too_few_ > 1) {
     const std::size_t middle = too_few_ + (enough - too_few_) / 2;
-    for (; ended > middle; --ended) end(victims_[ended - 1], -1);
-    for (; ended < middle; ++ended) end(victims_[ended], 1);
+    end_before(ended, middle);
     (fits() ? enough : too_few_) = middle;
   }
-  for (; ended > enough; --ended) end(victims_[ended - 1], -1);
-  for (; ended < enough; ++ended) end(victims_[ended], 1);
+  end_before(ended, enough);
   victims_.resize(enough);
+}
+
+// The first so many have ended, instead of `ended` of them.
+void Search::end_before(std::size_t& ended, std::size_t count) {
+  for (; ended > count; --ended) {
+    if (ended > kFar) fetch_uses(victims_[ended - 1 - kFar].task);
+    if (ended > kNear) fetch_node(victims_[ended - 1 - kNear].task);
+    end(victims_[ended - 1], -1);
+  }
+  for (; ended < count; ++ended) {
+    if (ended + kFar < count) fetch_uses(victims_[ended + kFar].task);
+    if (ended + kNear < count) fetch_node(victims_[ended + kNear].task);
+    end(victims_[ended], 1);
+  }
 }
 
 // Where the search for nodes decides, one who goes can make another superfluous: until none does.
@@ -283,6 +306,9 @@ void Search::put_back() {
   for (bool again = true; again;) {
     again = false;
     for (auto victim = victims_.rbegin(); victim != victims_.rend(); ++victim) {
+      const auto left = static_cast<std::size_t>(victims_.rend() - victim);
+      if (left > kFar) fetch_uses(victims_[left - 1 - kFar].task);
+      if (left > kNear) fetch_node(victims_[left - 1 - kNear].task);
       end(*victim, -1);
       victim->stays = fits();
       if (!victim->stays) end(*victim, 1);

@@ -86,17 +86,21 @@ bool State::hold_counts(const TaskRecord& task) const {
 }
 
 // Nodes that are not known are left out.
-NodeAmounts State::need_of(const TaskRecord& task) const {
+HeldRoom State::room_for(const TaskRecord& task) const {
+  HeldRoom room;
   std::map<NodeId, Amounts> by_node;
-  std::size_t rank = 0;
   for (const Shape::Group& group : shapes[task.shape].groups) {
     for (std::int64_t i = 0; i < group.count; ++i) {
+      const std::size_t rank = room.ranks.size();
       const std::int64_t device = rank < task.hold_devices.size() ? task.hold_devices[rank] : -1;
-      const NodeId node = cluster.find(task.hold[rank++]);
+      const NodeId node = cluster.find(task.hold[rank]);
+      room.ranks.push_back(node);
       if (node != kNoId) by_node[node].plus(use_of(group.request, device));
     }
   }
-  return {std::make_move_iterator(by_node.begin()), std::make_move_iterator(by_node.end())};
+  room.need = {std::make_move_iterator(by_node.begin()), std::make_move_iterator(by_node.end())};
+  room.booked = less_occupied(task, room.need);
+  return room;
 }
 
 // What those who were asked to stop for this task still use on the nodes of its hold needs not be
@@ -129,12 +133,8 @@ void State::settle() {
   while (!unsettled_.empty()) {
     const TaskId holder = *unsettled_.begin();
     unsettled_.erase(unsettled_.begin());
-    HeldRoom room;
-    if (held.contains(holder) && hold_counts(tasks[holder])) {
-      room.need = need_of(tasks[holder]);
-      room.booked = less_occupied(tasks[holder], room.need);
-    }
-    rebook(holder, std::move(room));
+    const bool counts = held.contains(holder) && hold_counts(tasks[holder]);
+    rebook(holder, counts ? room_for(tasks[holder]) : HeldRoom{});
   }
 }
 

@@ -1,8 +1,10 @@
 // State: queues, their lines and buckets.
 #include <algorithm>
+#include <limits>
 
 #include "scheduler/limits.hpp"
 #include "scheduler/order/rules.hpp"
+#include "scheduler/preempt/guarantee.hpp"
 #include "scheduler/state/state.hpp"
 
 namespace sched {
@@ -140,6 +142,7 @@ void State::enlist(TaskId id) {
   record.shape = acquire_shape(record.task, queue);
   if (held.contains(id)) unsettled_.insert(id);  // a hold counts for the size it was made for
   queue.line.insert(record.place, by_place());
+  queue.submitted.emplace(record.place.submitted_ns, id);
   if (queue.by_owner) queue.tenants[record.tenant].line.insert(record.place, by_place());
   ++queue.waiting[static_cast<int>(tier_of(record.task, queue))];
   if (record.task.held || !queue.known) return;
@@ -158,6 +161,7 @@ void State::delist(TaskId id) {
   cooling.erase({record.ready_at.ns, id});
   matured.erase({record.ready_at.ns, id});
   queue.line.erase(record.place, by_place());
+  queue.submitted.erase({record.place.submitted_ns, id});
   if (queue.by_owner) queue.tenants[record.tenant].line.erase(record.place, by_place());
   --queue.waiting[static_cast<int>(tier_of(record.task, queue))];
   release_shape(record.shape);
@@ -165,20 +169,23 @@ void State::delist(TaskId id) {
   if (queue.queue.tenant_limits.pending > 0) wake_quota(record.queue);  // others move up
 }
 
+// When the next of those who wait will have waited for so long that it holds a reservation.
+std::optional<Time> State::next_patient(const QueueRecord& queue, Time after) {
+  const std::int64_t patience = queue.queue.reserve_after_ns;
+  if (patience <= 0) return std::nullopt;
+  const std::int64_t from = std::max(after.ns, std::numeric_limits<std::int64_t>::min() + patience);
+  const auto next = queue.submitted.upper_bound({from - patience, kNoId});
+  if (next == queue.submitted.end()) return std::nullopt;
+  return later(Time{next->first}, patience);
+}
+
 void State::advance(Time now) {
-  const auto passed = [&](std::int64_t ns) { return clock.ns < ns && ns <= now.ns; };
-  const auto over = protected_until.upper_bound({clock.ns, kNoId});
-  look_again = look_again || now < clock || (over != protected_until.end() && passed(over->first));
-  for (const QueueRecord& queue : queues) {
-    const auto turn = queue.turns_over.upper_bound({clock.ns, kNoId});
-    look_again = look_again || (turn != queue.turns_over.end() && passed(turn->first));
-  }
   // What was kept for a hold that has lapsed is there for others.
   for (const TaskId holder : held) {
     const Time until = tasks[holder].hold_until;
     if ((until > clock) == (until > now)) continue;
     unsettled_.insert(holder);
-    look_again = true;
+    holds_moved = true;
   }
   clock = now;
   if (!unsettled_.empty()) {

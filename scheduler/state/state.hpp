@@ -34,6 +34,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <tuple>
@@ -110,8 +111,9 @@ struct QueueRecord {
   std::vector<Limit> limits;
   // Placed tasks that a peer may have stop, by the time from which on it may (preempt/promise.hpp).
   std::set<std::pair<std::int64_t, TaskId>> turns_over;
-  Ordered<Place> line;   // all that wait
-  Ordered<Place> heads;  // the first of each bucket
+  Ordered<Place> line;                                  // all that wait
+  std::set<std::pair<std::int64_t, TaskId>> submitted;  // the same by when they were submitted
+  Ordered<Place> heads;                                 // the first of each bucket
   std::int64_t waiting[3] = {0, 0, 0};
   std::map<std::tuple<std::uint8_t, TenantId, ShapeId>, BucketId> buckets;
   std::int64_t running = 0;
@@ -187,7 +189,8 @@ struct PodRecord {
 //      node: [ victim 6 GPUs | free 2 ]    the hold needs 8: 2 are booked, nothing is left over
 //      node: [ free 8 ]                    the victim has gone: 8 are booked
 struct HeldRoom {
-  NodeAmounts need, booked;  // of the same nodes, by id
+  NodeAmounts need, booked;   // of the same nodes, by id
+  std::vector<NodeId> ranks;  // kNoId where a node is not known
 };
 
 class State {
@@ -235,8 +238,8 @@ class State {
   std::uint64_t loosened = 0;
   // What counts for more changes than anything waits for.
   static constexpr std::uint64_t kLoosenedAnew = std::uint64_t{1} << 40;
-  // Something happened that may let a blocked task preempt, though no room appeared.
-  bool look_again = true;
+  // Whether any hold may stand otherwise than when a pass last looked at all.
+  bool holds_moved = true;
   std::vector<std::set<TaskId>> tasks_on_node;
   std::set<std::pair<std::int64_t, TaskId>> cooling;  // back-off not over at `clock`
   std::set<std::pair<std::int64_t, TaskId>> matured;  // had one, over at `clock`
@@ -287,6 +290,7 @@ class State {
   // Whether somebody waits in this queue, and one who runs there may be made to take turns.
   bool turn_is_over(QueueId queue, Time now) const;
   bool turn_is_over(Time now) const;
+  static std::optional<Time> next_patient(const QueueRecord& queue, Time after);
   // Whether somebody waits in a queue that is guaranteed something.
   bool may_reclaim_somebody() const;
   // Whether the slots suffice in sum for each group: what must hold before a shape can fit at all.
@@ -329,7 +333,7 @@ class State {
   bool on(const Served& d);
   void forget_hold(TaskId id);
   bool hold_counts(const TaskRecord& task) const;
-  NodeAmounts need_of(const TaskRecord& task) const;
+  HeldRoom room_for(const TaskRecord& task) const;
   NodeAmounts less_occupied(const TaskRecord& task, const NodeAmounts& need) const;
   void unsettle_for(const TaskRecord& victim);
   void rebook(TaskId holder, HeldRoom now);

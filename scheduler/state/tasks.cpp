@@ -30,10 +30,7 @@ bool State::apply(const Delta& delta) {
   const bool changed = std::visit([this](const auto& d) { return on(d); }, delta);
   if (!changed) return false;
   ++changes;
-  // Pods that come and go change room, and that is noticed by itself.
-  const bool pods_only =
-      std::holds_alternative<PodUpsert>(delta) || std::holds_alternative<PodRemove>(delta);
-  look_again = look_again || !pods_only;
+  holds_moved = true;
   settle();
   wake_changed();
   if (!guarded.empty()) wake_guarded();
@@ -291,7 +288,8 @@ void State::release(TaskId id, Time at) {
   forget_uses(id);
   charge(task, -1);
   note_end(task, at);
-  loosened += task.ranks.size();
+  // What its Pods have is free when they are gone; until then nobody can be asked for it.
+  for (const TaskRecord::Rank& rank : task.ranks) loosened += rank.reserved;
   task.ranks.clear();
   task.parts.clear();
   task.asks.clear();

@@ -57,7 +57,10 @@ void run_history(std::uint64_t seed, int events, WorldOptions options = {.guaran
     const Engine fresh = built(world.snapshot(false));
     ASSERT_EQ(fresh.digest(), before)
         << "event " << i << ": " << (deltas.empty() ? "" : encode(deltas.back()));
-    ASSERT_EQ(text(fresh.plan(world.now).starts), text(next.starts))
+    const Plan anew = fresh.plan(world.now);
+    ASSERT_EQ(text(anew.starts), text(next.starts))
+        << "event " << i << ": " << (deltas.empty() ? "" : encode(deltas.back()));
+    ASSERT_EQ(anew.preemptions, next.preemptions)
         << "event " << i << ": " << (deltas.empty() ? "" : encode(deltas.back()));
     const auto violations = auditor.check(next, world.now);
     ASSERT_TRUE(violations.empty()) << violations.front() << ", event " << i;

@@ -58,6 +58,41 @@ TEST(Work, The_number_of_waiting_tasks_makes_no_difference) {
   EXPECT_EQ(tasks[0], tasks[1]);
 }
 
+// Low tasks run everywhere, so that whoever stands first may have others stop. Who stands behind
+// somebody that is as hopeless changes nothing for him.
+TEST(Work, A_gang_that_cannot_fit_is_refused_from_counts_alone) {
+  Engine engine;
+  for (int i = 0; i < 200; ++i) engine.apply(NodeUpsert{node("n" + std::to_string(i))});
+  engine.apply(QueueUpsert{queue("low", Tier::kLow)});
+  engine.apply(QueueUpsert{queue("q", Tier::kHigh)});
+  engine.apply(TaskUpsert{task("fills", "low", 100, 8)});
+  engine.apply(TaskUpsert{task("stays", "q", 100, 8)});
+  step(engine);
+  engine.apply(TaskUpsert{task("first", "q", 150, 8, 1)});
+  EXPECT_TRUE(engine.plan({}).starts.empty());
+  engine.apply(TaskUpsert{task("behind", "q", 180, 8, 2)});
+  const Plan::Work work = engine.plan({}).work;
+  EXPECT_LE(work.tasks, 2);  // the first of the line may find victims by now, and is looked at
+  EXPECT_EQ(work.shapes, 1);
+  EXPECT_EQ(work.nodes + work.ends + work.victims, 0);
+}
+
+TEST(Work, A_gang_that_comes_first_in_its_line_still_has_others_stop) {
+  Engine engine;
+  for (int i = 0; i < 20; ++i) engine.apply(NodeUpsert{node("n" + std::to_string(i))});
+  engine.apply(QueueUpsert{queue("low", Tier::kLow)});
+  engine.apply(QueueUpsert{queue("q", Tier::kHigh)});
+  engine.apply(TaskUpsert{task("fills", "low", 10, 8)});
+  engine.apply(TaskUpsert{task("stays", "q", 10, 8)});
+  step(engine);
+  engine.apply(TaskUpsert{task("large", "q", 15, 8, 2)});
+  EXPECT_TRUE(engine.plan({}).preemptions.empty());
+  engine.apply(TaskUpsert{task("before", "q", 5, 8, 1)});
+  const Plan plan = engine.plan({});
+  ASSERT_EQ(plan.preemptions.size(), 1u);
+  EXPECT_EQ(plan.preemptions.front().task, "before");
+}
+
 TEST(Work, Full_nodes_are_not_looked_at_when_one_is_picked) {
   Engine engine = crowded(0);
   for (int i = 0; i < 20; ++i) engine.apply(NodeUpsert{node("x" + std::to_string(i))});
