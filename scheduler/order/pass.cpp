@@ -94,8 +94,10 @@ bool Pass::may_be_offered(BucketId id) const {
   if (queue.queue.max_running > 0 && queue.running >= queue.queue.max_running) return false;
   if (queue.by_tenant || !strict(queue.queue)) return true;
   for (auto at = queue.heads.begin(); !queue.heads.at_end(at); at = queue.heads.next(at)) {
-    const BucketId bucket = state_.tasks[queue.heads.get(at).task].bucket;
+    const TaskId head = queue.heads.get(at).task;
+    const BucketId bucket = state_.tasks[head].bucket;
     if (bucket == id || state_.active.contains(bucket)) return true;
+    if (tenant_excess(state_, head, false)) continue;  // it blocks nobody
     if (can_ever_start(state_, bucket)) return false;
   }
   return true;
