@@ -14,6 +14,7 @@
 #include "operator/api/training_job.hpp"
 #include "operator/commit/writer.hpp"
 #include "operator/loop/engine_host.hpp"
+#include "operator/loop/pod_groups.hpp"
 #include "operator/loop/position_budget.hpp"
 #include "operator/operator.hpp"
 #include "operator/report/metrics.hpp"
@@ -27,6 +28,7 @@ struct Caches {
   k8s::Informer<k8s::Pod>& pods;
   k8s::Informer<TaskQueue>& queues;
   k8s::Informer<TrainingJob>& jobs;
+  const PodGroups& pod_groups;
 };
 
 struct World {
