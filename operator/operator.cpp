@@ -19,14 +19,16 @@ namespace fermi {
 
 // What a leader watches. Made when it is elected, gone when it has lost.
 struct WatchedCaches {
-  WatchedCaches(k8s::Loop& loop, k8s::http::Transport& transport, const Options& options)
+  WatchedCaches(k8s::Loop& loop, k8s::http::Transport& transport, const Options& options,
+                std::function<void(const std::string&)> on_pod_group)
       : nodes(loop, transport),
         pods(loop, transport),
         queues(loop, transport),
         jobs(loop, transport),
         config_maps(loop, transport,
                     {.ns = options.ns, .field_selector = "metadata.name=" + options.config_map}),
-        ledger(loop, transport, {.ns = options.ns, .label_selector = kLedgerLabel}) {}
+        ledger(loop, transport, {.ns = options.ns, .label_selector = kLedgerLabel}),
+        pod_groups(loop, transport, std::move(on_pod_group)) {}
 
   void start() {
     nodes.start();
@@ -38,7 +40,7 @@ struct WatchedCaches {
   }
   bool synced() const {
     return nodes.synced() && pods.synced() && queues.synced() && jobs.synced() &&
-           config_maps.synced() && ledger.synced();
+           config_maps.synced() && ledger.synced() && pod_groups.settled();
   }
 
   k8s::Informer<k8s::Node> nodes;
@@ -47,6 +49,7 @@ struct WatchedCaches {
   k8s::Informer<TrainingJob> jobs;
   k8s::Informer<ConfigMap> config_maps;
   k8s::Informer<LedgerShard> ledger;
+  PodGroups pod_groups;
 };
 
 struct Operator::Impl {
@@ -88,9 +91,13 @@ Operator::Impl::Impl(k8s::Loop& l, k8s::http::Transport& t, Options o)
 void Operator::Impl::on_elected() {
   elected = true;
   configure(options.config_text);
-  caches = std::make_unique<WatchedCaches>(loop, transport, options);
+  caches =
+      std::make_unique<WatchedCaches>(loop, transport, options, [this](const std::string& key) {
+        if (term) term->on_pod_group(key);
+      });
   watch_caches();
   caches->start();
+  caches->pod_groups.start([this] { maybe_take_over(); });
 }
 
 void Operator::Impl::watch_caches() {
@@ -148,10 +155,11 @@ bool Operator::Impl::may_write() const { return elector ? elector->may_write() :
 void Operator::Impl::maybe_take_over() {
   if (!elected || stopping || term || !caches->synced()) return;
   ++metrics.leaderships;
-  term = std::make_unique<Term>(Term::Context{
-      loop, transport, options, metrics,
-      Caches{caches->nodes, caches->pods, caches->queues, caches->jobs, caches->ledger}, config,
-      elector ? elector->epoch() : 1, [this] { return may_write(); }});
+  term = std::make_unique<Term>(
+      Term::Context{loop, transport, options, metrics,
+                    Caches{caches->nodes, caches->pods, caches->queues, caches->jobs,
+                           caches->ledger, caches->pod_groups},
+                    config, elector ? elector->epoch() : 1, [this] { return may_write(); }});
 }
 
 void Operator::Impl::on_lost() {

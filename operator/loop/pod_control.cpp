@@ -31,6 +31,7 @@ k8s::WorkQueue::Options queue_options() {
 PodControl::PodControl(World& world)
     : world_(world),
       pods_(world.caches.pods),
+      memory_(world.writer),
       queue_(world.loop, queue_options(),
              [this](const std::string& id, Finish finish) { work(id, std::move(finish)); }) {}
 
@@ -38,7 +39,7 @@ PodControl::~PodControl() { world_.loop.cancel(refresh_timer_); }
 
 void PodControl::rebuild() {
   world_.caches.pods.for_each([this](const PodRef& pod) {
-    if (is_plain(*pod)) groups_[group_key(*pod)].insert(pod->meta.key());
+    if (is_plain(*pod)) join(*pod);
     on_stray(*pod);
   });
   std::vector<std::string> all;
@@ -66,6 +67,56 @@ PodRef PodControl::pod_of(const Member& member) {
   PodRef pod = pods_.get(member.key);
   if (pod == nullptr || pod->meta.uid != member.uid) return nullptr;
   return with_binding(std::move(pod));
+}
+
+std::shared_ptr<const k8s::PodGroup> PodControl::native_of(const k8s::Pod& pod) const {
+  const std::string key = native_key(pod);
+  return key.empty() ? nullptr : world_.caches.pod_groups.get(key);
+}
+
+// The group that it is in from now on.
+std::string PodControl::join(const k8s::Pod& pod) {
+  std::string group = group_key(pod, native_of(pod).get());
+  if (const std::string native = native_key(pod); !native.empty())
+    natives_[native][pod.meta.key()] = group;
+  groups_[group].insert(pod.meta.key());
+  return group;
+}
+
+// The group that it joined.
+std::string PodControl::group_of(const k8s::Pod& pod) const {
+  const auto native = natives_.find(native_key(pod));
+  if (native == natives_.end()) return group_key(pod, nullptr);
+  const auto at = native->second.find(pod.meta.key());
+  return at == native->second.end() ? group_key(pod, nullptr) : at->second;
+}
+
+void PodControl::leave(const std::string& group, const std::string& pod) {
+  const auto found = groups_.find(group);
+  if (found == groups_.end()) return;
+  found->second.erase(pod);
+  if (!found->second.empty()) return;
+  groups_.erase(found);
+  forget_owner(group);
+}
+
+sched::Task PodControl::task_of(const std::vector<PodRef>& members, std::int64_t bound) const {
+  const auto queue = queue_of(std::string(members.front()->meta.label(label::kQueue)));
+  return plain_task(members, bound, queue.get(), native_of(*members.front()).get());
+}
+
+void PodControl::on_pod_group(const std::string& key) {
+  const auto found = natives_.find(key);
+  if (found == natives_.end()) return;
+  std::set<std::string> touched;
+  for (const auto& [name, before] : std::map(found->second)) {
+    const PodRef pod = pods_.get(name);
+    touched.insert(before);
+    const std::string now = pod == nullptr ? before : join(*pod);
+    if (now != before) leave(before, name);
+    touched.insert(now);
+  }
+  for (const std::string& group : touched) reform(group);
 }
 
 PodControl::Census PodControl::census(const std::string& group) {
@@ -120,8 +171,7 @@ void PodControl::hold(const std::string& group, std::vector<PodRef> members) {
     nodes.push_back(pod->node_name.empty() ? pod->nominated_node : pod->node_name);
     batch->members.push_back({pod->meta.key(), pod->meta.uid});
   }
-  const auto queue = queue_of(std::string(members.front()->meta.label(label::kQueue)));
-  batch->task = plain_task(members, 0, queue.get());
+  batch->task = task_of(members, 0);
   batch->id = batch->task.uid;
   batch->group = group;
   // Its id may be that of the batch in which its first Pod waited until now.
@@ -133,6 +183,7 @@ void PodControl::hold(const std::string& group, std::vector<PodRef> members) {
   world_.engine.apply(sched::TaskUpsert{batch->task});
   tell_bound(*batch);
   world_.engine.apply(sched::Assume{batch->id, batch->attempt, {batch->nodes}, batch->decided_at});
+  recall_placed(*batch);
   resume_eviction(batch);
 }
 
@@ -167,9 +218,8 @@ void PodControl::reform(const std::string& group) {
     if (now.running.empty()) failures_.erase(group);
     return;
   }
-  const auto queue = queue_of(std::string(now.waiting.front()->meta.label(label::kQueue)));
-  sched::Task task =
-      plain_task(now.waiting, static_cast<std::int64_t>(now.running.size()), queue.get());
+  sched::Task task = task_of(now.waiting, static_cast<std::int64_t>(now.running.size()));
+  recall(group, now.waiting, task);
   if (const auto failed = failures_.find(group); failed != failures_.end())
     task.not_before = {failed->second.not_before.ns};
   const auto at = forming_.find(group);
@@ -191,20 +241,19 @@ void PodControl::reform(const std::string& group) {
 void PodControl::on_pod(const k8s::Informer<k8s::Pod>::Event& event) {
   const PodRef& pod = event.after != nullptr ? event.after : event.before;
   if (event.after != nullptr && !event.after->node_name.empty()) bound_.erase(pod->meta.uid);
-  std::set<std::string> touched;
   // Labels may change, and with them the group.
-  if (event.before != nullptr && is_plain(*event.before)) {
-    const std::string group = group_key(*event.before);
-    touched.insert(group);
-    const bool left =
-        event.after == nullptr || !is_plain(*event.after) || group_key(*event.after) != group;
-    if (left) groups_[group].erase(event.before->meta.key());
-    if (groups_[group].empty()) groups_.erase(group);
+  const std::string before =
+      event.before != nullptr && is_plain(*event.before) ? group_of(*event.before) : "";
+  const std::string native = native_key(*pod);
+  const bool plain = event.after != nullptr && is_plain(*event.after);
+  const std::string after = plain ? join(*event.after) : "";
+  if (!before.empty() && before != after) leave(before, pod->meta.key());
+  if (!plain && natives_.count(native) != 0) {
+    natives_[native].erase(pod->meta.key());
+    if (natives_[native].empty()) natives_.erase(native);
   }
-  if (event.after != nullptr && is_plain(*event.after)) {
-    touched.insert(group_key(*event.after));
-    groups_[group_key(*event.after)].insert(event.after->meta.key());
-  }
+  std::set<std::string> touched = {before, after};
+  touched.erase("");
   if (event.after == nullptr) bound_.erase(pod->meta.uid);
   if (const auto at = placed_.find(pod->meta.uid); at != placed_.end())
     if (const auto batch = batches_.find(at->second.first); batch != batches_.end())
@@ -226,7 +275,10 @@ void PodControl::check_placed(const BatchRef& batch) {
     all_run = all_run && (ended || pod->phase == k8s::PodPhase::kRunning);
     lost = lost || ((pod == nullptr || pod->meta.deleting()) && !bound);
   }
-  if (over == batch->members.size()) return give_up(batch, "ended");
+  if (over == batch->members.size()) {
+    forget_past(*batch);
+    return give_up(batch, "ended");
+  }
   if (lost && !all_bound) return give_up(batch, "a member is gone");
   if (all_run && !batch->confirmed) {
     batch->confirmed = running_since(*batch);
@@ -278,7 +330,7 @@ void PodControl::shrink(const BatchRef& old) {
     batch->members.push_back(old->members[i]);
     batch->nodes.push_back(old->nodes[i]);
   }
-  batch->task.groups = plain_task(left, 0, nullptr).groups;
+  batch->task.groups = task_of(left, 0).groups;
   batch->task.attempt = ++batch->attempt;
   batches_[batch->id] = batch;
   world_.engine.apply(sched::TaskUpsert{batch->task});
@@ -297,7 +349,7 @@ void PodControl::give_up(const BatchRef& batch, const char* why) {
   // Their labels may have changed, and with them their groups.
   std::set<std::string> touched = {batch->group};
   for (const Member& member : batch->members)
-    if (const PodRef pod = pod_of(member); pod && is_plain(*pod)) touched.insert(group_key(*pod));
+    if (const PodRef pod = pod_of(member); pod && is_plain(*pod)) touched.insert(group_of(*pod));
   for (const std::string& group : touched) reform(group);
   // What is not for us any more goes on using its node, as a Pod of no task.
   for (const Member& member : batch->members)

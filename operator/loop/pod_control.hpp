@@ -13,6 +13,9 @@
 // API; a new leader that finds one Pod told goes on with all of them. Pods
 // without a controller would not come back, and are never asked.
 //
+// What a preempted batch was (its submit time, how often it was preempted) is kept in the API
+// server for the Pods that its controller makes instead (PodMemory).
+//
 // Every Pod that is bound and has not ended is a member of a placed batch, so
 // that it counts for its queue, however it came to be bound; a member that has
 // ended gives back its share. Why a Pod waits goes into its PodScheduled
@@ -31,6 +34,7 @@
 #include "libk8s/workqueue/work_queue.hpp"
 #include "operator/commit/budgets.hpp"
 #include "operator/loop/overlay.hpp"
+#include "operator/loop/pod_memory.hpp"
 #include "operator/loop/world.hpp"
 #include "operator/translate/objects.hpp"
 #include "operator/translate/plain_pod.hpp"
@@ -46,6 +50,8 @@ class PodControl {
   void rebuild();
   void on_pod(const k8s::Informer<k8s::Pod>::Event& event);
   void on_queue(const std::string& name);
+  // A native PodGroup came, went or is another: its Pods may be placed together, or one by one.
+  void on_pod_group(const std::string& key);
   bool accept(const sched::Start& start);
   // The engine decided that the room of these batches is needed by another task; those that are
   // not of plain Pods are left alone.
@@ -87,6 +93,7 @@ class PodControl {
     std::string evicted_for;    // for whom it was asked to stop; "" for nobody
     std::string objection;      // why it did not make room when it was to, and not told yet
     bool refusal_told = false;  // that it could not be evicted
+    bool remembered = false;    // that it is preempted: for the Pods that come instead
     sched::Reason shown;        // why it waits, as last asked
     std::string said;           // as last written
     k8s::TimePoint said_at;
@@ -104,6 +111,11 @@ class PodControl {
   struct Census {
     std::vector<PodRef> waiting, running, uncounted;
   };
+  std::shared_ptr<const k8s::PodGroup> native_of(const k8s::Pod& pod) const;
+  std::string join(const k8s::Pod& pod);
+  std::string group_of(const k8s::Pod& pod) const;
+  void leave(const std::string& group, const std::string& pod);
+  sched::Task task_of(const std::vector<PodRef>& members, std::int64_t bound) const;
   Census census(const std::string& group);
   void reform(const std::string& group);
   void remove_forming(const std::string& group);
@@ -152,17 +164,33 @@ class PodControl {
   void evict_one(const BatchRef& batch, const Member& member, const std::string& violates,
                  std::function<void(bool retry)> done);
 
+  // pod_past.cpp
+  bool knows_past(const std::string& group, const PodMemory::Owner& owner);
+  std::string inheritance(const k8s::Pod& pod, const PodPasts& pasts) const;
+  void recall(const std::string& group, const std::vector<PodRef>& members, sched::Task& task);
+  void recall_all(const std::string& group);
+  void recall_placed(Batch& batch);
+  void remember(const BatchRef& batch, Finish finish);
+  void forget_past(const Batch& batch);
+  void forget_owner(const std::string& group);
+
   PodRef pod_of(const Member& member);
   PodRef with_binding(PodRef pod) const;
 
   World& world_;
   Overlay<k8s::Pod> pods_;
-  std::map<std::string, std::set<std::string>> groups_;                // Pod keys by group
+  std::map<std::string, std::set<std::string>> groups_;  // Pod keys by group
+  // The group that each Pod of a native PodGroup is in, by that PodGroup and the Pod's key.
+  std::map<std::string, std::map<std::string, std::string>> natives_;
   std::map<std::string, std::string> forming_;                         // batch id by group
   std::map<std::string, BatchRef> batches_;                            // by id
   std::map<std::string, std::pair<std::string, std::size_t>> placed_;  // Pod uid -> id, rank
-  std::map<std::string, std::string> bound_;           // Pod uid -> node, until the cache shows it
-  std::map<std::string, Failures> failures_;           // by group
+  std::map<std::string, std::string> bound_;  // Pod uid -> node, until the cache shows it
+  std::map<std::string, Failures> failures_;  // by group
+  PodMemory memory_;
+  std::set<std::string> recalling_;                    // groups whose past is being read
+  std::map<std::string, std::string> group_owner_;     // the controller's uid, by group
+  std::map<std::string, std::size_t> groups_of_;       // by the controller's uid
   std::map<std::string, k8s::TimePoint> stray_slots_;  // Pod key -> its place in the budget
   k8s::TimerId refresh_timer_ = k8s::TimerId::kNone;
   k8s::WorkQueue queue_;

@@ -90,13 +90,14 @@ void PodControl::resume_eviction(const BatchRef& batch) {
 void PodControl::protect(Batch& batch, const TaskQueue* queue) {
   if (batch.task.tier != sched::Tier::kMedium || !batch.confirmed) return;
   const std::int64_t floor = queue != nullptr ? queue->spec.floor_ns : kDefaultFloorNs;
-  const std::int64_t guarantee = sched::guarantee_ns(batch.task.expected_duration_ns, 0, floor);
+  const std::int64_t guarantee =
+      sched::guarantee_ns(batch.task.expected_duration_ns, batch.task.preemptions, floor);
   batch.task.guarantee_until = sched::later(*batch.confirmed, guarantee);
   world_.engine.apply(sched::TaskUpsert{batch.task});
 }
 
-// First every member is told for whom, then they are asked to stop: a leader that takes over in
-// between goes on with all of them.
+// First every member is told for whom, then it is remembered for those that come instead, then they
+// are asked to stop: a leader that takes over in between goes on with all of them.
 void PodControl::work_evicted(const BatchRef& batch, Finish finish) {
   std::vector<Member> untold, bound, unbound;
   for (const Member& member : batch->members) {
@@ -112,6 +113,7 @@ void PodControl::work_evicted(const BatchRef& batch, Finish finish) {
   if (!untold.empty())
     return tell_evicted(std::move(untold), {true, "Preempted", batch->evicted_for},
                         std::move(finish));
+  if (!batch->remembered) return remember(batch, std::move(finish));
   if (!unbound.empty()) return lose_holds(std::move(unbound), std::move(finish));
   if (!bound.empty()) return evict(batch, std::move(bound), std::move(finish));
   const bool any_bound =

@@ -152,7 +152,7 @@ void PodControl::work_placed(const BatchRef& batch, Finish finish) {
     if (node == nullptr) batch->refusal = "node " + batch->nodes[i] + " is gone";
     if (node != nullptr && node->unschedulable) cordoned = batch->nodes[i];
     // A leader that took over sees only the members that have not ended.
-    const std::string_view size = pod->meta.label(label::kGangSize);
+    const std::string size = stated_size(*pod, native_of(*pod).get());
     const bool whole = size.empty() || size == std::to_string(batch->members.size());
     begun = begun || !whole;
     if (pod->nominated_node != batch->nodes[i]) unheld.push_back(i);

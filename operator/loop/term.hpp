@@ -42,6 +42,8 @@ class Term {
   void on_pod(const k8s::Informer<k8s::Pod>::Event& event);
   // Tells the engine that a Pod is gone, and its job that the rank's room went with it.
   void lose_pod(const std::string& uid, const std::optional<PodRank>& rank);
+  // A native PodGroup came, went or is another.
+  void on_pod_group(const std::string& key) { plain_.on_pod_group(key); }
   void on_queue(const k8s::Informer<TaskQueue>::Event& event);
   void on_job(const k8s::Informer<TrainingJob>::Event& event);
   // The configuration object was replaced in place.

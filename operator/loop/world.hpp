@@ -15,6 +15,7 @@
 #include "operator/commit/writer.hpp"
 #include "operator/ledger/task_ledger.hpp"
 #include "operator/loop/engine_host.hpp"
+#include "operator/loop/pod_groups.hpp"
 #include "operator/loop/position_budget.hpp"
 #include "operator/operator.hpp"
 #include "operator/report/metrics.hpp"
@@ -29,6 +30,7 @@ struct Caches {
   k8s::Informer<TaskQueue>& queues;
   k8s::Informer<TrainingJob>& jobs;
   k8s::Informer<LedgerShard>& ledger;
+  const PodGroups& pod_groups;
 };
 
 struct World {

@@ -16,9 +16,12 @@ bool older(const k8s::Pod& a, const k8s::Pod& b) {
   return a.meta.name < b.meta.name;
 }
 
+bool by_itself(const k8s::Pod& pod, const k8s::PodGroup* native) {
+  return group_key(pod, native).starts_with("pod ");
+}
+
 // Nothing for anything but a whole number from 1 to 4096.
-std::optional<std::int64_t> gang_size(const k8s::Pod& pod) {
-  const std::string_view text = pod.meta.label(label::kGangSize);
+std::optional<std::int64_t> gang_size(const std::string& text) {
   std::int64_t size = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), size);
   if (error != std::errc() || end != text.data() + text.size() || size < 1 || size > 4096)
@@ -47,13 +50,18 @@ std::string disagreement(const k8s::Pod& a, const k8s::Pod& b) {
   return "Pods " + a.meta.name + " and " + b.meta.name + " of one gang disagree about " + what;
 }
 
-std::string why_not_whole(const std::vector<PodRef>& members, std::int64_t bound) {
-  if (!has_gang(*members.front())) return "";
-  const auto size = gang_size(*members.front());
+std::string why_not_whole(const std::vector<PodRef>& members, std::int64_t bound,
+                          const k8s::PodGroup* native) {
+  const k8s::Pod& first = *members.front();
+  if (by_itself(first, native)) return "";
+  const bool is_native = !first.scheduling_group.empty();
+  if (is_native && native == nullptr)
+    return "PodGroup " + native_key(first) + " of spec.schedulingGroup is not there";
+  const std::string stated = stated_size(first, native);
+  const auto size = gang_size(stated);
   if (!size)
-    return std::string(label::kGangSize) + ": " +
-           given(members.front()->meta.label(label::kGangSize)) +
-           " is not allowed; a whole number from 1 to 4096";
+    return (is_native ? "minCount of its PodGroup" : std::string(label::kGangSize)) + ": " +
+           given(stated) + " is not allowed; a whole number from 1 to 4096";
   const auto here = static_cast<std::int64_t>(members.size()) + bound;
   if (here >= *size) return "";
   return "waits for " + std::to_string(*size - here) +
@@ -61,7 +69,8 @@ std::string why_not_whole(const std::vector<PodRef>& members, std::int64_t bound
          " are there";
 }
 
-std::string why_held(const std::vector<PodRef>& members, std::int64_t bound) {
+std::string why_held(const std::vector<PodRef>& members, std::int64_t bound,
+                     const k8s::PodGroup* native) {
   for (const PodRef& pod : members) {
     if (pod->gated) return "Pod " + pod->meta.name + " has scheduling gates";
     if (is_held(pod->meta)) return "Pod " + pod->meta.name + " is held by annotation";
@@ -70,8 +79,11 @@ std::string why_held(const std::vector<PodRef>& members, std::int64_t bound) {
         return std::string(key) + ": plain Pods cannot ask for a part of a GPU; a TrainingJob can";
     const std::string differs = disagreement(*members.front(), *pod);
     if (!differs.empty()) return differs;
+    if (!pod->scheduling_group.empty() && !pod->meta.label(label::kGang).empty())
+      return "Pod " + pod->meta.name + " has both the label " + label::kGang +
+             " and spec.schedulingGroup; one of them is enough";
   }
-  return why_not_whole(members, bound);
+  return why_not_whole(members, bound, native);
 }
 
 // Once the tier is known.
@@ -158,11 +170,21 @@ bool is_waiting(const k8s::Pod& pod) {
   return pod.node_name.empty() && !pod.finished() && !pod.meta.deleting();
 }
 
-bool has_gang(const k8s::Pod& pod) { return !pod.meta.label(label::kGang).empty(); }
+std::string native_key(const k8s::Pod& pod) {
+  return pod.scheduling_group.empty() ? "" : pod.meta.ns + "/" + pod.scheduling_group;
+}
 
-std::string group_key(const k8s::Pod& pod) {
-  if (!has_gang(pod)) return "pod " + pod.meta.key();
+std::string group_key(const k8s::Pod& pod, const k8s::PodGroup* native) {
+  const bool one_by_one = native != nullptr && native->min_count == 0;
+  if (!pod.scheduling_group.empty() && !one_by_one) return "podgroup " + native_key(pod);
+  if (pod.meta.label(label::kGang).empty()) return "pod " + pod.meta.key();
   return "gang " + pod.meta.ns + "/" + std::string(pod.meta.label(label::kGang));
+}
+
+std::string stated_size(const k8s::Pod& pod, const k8s::PodGroup* native) {
+  if (by_itself(pod, native)) return "";
+  if (pod.scheduling_group.empty()) return std::string(pod.meta.label(label::kGangSize));
+  return native == nullptr ? "" : std::to_string(native->min_count);
 }
 
 void sort_members(std::vector<PodRef>& members) {
@@ -173,15 +195,16 @@ void sort_members(std::vector<PodRef>& members) {
 }
 
 sched::Task plain_task(const std::vector<PodRef>& members, std::int64_t bound,
-                       const TaskQueue* queue) {
+                       const TaskQueue* queue, const k8s::PodGroup* native) {
   const k8s::Pod& first =
       **std::min_element(members.begin(), members.end(),
                          [](const PodRef& a, const PodRef& b) { return older(*a, *b); });
   sched::Task task;
   task.uid = first.meta.uid;
   task.ns = first.meta.ns;
-  task.name = has_gang(first) ? std::string(first.meta.label(label::kGang)) : first.meta.name;
-  task.kind = has_gang(first) ? "PodGroup" : "Pod";
+  const std::string group = group_key(first, native);
+  task.name = group.substr(group.find('/') + 1);
+  task.kind = by_itself(first, native) ? "Pod" : "PodGroup";
   task.queue = first.meta.label(label::kQueue);
   task.tenant = first.meta.ns;
   if (queue != nullptr && !queue->spec.tenant_label.empty()) {
@@ -189,7 +212,7 @@ sched::Task plain_task(const std::vector<PodRef>& members, std::int64_t bound,
     if (!tenant.empty()) task.tenant = tenant;
   }
   task.submitted = {first.meta.creation_time.ns};
-  task.held_why = why_held(members, bound);
+  task.held_why = why_held(members, bound, native);
   // A Pod without a controller would not come back.
   task.unevictable = std::any_of(members.begin(), members.end(), [](const PodRef& pod) {
     return pod->meta.controller() == nullptr;

@@ -2,7 +2,8 @@
 //
 // A Pod with schedulerName fermi-scheduler and the label
 // fermi-cluster.com/queue is a task of its own; with fermi-cluster.com/gang and
-// -gang-size, the waiting Pods of that gang are one together. The Pod that was
+// -gang-size, or with a native PodGroup (spec.schedulingGroup) whose policy is
+// gang, the waiting Pods of that gang are one together. The Pod that was
 // made first gives the task its id and its submit time.
 #pragma once
 
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "libk8s/types/pod.hpp"
+#include "libk8s/types/pod_group.hpp"
 #include "operator/api/task_queue.hpp"
 #include "scheduler/delta.hpp"
 
@@ -27,9 +29,13 @@ bool is_plain(const k8s::Pod& pod);
 bool is_stray(const k8s::Pod& pod);
 // Unbound, not ended, not being deleted.
 bool is_waiting(const k8s::Pod& pod);
-// What its gang is called ("ns/gang"), or its own key: who is placed together.
-std::string group_key(const k8s::Pod& pod);
-bool has_gang(const k8s::Pod& pod);
+// "ns/name" of the native PodGroup that it names, or "".
+std::string native_key(const k8s::Pod& pod);
+// Who is placed together: "gang ns/NAME", "podgroup ns/NAME", or "pod ns/NAME" for one by itself.
+// `native`, the PodGroup that it names, is null while that is not known.
+std::string group_key(const k8s::Pod& pod, const k8s::PodGroup* native = nullptr);
+// How many of its gang have to be there, as its label or its PodGroup says; "" for one by itself.
+std::string stated_size(const k8s::Pod& pod, const k8s::PodGroup* native);
 
 // The order of ranks: Pods that ask for the same stand together; then by age
 // and name.
@@ -39,6 +45,6 @@ void sort_members(std::vector<PodRef>& members);
 // others already run. It is held, with the reason, when it is not whole or its
 // members disagree.
 sched::Task plain_task(const std::vector<PodRef>& members, std::int64_t bound,
-                       const TaskQueue* queue);
+                       const TaskQueue* queue, const k8s::PodGroup* native = nullptr);
 
 }  // namespace fermi

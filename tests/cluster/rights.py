@@ -34,6 +34,8 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("", "pods/binding"): {"create"},
     ("", "pods/eviction"): {"create"},
     ("policy", "poddisruptionbudgets"): {"list"},
+    ("scheduling.k8s.io", "podgroups"): READ,
+    ("", "configmaps"): {"get", "create", "update"},
     ("", "nodes"): READ,
     ("", "services"): {"get", "create", "delete"},
     ("", "events"): {"create", "patch", "update"},

@@ -101,6 +101,19 @@ void check_lease(const Json& lease, const Json*, Part, FieldErrors& errors) {
   }
 }
 
+void check_pod_group(const Json& group, const Json* old, Part, FieldErrors& errors) {
+  const char* const where = "spec.schedulingPolicy";
+  const auto& policy = object_at(object_at(group, "spec"), "schedulingPolicy");
+  const std::int64_t least = int_at(object_at(policy, "gang"), "minCount");
+  if (has(policy, "basic") == has(policy, "gang"))
+    errors.push_back(field::invalid(where, "", "must specify exactly one of: `basic`, `gang`"));
+  else if (has(policy, "gang") && least < 1)
+    errors.push_back(field::invalid(std::string(where) + ".gang.minCount", least,
+                                    "must be greater than or equal to 1"));
+  if (old != nullptr && object_at(object_at(*old, "spec"), "schedulingPolicy") != policy)
+    errors.push_back(field::invalid(where, "", "field is immutable"));
+}
+
 void check_priority_class(const Json& pc, const Json* old, Part, FieldErrors& errors) {
   constexpr std::int64_t kHighest = 1'000'000'000;
   bool system = string_at(object_at(pc, "metadata"), "name").starts_with("system-");
@@ -235,6 +248,7 @@ const std::unordered_map<std::string_view, Hooks>& table() {
       {"Node", {dns1123_subdomain, nullptr, check_node, nullptr}},
       {"Lease", {dns1123_subdomain, nullptr, check_lease, nullptr}},
       {"PriorityClass", {dns1123_subdomain, nullptr, check_priority_class, nullptr}},
+      {"PodGroup", {dns1123_subdomain, nullptr, check_pod_group, nullptr}},
       {"EndpointSlice", {dns1123_subdomain, nullptr, check_slice, nullptr}},
       {"Role", {path_segment_name, nullptr, nullptr, nullptr}},
       {"ClusterRole", {path_segment_name, nullptr, nullptr, nullptr}},

@@ -199,6 +199,9 @@ class ControlPlane:
             f"--service-account-signing-key-file={key}",
             "--service-cluster-ip-range=10.0.0.0/16",
             "--allow-privileged=true",
+            # Native PodGroups: off by default in this version.
+            "--feature-gates=GenericWorkload=true,GangScheduling=true",
+            "--runtime-config=scheduling.k8s.io/v1alpha2=true",
             *([] if self.options.controllers else ["--disable-admission-plugins=ServiceAccount"]),
             *self.options.apiserver_flags,
         ])  # fmt: skip

@@ -1,0 +1,201 @@
+// What outlives a plain Pod that was preempted, against the embedded API server, in virtual time.
+// The test is the controller: it makes Pods anew.
+#include <gtest/gtest.h>
+
+#include "operator/loop/pod_memory.hpp"
+#include "tests/unit/operator/cluster.hpp"
+
+namespace fermi::testing {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr const char* kPods = "/api/v1/namespaces/work/pods";
+constexpr const char* kMaps = "/api/v1/namespaces/work/configmaps";
+
+Json owner_in(Cluster& cluster, const std::string& name = "owner") {
+  const Json made = cluster.create(kMaps, {{"apiVersion", "v1"},
+                                           {"kind", "ConfigMap"},
+                                           {"metadata", {{"name", name}, {"namespace", "work"}}}});
+  return {{"apiVersion", "v1"},
+          {"kind", "ConfigMap"},
+          {"name", name},
+          {"uid", made["metadata"]["uid"]},
+          {"controller", true}};
+}
+
+Json pod(const std::string& name, const Json& owner, const std::string& queue,
+         const std::string& gang = "") {
+  Json labels = {{"fermi-cluster.com/queue", queue}};
+  if (!gang.empty()) {
+    labels["fermi-cluster.com/gang"] = gang;
+    labels["fermi-cluster.com/gang-size"] = "2";
+  }
+  const Json limits = {{"nvidia.com/gpu", gang.empty() ? "8" : "4"}};
+  return {
+      {"apiVersion", "v1"},
+      {"kind", "Pod"},
+      {"metadata",
+       {{"name", name},
+        {"namespace", "work"},
+        {"labels", labels},
+        {"ownerReferences", Json::array({owner})},
+        {"annotations",
+         {{"sim/run-seconds", "forever"}, {"fermi-cluster.com/expected-duration", "8m"}}}}},
+      {"spec",
+       {{"schedulerName", "fermi-scheduler"},
+        {"restartPolicy", "Never"},
+        {"terminationGracePeriodSeconds", 2},
+        {"containers",
+         Json::array({{{"name", "main"}, {"image", "i"}, {"resources", {{"limits", limits}}}}})}}}};
+}
+
+Json job_in(const std::string& queue, const std::string& run_seconds) {
+  return {{"nodes", 1},
+          {"gpusPerNode", 8},
+          {"scheduling", {{"queue", queue}, {"expectedDuration", "1m"}}},
+          {"podTemplate", {{"metadata", {{"annotations", {{"sim/run-seconds", run_seconds}}}}}}}};
+}
+
+bool is_there(Cluster& cluster, const std::string& name) {
+  return !cluster.get(std::string(kPods) + "/" + name).is_null();
+}
+
+Json map_of(Cluster& cluster, const Json& owner) {
+  return cluster.get(std::string(kMaps) + "/fermi-preempted-" + owner["uid"].get<std::string>());
+}
+
+void expect_on_node(Cluster& cluster, const std::string& name, k8s::Duration within) {
+  EXPECT_TRUE(cluster.wait(within, [&] { return cluster.node_of(name) == "zone-a-0"; }))
+      << name << ": " << cluster.why_waits(name);
+}
+
+TEST(PodPasts, Are_read_as_they_were_written_and_rubbish_is_left_out) {
+  PodPast past;
+  past.submitted = {5'000'000'000};
+  past.last_preempted = {9'000'000'000};
+  past.preemptions = 3;
+  past.of = "a";
+  past.heir = "b";
+  const Json map = {{"data",
+                     {{"pod.a", encode_past(past).dump()},
+                      {"pod.b", "{"},
+                      {"pod.c", "[1]"},
+                      {"pod.d", R"({"submitTime": 7})"}}}};
+  EXPECT_EQ(decode_pasts(map), (PodPasts{{"pod.a", past}}));
+}
+
+TEST(PlainPast, The_Pod_that_comes_instead_waits_at_the_old_place) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  const Json owner = owner_in(cluster), other = owner_in(cluster, "other");
+  cluster.start_operator();
+  cluster.create(kPods, pod("old", owner, "low"));
+  expect_on_node(cluster, "old", seconds(30));
+  cluster.run_for(seconds(10));
+  cluster.create(kPods, pod("peer", other, "low"));
+  cluster.run_for(seconds(10));
+  cluster.submit("high", job_in("high", "120"));
+  ASSERT_TRUE(cluster.wait(minutes(1), [&] { return !is_there(cluster, "old"); }));
+  cluster.create(kPods, pod("new", owner, "low"));
+  const Json map = map_of(cluster, owner);
+  ASSERT_FALSE(map.is_null());
+  EXPECT_EQ(map["metadata"]["ownerReferences"][0]["uid"], owner["uid"]);
+  ASSERT_TRUE(cluster.wait_phase("high", "Running"));
+  cluster.kill_operator();
+  cluster.start_operator();
+  ASSERT_TRUE(cluster.wait_phase("high", "Completed", minutes(5)));
+  expect_on_node(cluster, "new", seconds(30));
+  EXPECT_EQ(cluster.node_of("peer"), "") << "it came later than the one that was preempted";
+}
+
+// Eight minutes, then four, then two; the one that leads in the end knows them from the API server.
+TEST(PlainPast, The_guarantee_is_halved_with_each_preemption_whoever_leads) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  const Json owner = owner_in(cluster);
+  cluster.start_operator();
+  cluster.create(kPods, pod("m-0", owner, "medium"));
+  expect_on_node(cluster, "m-0", seconds(30));
+  cluster.submit("high-0", job_in("high", "5"));
+  cluster.run_for(minutes(7));
+  EXPECT_TRUE(is_there(cluster, "m-0"));
+  ASSERT_TRUE(cluster.wait(minutes(2), [&] { return !is_there(cluster, "m-0"); }));
+  cluster.create(kPods, pod("m-1", owner, "medium"));
+  expect_on_node(cluster, "m-1", minutes(2));
+  cluster.submit("high-1", job_in("high", "5"));
+  cluster.run_for(minutes(3));
+  cluster.kill_operator();
+  cluster.start_operator();
+  EXPECT_TRUE(is_there(cluster, "m-1"));
+  ASSERT_TRUE(cluster.wait(minutes(2), [&] { return !is_there(cluster, "m-1"); }));
+  cluster.create(kPods, pod("m-2", owner, "medium"));
+  expect_on_node(cluster, "m-2", minutes(2));
+  cluster.submit("high-2", job_in("high", "5"));
+  cluster.run_for(seconds(100));
+  EXPECT_TRUE(is_there(cluster, "m-2"));
+  ASSERT_TRUE(cluster.wait(seconds(40), [&] { return !is_there(cluster, "m-2"); }));
+}
+
+TEST(PlainPast, A_gang_keeps_its_past_under_its_name) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  const Json owner = owner_in(cluster), other = owner_in(cluster, "other");
+  cluster.start_operator();
+  for (const char* name : {"g-0", "g-1"}) cluster.create(kPods, pod(name, owner, "low", "g"));
+  expect_on_node(cluster, "g-1", seconds(30));
+  cluster.run_for(seconds(5));
+  for (const char* name : {"h-0", "h-1"}) cluster.create(kPods, pod(name, other, "low", "h"));
+  cluster.run_for(seconds(5));
+  cluster.submit("high", job_in("high", "60"));
+  ASSERT_TRUE(cluster.wait(minutes(1),
+                           [&] { return !is_there(cluster, "g-0") && !is_there(cluster, "g-1"); }));
+  for (const char* name : {"g-2", "g-3"}) cluster.create(kPods, pod(name, owner, "low", "g"));
+  ASSERT_TRUE(cluster.wait_phase("high", "Completed", minutes(5)));
+  expect_on_node(cluster, "g-3", seconds(30));
+  EXPECT_EQ(cluster.node_of("h-0"), "");
+  EXPECT_EQ(map_of(cluster, owner)["data"].size(), 1U);
+}
+
+// Each that was preempted has one heir.
+TEST(PlainPast, Two_Pods_of_one_controller_inherit_once_each_and_a_good_end_is_forgotten) {
+  Cluster cluster({{"zone-a", 2, 8}});
+  const Json owner = owner_in(cluster);
+  cluster.start_operator();
+  for (const char* name : {"a-0", "a-1"}) cluster.create(kPods, pod(name, owner, "low"));
+  ASSERT_TRUE(cluster.wait(
+      seconds(30), [&] { return cluster.node_of("a-0") != "" && cluster.node_of("a-1") != ""; }));
+  cluster.run_for(seconds(5));
+  for (const char* name : {"high-0", "high-1"}) cluster.submit(name, job_in("high", "40"));
+  ASSERT_TRUE(cluster.wait(minutes(1),
+                           [&] { return !is_there(cluster, "a-0") && !is_there(cluster, "a-1"); }));
+  for (const char* name : {"b-0", "b-1", "b-2"}) {
+    Json next = pod(name, owner, "low");
+    next["metadata"]["annotations"]["sim/run-seconds"] = "30";
+    cluster.create(kPods, next);
+  }
+  cluster.run_for(seconds(10));
+  const Json map = map_of(cluster, owner);
+  ASSERT_EQ(map["data"].size(), 2U) << map.dump(1);
+  std::set<std::string> heirs;
+  for (const auto& [key, past] : decode_pasts(map)) heirs.insert(past.heir);
+  EXPECT_EQ(heirs.size(), 2U);
+  EXPECT_FALSE(heirs.contains(""));
+  EXPECT_TRUE(cluster.wait(minutes(10), [&] { return map_of(cluster, owner)["data"].empty(); }));
+  cluster.run_for(minutes(3));  // the third one has its turn, and ends
+  const int writes = cluster.operator_writes();
+  cluster.run_for(minutes(10));
+  EXPECT_EQ(cluster.operator_writes(), writes);
+}
+
+// Others' ConfigMaps are none of our business, and neither is a controller that lost nobody.
+TEST(PlainPast, Nothing_is_written_where_nobody_was_preempted) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  const Json owner = owner_in(cluster);
+  cluster.start_operator();
+  cluster.create(kPods, pod("old", owner, "low"));
+  expect_on_node(cluster, "old", seconds(30));
+  cluster.run_for(minutes(1));
+  EXPECT_TRUE(map_of(cluster, owner).is_null());
+}
+
+}  // namespace
+}  // namespace fermi::testing
