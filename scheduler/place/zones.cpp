@@ -34,7 +34,13 @@ class Search {
 
  private:
   std::int64_t slots(const Shape::Group& g, ZoneId z) const {
-    return slots_in_zone(state_, shape_, g, z, room_);
+    if (room_ == Room::kNow || !shape_.one_domain) {
+      return slots_in_zone(state_, shape_, g, z, room_);
+    }
+    // No order is kept of what empty domains hold: each zone is looked through once.
+    const auto [known, fresh] = empty_.try_emplace({g.profile, z}, 0);
+    if (fresh) known->second = slots_in_zone(state_, shape_, g, z, room_);
+    return known->second;
   }
   std::int64_t left_behind(const Shape::Group& g, const ZonePart& part) const;
   const std::string& name(ZoneId z) const { return state_.cluster.zone(z).name; }
@@ -64,6 +70,7 @@ class Search {
   std::vector<Candidate> found_;
   bool latency_allows_ = false;  // some set of the size in hand keeps the latency
   int steps_ = 0;
+  mutable std::map<std::pair<ProfileId, ZoneId>, std::int64_t> empty_;
 };
 
 // Groups that name their zone leave nothing to search: they fit there, or nothing fits.
