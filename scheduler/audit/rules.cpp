@@ -230,16 +230,15 @@ std::string topology_wrong(const Task& task, const std::vector<TopologyLevel>& l
   }
   std::size_t rank = 0;
   for (const PodGroup& group : task.groups) {
-    std::set<std::pair<std::string, std::string>> left;  // zone and domain
-    const Node* before = nullptr;
+    std::set<std::string> left;
+    std::string before;
     for (std::int64_t i = 0; numbered && i < group.count && rank < ranks.size(); ++i, ++rank) {
-      const Node* const node = ranks[rank];
-      const auto place = [&](const Node& of) {
-        return std::pair(of.zone, domain_of(task, levels, of));
-      };
-      if (before != nullptr && place(*before) != place(*node)) left.insert(place(*before));
-      if (left.contains(place(*node))) return "does not number its ranks domain by domain";
-      before = node;
+      // Nodes that lie in no domain may stand anywhere between domains.
+      std::string domain = domain_of(task, levels, *ranks[rank]);
+      if (!domain.empty()) domain = ranks[rank]->zone + "/" + domain;
+      if (domain != before && !before.empty()) left.insert(before);
+      if (left.contains(domain)) return "does not number its ranks domain by domain";
+      before = std::move(domain);
     }
   }
   return "";

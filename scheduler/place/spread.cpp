@@ -71,7 +71,34 @@ class Look {
       return std::tuple(f.last, f.leaves_devices, -f.devices, -f.rest);
     };
     if (key(a) != key(b)) return key(a) < key(b);
+    if (const int order = compare_pools(a.node, b.node); order != 0) return order < 0;
     return cluster_.node(a.node).node.name < cluster_.node(b.node).node.name;
+  }
+
+  // What is in use of a pool, in one zone: of its devices where the profile asks for some, else of
+  // its CPU.
+  struct Load {
+    std::int64_t used = 0, total = 0;
+  };
+  Load load_of(const NodeRecord& node) const {
+    Load load;
+    for (const ClassId id : cluster_.zone(cluster_.cls(node.cls).zone).classes) {
+      const NodeClass& c = cluster_.cls(id);
+      if (c.example.pool != node.node.pool) continue;
+      const bool devices = c.device != kNoResource && profile_.request.at(c.device) > 0;
+      const ResourceId counted = devices ? c.device : ResourceId{kCpu};
+      load.total += c.total.at(counted);
+      load.used += c.total.at(counted) - c.free.at(counted);
+    }
+    return load;
+  }
+  int compare_pools(NodeId a, NodeId b) const {
+    const NodeRecord &x = cluster_.node(a), &y = cluster_.node(b);
+    if (x.node.pool == y.node.pool) return 0;
+    const Load in_x = load_of(x), in_y = load_of(y);
+    const auto left = static_cast<__int128>(in_x.used) * in_y.total;
+    const auto right = static_cast<__int128>(in_y.used) * in_x.total;
+    return left == right ? 0 : left < right ? -1 : 1;
   }
 
   const Cluster& cluster_;

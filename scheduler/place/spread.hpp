@@ -2,8 +2,8 @@
 //
 // Of the nodes of a zone that take a Pod of the profile: nodes to be used last come last; a Pod
 // that asks for no device leaves nodes with devices to others; one that does goes where most of
-// them are free; then where most is left of the scarcer of CPU and memory; then by name. Content
-// only.
+// them are free; then where most is left of the scarcer of CPU and memory; then into the pool of the
+// zone of which the smallest share is in use; then by name. Content only.
 #pragma once
 
 #include <cstdint>

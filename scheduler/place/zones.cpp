@@ -35,8 +35,17 @@ class Search {
 
  private:
   std::int64_t slots(const Shape::Group& g, ZoneId z) const {
-    const std::int64_t room = slots_in_zone(state_, shape_, g, z, room_);
+    const std::int64_t room = room_of(g, z);
     return allowance_.binds() ? std::min(room, allowed(g, z)) : room;
+  }
+  std::int64_t room_of(const Shape::Group& g, ZoneId z) const {
+    if (room_ == Room::kNow || !shape_.one_domain) {
+      return slots_in_zone(state_, shape_, g, z, room_);
+    }
+    // No order is kept of what empty domains hold: each zone is looked through once.
+    const auto [known, fresh] = empty_.try_emplace({g.profile, z}, 0);
+    if (fresh) known->second = slots_in_zone(state_, shape_, g, z, room_);
+    return known->second;
   }
   std::int64_t allowed(const Shape::Group& g, ZoneId z) const;
   std::int64_t allot(Allowance& left, const Shape::Group& g, ZoneId z, std::int64_t wanted) const;
@@ -73,6 +82,7 @@ class Search {
   std::vector<Candidate> found_;
   bool latency_allows_ = false;  // some set of the size in hand keeps the latency
   int steps_ = 0;
+  mutable std::map<std::pair<ProfileId, ZoneId>, std::int64_t> empty_;
 };
 
 // Takes as many as wanted, and as the classes of the zone have room and are allowed for, one class

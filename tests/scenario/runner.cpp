@@ -264,6 +264,7 @@ void Runner::nodes(Words words) {
     node.taints.push_back({pair.at(0), pair.size() > 1 ? pair[1] : "", effect.back()});
   }
   node.gpu_sharing = flag(words, "sharing");
+  const auto others = options(words, "res");
   const std::string group = take(words);
   no_more(words);
   const std::size_t bracket = group.find("x(");
@@ -283,6 +284,9 @@ void Runner::nodes(Words words) {
     }
   }
   node.allocatable.set_extended(kGpu, gpus);
+  for (const auto& [resource, amount] : others) {
+    node.allocatable.set_extended(resource, integer(amount));
+  }
   for (std::int64_t i = integer(group.substr(0, bracket)); i > 0; --i) {
     node.name = node.zone + "-" + std::to_string(++count_in_zone_[node.zone]);
     node.labels["kubernetes.io/hostname"] = node.name;
@@ -404,7 +408,10 @@ void Runner::submit(Words words) {
   const std::string zones = option(words, "zones");
   const std::int64_t count = integer(option(words, "nodes", "1"));
   const std::string gpus = option(words, "gpus", "0");
-  const PodGroup each = request(words, gpus);
+  PodGroup each = request(words, gpus);
+  for (const auto& [resource, amount] : options(words, "res")) {
+    each.requests.set_extended(resource, integer(amount));
+  }
   for (const std::string& part : split(zones, ',')) {
     const auto zone = split(part, ':');
     if (zone.size() != 2) throw BadLine("not ZONE:NODESxGPUS: " + part);

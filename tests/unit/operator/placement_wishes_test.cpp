@@ -87,7 +87,8 @@ TEST(PlacementWishes, An_unknown_level_is_told_with_the_known_ones_and_may_be_co
                          {"scheduling", {{"topology", {{"level", "shelf"}}}}},
                          {"podTemplate", runs_for("5")}});
   ASSERT_TRUE(cluster.wait(seconds(30), [&] {
-    return condition(cluster.job("odd"), "Accepted").value("status", "") == "False";
+    const Json accepted = condition(cluster.job("odd"), "Accepted");
+    return !accepted.is_null() && accepted["status"] == "False";
   })) << cluster.job("odd").dump(1);
   const Json accepted = condition(cluster.job("odd"), "Accepted");
   EXPECT_EQ(accepted["reason"], "UnknownTopologyLevel");
@@ -125,9 +126,9 @@ gpuModels:
   names: {NVIDIA-A100-SXM4-80GB: A100}
 zones: {zone-b: {displayName: Hall B}}
 )"));
-  for (const char* node : {"zone-a-0", "zone-a-1", "zone-b-0"})
-    label(cluster, node, "topology.kubernetes.io/region", "east");
-  label(cluster, "zone-b-1", "topology.kubernetes.io/region", "west");
+  for (const char* node : {"zone-a-0", "zone-a-1", "zone-b-0", "zone-b-1"})
+    label(cluster, node, "topology.kubernetes.io/region",
+          std::string(node).starts_with("zone-a") ? "east" : "west");
   label(cluster, "zone-a-1", "fermi-cluster.com/pool", "train");
   label(cluster, "zone-b-0", "example.com/gpu", "NVIDIA-A100-SXM4-80GB");
   cluster.start_operator();
