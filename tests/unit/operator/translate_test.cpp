@@ -73,13 +73,6 @@ TEST(JobPod, Who_shares_a_GPU_is_told_its_part_and_asks_the_API_server_for_none)
   EXPECT_FALSE(pod["spec"]["containers"][0].contains("resources"));
 }
 
-TEST(JobPod, What_a_template_says_of_shared_GPUs_is_not_taken_over) {
-  const Json said = {{"fermi-cluster.com/shared-device", "nvidia.com/gpu#7"}};
-  const TrainingJob job = job_of({{"podTemplate", {{"metadata", {{"annotations", said}}}}}});
-  const Json pod = job_pod(job, kPlacement, 0, {});
-  EXPECT_FALSE(pod["metadata"]["annotations"].contains("fermi-cluster.com/shared-device"));
-}
-
 TEST(Parts, A_Pod_says_what_it_shares_and_what_is_unreadable_is_a_device_of_its_own) {
   k8s::Pod pod;
   pod.meta.uid = "p";
