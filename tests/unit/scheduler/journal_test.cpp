@@ -11,7 +11,8 @@ TEST(Journal, A_delta_is_one_readable_line) {
   EXPECT_EQ(encode(NodeRemove{"node 1%"}), "D node-remove =node%201%25");
   EXPECT_EQ(encode(Reject{"t", "", Time{5}}), "D reject =t = 5 0");
   EXPECT_EQ(encode(Assume{"t", 2, {{"n1", "n2"}}}), "D assume =t 2 2 =n1 =n2 0 0");
-  EXPECT_EQ(encode(PlanRecord{Time{7}, 10, {{"t", 1, {{"n1"}}, 1, 0}}}), "P 7 10 1 =t 1 1 =n1 0 1 0");
+  EXPECT_EQ(encode(PlanRecord{Time{7}, 10, {{"t", 1, {{"n1"}}, 1, 0}}}),
+            "P 7 10 1 =t 1 1 =n1 0 1 0");
 }
 
 TEST(Journal, Any_bytes_of_a_text_survive) {

@@ -93,7 +93,8 @@ TEST(Replay, Each_strategy_runs_every_job_to_its_end) {
       EXPECT_GE(outcome.start_ns[i], trace.jobs[i].submit_ns) << strategy << ", job " << i;
       EXPECT_GE(outcome.end_ns[i] - outcome.start_ns[i], trace.jobs[i].run_ns) << strategy;
     }
-    for (const Outcome::Level& level : outcome.levels) EXPECT_LE(level.gpu_milli, 16'000) << strategy;
+    for (const Outcome::Level& level : outcome.levels)
+      EXPECT_LE(level.gpu_milli, 16'000) << strategy;
     EXPECT_EQ(outcome.levels.back().gpu_milli, 0) << strategy;
     EXPECT_EQ(outcome.levels.back().waiting, 0) << strategy;
   }
