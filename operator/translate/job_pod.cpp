@@ -39,8 +39,6 @@ Json pod_metadata(const TrainingJob& job, const JobPlacement& placement, std::in
   labels[label::kZone] = placement.zone_of(rank);
   Json annotations = k8s::object_at(from, "annotations");
   annotations[annotation::kEpoch] = std::to_string(placement.epoch);
-  for (const char* ours : {annotation::kSharedPart, annotation::kSharedDevice})
-    annotations.erase(ours);  // what the template says there is not true
   const auto at = static_cast<std::size_t>(rank);
   if (const std::int64_t part = job.spec.group_of(rank).gpu_milli;
       part > 0 && at < placement.devices.size()) {

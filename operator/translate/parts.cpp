@@ -33,8 +33,8 @@ std::optional<SharedDevice> device_of(std::string_view text) {
   return SharedDevice{std::string(text.substr(0, mark)), *number};
 }
 
-// A part of a device that is not named, and a device without a part, count as a device of their own:
-// nobody is put beside them.
+// A part of a device that is not named, and a device without a part, count as a device of their
+// own: nobody is put beside them.
 void read_part(const k8s::Pod& pod, sched::PodUpsert& out) {
   const auto milli = part_of(pod.meta.annotation(annotation::kSharedPart));
   const auto device = device_of(pod.meta.annotation(annotation::kSharedDevice));
