@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "scheduler/engine.hpp"
+#include "scheduler/forecast/forecast.hpp"
 
 namespace {
 
@@ -248,8 +248,10 @@ class Measurement {
     take_in();
     cold_plan();
     for (std::int64_t i = 0; i < options_.events; ++i) round(i);
-    for (Row* row : {&quiet_, &submits_, &pods_, &ends_, &cordons_, &shapes_, &refusals_, &gangs_,
-                     &reasons_, &booked_, &searches_, &leavings_}) {
+    forecast();
+    for (Row* row :
+         {&quiet_, &submits_, &pods_, &ends_, &cordons_, &shapes_, &refusals_, &gangs_, &reasons_,
+          &more_reasons_, &booked_, &searches_, &leavings_, &copies_, &forward_}) {
       print(*row);
     }
     return average_work();
@@ -264,6 +266,7 @@ class Measurement {
   void cordon();
   void end_task();
   void large_gang(std::int64_t i);
+  void forecast();
   std::int64_t average_work() const;
   void happens(Row& row, const std::vector<Delta>& deltas);
   void carry_out(const Plan& plan);
@@ -278,7 +281,9 @@ class Measurement {
       ends_{"task end to decision", {}}, pods_{"foreign Pod to decision", {}},
       cordons_{"cordon to decision", {}}, reasons_{"explain", {}},
       searches_{"event with a preemption", {}}, leavings_{"victim's end to decision", {}},
-      shapes_{"taking in a new shape", {}}, gangs_{"start of a 512-node gang", {}};
+      more_reasons_{"explain, for another one", {}}, copies_{"copy for a forecast", {}},
+      forward_{"plan of a forecast", {}}, shapes_{"taking in a new shape", {}},
+      gangs_{"start of a 512-node gang", {}};
 };
 
 // A fresh leader's first minute: the cluster, what runs, what waits.
@@ -406,12 +411,27 @@ void Measurement::large_gang(std::int64_t i) {
   start = std::chrono::steady_clock::now();
   (void)engine_.explain("wait-" + std::to_string(world_.rng().below(options_.waiting)), kNow);
   reasons_.samples.push_back({micros_since(start), {}});
+  start = std::chrono::steady_clock::now();
+  (void)engine_.explain("wait-" + std::to_string(world_.rng().below(options_.waiting)), kNow);
+  more_reasons_.samples.push_back({micros_since(start), {}});
   if (i % 100 != 0) return;
   Engine empty;
   for (const Delta& d : world_.cluster()) empty.apply(d);
   empty.apply(TaskUpsert{gang});
   Plan plan_of_empty;
   gangs_.samples.push_back(event(empty, {}, plan_of_empty, &booked_));
+}
+
+// As the operator makes one, without its pauses; as many plans as there were events.
+void Measurement::forecast() {
+  auto start = std::chrono::steady_clock::now();
+  Forecast forecast(engine_, kNow, {options_.events, kForever.ns - kNow.ns, 20});
+  copies_.samples.push_back({micros_since(start), {}});
+  for (bool more = true; more;) {
+    start = std::chrono::steady_clock::now();
+    more = forecast.step();
+    forward_.samples.push_back({micros_since(start), {}});
+  }
 }
 
 std::int64_t Measurement::average_work() const {

@@ -333,11 +333,57 @@ ZoneAnswer divide(const State& state, const Shape& shape, Room room) {
   return Search(state, shape, room).run();
 }
 
+std::optional<JointLack> joint_lack(const State& state, const Shape& shape,
+                                    const std::string* zone) {
+  Amounts need, have;
+  std::vector<const Shape::Group*> groups;
+  for (const Shape::Group& g : shape.groups) {
+    if (zone != nullptr && g.zone != *zone) continue;
+    need.plus(g.request, g.count);
+    groups.push_back(&g);
+  }
+  if (groups.size() < 2) return std::nullopt;
+  for (const auto& [name, id] : state.cluster.zones()) {
+    for (const ClassId c : state.cluster.zone(id).classes) {
+      const bool used = std::any_of(groups.begin(), groups.end(), [&, &zone_name = name](auto* g) {
+        const bool here = g->zone.empty() || g->zone == zone_name;
+        return here && state.cluster.profile(g->profile).cells[c].match != Match::kNo;
+      });
+      if (used) have.plus(state.cluster.cls(c).total);
+    }
+  }
+  std::optional<JointLack> found;  // of GPUs before other devices, by name; then the rest
+  const auto lacks = [&](ResourceId id) { return need.at(id) > have.at(id); };
+  for (const auto& [id, amount] : need.extended) {
+    if (!lacks(id)) continue;
+    const auto rank = [&](ResourceId r) {
+      return std::pair{!is_gpu(state.names.name(r)), state.names.name(r)};
+    };
+    if (!found || rank(id) < rank(found->resource)) found = {id, amount, have.at(id)};
+  }
+  for (ResourceId id = 0; id < kFirstExtended && !found; ++id) {
+    if (lacks(id)) found = {id, need.at(id), have.at(id)};
+  }
+  return found;
+}
+
+namespace {
+
+bool lack_together(const State& state, const Shape& shape) {
+  if (shape.groups.size() < 2) return false;
+  for (const Shape::Group& g : shape.groups) {
+    if (!g.zone.empty() && joint_lack(state, shape, &g.zone)) return true;
+  }
+  return joint_lack(state, shape, nullptr).has_value();
+}
+
+}  // namespace
+
 bool never(State& state, ShapeId id) {
   Shape& shape = state.shapes[id];
   if (shape.never_epoch != state.cluster.epoch() + 1) {
     const ZoneAnswer answer = divide(state, shape, Room::kEmpty);
-    shape.never = answer.splits.empty() && answer.exhaustive;
+    shape.never = (answer.splits.empty() && answer.exhaustive) || lack_together(state, shape);
     shape.never_epoch = state.cluster.epoch() + 1;
   }
   return shape.never;
