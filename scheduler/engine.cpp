@@ -346,6 +346,41 @@ std::vector<std::string> Engine::pods_left() const {
   return uids;
 }
 
+namespace {
+
+// The first in the order of the class, which content alone decides.
+std::string example_of(const Cluster& cluster, const Profile& profile, ClassId c) {
+  for (const auto& [devices, nodes] : cluster.cls(c).by_free_devices) {
+    for (auto at = nodes.begin(); !nodes.at_end(at); at = nodes.next(at)) {
+      const Node& node = cluster.node(nodes.get(at).node).node;
+      if (!profile.node_level || match_node(profile.filter, node)) return node.name;
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+std::vector<std::vector<std::string>> Engine::kinds_of_nodes(std::string_view uid) const {
+  const State& s = impl_->true_state();
+  const TaskId id = s.find(uid);
+  std::vector<std::vector<std::string>> all;
+  if (id == kNoId || s.tasks[id].shape == kNoId) return all;
+  for (const Shape::Group& group : s.shapes[s.tasks[id].shape].groups) {
+    const Profile& profile = s.cluster.profile(group.profile);
+    std::vector<std::string>& kinds = all.emplace_back();
+    for (const auto& [name, zone] : s.cluster.zones()) {
+      if (!group.zone.empty() && group.zone != name) continue;
+      for (const ClassId c : s.cluster.zone(zone).classes) {
+        if (profile.cells[c].match == Match::kNo) continue;
+        std::string example = example_of(s.cluster, profile, c);
+        if (!example.empty()) kinds.push_back(std::move(example));
+      }
+    }
+  }
+  return all;
+}
+
 std::uint64_t Engine::digest() const { return sched::digest(impl_->true_state()); }
 
 }  // namespace sched

@@ -109,6 +109,10 @@ class Engine {
   // Pods of tasks that hold no place, and of attempts that are over: all on their way out, by uid.
   std::vector<std::string> pods_left() const;
 
+  // For each group of a waiting task: one node of each kind that its Pods may run on, whatever runs
+  // there. Nodes of a kind agree in zone, pool, GPU model and all that filters ask about.
+  std::vector<std::vector<std::string>> kinds_of_nodes(std::string_view task) const;
+
   // A digest of the whole state, equal for equal states however they came about; incremental
   // state is checked with it against state built from scratch.
   std::uint64_t digest() const;

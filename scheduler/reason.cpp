@@ -65,6 +65,44 @@ std::string free_of(const Reason& r) {
   return number(r.resource, r.free) + " free of " + number(r.resource, r.total);
 }
 
+// Minutes and seconds since 1970 mean nothing to a reader; the API has the full time.
+std::string clock(Time at) {
+  const std::int64_t seconds = at.ns / 1'000'000'000 % 86'400;
+  const auto two = [](std::int64_t value) { return (value < 10 ? "0" : "") + count(value); };
+  return two(seconds / 3600) + ":" + two(seconds / 60 % 60) + ":" + two(seconds % 60) + " UTC";
+}
+
+// ", 8 held by training/llm-7b until 14:05:00 UTC, 4 by team/x".
+std::string held_by(const Reason& r) {
+  std::string text;
+  for (const Reason::Holder& holder : r.holders) {
+    text += ", " + number(r.resource, holder.amount) + (text.empty() ? " held by " : " by ") +
+            holder.task;
+    if (holder.until.ns > 0) text += " until " + clock(holder.until);
+  }
+  return text;
+}
+
+// "low/a (8 x A100), low/b (4 x A100) and 2 more".
+std::string leaving(const Reason& r) {
+  std::string text;
+  for (const Reason::Holder& holder : r.holders) {
+    text += (text.empty() ? "" : ", ") + holder.task + " (" +
+            amount(r.resource, r.gpu_model, holder.amount) + ")";
+  }
+  return text + r.detail;
+}
+
+std::string quota(const Reason& r) {
+  const std::string allowed = amount(r.resource, r.gpu_model, r.total);
+  if (r.needed > r.total) {
+    return "can never start in queue " + r.detail + ": it allows " + allowed + where(r) +
+           " in all, needs " + number(r.resource, r.needed);
+  }
+  return "queue " + r.detail + " allows " + allowed + where(r) + ": " + number(r.resource, r.free) +
+         " left, needs " + number(r.resource, r.needed);
+}
+
 std::string in_brackets(const std::string& detail) {
   return detail.empty() ? "" : " (" + detail + ")";
 }
@@ -86,8 +124,13 @@ std::string never(const Reason& r) {
            ", which even the empty cluster cannot give; " + the_best(r) + " has " + all;
   }
   if (r.total < r.needed) return "can never start: " + needs(r) + ", the nodes have " + all;
-  return "can never start: " + needs(r) + " for " + pods(r.nodes_needed) + "; the nodes have " +
-         all + ", but even when empty hold only " + count(r.pods_empty) + " of them";
+  const std::string head = "can never start: " + needs(r) + " for " + pods(r.nodes_needed) +
+                           "; the nodes have " + all + ", but ";
+  if (r.free == 0) return head + "even when empty hold only " + count(r.pods_empty) + " of them";
+  return head + "none has more than " + number(r.resource, r.free) +
+         (r.nodes_needed > 1
+              ? ", and each Pod needs " + number(r.resource, r.needed / r.nodes_needed)
+              : "");
 }
 
 // Filters that have a name of their own are named; labels, taints and the like are not repeated.
@@ -99,13 +142,6 @@ std::string constraint(const Reason& r) {
   if (!r.zone.empty()) asked += ", zone " + r.zone;
   if (!asked.empty()) text += ":" + asked.substr(1);
   return text + in_brackets(r.detail);
-}
-
-// Minutes and seconds since 1970 mean nothing to a reader; the API has the full time.
-std::string clock(Time at) {
-  const std::int64_t seconds = at.ns / 1'000'000'000 % 86'400;
-  const auto two = [](std::int64_t value) { return (value < 10 ? "0" : "") + count(value); };
-  return two(seconds / 3600) + ":" + two(seconds / 60 % 60) + ":" + two(seconds % 60) + " UTC";
 }
 
 }  // namespace
@@ -197,7 +233,7 @@ std::string sentence(const Reason& r) {
     case ReasonCode::kNone:
       return "";
     case ReasonCode::kCapacity:
-      return needs(r) + ": " + free_of(r) + "; " + nodes_of(r) + in_brackets(r.detail);
+      return needs(r) + ": " + free_of(r) + held_by(r) + "; " + nodes_of(r) + in_brackets(r.detail);
     case ReasonCode::kFragmentation:
       return needs(r) + " for " + pods(r.nodes_needed) + ": " + free_of(r) + ", but in pieces; " +
              nodes_of(r) + in_brackets(r.detail);
@@ -209,12 +245,10 @@ std::string sentence(const Reason& r) {
       Reason plain = r;
       plain.zone.clear();
       return needs(plain) + " " + r.detail + ": " + the_best(r) + " has " + free_of(r) +
-             (r.free >= r.needed ? ", but in pieces" : "");
+             (r.free >= r.needed ? ", but in pieces" : "") + held_by(r);
     }
     case ReasonCode::kQuota:
-      return "queue " + r.detail + " allows " + amount(r.resource, r.gpu_model, r.total) +
-             where(r) + ": " + number(r.resource, r.free) + " left, needs " +
-             number(r.resource, r.needed);
+      return quota(r);
     case ReasonCode::kQueueLimit:
       return "queue " + r.detail + " runs its maximum of " + count(r.total) +
              (r.total == 1 ? " task" : " tasks");
@@ -230,13 +264,16 @@ std::string sentence(const Reason& r) {
       return "tries again at " + clock(r.until) + (r.detail.empty() ? "" : ": " + r.detail);
     case ReasonCode::kReserved:
       return needs(r) + ": it would fit, but " + r.detail + " has that room from " +
-             clock(r.until) + " on";
+             clock(r.until) +
+             (r.holders.empty() || r.holders.front().until.ns == 0
+                  ? " on"
+                  : " to " + clock(r.holders.front().until));
     case ReasonCode::kGuaranteed:
       return "needs " + amount(r.resource, r.gpu_model, r.needed) + ": " +
              number(r.resource, r.free) + " left to its queue, " + number(r.resource, r.total) +
              " more kept for the guarantees of other queues";
     case ReasonCode::kEvicting:
-      return "waits until " + r.detail + " has stopped: its room is kept for this task";
+      return "waits until " + leaving(r) + " has stopped: its room is kept for this task";
     case ReasonCode::kTenantLimit:
       return tenant_limit(r);
   }

@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-#include "scheduler/engine.hpp"
+#include "scheduler/forecast/forecast.hpp"
 
 namespace {
 
@@ -286,8 +286,10 @@ class Measurement {
     take_in();
     cold_plan();
     for (std::int64_t i = 0; i < options_.events; ++i) round(i);
-    for (Row* row : {&quiet_, &submits_, &pods_, &ends_, &cordons_, &shapes_, &refusals_, &gangs_,
-                     &reasons_, &booked_, &searches_, &leavings_}) {
+    forecast();
+    for (Row* row :
+         {&quiet_, &submits_, &pods_, &ends_, &cordons_, &shapes_, &refusals_, &gangs_, &reasons_,
+          &more_reasons_, &booked_, &searches_, &leavings_, &copies_, &forward_}) {
       print(*row);
     }
     Curve curve{options_.nodes, engine_.forecast(kNow).reservations.size(), {}};
@@ -308,6 +310,7 @@ class Measurement {
   void cordon();
   void end_task();
   void large_gang(std::int64_t i);
+  void forecast();
   void happens(Row& row, const std::vector<Delta>& deltas);
   void carry_out(const Plan& plan);
   std::vector<Delta> end_of(const std::string& task) const;
@@ -321,7 +324,9 @@ class Measurement {
       ends_{"task end to decision", {}}, pods_{"foreign Pod to decision", {}},
       cordons_{"cordon to decision", {}}, reasons_{"explain", {}},
       searches_{"event with a preemption", {}}, leavings_{"victim's end to decision", {}},
-      shapes_{"taking in a new shape", {}}, gangs_{"start of a 512-node gang", {}};
+      more_reasons_{"explain, for another one", {}}, copies_{"copy for a forecast", {}},
+      forward_{"plan of a forecast", {}}, shapes_{"taking in a new shape", {}},
+      gangs_{"start of a 512-node gang", {}};
 };
 
 // A fresh leader's first minute: the cluster, what runs, what waits.
@@ -452,12 +457,27 @@ void Measurement::large_gang(std::int64_t i) {
   start = micros();
   (void)engine_.explain("wait-" + std::to_string(world_.rng().below(options_.waiting)), kNow);
   reasons_.samples.push_back({micros_since(start), {}});
+  start = micros();
+  (void)engine_.explain("wait-" + std::to_string(world_.rng().below(options_.waiting)), kNow);
+  more_reasons_.samples.push_back({micros_since(start), {}});
   if (i % 100 != 0) return;
   Engine empty;
   for (const Delta& d : world_.cluster()) empty.apply(d);
   empty.apply(TaskUpsert{gang});
   Plan plan_of_empty;
   gangs_.samples.push_back(event(empty, {}, plan_of_empty, &booked_));
+}
+
+// As the operator makes one, without its pauses; as many plans as there were events.
+void Measurement::forecast() {
+  double start = micros();
+  Forecast forecast(engine_, kNow, {options_.events, kForever.ns - kNow.ns, 20});
+  copies_.samples.push_back({micros_since(start), {}});
+  for (bool more = true; more;) {
+    start = micros();
+    more = forecast.step();
+    forward_.samples.push_back({micros_since(start), {}});
+  }
 }
 
 Options parse(int argc, char** argv) {

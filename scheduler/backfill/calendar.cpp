@@ -158,8 +158,7 @@ std::optional<Calendar::Reserved> Calendar::earliest(TaskId task, std::int64_t& 
   Overlay overlay(state_);
   Trial trial(state_, state_.shapes[record.shape]);
   Beside beside(*this, trial, record.task.expected_duration_ns);
-  if (!late_) late_ = late(state_, now_);
-  Future future(state_, now_, *late_, started());
+  Future future(state_, now_, late(), started());
   const std::int64_t most = std::min(state_.config.reservation_ends, kReservationEndsMax);
   while (looked < most) {
     const Time at = std::min(future.next(), beside.next());

@@ -49,6 +49,11 @@ class Calendar {
   bool renew(std::int64_t& looked);
 
   const std::vector<Reserved>& reservations() const { return reservations_; }
+  // What is past its stated end, or does not run yet: estimated as of this pass.
+  const Late& late() {
+    if (!late_) late_ = sched::late(state_, now_);
+    return *late_;
+  }
   // The first reservation that begins before `end`, or null.
   const Reserved* first_before(Time end) const;
   // Takes from the trial what whoever runs from now until `end` must leave free. Only nodes that

@@ -26,6 +26,7 @@
 // state is as before (what was parked because of the bookings is awake again).
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 #include <vector>
@@ -65,6 +66,12 @@ class Pass {
   Amounts beside_promised(TaskId task) const;
   // Its own reservation, or null.
   const Calendar::Reserved* reservation_of(TaskId task) const;
+  const Late& late() { return calendar_.late(); }
+  // Why tasks of a shape can never start is found out once.
+  const Reason& once(ShapeId shape, const std::function<Reason()>& find) {
+    const auto known = hopeless_.find(shape);
+    return known != hopeless_.end() ? known->second : hopeless_[shape] = find();
+  }
 
  private:
   enum class Answer : std::uint8_t {
@@ -121,7 +128,8 @@ class Pass {
   // Of queues that learn, once their head is blocked: until when predictions are believed.
   std::map<QueueId, Time> patience_;
   std::map<std::pair<QueueId, ShapeId>, Time> refused_;  // there: the soonest end that was too late
-  std::map<QueueId, std::int64_t> blocked_;              // how many of a queue were blocked so far
+  std::map<ShapeId, Reason> hopeless_;
+  std::map<QueueId, std::int64_t> blocked_;  // how many of a queue were blocked so far
 };
 
 }  // namespace sched

@@ -6,6 +6,7 @@
 #include "scheduler/fair/guarantee.hpp"
 #include "scheduler/fair/quota.hpp"
 #include "scheduler/fair/tenant_limits.hpp"
+#include "scheduler/order/holders.hpp"
 #include "scheduler/state/devices.hpp"
 
 namespace sched {
@@ -141,10 +142,18 @@ bool tell(const State& state, const Shape::Group& g, const Scope& scope, Room ro
   return missing;
 }
 
+// By name, among those that somebody asks for.
+ResourceId named(const State& state, const Amounts& request, const std::string& name) {
+  for (const ResourceId id : asked(state, request)) {
+    if (state.names.text(id) == name) return id;
+  }
+  return kPods;
+}
+
 class Teller {
  public:
-  Teller(State& state, const Shape& shape, Reason base)
-      : state_(state), shape_(shape), base_(std::move(base)) {}
+  Teller(State& state, Pass& pass, Time now, const Shape& shape, Reason base)
+      : state_(state), pass_(pass), now_(now), shape_(shape), base_(std::move(base)) {}
 
   // No node satisfies the filters, or the empty cluster is too small.
   Reason hopeless() const;
@@ -164,8 +173,15 @@ class Teller {
   const Shape::Group* without_domain(Room room) const;
   DomainId best_domain(const Shape::Group& g, Room room) const;
   Reason below_the_zone(const Shape::Group& g, Room room) const;
+  void tell_holders(const Shape::Group& g, ZoneId zone, Reason& r) const;
+  bool together(const std::string* zone, Reason& r) const;
+  std::string unknown(const Reason& r) const;
+  std::int64_t largest(const Shape::Group& g, ZoneId zone, ResourceId id) const;
+  void too_large(const Shape::Group& g, const Scope& s, Reason& r) const;
 
   State& state_;
+  Pass& pass_;
+  const Time now_;
   const Shape& shape_;
   const Reason base_;
 };
@@ -253,7 +269,93 @@ Reason Teller::topology(Room room) const {
   const Scope s = scope(g, best);
   tell(state_, g, s, room, r);
   if (best != kNoId) r.zone = state_.cluster.zone(best).name;
+  if (room == Room::kNow) tell_holders(g, best, r);
   return r;
+}
+
+// Of the resource that the numbers are about.
+void Teller::tell_holders(const Shape::Group& g, ZoneId zone, Reason& r) const {
+  const Wanted wanted{g.profile, zone, named(state_, g.request, r.resource), r.needed - r.free};
+  r.holders = holders(state_, wanted, pass_.late(), now_);
+}
+
+std::string list(const std::set<std::string>& names) {
+  constexpr std::size_t kTold = 5;
+  std::string text;
+  std::size_t told = 0;
+  for (const std::string& name : names) {
+    if (++told > kTold) return text + " and " + std::to_string(names.size() - kTold) + " more";
+    text += (text.empty() ? "" : ", ") + name;
+  }
+  return text;
+}
+
+// Of the wishes that no node at all meets: what there is instead.
+std::string Teller::unknown(const Reason& r) const {
+  std::set<std::string> models, pools, zones;
+  for (const auto& [name, id] : state_.cluster.zones()) {
+    if (!name.empty()) zones.insert(name);
+    for (const ClassId c : state_.cluster.zone(id).classes) {
+      const Node& example = state_.cluster.cls(c).example;
+      if (!example.gpu_model.empty()) models.insert(example.gpu_model);
+      if (!example.pool.empty()) pools.insert(example.pool);
+    }
+  }
+  std::string text;
+  const auto add = [&](const std::string& what, const std::string& wish,
+                       const std::set<std::string>& known) {
+    if (wish.empty() || known.contains(wish)) return;
+    text += (text.empty() ? "" : "; ") +
+            (known.empty() ? "no node says its " + what : what + "s: " + list(known));
+  };
+  add("GPU model", r.gpu_model, models);
+  add("pool", r.pool, pools);
+  add("zone", r.zone, zones);
+  return text;
+}
+
+// The most that one of the nodes has.
+std::int64_t Teller::largest(const Shape::Group& g, ZoneId zone, ResourceId resource) const {
+  std::int64_t most = 0;
+  const Profile& p = state_.cluster.profile(g.profile);
+  for (const auto& [name, id] : state_.cluster.zones()) {
+    if (zone != kNoId && zone != id) continue;
+    for (const ClassId c : state_.cluster.zone(id).classes) {
+      if (p.cells[c].match == Match::kNo) continue;
+      for (const auto& [devices, nodes] : state_.cluster.cls(c).by_free_devices) {
+        for (auto at = nodes.begin(); !nodes.at_end(at); at = nodes.next(at)) {
+          const NodeRecord& record = state_.cluster.node(nodes.get(at).node);
+          if (!match_node(p.filter, record.node)) continue;
+          most = std::max(most, record.total.at(resource));
+        }
+      }
+    }
+  }
+  return most;
+}
+
+// Not one Pod fits anywhere: tells what it asks for more of than any node has.
+void Teller::too_large(const Shape::Group& g, const Scope& s, Reason& r) const {
+  for (const ResourceId id : asked(state_, g.request)) {
+    const std::int64_t most = largest(g, zone_of(g), id);
+    if (most >= g.request.at(id)) continue;
+    r.resource = state_.names.name(id);
+    r.needed = g.request.at(id) * g.count;
+    r.total = s.owned.at(id);
+    r.free = most;
+    return;
+  }
+}
+
+// Groups that each fit alone, and together need more than all nodes of theirs have.
+bool Teller::together(const std::string* zone, Reason& r) const {
+  const auto lack = joint_lack(state_, shape_, zone);
+  if (!lack) return false;
+  r.resource = state_.names.text(lack->resource);
+  r.needed = lack->needed;
+  r.total = lack->total;
+  r.zone = zone != nullptr ? *zone : "";
+  return true;
 }
 
 // The first group that the empty cluster cannot hold; if each can be held, it is the combination.
@@ -271,13 +373,21 @@ Reason Teller::hopeless() const {
     tell(state_, g, s, Room::kEmpty, r);
     r.zone = g.zone;
     r.pods_empty = s.empty;
-    if (s.nodes == 0) r.code = ReasonCode::kConstraint;
-    if (s.nodes == 0 && has_parts(g.request)) {
-      r.detail = "a part of a GPU is given only on nodes that share theirs";
+    if (s.nodes == 0) {
+      r.code = ReasonCode::kConstraint;
+      r.detail = has_parts(g.request) && !no_such_zone(g)
+                     ? "a part of a GPU is given only on nodes that share theirs"
+                     : unknown(r);
+    } else {
+      r.free = 0;
+      if (s.empty == 0 && r.total >= r.needed) too_large(g, s, r);
     }
-    if (no_such_zone(g)) r.detail = "no zone of that name has nodes";
     return r;
   }
+  for (const Shape::Group& g : shape_.groups) {
+    if (!g.zone.empty() && together(&g.zone, r)) return r;
+  }
+  if (together(nullptr, r)) return r;
   if (const Shape::Group* const g = without_domain(Room::kEmpty)) {
     return below_the_zone(*g, Room::kEmpty);
   }
@@ -294,6 +404,7 @@ Reason Teller::no_room() const {
     const bool missing = tell(state_, g, s, Room::kNow, r);
     r.code = missing ? ReasonCode::kCapacity : ReasonCode::kFragmentation;
     r.zone = g.zone;
+    if (missing) tell_holders(g, zone_of(g), r);
     if (s.open < s.nodes) {
       r.detail = std::to_string(s.nodes - s.open) +
                  (s.nodes - s.open == 1 ? " more node is" : " more nodes are") +
@@ -379,30 +490,47 @@ Reason tenant_limit(const QueueRecord& queue, const TenantExcess& excess, Reason
   return r;
 }
 
-std::string label(const Task& task) {
-  return task.ns.empty() && task.name.empty() ? task.uid : task.ns + "/" + task.name;
-}
-
-// The tasks that were asked to stop for this one, or are by this plan: the first few by name.
-std::string leaving(const State& state, const Pass& pass, TaskId id) {
-  std::set<std::string> names;
+// The tasks that were asked to stop for this one, or are by this plan: the first few by name, with
+// what they have of the first resource that it asks for.
+bool leaving(const State& state, const Pass& pass, TaskId id, Reason& r) {
+  std::set<TaskId> tasks;
   const bool waits_for_room = state.held_rooms.contains(id);
   for (const TaskId other : waits_for_room ? state.leaving : std::set<TaskId>{}) {
-    const TaskRecord& task = state.tasks[other];
-    if (task.evicted_by == state.tasks[id].task.uid) names.insert(label(task.task));
+    if (state.tasks[other].evicted_by == state.tasks[id].task.uid) tasks.insert(other);
   }
   if (const Preemption* const preemption = pass.preemption_of(id)) {
-    for (const std::string& uid : preemption->victims) {
-      names.insert(label(state.tasks[state.find(uid)].task));
-    }
+    for (const std::string& uid : preemption->victims) tasks.insert(state.find(uid));
   }
-  std::string text;
-  std::size_t told = 0;
-  for (const std::string& name : names) {
-    if (++told > 3) return text + " and " + std::to_string(names.size() - 3) + " more";
-    text += (text.empty() ? "" : ", ") + name;
+  if (tasks.empty()) return false;
+  const Shape& shape = state.shapes[state.tasks[id].shape];
+  const std::vector<ResourceId> ids = asked(state, shape.groups.front().request);
+  const ResourceId resource = ids.empty() ? kPods : ids.front();
+  r.code = ReasonCode::kEvicting;
+  r.resource = state.names.text(resource);
+  r.needed = amount_of(shape.total, resource);
+  for (const TaskId other : tasks) {
+    const TaskRecord& task = state.tasks[other];
+    r.holders.push_back({label(task.task), amount_of(task.booked, resource), {}});
   }
-  return text;
+  std::sort(r.holders.begin(), r.holders.end(),
+            [](const auto& a, const auto& b) { return a.task < b.task; });
+  constexpr std::size_t kTold = 3;
+  if (r.holders.size() > kTold) {
+    r.detail = " and " + std::to_string(r.holders.size() - kTold) + " more";
+    r.holders.resize(kTold);
+  }
+  return true;
+}
+
+// One whose reservation is in the way, with what it has of the resource and until when.
+void tell_reserved(const State& state, const Calendar::Reserved& ahead, Reason& r) {
+  const TaskRecord& task = state.tasks[ahead.task];
+  r.code = ReasonCode::kReserved;
+  r.until = ahead.begin;
+  r.detail = label(task.task);
+  const Amounts& total = state.shapes[task.shape].total;
+  r.holders = {{r.detail, amount_of(total, named(state, total, r.resource)),
+                ahead.end < kEndless ? ahead.end : Time{}}};
 }
 
 }  // namespace
@@ -423,7 +551,9 @@ Reason why(State& state, Pass& pass, TaskId id, Time now) {
   };
   if (!queue.known) return simple(ReasonCode::kNoQueue, task.task.queue);
   if (task.task.held) return simple(ReasonCode::kHeld, task.task.held_why);
-  if (never(state, task.shape)) return Teller(state, shape, r).hopeless();
+  if (never(state, task.shape)) {
+    return pass.once(task.shape, [&] { return Teller(state, pass, now, shape, r).hopeless(); });
+  }
   if (queue.queue.closed) return simple(ReasonCode::kQueueClosed, queue.queue.name);
   if (task.ready_at.ns > 0 && task.ready_at > now) {
     r.until = task.ready_at;
@@ -432,9 +562,7 @@ Reason why(State& state, Pass& pass, TaskId id, Time now) {
   if (!fits_maximum(queue, shape.total, true)) return quota(state, queue, shape, {}, r);
   if (const auto excess = tenant_excess(state, id, true)) return tenant_limit(queue, *excess, r);
   if (never_allowed(state, task.shape)) return quota_of_nodes(state, shape, Quotas::kAlone, r);
-  if (const std::string names = leaving(state, pass, id); !names.empty()) {
-    return simple(ReasonCode::kEvicting, names);
-  }
+  if (leaving(state, pass, id, r)) return r;
   if (const auto excess = tenant_excess(state, id, false)) return tenant_limit(queue, *excess, r);
   if (pass.runs_all_it_may(id)) {
     r.needed = 1;
@@ -469,12 +597,12 @@ Reason why(State& state, Pass& pass, TaskId id, Time now) {
   const bool by_quota = !fits && shape.limits != kNoId &&
                         !divide(state, shape, Room::kNow, Quotas::kIgnored).splits.empty();
   if (by_quota) return quota_of_nodes(state, shape, Quotas::kNow, r);
-  if (!fits) return Teller(state, shape, r).no_room();
+  if (!fits) return Teller(state, pass, now, shape, r).no_room();
   const Calendar::Reserved* const ahead = pass.in_the_way(id);
   if (ahead == nullptr) return {};
-  r = Teller(state, shape, r).no_room();
-  r.until = ahead->begin;
-  return simple(ReasonCode::kReserved, label(state.tasks[ahead->task].task));
+  r = Teller(state, pass, now, shape, r).no_room();
+  tell_reserved(state, *ahead, r);
+  return r;
 }
 
 }  // namespace sched

@@ -452,11 +452,69 @@ ZoneAnswer divide(const State& state, const Shape& shape, Room room, Quotas quot
   return Search(state, shape, room, quotas).run();
 }
 
+namespace {
+
+// Devices in thousandths where parts are among them.
+JointLack told(const Amounts& need, const Amounts& have, ResourceId id) {
+  const auto asks = static_cast<std::int64_t>(exactly(need, id));
+  if (need.at(milli_of(id)) == 0) return {id, need.at(id), have.at(id)};
+  return {milli_of(id), asks, static_cast<std::int64_t>(exactly(have, id))};
+}
+
+}  // namespace
+
+std::optional<JointLack> joint_lack(const State& state, const Shape& shape,
+                                    const std::string* zone) {
+  Amounts need, have;
+  std::vector<const Shape::Group*> groups;
+  for (const Shape::Group& g : shape.groups) {
+    if (zone != nullptr && g.zone != *zone) continue;
+    need.plus(g.request, g.count);
+    groups.push_back(&g);
+  }
+  if (groups.size() < 2) return std::nullopt;
+  for (const auto& [name, id] : state.cluster.zones()) {
+    for (const ClassId c : state.cluster.zone(id).classes) {
+      const bool used = std::any_of(groups.begin(), groups.end(), [&, &zone_name = name](auto* g) {
+        const bool here = g->zone.empty() || g->zone == zone_name;
+        return here && state.cluster.profile(g->profile).cells[c].match != Match::kNo;
+      });
+      if (used) have.plus(state.cluster.cls(c).total);
+    }
+  }
+  std::optional<JointLack> found;  // of GPUs before other devices, by name; then the rest
+  const auto lacks = [&](ResourceId id) { return exactly(need, id) > exactly(have, id); };
+  for (const auto& [asked, amount] : need.extended) {
+    const ResourceId id = whole_of(asked);
+    if (!lacks(id)) continue;
+    const auto rank = [&](ResourceId r) {
+      return std::pair{!is_gpu(state.names.name(r)), state.names.name(r)};
+    };
+    if (!found || rank(id) < rank(found->resource)) found = told(need, have, id);
+  }
+  for (ResourceId id = 0; id < kFirstExtended && !found; ++id) {
+    if (lacks(id)) found = {id, need.at(id), have.at(id)};
+  }
+  return found;
+}
+
+namespace {
+
+bool lack_together(const State& state, const Shape& shape) {
+  if (shape.groups.size() < 2) return false;
+  for (const Shape::Group& g : shape.groups) {
+    if (!g.zone.empty() && joint_lack(state, shape, &g.zone)) return true;
+  }
+  return joint_lack(state, shape, nullptr).has_value();
+}
+
+}  // namespace
+
 bool never(State& state, ShapeId id) {
   Shape& shape = state.shapes[id];
   if (shape.never_epoch != state.cluster.epoch() + 1) {
     const ZoneAnswer answer = divide(state, shape, Room::kEmpty, Quotas::kIgnored);
-    shape.never = answer.splits.empty() && answer.exhaustive;
+    shape.never = (answer.splits.empty() && answer.exhaustive) || lack_together(state, shape);
     shape.never_allowed = false;
     if (shape.limits != kNoId && !answer.splits.empty()) {
       const ZoneAnswer alone = divide(state, shape, Room::kEmpty, Quotas::kAlone);

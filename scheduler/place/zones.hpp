@@ -15,6 +15,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "scheduler/place/allowance.hpp"
@@ -48,7 +50,18 @@ std::int64_t slots_in_zone(const State& state, const Shape& shape, const Shape::
 
 ZoneAnswer divide(const State& state, const Shape& shape, Room room, Quotas quotas = Quotas::kNow);
 
-// Whether the cluster cannot hold the shape even when empty. Kept until the nodes change.
+// Groups that each fit alone may together ask for more than all nodes have on which any of them may
+// run: those that name this zone (null: all of them). What they lack; nothing proves nothing.
+struct JointLack {
+  ResourceId resource = kNoResource;
+  std::int64_t needed = 0, total = 0;
+};
+std::optional<JointLack> joint_lack(const State& state, const Shape& shape,
+                                    const std::string* zone);
+
+// Whether the cluster cannot hold the shape even when empty. Exact for one group, and for groups
+// that name different zones; where groups share nodes, what it says is true, and it may say no
+// though they cannot be packed together. Kept until the nodes change.
 bool never(State& state, ShapeId shape);
 // Whether it could, but the quotas of its queue would not let it in even if nothing else ran.
 bool never_allowed(State& state, ShapeId shape);

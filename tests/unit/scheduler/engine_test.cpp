@@ -55,7 +55,8 @@ TEST_F(EngineTest, A_gang_starts_whole_or_not_at_all) {
   nodes({node("n3")});
   EXPECT_EQ(engine.explain("three", {}).code, ReasonCode::kCapacity);
   EXPECT_EQ(sentence(engine.explain("three", {})),
-            "needs 24 x nvidia.com/gpu: 8 free of 24; 1 of 3 eligible nodes fit");
+            "needs 24 x nvidia.com/gpu: 8 free of 24, 16 held by team/two; 1 of 3 eligible nodes "
+            "fit");
   engine.apply(TaskEnd{"two"});
   EXPECT_THAT(step(engine), ElementsAre("three"));
 }

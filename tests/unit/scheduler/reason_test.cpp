@@ -50,6 +50,40 @@ TEST(Sentence, Room_is_told_with_its_numbers) {
             "give; the best, zone-a, has 32 in all");
 }
 
+TEST(Sentence, Whoever_holds_the_room_is_named_with_his_end) {
+  Reason r = room(ReasonCode::kCapacity);
+  r.holders = {{"training/llm-7b", 8, {(14 * 3600 + 5 * 60) * 1'000'000'000ll}}, {"team/x", 4, {}}};
+  EXPECT_EQ(sentence(r),
+            "needs 16 x A100 in zone-a: 8 free of 32, 8 held by training/llm-7b until 14:05:00 "
+            "UTC, 4 by team/x; 1 of 4 eligible nodes fit");
+  r.code = ReasonCode::kEvicting;
+  r.detail = " and 2 more";
+  EXPECT_EQ(sentence(r),
+            "waits until training/llm-7b (8 x A100), team/x (4 x A100) and 2 more has stopped: its "
+            "room is kept for this task");
+}
+
+TEST(Sentence, What_can_never_be_says_what_is_too_little) {
+  Reason r = room(ReasonCode::kNever);
+  r.zone = "";
+  r.needed = 18;
+  r.nodes_needed = 2;
+  r.free = 8;
+  EXPECT_EQ(sentence(r),
+            "can never start: needs 18 x A100 for 2 Pods; the nodes have 32 in all, but none has "
+            "more than 8, and each Pod needs 9");
+  r.free = 0;
+  r.pods_empty = 1;
+  EXPECT_EQ(sentence(r),
+            "can never start: needs 18 x A100 for 2 Pods; the nodes have 32 in all, but even when "
+            "empty hold only 1 of them");
+  r = room(ReasonCode::kQuota);
+  r.detail = "q";
+  r.total = 12;
+  EXPECT_EQ(sentence(r),
+            "can never start in queue q: it allows 12 x A100 in zone-a in all, needs 16");
+}
+
 TEST(Sentence, Amounts_have_units_that_people_read) {
   EXPECT_EQ(amount("cpu", "", 1000), "1 core");
   EXPECT_EQ(amount("cpu", "", 1500), "1.5 cores");

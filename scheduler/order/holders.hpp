@@ -1,0 +1,36 @@
+// Holders: who has the room that a task lacks, and until when.
+//
+// Only for reasons that somebody asks for. Looks at what is expected to end, soonest first, and
+// then, for what ends nobody knows when, at the tasks on the nodes in question; both up to a bound,
+// so that an answer never costs more than a plan. What it names is true; it does not name all.
+// Tasks that were asked to stop are left out: their room is on its way to somebody.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "scheduler/backfill/future.hpp"
+#include "scheduler/plan.hpp"
+
+namespace sched {
+
+// Room of one group of a shape: on nodes that its Pods may use now, in one zone or in all.
+struct Wanted {
+  ProfileId profile = kNoId;
+  ZoneId zone = kNoId;
+  ResourceId resource = kNoResource;
+  std::int64_t missing = 0;
+};
+
+// The first few who have of it, until nothing is missing; `late`: as of `now`.
+std::vector<Reason::Holder> holders(const State& state, const Wanted& wanted, const Late& late,
+                                    Time now);
+
+// How much of a resource this use is, in the unit in which it is asked for: parts in thousandths.
+std::int64_t amount_of(const Amounts& use, ResourceId asked);
+
+// "namespace/name", or the uid where there is none.
+std::string label(const Task& task);
+
+}  // namespace sched
