@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,6 +31,7 @@ struct JobMemory {
   std::optional<std::int64_t> service_attempt;  // the attempt for which the Service was seen
   bool service_gone = false;
   std::optional<std::string> refusal;
+  std::map<std::string, std::string> selected;  // node by claim, as it was told
 };
 
 enum class Outcome : std::uint8_t {
@@ -56,6 +58,7 @@ class JobCommitter {
   void create_service(const Context& c, Done done);
   void delete_service(const Context& c, Done done);
   void create_pods(const Context& c, const std::vector<std::int64_t>& ranks, Done done);
+  void select_node(const Context& c, const SelectNode& select, Done done);
   void bind_pods(const Context& c, const std::vector<Bind>& binds, Done done);
   void delete_pods(const Context& c, const std::vector<Doomed>& doomed, Done done);
   void delete_job(const Context& c, Done done);

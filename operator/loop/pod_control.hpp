@@ -45,6 +45,7 @@ class PodControl {
   void rebuild();
   void on_pod(const k8s::Informer<k8s::Pod>::Event& event);
   void on_queue(const std::string& name);
+  void on_claim(const std::string& key);
   bool accept(const sched::Start& start);
   // The engine decided that the room of these batches is needed by another task; those that are
   // not of plain Pods are left alone.
@@ -77,10 +78,12 @@ class PodControl {
     std::optional<k8s::TimePoint> ended_at;  // when a member ended whose share is not given back
     k8s::TimePoint placed_at;
     std::optional<std::string> refusal;
-    std::string evicted_for;    // for whom it was asked to stop; "" for nobody
-    bool refusal_told = false;  // that it could not be evicted
-    sched::Reason shown;        // why it waits, as last asked
-    std::string said;           // as last written
+    std::string evicted_for;                      // for whom it was asked to stop; "" for nobody
+    std::string pinned;                           // where its volumes are, in words
+    std::map<std::string, std::string> selected;  // node by key of a claim, as it was told
+    bool refusal_told = false;                    // that it could not be evicted
+    sched::Reason shown;                          // why it waits, as last asked
+    std::string said;                             // as last written
     k8s::TimePoint said_at;
     std::optional<k8s::TimePoint> slot;
   };
@@ -99,6 +102,8 @@ class PodControl {
   Census census(const std::string& group);
   void reform(const std::string& group);
   void remove_forming(const std::string& group);
+  std::string pin(const std::string& group, const std::vector<PodRef>& members, sched::Task& task);
+  void index_claims(const std::string& group, std::set<std::string> keys);
   void adopt(const std::string& group);
   void count_bound(const std::string& group);
   void hold(const std::string& group, std::vector<PodRef> members);
@@ -120,6 +125,9 @@ class PodControl {
   void patch_status(const Member& member, nlohmann::json status, bool strategic,
                     std::function<void(k8s::Status)> done);
   void nominate(const BatchRef& batch, std::vector<std::size_t> ranks, Finish finish);
+  std::optional<std::pair<std::string, std::string>> unselected(const Batch& batch);
+  void select_node(const BatchRef& batch, const std::string& claim, const std::string& node,
+                   Finish finish);
   void bind(const BatchRef& batch, std::vector<std::size_t> ranks, Finish finish);
   void bind_one(const BatchRef& batch, std::size_t rank, std::shared_ptr<bool> retry,
                 std::function<void(bool)> next);
@@ -144,7 +152,9 @@ class PodControl {
   std::map<std::string, std::string> forming_;                         // batch id by group
   std::map<std::string, BatchRef> batches_;                            // by id
   std::map<std::string, std::pair<std::string, std::size_t>> placed_;  // Pod uid -> id, rank
-  std::map<std::string, std::string> bound_;           // Pod uid -> node, until the cache shows it
+  std::map<std::string, std::string> bound_;  // Pod uid -> node, until the cache shows it
+  std::map<std::string, std::set<std::string>> claims_;  // groups that wait, by key of a claim
+  std::map<std::string, std::set<std::string>> claims_of_group_;
   std::map<std::string, Failures> failures_;           // by group
   std::map<std::string, k8s::TimePoint> stray_slots_;  // Pod key -> its place in the budget
   k8s::TimerId refresh_timer_ = k8s::TimerId::kNone;

@@ -42,6 +42,8 @@ class Term {
   // Tells the engine that a Pod is gone, and its job that the rank's room went with it.
   void lose_pod(const std::string& uid, const std::optional<PodRank>& rank);
   void on_queue(const k8s::Informer<TaskQueue>::Event& event);
+  // A claim, or a volume that is bound to it, changed.
+  void on_claim(const std::string& key);
   void on_job(const k8s::Informer<TrainingJob>::Event& event);
   // The configuration object was replaced in place.
   void on_config();

@@ -34,6 +34,8 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("", "pods/binding"): {"create"},
     ("", "pods/eviction"): {"create"},
     ("", "nodes"): READ,
+    ("", "persistentvolumes"): READ,
+    ("", "persistentvolumeclaims"): READ | {"patch"},
     ("", "services"): {"get", "create", "delete"},
     ("", "events"): {"create", "patch", "update"},
     ("events.k8s.io", "events"): {"create", "patch", "update"},
