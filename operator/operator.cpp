@@ -10,6 +10,7 @@
 #include "libk8s/transport/client.hpp"
 #include "libk8s/types/codec.hpp"
 #include "operator/api/config_map.hpp"
+#include "operator/api/volumes.hpp"
 #include "operator/ledger/shard.hpp"
 #include "operator/loop/term.hpp"
 #include "operator/report/counting_transport.hpp"
@@ -25,6 +26,8 @@ struct WatchedCaches {
         pods(loop, transport),
         queues(loop, transport),
         jobs(loop, transport),
+        claims(loop, transport),
+        volumes(loop, transport),
         config_maps(loop, transport,
                     {.ns = options.ns, .field_selector = "metadata.name=" + options.config_map}),
         ledger(loop, transport, {.ns = options.ns, .label_selector = kLedgerLabel}),
@@ -35,18 +38,22 @@ struct WatchedCaches {
     pods.start();
     queues.start();
     jobs.start();
+    claims.start();
+    volumes.start();
     config_maps.start();
     ledger.start();
   }
   bool synced() const {
-    return nodes.synced() && pods.synced() && queues.synced() && jobs.synced() &&
-           config_maps.synced() && ledger.synced() && pod_groups.settled();
+    return nodes.synced() && pods.synced() && queues.synced() && jobs.synced() && claims.synced() &&
+           volumes.synced() && config_maps.synced() && ledger.synced() && pod_groups.settled();
   }
 
   k8s::Informer<k8s::Node> nodes;
   k8s::Informer<k8s::Pod> pods;
   k8s::Informer<TaskQueue> queues;
   k8s::Informer<TrainingJob> jobs;
+  k8s::Informer<VolumeClaim> claims;
+  k8s::Informer<Volume> volumes;
   k8s::Informer<ConfigMap> config_maps;
   k8s::Informer<LedgerShard> ledger;
   PodGroups pod_groups;
@@ -113,6 +120,13 @@ void Operator::Impl::watch_caches() {
   caches->jobs.on_event([this](const auto& event) {
     if (term) term->on_job(event);
   });
+  caches->claims.on_event([this](const auto& event) {
+    if (term) term->on_claim((event.after ? event.after : event.before)->meta.key());
+  });
+  caches->volumes.on_event([this](const auto& event) {
+    for (const auto& volume : {event.before, event.after})
+      if (term && volume) term->on_claim(volume->claim);
+  });
   caches->config_maps.on_event([this](const auto& event) {
     const bool ours = (event.after ? event.after : event.before)->meta.name == options.config_map;
     if (ours) configure(event.after ? event.after->text : options.config_text);
@@ -121,6 +135,8 @@ void Operator::Impl::watch_caches() {
   caches->pods.on_synced([this] { maybe_take_over(); });
   caches->queues.on_synced([this] { maybe_take_over(); });
   caches->jobs.on_synced([this] { maybe_take_over(); });
+  caches->claims.on_synced([this] { maybe_take_over(); });
+  caches->volumes.on_synced([this] { maybe_take_over(); });
   caches->config_maps.on_synced([this] { maybe_take_over(); });
   caches->ledger.on_synced([this] { maybe_take_over(); });
 }
@@ -158,7 +174,7 @@ void Operator::Impl::maybe_take_over() {
   term = std::make_unique<Term>(
       Term::Context{loop, transport, options, metrics,
                     Caches{caches->nodes, caches->pods, caches->queues, caches->jobs,
-                           caches->ledger, caches->pod_groups},
+                           caches->claims, caches->volumes, caches->ledger, caches->pod_groups},
                     config, elector ? elector->epoch() : 1, [this] { return may_write(); }});
 }
 

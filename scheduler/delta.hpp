@@ -335,7 +335,7 @@ enum class Overrun : std::uint8_t {
   kAgain,    // a task past its expected end lasts as long again as it has lasted
   kEndsNow,  // it ends now: the textbook's rule, for yardsticks
 };
-// A level below the zone: nodes with the same value of this label are one domain of it.
+// A level below the zone: one domain is the nodes of one wider domain with one value of this label.
 struct TopologyLevel {
   std::string name, label;  // "rack", "example.com/rack"
   friend bool operator==(const TopologyLevel&, const TopologyLevel&) = default;

@@ -43,6 +43,8 @@ inline constexpr const char* kPriority = "fermi-cluster.com/priority";
 inline constexpr const char* kExpectedDuration = "fermi-cluster.com/expected-duration";
 inline constexpr const char* kPreemptible = "fermi-cluster.com/preemptible";
 inline constexpr const char* kZones = "fermi-cluster.com/zones";
+// Of a claim, as Kubernetes names it: where storage that waits for its consumer is to be made.
+inline constexpr const char* kSelectedNode = "volume.kubernetes.io/selected-node";
 inline constexpr const char* kHold = "fermi-cluster.com/hold";
 inline constexpr const char* kEpoch = "fermi-cluster.com/epoch";
 // Of Pods that share a GPU (translate/parts.hpp).

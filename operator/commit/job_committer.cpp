@@ -6,6 +6,7 @@
 #include "libk8s/codec/json.hpp"
 #include "libk8s/request/request.hpp"
 #include "operator/commit/eviction.hpp"
+#include "operator/commit/selected_node.hpp"
 #include "operator/translate/job_pod.hpp"
 
 namespace fermi {
@@ -243,6 +244,20 @@ void JobCommitter::adopt_pod(const Context& c, const std::string& name,
                  if (auto pod = k8s::Codec<k8s::Pod>::from_json(*answer))
                    pods_.observe(std::move(*pod));
                  next(true);
+               });
+}
+
+void JobCommitter::select_node(const Context& c, const SelectNode& select, Done done) {
+  writer_.send(selected_node(c.job->meta.ns, select.claim, select.node),
+               [c, select, done = std::move(done)](Answer answer) {
+                 if (answer) {
+                   c.memory->selected[select.claim] = select.node;
+                   return done(Outcome::kDone);
+                 }
+                 if (!refused_for_good(answer.status())) return done(Outcome::kRetry);
+                 c.memory->refusal =
+                     "claim " + select.claim + " was refused: " + answer.status().message();
+                 done(Outcome::kDone);
                });
 }
 

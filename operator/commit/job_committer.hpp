@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,6 +34,7 @@ struct JobMemory {
   bool service_gone = false;
   std::optional<std::string> refusal;
   std::optional<std::string> eviction_refused;  // why a Pod that has to make room stays
+  std::map<std::string, std::string> selected;  // node by claim, as it was told
 };
 
 enum class Outcome : std::uint8_t {
@@ -59,6 +61,7 @@ class JobCommitter {
   void create_service(const Context& c, Done done);
   void delete_service(const Context& c, Done done);
   void create_pods(const Context& c, const std::vector<std::int64_t>& ranks, Done done);
+  void select_node(const Context& c, const SelectNode& select, Done done);
   void bind_pods(const Context& c, const std::vector<Bind>& binds, Done done);
   void delete_pods(const Context& c, const std::vector<Doomed>& doomed, Done done);
   void delete_job(const Context& c, Done done);

@@ -108,9 +108,10 @@ void JobControl::drop(const std::string& uid) {
   Record& r = *found->second;
   book_unseen(r);
   index_nodes(r, {});
-  for (const std::string& key : r.waits_for)
-    if (const auto of = after_.find(key); of != after_.end() && of->second.erase(uid) != 0)
-      if (of->second.empty()) after_.erase(of);
+  for (auto* index : {&after_, &claims_})
+    for (const std::string& key : index == &after_ ? r.waits_for : r.claims)
+      if (const auto of = index->find(key); of != index->end() && of->second.erase(uid) != 0)
+        if (of->second.empty()) index->erase(of);
   tell_dependents(r.key);
   world_.engine.apply(sched::TaskRemove{uid, world_.engine.now()});
   world_.ledger.forget(uid);
@@ -144,6 +145,13 @@ void JobControl::on_pod(const std::string& owner_uid) {
 void JobControl::on_node(const std::string& name) {
   const auto found = on_node_.find(name);
   if (found == on_node_.end()) return;
+  for (const std::string& uid : found->second)
+    if (const auto r = records_.find(uid); r != records_.end()) queue_.add(r->second->key);
+}
+
+void JobControl::on_claim(const std::string& key) {
+  const auto found = claims_.find(key);
+  if (found == claims_.end()) return;
   for (const std::string& uid : found->second)
     if (const auto r = records_.find(uid); r != records_.end()) queue_.add(r->second->key);
 }
@@ -248,6 +256,7 @@ JobFacts JobControl::facts_of(Record& r, const TrainingJob& job) {
     facts.start_deadline_ns = queue->spec.start_deadline_ns;
     if (queue->spec.violates_budgets) facts.violates_budgets = queue->meta.name;
   }
+  if (phase == Phase::kStarting) facts.unselected = unselected(r, job);
   facts.room_kept = is_room_kept(facts);
   if (job.status.placement && r.lost_of == job.status.placement->attempt) facts.lost = r.lost;
   return facts;
@@ -312,6 +321,12 @@ std::optional<Waiting> JobControl::waiting_of(Record& r, const TrainingJob& job)
   }
   if (const std::string objection = world_.objection(r.uid); !objection.empty())
     out.message += (out.message.empty() ? "" : "; ") + objection;
+  if (!r.pins.where.empty() && !out.message.empty()) out.message += "; " + r.pins.where;
+  if (!r.pins.problem.empty()) {
+    out.hopeless = true;
+    out.reason = "Volumes";
+    out.message = "spec.volumes: " + r.pins.problem;
+  }
   if (r.after.hopeless) {
     out.hopeless = true;
     out.reason = r.after.reason;
@@ -354,6 +369,8 @@ void JobControl::carry_out(RecordRef r, std::shared_ptr<const TrainingJob> job, 
     committer_.delete_service(context, done);
   else if (auto* create = std::get_if<CreatePods>(&step))
     committer_.create_pods(context, create->ranks, done);
+  else if (auto* select = std::get_if<SelectNode>(&step))
+    committer_.select_node(context, *select, done);
   else if (auto* bind = std::get_if<BindPods>(&step))
     committer_.bind_pods(context, bind->binds, done);
   else if (auto* doomed = std::get_if<DeletePods>(&step))

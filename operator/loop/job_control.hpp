@@ -43,6 +43,8 @@ class JobControl {
   // The rules of a queue changed, or it came or went.
   void on_queue(const std::string& name);
   void on_config();
+  // A claim changed, or came or went.
+  void on_claim(const std::string& key);
 
   // The engine decided about a job; false when there is no such job.
   bool accept(const sched::Start& start);
@@ -83,6 +85,9 @@ class JobControl {
   // What it waits for, as the reason why its task is held.
   void hold_for_others(Record& r, const TrainingJob& job, sched::Task& task);
   void index_after(Record& r, const TrainingJob& job);
+  // Where its volumes let it run, as part of its task.
+  void pin(Record& r, const TrainingJob& job, sched::Task& task);
+  std::vector<SelectNode> unselected(const Record& r, const TrainingJob& job) const;
   void tell_dependents(const std::string& key);
   void sync_ended(Record& r, const TrainingJobStatus& status);
   void tell_task(Record& r, const sched::Task& task);
@@ -120,6 +125,7 @@ class JobControl {
   std::map<std::string, std::string> uids_;               // by key
   std::map<std::string, std::set<std::string>> on_node_;  // uids by node
   std::map<std::string, std::set<std::string>> after_;    // uids by key of the job they wait for
+  std::map<std::string, std::set<std::string>> claims_;   // uids by key of the claim they use
   std::set<std::string> fresh_;                           // keys that wait for a first plan
   std::set<std::string> heads_;                           // keys last seen among the first
   std::string sweep_after_;                               // uid where the sweep goes on

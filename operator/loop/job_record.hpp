@@ -8,6 +8,7 @@
 
 #include "operator/loop/job_control.hpp"
 #include "operator/translate/dependencies.hpp"
+#include "operator/translate/volume_pins.hpp"
 #include "scheduler/plan.hpp"
 
 namespace fermi {
@@ -23,6 +24,8 @@ struct JobControl::Record {
   std::string tier;
   Dependencies after;               // while it waits
   std::set<std::string> waits_for;  // keys of the jobs that it names
+  std::set<std::string> claims;     // keys of the claims that it uses
+  VolumePins pins;
 
   // The engine's decision, not yet in the status.
   std::optional<JobPlacement> decided;

@@ -27,6 +27,22 @@ std::uint64_t hash_of(const std::string& text) {
   return hash;
 }
 
+using Index = std::map<std::string, std::set<std::string>>;
+
+// In an index of uids, moves one from the keys that it had to those that it has now.
+void reindex(Index& index, const std::string& uid, std::set<std::string>& had,
+             std::set<std::string> now) {
+  if (had == now) return;
+  for (const std::string& key : had) {
+    const auto at = index.find(key);
+    if (at == index.end()) continue;
+    at->second.erase(uid);
+    if (at->second.empty()) index.erase(at);
+  }
+  for (const std::string& key : now) index[key].insert(uid);
+  had = std::move(now);
+}
+
 }  // namespace
 
 // While it holds a place, the queue that it was decided in: the spec may name another by now.
@@ -62,10 +78,38 @@ void JobControl::sync_phase(Record& r, const TrainingJob& job, bool rebuilding) 
   sched::Task task = to_engine(job, queue.get(), world_.config);
   r.tier = tier_name(task.tier);
   hold_for_others(r, job, task);
+  pin(r, job, task);
   if (waits)
     sync_waiting(r, job, task);
   else
     sync_placed(r, job, task, rebuilding);
+}
+
+void JobControl::pin(Record& r, const TrainingJob& job, sched::Task& task) {
+  const std::vector<std::string> names = claims_of(job);
+  std::set<std::string> keys;
+  for (const std::string& name : names) keys.insert(job.meta.ns + "/" + name);
+  reindex(claims_, r.uid, r.claims, std::move(keys));
+  r.pins = pin_volumes(job.meta.ns, names, world_.volumes(), task);
+  if (r.pins.problem.empty() || task.held || holds_place(job)) return;
+  task.held = true;
+  task.held_why = "spec.volumes: " + r.pins.problem;
+}
+
+// Storage that is made where it is first used is told where that is; what is bound already knows.
+std::vector<SelectNode> JobControl::unselected(const Record& r, const TrainingJob& job) const {
+  std::vector<SelectNode> out;
+  if (world_.options.local_mode || !job.status.placement) return out;
+  const std::string& node = job.status.placement->nodes.front();
+  for (const std::string& key : r.claims) {
+    const auto claim = world_.caches.claims.get(key);
+    if (claim == nullptr || !claim->volume.empty()) continue;
+    const auto told = r.memory->selected.find(claim->meta.name);
+    const bool known = told != r.memory->selected.end() && told->second == node;
+    if (!known && claim->meta.annotation(annotation::kSelectedNode) != node)
+      out.push_back({claim->meta.name, node});
+  }
+  return out;
 }
 
 void JobControl::hold_for_others(Record& r, const TrainingJob& job, sched::Task& task) {
@@ -83,15 +127,7 @@ void JobControl::index_after(Record& r, const TrainingJob& job) {
   std::set<std::string> keys;
   for (const JobAfter& after : job.spec.scheduling.after)
     keys.insert(job.meta.ns + "/" + after.name);
-  if (keys == r.waits_for) return;
-  for (const std::string& key : r.waits_for) {
-    const auto at = after_.find(key);
-    if (at == after_.end()) continue;
-    at->second.erase(r.uid);
-    if (at->second.empty()) after_.erase(at);
-  }
-  for (const std::string& key : keys) after_[key].insert(r.uid);
-  r.waits_for = std::move(keys);
+  reindex(after_, r.uid, r.waits_for, std::move(keys));
 }
 
 void JobControl::tell_dependents(const std::string& key) {

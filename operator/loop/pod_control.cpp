@@ -215,6 +215,7 @@ void PodControl::reform(const std::string& group) {
   const Census now = census(group);
   if (now.waiting.empty()) {
     remove_forming(group);
+    index_claims(group, {});
     if (now.running.empty()) failures_.erase(group);
     return;
   }
@@ -222,6 +223,7 @@ void PodControl::reform(const std::string& group) {
   recall(group, now.waiting, task);
   if (const auto failed = failures_.find(group); failed != failures_.end())
     task.not_before = {failed->second.not_before.ns};
+  const std::string pinned = pin(group, now.waiting, task);
   const auto at = forming_.find(group);
   if (at != forming_.end() && at->second != task.uid) remove_forming(group);
   BatchRef& batch = batches_[task.uid];
@@ -232,10 +234,47 @@ void PodControl::reform(const std::string& group) {
     forming_[group] = batch->id;
   }
   task.attempt = batch->attempt;
+  batch->pinned = pinned;
   batch->members.clear();
   for (const PodRef& pod : now.waiting) batch->members.push_back({pod->meta.key(), pod->meta.uid});
   world_.engine.apply(sched::TaskUpsert{task});
   batch->task = std::move(task);
+}
+
+// Where the volumes of its Pods let the group run: as part of its task, and in words.
+std::string PodControl::pin(const std::string& group, const std::vector<PodRef>& members,
+                            sched::Task& task) {
+  std::set<std::string> names, keys;
+  for (const PodRef& pod : members) names.insert(pod->claims.begin(), pod->claims.end());
+  for (const std::string& name : names) keys.insert(task.ns + "/" + name);
+  index_claims(group, std::move(keys));
+  const VolumePins pins =
+      pin_volumes(task.ns, {names.begin(), names.end()}, world_.volumes(), task);
+  if (!pins.problem.empty() && !task.held) {
+    task.held = true;
+    task.held_why = "spec.volumes: " + pins.problem;
+  }
+  return pins.where;
+}
+
+void PodControl::index_claims(const std::string& group, std::set<std::string> keys) {
+  std::set<std::string>& had = claims_of_group_[group];
+  if (had != keys) {
+    for (const std::string& key : had) {
+      claims_[key].erase(group);
+      if (claims_[key].empty()) claims_.erase(key);
+    }
+    for (const std::string& key : keys) claims_[key].insert(group);
+    had = std::move(keys);
+  }
+  if (had.empty()) claims_of_group_.erase(group);
+}
+
+void PodControl::on_claim(const std::string& key) {
+  const auto found = claims_.find(key);
+  if (found == claims_.end()) return;
+  const std::set<std::string> groups = found->second;
+  for (const std::string& group : groups) reform(group);
 }
 
 void PodControl::on_pod(const k8s::Informer<k8s::Pod>::Event& event) {

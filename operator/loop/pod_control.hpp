@@ -52,6 +52,7 @@ class PodControl {
   void on_queue(const std::string& name);
   // A native PodGroup came, went or is another: its Pods may be placed together, or one by one.
   void on_pod_group(const std::string& key);
+  void on_claim(const std::string& key);
   bool accept(const sched::Start& start);
   // The engine decided that the room of these batches is needed by another task; those that are
   // not of plain Pods are left alone.
@@ -90,12 +91,14 @@ class PodControl {
     std::optional<k8s::TimePoint> ended_at;  // when a member ended whose share is not given back
     k8s::TimePoint placed_at;
     std::optional<std::string> refusal;
-    std::string evicted_for;    // for whom it was asked to stop; "" for nobody
-    std::string objection;      // why it did not make room when it was to, and not told yet
-    bool refusal_told = false;  // that it could not be evicted
-    bool remembered = false;    // that it is preempted: for the Pods that come instead
-    sched::Reason shown;        // why it waits, as last asked
-    std::string said;           // as last written
+    std::string evicted_for;                      // for whom it was asked to stop; "" for nobody
+    std::string objection;                        // why it did not make room, and not told yet
+    std::string pinned;                           // where its volumes are, in words
+    std::map<std::string, std::string> selected;  // node by key of a claim, as it was told
+    bool refusal_told = false;                    // that it could not be evicted
+    bool remembered = false;  // that it is preempted: for the Pods that come instead
+    sched::Reason shown;      // why it waits, as last asked
+    std::string said;         // as last written
     k8s::TimePoint said_at;
     std::optional<k8s::TimePoint> slot;
   };
@@ -119,6 +122,8 @@ class PodControl {
   Census census(const std::string& group);
   void reform(const std::string& group);
   void remove_forming(const std::string& group);
+  std::string pin(const std::string& group, const std::vector<PodRef>& members, sched::Task& task);
+  void index_claims(const std::string& group, std::set<std::string> keys);
   void adopt(const std::string& group);
   void count_bound(const std::string& group);
   void hold(const std::string& group, std::vector<PodRef> members);
@@ -141,6 +146,9 @@ class PodControl {
                     std::function<void(k8s::Status)> done);
   void await_start(const BatchRef& batch, Finish finish);
   void nominate(const BatchRef& batch, std::vector<std::size_t> ranks, Finish finish);
+  std::optional<std::pair<std::string, std::string>> unselected(const Batch& batch);
+  void select_node(const BatchRef& batch, const std::string& claim, const std::string& node,
+                   Finish finish);
   void bind(const BatchRef& batch, std::vector<std::size_t> ranks, Finish finish);
   void bind_one(const BatchRef& batch, std::size_t rank, std::shared_ptr<bool> retry,
                 std::function<void(bool)> next);
@@ -186,6 +194,8 @@ class PodControl {
   std::map<std::string, BatchRef> batches_;                            // by id
   std::map<std::string, std::pair<std::string, std::size_t>> placed_;  // Pod uid -> id, rank
   std::map<std::string, std::string> bound_;  // Pod uid -> node, until the cache shows it
+  std::map<std::string, std::set<std::string>> claims_;  // groups that wait, by key of a claim
+  std::map<std::string, std::set<std::string>> claims_of_group_;
   std::map<std::string, Failures> failures_;  // by group
   PodMemory memory_;
   std::set<std::string> recalling_;                    // groups whose past is being read

@@ -6,6 +6,7 @@
 #include "libk8s/codec/rfc3339.hpp"
 #include "libk8s/request/request.hpp"
 #include "operator/api/duration.hpp"
+#include "operator/commit/selected_node.hpp"
 #include "operator/loop/pod_control.hpp"
 #include "operator/reconcile/failure.hpp"
 #include "operator/translate/waiting.hpp"
@@ -82,6 +83,7 @@ void PodControl::work_forming(const BatchRef& batch, Finish finish) {
   batch->shown = reason;
   const std::string objection = world_.objection(batch->id);
   const std::string why = std::string(sched::name(reason.code)) + ": " + why_waits(reason) +
+                          (batch->pinned.empty() ? "" : "; " + batch->pinned) +
                           (objection.empty() ? "" : "; " + objection);
   if (why == batch->said) return finish(Verdict::done());
   const k8s::TimePoint now = world_.loop.now();
@@ -174,6 +176,8 @@ void PodControl::work_placed(const BatchRef& batch, Finish finish) {
   // One Pod alone needs no hold: there is nothing that could be half done.
   if (!unheld.empty() && batch->members.size() > 1)
     return nominate(batch, std::move(unheld), std::move(finish));
+  if (const auto claim = unselected(*batch))
+    return select_node(batch, claim->first, claim->second, std::move(finish));
   bind(batch, std::move(unbound), std::move(finish));
 }
 
@@ -216,6 +220,39 @@ void PodControl::nominate(const BatchRef& batch, std::vector<std::size_t> ranks,
       [retry, finish = std::move(finish)] {
         finish(*retry ? Verdict::retry() : Verdict::again_after(k8s::Duration(0)));
       });
+}
+
+// A claim without a volume that has not been told where its first Pod goes, and that node.
+std::optional<std::pair<std::string, std::string>> PodControl::unselected(const Batch& batch) {
+  if (world_.options.local_mode) return std::nullopt;
+  for (std::size_t i = 0; i < batch.members.size(); ++i) {
+    const PodRef pod = pod_of(batch.members[i]);
+    if (pod == nullptr || !pod->node_name.empty()) continue;
+    for (const std::string& name : pod->claims) {
+      const std::string key = pod->meta.ns + "/" + name;
+      const auto claim = world_.caches.claims.get(key);
+      const bool open = claim != nullptr && claim->volume.empty() &&
+                        claim->meta.annotation(annotation::kSelectedNode) != batch.nodes[i];
+      if (open && batch.selected.count(key) == 0) return std::pair(key, batch.nodes[i]);
+    }
+  }
+  return std::nullopt;
+}
+
+void PodControl::select_node(const BatchRef& batch, const std::string& claim,
+                             const std::string& node, Finish finish) {
+  world_.writer.send(selected_node(namespace_of(claim), name_of(claim), node),
+                     [batch, claim, node, finish = std::move(finish)](k8s::Result<Json> answer) {
+                       if (answer) {
+                         batch->selected[claim] = node;
+                       } else if (answer.status().next() == k8s::Next::kFixInput) {
+                         batch->refusal = "claim " + name_of(claim) +
+                                          " was refused: " + answer.status().message();
+                       } else {
+                         return finish(Verdict::retry());
+                       }
+                       finish(Verdict::again_after(k8s::Duration(0)));
+                     });
 }
 
 void PodControl::bind(const BatchRef& batch, std::vector<std::size_t> ranks, Finish finish) {

@@ -239,6 +239,11 @@ void Term::recount(const std::string& job_uid) {
 
 void Term::on_job(const k8s::Informer<TrainingJob>::Event& event) { jobs_.on_job(event); }
 
+void Term::on_claim(const std::string& key) {
+  jobs_.on_claim(key);
+  plain_.on_claim(key);
+}
+
 void Term::on_queue(const k8s::Informer<TaskQueue>::Event& event) { queues_.on_queue(event); }
 
 void Term::on_config() {

@@ -45,6 +45,8 @@ class Term {
   // A native PodGroup came, went or is another.
   void on_pod_group(const std::string& key) { plain_.on_pod_group(key); }
   void on_queue(const k8s::Informer<TaskQueue>::Event& event);
+  // A claim, or a volume that is bound to it, changed.
+  void on_claim(const std::string& key);
   void on_job(const k8s::Informer<TrainingJob>::Event& event);
   // The configuration object was replaced in place.
   void on_config();

@@ -20,6 +20,7 @@
 #include "operator/operator.hpp"
 #include "operator/report/metrics.hpp"
 #include "operator/translate/configuration.hpp"
+#include "operator/translate/volume_pins.hpp"
 
 namespace fermi {
 
@@ -29,6 +30,8 @@ struct Caches {
   k8s::Informer<k8s::Pod>& pods;
   k8s::Informer<TaskQueue>& queues;
   k8s::Informer<TrainingJob>& jobs;
+  k8s::Informer<VolumeClaim>& claims;
+  k8s::Informer<Volume>& volumes;
   k8s::Informer<LedgerShard>& ledger;
   const PodGroups& pod_groups;
 };
@@ -61,6 +64,10 @@ struct World {
 
   std::shared_ptr<const k8s::Node> node(const std::string& name) const {
     return caches.nodes.get(name);
+  }
+  VolumeLookup volumes() const {
+    return {[this](const std::string& key) { return caches.claims.get(key); },
+            [this](const std::string& name) { return caches.volumes.get(name); }};
   }
 };
 

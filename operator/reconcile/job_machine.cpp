@@ -348,6 +348,7 @@ std::optional<Step> next_binding(const JobFacts& v, const Gang& gang) {
     return take_back(v, "NotBoundInTime", "the gang could not be bound as a whole in time");
   if (needs_service(*v.job) && !v.service_known) return CreateService{};
   if (!missing.ranks.empty()) return missing;
+  if (!v.unselected.empty()) return v.unselected.front();
   return unbound;
 }
 

@@ -72,6 +72,12 @@ enum class NodeState : std::uint8_t {
   kGone,
 };
 
+// A claim without a volume is told for which node it is to get one, before a Pod that uses it is
+// bound there.
+struct SelectNode {
+  std::string claim, node;
+};
+
 struct JobFacts {
   const TrainingJob* job = nullptr;
   // Every Pod that this job controls, of all attempts, in the order of their names. A Pod that is
@@ -91,8 +97,9 @@ struct JobFacts {
   std::optional<std::string> eviction_refused;
   // What its next run is protected for, by its preemptions so far: Medium only.
   std::optional<std::int64_t> guarantee_ns;
-  bool service_known = false;  // the gang's Service exists and is ours
-  bool service_gone = false;   // it was looked for and removed
+  std::vector<SelectNode> unselected;  // of its placement, not told yet
+  bool service_known = false;          // the gang's Service exists and is ours
+  bool service_gone = false;           // it was looked for and removed
   // What the server said when it refused a Pod, a Service or a Binding for good.
   std::optional<std::string> refusal;
   bool start_overdue = false;  // the gang should have been bound by now
@@ -156,8 +163,8 @@ struct SetJobFinalizers {
 // Cost and run time go into the ledger.
 struct FoldJob {};
 
-using Step = std::variant<Wait, WriteStatus, CreateService, DeleteService, CreatePods, BindPods,
-                          DeletePods, DeleteJob, SetJobFinalizers, FoldJob>;
+using Step = std::variant<Wait, WriteStatus, CreateService, DeleteService, CreatePods, SelectNode,
+                          BindPods, DeletePods, DeleteJob, SetJobFinalizers, FoldJob>;
 
 Step next_step(const JobFacts& view);
 

@@ -37,6 +37,8 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("scheduling.k8s.io", "podgroups"): READ,
     ("", "configmaps"): {"get", "create", "update"},
     ("", "nodes"): READ,
+    ("", "persistentvolumes"): READ,
+    ("", "persistentvolumeclaims"): READ | {"patch"},
     ("", "services"): {"get", "create", "delete"},
     ("", "events"): {"create", "patch", "update"},
     ("events.k8s.io", "events"): {"create", "patch", "update"},

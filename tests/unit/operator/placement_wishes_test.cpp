@@ -152,7 +152,8 @@ zones: {zone-b: {displayName: Hall B}}
   ASSERT_TRUE(cluster.wait(seconds(30), [&] {
     return cluster.job("together").value("/status/reason"_json_pointer, "") == "Topology";
   })) << cluster.job("together").dump(1);
-  // Another name for the model is known with the next plan.
+  // Another name for the model is known with the next plan. Nobody else waits for that room.
+  cluster.remove("/apis/fermi-cluster.com/v1alpha1/namespaces/work/trainingjobs/together");
   cluster.submit(
       "renamed",
       {{"gpusPerNode", 8}, {"scheduling", {{"gpuModel", "big"}}}, {"podTemplate", runs_for("5")}});
