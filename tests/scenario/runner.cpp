@@ -139,6 +139,7 @@ void Runner::line(const Words& words) {
   if (verb == "topology") return topology(rest);
   if (verb == "delete" && take(rest) == "queue") return apply(QueueRemove{take(rest)});
   const std::string name = take(rest);
+  if (verb == "shrink") return shrink(name, integer(option(rest, "gpus")));
   no_more(rest);
   for (const char* known :
        {"cordon", "uncordon", "lose", "find", "share", "unshare", "remove", "clear"}) {
@@ -493,6 +494,12 @@ void Runner::change_node(const std::string& verb, const std::string& name) {
   if (verb == "cordon" || verb == "uncordon") node.unschedulable = verb == "cordon";
   if (verb == "lose" || verb == "find") node.ready = verb == "find";
   apply(NodeUpsert{node});
+}
+
+void Runner::shrink(const std::string& name, std::int64_t gpus) {
+  if (!nodes_.contains(name)) throw BadLine("no such node: " + name);
+  nodes_[name].allocatable.set_extended(kGpu, gpus);
+  apply(NodeUpsert{nodes_[name]});
 }
 
 void Runner::change_task(const std::string& verb, const std::string& name) {

@@ -41,6 +41,7 @@ class Runner {
   void reject(Words words);
   void foreign(Words words);
   void change_node(const std::string& verb, const std::string& name);
+  void shrink(const std::string& name, std::int64_t gpus);
   void change_task(const std::string& verb, const std::string& name);
   void expect(Words words);
   void expect_running(Words words);
