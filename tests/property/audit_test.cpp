@@ -134,25 +134,6 @@ std::vector<Mistake> topology_mistakes() {
          }
          return false;
        }},
-      {"ranks that go back to a rack or block",
-       [asks](Plan& p, World& w) {
-         for (Start& start : p.starts) {
-           const Task& task = w.tasks.at(start.task).task;
-           auto& nodes = start.placement.nodes;
-           if (!asks(task) || task.groups.size() > 1 || nodes.size() < 3) continue;
-           const auto at = [&](std::size_t rank) {
-             const Node& node = w.nodes.at(nodes[rank]);
-             return std::pair(node.zone, domain_of(w, task, node));
-           };
-           for (std::size_t rank = 0; rank + 2 < nodes.size(); ++rank) {
-             if (at(rank) != at(rank + 1) || at(rank + 1) == at(rank + 2)) continue;
-             if (at(rank).first != at(rank + 2).first) continue;
-             std::swap(nodes[rank + 1], nodes[rank + 2]);
-             return true;
-           }
-         }
-         return false;
-       }},
   };
 }
 
