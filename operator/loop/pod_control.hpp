@@ -33,6 +33,7 @@
 #include "operator/loop/world.hpp"
 #include "operator/translate/objects.hpp"
 #include "operator/translate/plain_pod.hpp"
+#include "operator/translate/waiting.hpp"
 #include "scheduler/plan.hpp"
 
 namespace fermi {
@@ -80,6 +81,7 @@ class PodControl {
     std::string evicted_for;    // for whom it was asked to stop; "" for nobody
     bool refusal_told = false;  // that it could not be evicted
     sched::Reason shown;        // why it waits, as last asked
+    Outlook outlook;            // and what else is known of when it starts
     std::string said;           // as last written
     k8s::TimePoint said_at;
     std::optional<k8s::TimePoint> slot;

@@ -41,6 +41,11 @@ Term::Term(Context context)
                      jobs_.on_planned();
                      plain_.on_planned();
                      queues_.on_planned();
+                   },
+               .foreseen =
+                   [this] {
+                     jobs_.on_foreseen();
+                     plain_.on_planned();
                    }}),
       positions_(context_.options.position_writes_per_second),
       world_{context_.loop,

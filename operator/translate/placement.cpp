@@ -1,5 +1,8 @@
 #include "operator/translate/placement.hpp"
 
+#include <algorithm>
+#include <optional>
+
 #include "operator/reconcile/cost.hpp"
 #include "operator/translate/job_pod.hpp"
 #include "operator/translate/resources.hpp"
@@ -32,6 +35,35 @@ JobPlacement to_placement(const sched::Start& start, const DecisionContext& cont
   return out;
 }
 
+namespace {
+
+std::int64_t hourly_on(const sched::Resources& requests, const k8s::Node& node,
+                       const Configuration& config) {
+  return hourly_micros(requests, std::string(node.meta.label(label::kNodeZone)),
+                       std::string(node.meta.label(label::kNodeGpuModel)), config);
+}
+
+}  // namespace
+
+std::int64_t least_hourly_micros(const TrainingJob& job,
+                                 const std::vector<std::vector<std::string>>& nodes,
+                                 const Configuration& config, const NodeLookup& node) {
+  std::int64_t sum = 0, rank = 0;
+  for (std::size_t g = 0; g < job.spec.groups.size() && g < nodes.size(); ++g) {
+    const sched::Resources requests = pod_to_engine(effective_requests(job, rank, config));
+    std::optional<std::int64_t> least;
+    for (const std::string& name : nodes[g]) {
+      const auto at = node(name);
+      if (at == nullptr) continue;
+      const std::int64_t cost = hourly_on(requests, *at, config);
+      least = std::min(least.value_or(cost), cost);
+    }
+    sum += least.value_or(0) * job.spec.groups[g].nodes;
+    rank += job.spec.groups[g].nodes;
+  }
+  return sum;
+}
+
 std::int64_t gang_hourly_micros(const TrainingJob& job, const JobPlacement& placement,
                                 const Configuration& config, const NodeLookup& node) {
   std::int64_t sum = 0;
@@ -42,8 +74,7 @@ std::int64_t gang_hourly_micros(const TrainingJob& job, const JobPlacement& plac
     for (std::int64_t i = 0; i < group.nodes && rank < placement.nodes.size(); ++i, ++rank) {
       const auto at = node(placement.nodes[rank]);
       if (at == nullptr) continue;
-      sum += hourly_micros(requests, std::string(at->meta.label(label::kNodeZone)),
-                           std::string(at->meta.label(label::kNodeGpuModel)), config);
+      sum += hourly_on(requests, *at, config);
     }
   }
   return sum;

@@ -30,6 +30,12 @@ std::vector<std::pair<std::string, std::int64_t>> zone_runs(const std::vector<st
                                                             const NodeLookup& node);
 
 // What the whole gang costs per hour on these nodes.
+// The least that it costs when each Pod goes to the cheapest of the nodes named for its group: a
+// zone or model that the groups have to share may make it more.
+std::int64_t least_hourly_micros(const TrainingJob& job,
+                                 const std::vector<std::vector<std::string>>& nodes,
+                                 const Configuration& config, const NodeLookup& node);
+
 std::int64_t gang_hourly_micros(const TrainingJob& job, const JobPlacement& placement,
                                 const Configuration& config, const NodeLookup& node);
 
