@@ -72,6 +72,10 @@ struct Plain {
 constexpr Plain kCounters[] = {
     {"fermi_plans_total", "Passes of the scheduling engine.", &Metrics::plans},
     {"fermi_decisions_total", "Tasks given a place.", &Metrics::decisions},
+    {"fermi_forecasts_total", "Runs forward, to tell when who waits will start.",
+     &Metrics::forecasts},
+    {"fermi_forecast_plans_total", "Passes of the engine in these runs.", &Metrics::forecast_plans},
+    {"fermi_forecast_microseconds_total", "Time spent on these runs.", &Metrics::forecast_us},
     {"fermi_plan_rejections_total", "Starts that the audit refused.", &Metrics::plan_rejections},
     {"fermi_pods_created_total", "Pods created.", &Metrics::pods_created},
     {"fermi_pods_deleted_total", "Pods deleted.", &Metrics::pods_deleted},

@@ -11,12 +11,18 @@ namespace {
 
 constexpr std::size_t kStartsPerPass = 1000;
 constexpr std::int64_t kHoldNs = std::int64_t{600} * 1'000'000'000;
+constexpr std::int64_t kSameMomentNs = 1'000'000'000;
 constexpr k8s::Duration kAfterViolation = std::chrono::seconds(10);
 
 }  // namespace
 
 EngineHost::EngineHost(k8s::Loop& loop, Metrics& metrics, Options options)
-    : loop_(loop), metrics_(metrics), options_(std::move(options)) {
+    : loop_(loop),
+      metrics_(metrics),
+      options_(std::move(options)),
+      forecaster_(loop, metrics, engine_, [this] {
+        if (options_.foreseen) options_.foreseen();
+      }) {
   if (options_.journal) options_.journal(sched::journal_header());
 }
 
@@ -24,6 +30,7 @@ EngineHost::~EngineHost() { loop_.cancel(timer_); }
 
 bool EngineHost::apply(const sched::Delta& delta) {
   if (!engine_.apply(delta)) return false;
+  asked_.reset();
   auditor_.apply(delta);
   if (options_.journal) options_.journal(sched::encode(delta));
   arrange(options_.batch_delay);
@@ -39,6 +46,7 @@ void EngineHost::close() {
   open_ = false;
   loop_.cancel(timer_);
   timer_ = k8s::TimerId::kNone;
+  forecaster_.close();
 }
 
 void EngineHost::arrange(k8s::Duration delay) {
@@ -58,6 +66,7 @@ void EngineHost::arrange(k8s::Duration delay) {
 void EngineHost::pass() {
   const k8s::TimePoint began = loop_.now();
   const sched::Time at = now();
+  asked_.reset();
   const sched::Plan plan = engine_.plan(at, kStartsPerPass);
   ++metrics_.plans;
   metrics_.plan_duration.observe((loop_.now() - began).count() / 1000);
@@ -74,7 +83,14 @@ void EngineHost::pass() {
     arrange(k8s::Duration(0));
   if (const auto next = engine_.next_time(at))
     arrange(k8s::Duration(std::max<std::int64_t>(next->ns - at.ns, 1)));
+  forecaster_.changed();
   if (options_.planned) options_.planned();
+}
+
+sched::Reason EngineHost::explain(const std::string& task) {
+  const sched::Time at = now();
+  if (!asked_ || at < *asked_ || at.ns - asked_->ns > kSameMomentNs) asked_ = at;
+  return engine_.explain(task, *asked_);
 }
 
 // Only beside all its starts is a preemption what the plan meant. A hold that is not used in time

@@ -11,11 +11,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "libk8s/base/loop.hpp"
+#include "operator/loop/forecaster.hpp"
 #include "operator/report/metrics.hpp"
 #include "scheduler/audit/audit.hpp"
 #include "scheduler/engine.hpp"
@@ -33,6 +35,8 @@ class EngineHost {
     std::function<void(const sched::Preemption&)> preempt;
     // After each pass, with or without starts.
     std::function<void()> planned;
+    // There are new answers about when who waits will start.
+    std::function<void()> foreseen;
   };
 
   EngineHost(k8s::Loop& loop, Metrics& metrics, Options options);
@@ -48,6 +52,10 @@ class EngineHost {
   void close();
 
   const sched::Engine& engine() const { return engine_; }
+  // Why a task waits, and when it is expected to start. Between two changes all answers are as of
+  // one moment, at most a second ago: so they cost one look together.
+  sched::Reason explain(const std::string& task);
+  Foreseen foreseen(const std::string& task) const { return forecaster_.of(task); }
   sched::Time now() const { return {loop_.wall_now().ns}; }
 
  private:
@@ -63,6 +71,8 @@ class EngineHost {
   Options options_;
   sched::Engine engine_;
   sched::Auditor auditor_;
+  Forecaster forecaster_;
+  std::optional<sched::Time> asked_;  // the moment of the answers, until something changes
   bool open_ = false;
   k8s::TimerId timer_ = k8s::TimerId::kNone;
   k8s::TimePoint due_;

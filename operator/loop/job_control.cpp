@@ -18,6 +18,7 @@ namespace {
 constexpr std::size_t kShownHead = 20;
 constexpr std::size_t kSweepAtOnce = 200;
 constexpr k8s::Duration kRefreshPeriod = std::chrono::milliseconds(250);
+constexpr k8s::Duration kCostPeriod = std::chrono::seconds(10);
 
 k8s::WorkQueue::Options queue_options() {
   k8s::WorkQueue::Options out;
@@ -176,6 +177,12 @@ void JobControl::on_planned() {
   for (const std::string& key : fresh_) queue_.add(key);
   fresh_.clear();
   sweep_left_ = records_.size();
+  arm_refresh();
+}
+
+void JobControl::on_foreseen() { arm_refresh(); }
+
+void JobControl::arm_refresh() {
   if (refresh_timer_ != k8s::TimerId::kNone) return;
   refresh_timer_ = world_.loop.after(kRefreshPeriod, [this] { refresh(); });
 }
@@ -300,23 +307,44 @@ bool JobControl::is_overdue(Record& r, const JobFacts& facts) {
   return world_.loop.now() - r.starting_since >= world_.options.bind_deadline;
 }
 
-std::optional<Waiting> JobControl::waiting_of(Record& r, const TrainingJob& job) const {
+std::int64_t JobControl::waiting_cost(Record& r, const TrainingJob& job,
+                                      const Foreseen& foreseen) const {
+  const k8s::TimePoint now = world_.loop.now();
+  const bool known = r.waiting_cost && r.cost_as_of == foreseen.as_of;
+  if (known && now < r.waiting_cost->second) return r.waiting_cost->first;
+  const auto node = [this](const std::string& name) { return world_.node(name); };
+  JobPlacement there;
+  there.nodes = foreseen.placement.nodes;
+  const std::int64_t cost =
+      there.nodes.empty() ? least_hourly_micros(job, world_.engine.engine().kinds_of_nodes(r.uid),
+                                                world_.config, node)
+                          : gang_hourly_micros(job, there, world_.config, node);
+  r.waiting_cost = {cost, now + kCostPeriod};
+  r.cost_as_of = foreseen.as_of;
+  return cost;
+}
+
+std::optional<Waiting> JobControl::waiting_of(Record& r, const TrainingJob& job) {
   const sched::Engine& engine = world_.engine.engine();
   if (engine.state(r.uid) != sched::TaskState::kWaiting) return std::nullopt;
   const sched::Time now = world_.engine.now();
-  sched::Reason reason = engine.explain(r.uid, now);
+  sched::Reason reason = world_.engine.explain(r.uid);
+  const Foreseen foreseen = world_.engine.foreseen(r.uid);
+  if (foreseen.start) reason.predicted = *foreseen.start;
   // A new leader begins with what the one before said.
   const auto& said = job.status.estimated_start;
   if (r.shown.predicted.ns == 0 && said) r.shown.predicted = {said->ns};
   keep_times(r.shown, now, reason);
   r.shown = reason;
+  r.outlook = outlook_of(reason, foreseen.not_before, foreseen.never, now, r.outlook);
   Waiting out;
   out.position = engine.position(r.uid);
   out.ahead = engine.tasks_ahead(r.uid);
-  out.hopeless = is_hopeless(reason.code);
+  out.hopeless = is_hopeless(reason);
+  out.hourly_micros = waiting_cost(r, job, foreseen);
   if (reason.code != sched::ReasonCode::kNone) {
     out.reason = sched::name(reason.code);
-    out.message = why_waits(reason);
+    out.message = why_waits(reason, r.outlook);
     if (reason.predicted.ns > 0) out.estimated_start = whole_seconds({reason.predicted.ns});
   }
   if (const std::string objection = world_.objection(r.uid); !objection.empty())

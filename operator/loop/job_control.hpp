@@ -59,6 +59,8 @@ class JobControl {
   void retell(const std::string& uid);
   // After a pass of the engine: new jobs may be written about, and positions have moved.
   void on_planned();
+  // When who waits will start is known anew.
+  void on_foreseen();
 
   // Whether a Pod of this rank that failed still holds its room: its gang's attempt is not over,
   // and the next one may want the same places.
@@ -107,7 +109,10 @@ class JobControl {
   std::optional<std::int64_t> guarantee_of(const Record& r) const;
   bool is_overdue(Record& r, const JobFacts& facts);
   static bool is_room_kept(const JobFacts& facts);
-  std::optional<Waiting> waiting_of(Record& r, const TrainingJob& job) const;
+  std::optional<Waiting> waiting_of(Record& r, const TrainingJob& job);
+  // What it would cost where it is expected to go; else at least, by the cheapest nodes it may use.
+  std::int64_t waiting_cost(Record& r, const TrainingJob& job, const Foreseen& foreseen) const;
+  void arm_refresh();
   void carry_out(RecordRef r, std::shared_ptr<const TrainingJob> job, Step step,
                  k8s::WorkQueue::Finish finish);
   void write(RecordRef r, std::shared_ptr<const TrainingJob> job, WriteStatus step,

@@ -9,6 +9,7 @@
 #include "operator/loop/job_control.hpp"
 #include "operator/translate/dependencies.hpp"
 #include "operator/translate/volume_pins.hpp"
+#include "operator/translate/waiting.hpp"
 #include "scheduler/plan.hpp"
 
 namespace fermi {
@@ -45,10 +46,15 @@ struct JobControl::Record {
   // Since when the current attempt may be made and bound.
   std::int64_t starting_attempt = -1;
   k8s::TimePoint starting_since;
-  // Why it waits, as last said.
+  // Why it waits, as last said, and what else is known of when it starts.
   sched::Reason shown;
+  Outlook outlook;
   // Its place in the budget of position writes.
   std::optional<k8s::TimePoint> position_slot;
+  // What it would cost an hour: until when that is not asked again, unless there is another
+  // forecast than that of `cost_as_of`.
+  std::optional<std::pair<std::int64_t, k8s::TimePoint>> waiting_cost;
+  sched::Time cost_as_of;
 };
 
 }  // namespace fermi

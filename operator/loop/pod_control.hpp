@@ -38,6 +38,7 @@
 #include "operator/loop/world.hpp"
 #include "operator/translate/objects.hpp"
 #include "operator/translate/plain_pod.hpp"
+#include "operator/translate/waiting.hpp"
 #include "scheduler/plan.hpp"
 
 namespace fermi {
@@ -98,6 +99,7 @@ class PodControl {
     bool refusal_told = false;                    // that it could not be evicted
     bool remembered = false;  // that it is preempted: for the Pods that come instead
     sched::Reason shown;      // why it waits, as last asked
+    Outlook outlook;          // and what else is known of when it starts
     std::string said;         // as last written
     k8s::TimePoint said_at;
     std::optional<k8s::TimePoint> slot;

@@ -77,12 +77,17 @@ void PodControl::work(const std::string& id, Finish finish) {
 void PodControl::work_forming(const BatchRef& batch, Finish finish) {
   const sched::Engine& engine = world_.engine.engine();
   if (engine.state(batch->id) != sched::TaskState::kWaiting) return finish(Verdict::done());
-  sched::Reason reason = engine.explain(batch->id, world_.engine.now());
+  const sched::Time at = world_.engine.now();
+  sched::Reason reason = world_.engine.explain(batch->id);
   if (reason.code == sched::ReasonCode::kNone) return finish(Verdict::done());
-  keep_times(batch->shown, world_.engine.now(), reason);
+  const Foreseen foreseen = world_.engine.foreseen(batch->id);
+  if (foreseen.start) reason.predicted = *foreseen.start;
+  keep_times(batch->shown, at, reason);
   batch->shown = reason;
+  batch->outlook = outlook_of(reason, foreseen.not_before, foreseen.never, at, batch->outlook);
   const std::string objection = world_.objection(batch->id);
-  const std::string why = std::string(sched::name(reason.code)) + ": " + why_waits(reason) +
+  const std::string why = std::string(sched::name(reason.code)) + ": " +
+                          why_waits(reason, batch->outlook) +
                           (batch->pinned.empty() ? "" : "; " + batch->pinned) +
                           (objection.empty() ? "" : "; " + objection);
   if (why == batch->said) return finish(Verdict::done());

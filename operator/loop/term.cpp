@@ -41,6 +41,11 @@ Term::Term(Context context)
                      plain_.on_planned();
                      queues_.on_planned();
                      preemptions_.on_planned();
+                   },
+               .foreseen =
+                   [this] {
+                     jobs_.on_foreseen();
+                     plain_.on_planned();
                    }}),
       ledger_(context_.loop, writer_, context_.options.ns, context_.caches.ledger),
       positions_(context_.options.position_writes_per_second),

@@ -56,7 +56,8 @@ struct Waiting {
   std::string reason;     // stable word, "" when it starts with the next plan
   std::string message;    // the sentence with numbers
   bool hopeless = false;  // it can never start as things are: Accepted=False
-  std::optional<k8s::WallTime> estimated_start;  // when room is expected, if that is known
+  std::optional<k8s::WallTime> estimated_start;  // when it is expected to start, if that is known
+  std::int64_t hourly_micros = 0;                // what it would cost
 };
 
 // Where a decision leads, beyond its zones.

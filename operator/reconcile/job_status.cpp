@@ -195,9 +195,12 @@ std::optional<k8s::WallTime> show_waiting(Draft& d) {
       (w.position <= kShown || (s.queue_position != 0 && s.queue_position <= kShown));
   const bool renamed = reason != s.reason;
   const bool other = renamed || d.view.after_met != s.after_met;
-  const bool news =
-      w.estimated_start != s.estimated_start ||
-      (w.position <= kShown && cut(w.message, 1024) != s.message && !w.message.empty());
+  const bool says_more = w.estimated_start != s.estimated_start ||
+                         w.hourly_micros != s.cost_per_hour_micros ||
+                         (cut(w.message, 1024) != s.message && !w.message.empty());
+  // Further back, an estimate that stands is kept true, and nothing else is told by itself.
+  const bool outdated = s.estimated_start && w.estimated_start != s.estimated_start;
+  const bool news = outdated || (w.position <= kShown && says_more);
   const k8s::WallTime due = s.observed_at.value_or(k8s::WallTime{}) + k8s::Duration(kRefreshNs);
   // An observation of the future was made by another clock.
   const bool stale = news && (d.view.now >= due || (s.observed_at && *s.observed_at > d.view.now));
@@ -212,6 +215,7 @@ std::optional<k8s::WallTime> show_waiting(Draft& d) {
   s.reason = reason;
   if (!w.message.empty()) s.message = cut(w.message, 1024);
   s.estimated_start = w.estimated_start;
+  s.cost_per_hour_micros = w.hourly_micros;
   s.after_met = d.view.after_met;
   s.observed_at = whole_seconds(d.view.now);
   if (renamed && w.hopeless) d.notices.push_back({true, reason, s.message});

@@ -30,6 +30,9 @@ struct Metrics {
   // Counters.
   std::uint64_t plans = 0;            // passes of the engine
   std::uint64_t decisions = 0;        // tasks given a place
+  std::uint64_t forecasts = 0;        // runs forward, to tell when who waits will start
+  std::uint64_t forecast_plans = 0;   // passes of the engine in them
+  std::uint64_t forecast_us = 0;      // time spent on them
   std::uint64_t plan_rejections = 0;  // starts that the audit refused to carry out
   std::uint64_t pods_created = 0;
   std::uint64_t pods_deleted = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "operator/reconcile/cost.hpp"
 #include "operator/translate/job_pod.hpp"
@@ -51,6 +52,34 @@ JobPlacement to_placement(const sched::Start& start, const DecisionContext& cont
 PricedAt priced_at(const k8s::Node& node, const Configuration& config) {
   return {std::string(node.meta.label(label::kNodeZone)),
           std::string(node.meta.label(label::kPool)), node.meta.name, gpu_model_of(node, config)};
+}
+
+std::int64_t least_hourly_micros(const TrainingJob& job,
+                                 const std::vector<std::vector<std::string>>& nodes,
+                                 const Configuration& config, const NodeLookup& node) {
+  std::int64_t sum = 0, rank = 0;
+  for (std::size_t g = 0; g < job.spec.groups.size() && g < nodes.size(); ++g) {
+    const JobGroup& group = job.spec.groups[g];
+    const sched::Resources requests = pod_to_engine(effective_requests(job, rank, config));
+    std::optional<std::int64_t> least;
+    for (const std::string& name : nodes[g]) {
+      const auto at = node(name);
+      if (at == nullptr) continue;
+      const std::int64_t cost =
+          hourly_micros(requests, priced_at(*at, config), config, group.gpu_milli);
+      least = std::min(least.value_or(cost), cost);
+    }
+    sum += least.value_or(0) * group.nodes;
+    rank += group.nodes;
+  }
+  return sum;
+}
+
+std::int64_t gang_hourly_micros(const TrainingJob& job, const JobPlacement& placement,
+                                const Configuration& config, const NodeLookup& node) {
+  std::int64_t sum = 0;
+  for (const PoolRate& rate : gang_rates(job, placement, config, node)) sum += rate.micros;
+  return sum;
 }
 
 std::vector<PoolRate> gang_rates(const TrainingJob& job, const JobPlacement& placement,

@@ -37,7 +37,15 @@ JobPlacement to_placement(const sched::Start& start, const DecisionContext& cont
 std::vector<std::pair<std::string, std::int64_t>> zone_runs(const std::vector<std::string>& nodes,
                                                             const NodeLookup& node);
 
-// What the whole gang costs per hour on these nodes, by pool; nothing where it costs nothing.
+// The least that it costs when each Pod goes to the cheapest of the nodes named for its group: a
+// zone or model that the groups have to share may make it more.
+std::int64_t least_hourly_micros(const TrainingJob& job,
+                                 const std::vector<std::vector<std::string>>& nodes,
+                                 const Configuration& config, const NodeLookup& node);
+
+// What the whole gang costs per hour on these nodes; and by pool, nothing where it costs nothing.
+std::int64_t gang_hourly_micros(const TrainingJob& job, const JobPlacement& placement,
+                                const Configuration& config, const NodeLookup& node);
 std::vector<PoolRate> gang_rates(const TrainingJob& job, const JobPlacement& placement,
                                  const Configuration& config, const NodeLookup& node);
 

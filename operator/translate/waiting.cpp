@@ -22,6 +22,9 @@ std::string what_would_help(const sched::Reason& r) {
         return "; it takes " + sched::amount(r.resource, r.gpu_model, r.needed - r.total) +
                " more, or a smaller task";
       return "; it takes larger nodes, or smaller Pods";
+    case sched::ReasonCode::kQuota:
+      if (r.needed <= r.total) return "";
+      return "; it takes a larger maximum, or a smaller task";
     default:
       return "";
   }
@@ -34,23 +37,61 @@ void keep(sched::Time shown, sched::Time now, sched::Time& time) {
   if (moved <= std::max(left / 10, kNsPerSecond)) time = shown;
 }
 
+// Waits for what others have: time may bring it.
+bool waits_for_others(const sched::Reason& r) {
+  switch (r.code) {
+    case sched::ReasonCode::kCapacity:
+    case sched::ReasonCode::kFragmentation:
+    case sched::ReasonCode::kTopology:
+    case sched::ReasonCode::kQueueLimit:
+    case sched::ReasonCode::kTenantLimit:
+    case sched::ReasonCode::kBlockedHead:
+    case sched::ReasonCode::kReserved:
+    case sched::ReasonCode::kGuaranteed:
+      return true;
+    case sched::ReasonCode::kQuota:
+      return !is_hopeless(r);
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
-std::string why_waits(const sched::Reason& reason) {
+Outlook outlook_of(const sched::Reason& reason, std::optional<sched::Time> not_before, bool never,
+                   sched::Time now, const Outlook& shown) {
+  Outlook out;
+  if (reason.predicted.ns > 0 || !waits_for_others(reason)) return out;
+  out.never = never;
+  if (!not_before || *not_before <= now) return out;
+  out.not_before = *not_before;
+  keep(shown.not_before, now, out.not_before);
+  return out;
+}
+
+std::string why_waits(const sched::Reason& reason, const Outlook& outlook) {
   std::string text = sched::sentence(reason) + what_would_help(reason);
+  if (outlook.never)
+    text += "; no start is foreseen as things are";
+  else if (outlook.not_before.ns > 0)
+    text += "; not expected to start before " + k8s::format_time({outlook.not_before.ns});
   if (reason.predicted.ns > 0)
     text += "; expected to start at " + k8s::format_time({reason.predicted.ns});
   return text;
 }
 
-bool is_hopeless(sched::ReasonCode code) {
-  return code == sched::ReasonCode::kNoQueue || code == sched::ReasonCode::kNever ||
-         code == sched::ReasonCode::kConstraint;
+bool is_hopeless(const sched::Reason& r) {
+  return r.code == sched::ReasonCode::kNoQueue || r.code == sched::ReasonCode::kNever ||
+         r.code == sched::ReasonCode::kConstraint ||
+         (r.code == sched::ReasonCode::kQuota && r.needed > r.total);
 }
 
 void keep_times(const sched::Reason& shown, sched::Time now, sched::Reason& reason) {
   keep(shown.until, now, reason.until);
   keep(shown.predicted, now, reason.predicted);
+  for (sched::Reason::Holder& holder : reason.holders)
+    for (const sched::Reason::Holder& before : shown.holders)
+      if (before.task == holder.task) keep(before.until, now, holder.until);
 }
 
 }  // namespace fermi

@@ -1,18 +1,30 @@
 // Why a task waits, in words for people. Pure.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "scheduler/plan.hpp"
 
 namespace fermi {
 
-// The engine's sentence; for what can never start, what would have to change; and when room is
-// expected, if that is known.
-std::string why_waits(const sched::Reason& reason);
+// What a forecast knows of one for whom it found no start.
+struct Outlook {
+  sched::Time not_before;  // 0: nothing is known
+  bool never = false;      // nothing that is known will let it start
+  friend bool operator==(const Outlook&, const Outlook&) = default;
+};
+// Only for one that waits for what time alone could bring; `shown`: what was said before, which
+// stays when it has hardly moved.
+Outlook outlook_of(const sched::Reason& reason, std::optional<sched::Time> not_before, bool never,
+                   sched::Time now, const Outlook& shown);
+
+// The engine's sentence; for what can never start, what would have to change; and when it is
+// expected to start, as far as that is known.
+std::string why_waits(const sched::Reason& reason, const Outlook& outlook = {});
 
 // Reasons that no waiting will mend as things are.
-bool is_hopeless(sched::ReasonCode code);
+bool is_hopeless(const sched::Reason& reason);
 
 // Takes a time over from what was shown before when it has hardly moved: by less than a tenth of
 // what is left to wait. An estimate that moves all the time (a task that overruns its own) would

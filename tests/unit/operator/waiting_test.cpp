@@ -3,6 +3,7 @@
 
 #include "libk8s/codec/rfc3339.hpp"
 #include "operator/api/duration.hpp"
+#include "operator/report/metrics.hpp"
 #include "operator/translate/waiting.hpp"
 #include "tests/unit/operator/cluster.hpp"
 
@@ -42,6 +43,128 @@ TEST(Waiting, The_expected_start_is_when_what_runs_is_expected_to_end) {
             std::string::npos);
   ASSERT_TRUE(cluster.wait_phase("waits", "Running", minutes(15)));
   EXPECT_EQ(expected_start(cluster, "waits"), "") << "it waits no more";
+}
+
+// Five behind one another: the reservation knows of the first alone, the forward run of all.
+TEST(Waiting, Each_of_the_first_in_line_is_told_when_it_will_start) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  cluster.start_operator();
+  cluster.submit("runs", job_of(1, "600", "10m"));
+  ASSERT_TRUE(cluster.wait_phase("runs", "Running"));
+  for (int i = 1; i <= 5; ++i) {
+    cluster.submit("w" + std::to_string(i), job_of(1, "600", "10m"));
+    cluster.run_for(seconds(1));
+  }
+  ASSERT_TRUE(cluster.wait(seconds(30), [&] { return !expected_start(cluster, "w5").empty(); }));
+  const std::int64_t since = seconds_at(cluster.job("runs"), "/status/runningSince");
+  for (int i = 1; i <= 5; ++i) {
+    const Json job = cluster.job("w" + std::to_string(i));
+    EXPECT_EQ(seconds_at(job, "/status/estimatedStart/p50"), since + 600 * i) << i;
+  }
+  EXPECT_GT(cluster.op().metrics().forecasts, 0U);
+  // What is foreseen moves with what happens.
+  cluster.remove("/apis/fermi-cluster.com/v1alpha1/namespaces/work/trainingjobs/w1");
+  EXPECT_TRUE(cluster.wait(seconds(30), [&] {
+    return seconds_at(cluster.job("w5"), "/status/estimatedStart/p50") == since + 600 * 4;
+  })) << cluster.job("w5")["status"].dump(1);
+}
+
+TEST(Waiting, Behind_one_that_states_no_end_no_start_is_foreseen_and_that_is_said) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  cluster.start_operator();
+  cluster.submit("runs", {{"gpusPerNode", 8},
+                          {"scheduling", {{"queue", "low"}}},
+                          {"podTemplate",
+                           {{"metadata", {{"annotations", {{"sim/run-seconds", "forever"}}}}}}}});
+  ASSERT_TRUE(cluster.wait_phase("runs", "Running"));
+  cluster.submit("waits", {{"gpusPerNode", 8}, {"scheduling", {{"queue", "low"}}}});
+  EXPECT_TRUE(cluster.wait(seconds(30), [&] {
+    return cluster.job("waits")
+               .value("/status/message"_json_pointer, "")
+               .find("no start is foreseen as things are") != std::string::npos;
+  })) << cluster.job("waits")["status"].dump(1);
+  EXPECT_EQ(expected_start(cluster, "waits"), "");
+  const int before = cluster.operator_writes();
+  cluster.run_for(minutes(30));
+  EXPECT_EQ(cluster.operator_writes(), before) << "and nothing more is written";
+}
+
+TEST(Waiting, Who_waits_for_an_eviction_is_told_of_whom) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  cluster.start_operator();
+  Json low = job_of(1, "forever", "1h");
+  low["scheduling"]["queue"] = "low";
+  low["podTemplate"]["spec"]["terminationGracePeriodSeconds"] = 600;
+  cluster.submit("victim", low);
+  ASSERT_TRUE(cluster.wait_phase("victim", "Running"));
+  Json high = job_of(1, "30", "1m");
+  high["scheduling"]["queue"] = "high";
+  cluster.submit("urgent", high);
+  EXPECT_TRUE(cluster.wait(seconds(20), [&] {
+    return cluster.job("urgent").value("/status/reason"_json_pointer, "") == "Evicting";
+  })) << cluster.job("urgent")["status"].dump(1);
+  const std::string message = cluster.job("urgent")["status"]["message"];
+  EXPECT_NE(message.find("waits until work/victim (8 x nvidia.com/gpu) has stopped"),
+            std::string::npos)
+      << message;
+}
+
+// Sixty of the first twenty of their queues move up at once.
+TEST(Waiting, At_most_twenty_of_these_writes_go_out_in_a_second) {
+  Cluster cluster({{"zone-a", 3, 8}});
+  cluster.start_operator();
+  for (const std::string queue : {"high", "medium", "low"})
+    for (int i = 0; i < 21; ++i) {
+      Json spec = job_of(1, "forever", "1h");
+      spec["scheduling"]["queue"] = queue;
+      cluster.submit(queue + "-" + std::to_string(i), spec);
+    }
+  cluster.run_for(minutes(2));
+  int most = 0, all = 0;
+  for (const std::string queue : {"medium", "low"})
+    cluster.remove("/apis/fermi-cluster.com/v1alpha1/namespaces/work/trainingjobs/" + queue +
+                   "-20");
+  cluster.patch("/apis/fermi-cluster.com/v1alpha1/namespaces/work/trainingjobs/high-5",
+                {{"spec", {{"scheduling", {{"queue", "low"}}}}}});
+  for (int i = 0; i < 60; ++i) {
+    const auto before = cluster.op().metrics().position_writes;
+    cluster.run_for(seconds(1));
+    const int now = static_cast<int>(cluster.op().metrics().position_writes - before);
+    most = std::max(most, now);
+    all += now;
+  }
+  EXPECT_LE(most, 21) << "20, and one at the edge of the second";
+  EXPECT_GE(all, 21) << "something was to be said";
+}
+
+// Where it is expected to go; and where that is not known, by the cheapest nodes it may use.
+TEST(Waiting, What_it_would_cost_an_hour_is_told_while_it_waits) {
+  Cluster cluster({{"zone-a", 1, 8}, {"zone-b", 1, 8}});
+  cluster.create(
+      "/api/v1/namespaces/fermi-system/configmaps",
+      {{"apiVersion", "v1"},
+       {"kind", "ConfigMap"},
+       {"metadata", {{"name", "fermi-config"}, {"namespace", "fermi-system"}}},
+       {"data",
+        {{"config.yaml", "prices: {gpu: \"10.00\", zones: {zone-b: {gpu: \"5.00\"}}}\n"}}}});
+  cluster.start_operator();
+  cluster.submit("in-b", job_of(1, "forever", "5h"));
+  ASSERT_TRUE(cluster.wait_phase("in-b", "Running"));
+  cluster.submit("in-a", job_of(1, "600", "10m"));
+  ASSERT_TRUE(cluster.wait_phase("in-a", "Running"));
+  ASSERT_EQ(cluster.job("in-b")["status"]["costPerHour"], "40.00") << "the cheaper one first";
+  const auto costs = [&](const std::string& name, const std::string& cost) {
+    return cluster.wait(seconds(30), [&] {
+      return cluster.job(name).value("/status/costPerHour"_json_pointer, "") == cost;
+    });
+  };
+  cluster.submit("waits", job_of(1, "30", "1m"));
+  EXPECT_TRUE(costs("waits", "80.00")) << cluster.job("waits")["status"].dump(1);
+  EXPECT_EQ(cluster.job("waits")["status"]["costAccumulated"], "0.00") << "it costs nothing yet";
+  Json held = job_of(1, "30", "1m");
+  held["scheduling"]["after"] = Json::array({{{"name", "in-b"}, {"condition", "Completed"}}});
+  cluster.submit("held", held);
+  EXPECT_TRUE(costs("held", "40.00")) << cluster.job("held")["status"].dump(1);
 }
 
 // One that overruns its estimate moves what is expected all the time; it is written only when that
