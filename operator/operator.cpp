@@ -23,6 +23,7 @@ struct WatchedCaches {
         pods(loop, transport),
         queues(loop, transport),
         jobs(loop, transport),
+        namespaces(loop, transport),
         config_maps(loop, transport,
                     {.ns = options.ns, .field_selector = "metadata.name=" + options.config_map}) {}
 
@@ -31,17 +32,19 @@ struct WatchedCaches {
     pods.start();
     queues.start();
     jobs.start();
+    namespaces.start();
     config_maps.start();
   }
   bool synced() const {
     return nodes.synced() && pods.synced() && queues.synced() && jobs.synced() &&
-           config_maps.synced();
+           namespaces.synced() && config_maps.synced();
   }
 
   k8s::Informer<k8s::Node> nodes;
   k8s::Informer<k8s::Pod> pods;
   k8s::Informer<TaskQueue> queues;
   k8s::Informer<TrainingJob> jobs;
+  k8s::Informer<Namespace> namespaces;
   k8s::Informer<ConfigMap> config_maps;
 };
 
@@ -102,6 +105,9 @@ void Operator::Impl::watch_caches() {
   caches->jobs.on_event([this](const auto& event) {
     if (term) term->on_job(event);
   });
+  caches->namespaces.on_event([this](const auto& event) {
+    if (term) term->on_namespace(event);
+  });
   caches->config_maps.on_event([this](const auto& event) {
     const bool ours = (event.after ? event.after : event.before)->meta.name == options.config_map;
     if (ours) configure(event.after ? event.after->text : options.config_text);
@@ -110,6 +116,7 @@ void Operator::Impl::watch_caches() {
   caches->pods.on_synced([this] { maybe_take_over(); });
   caches->queues.on_synced([this] { maybe_take_over(); });
   caches->jobs.on_synced([this] { maybe_take_over(); });
+  caches->namespaces.on_synced([this] { maybe_take_over(); });
   caches->config_maps.on_synced([this] { maybe_take_over(); });
 }
 
@@ -142,10 +149,10 @@ bool Operator::Impl::may_write() const { return elector ? elector->may_write() :
 void Operator::Impl::maybe_take_over() {
   if (!elected || stopping || term || !caches->synced()) return;
   ++metrics.leaderships;
-  term = std::make_unique<Term>(
-      Term::Context{loop, transport, options, metrics,
-                    Caches{caches->nodes, caches->pods, caches->queues, caches->jobs}, config,
-                    elector ? elector->epoch() : 1, [this] { return may_write(); }});
+  term = std::make_unique<Term>(Term::Context{
+      loop, transport, options, metrics,
+      Caches{caches->nodes, caches->pods, caches->queues, caches->jobs, caches->namespaces}, config,
+      elector ? elector->epoch() : 1, [this] { return may_write(); }});
 }
 
 void Operator::Impl::on_lost() {

@@ -155,6 +155,15 @@ void JobControl::on_queue(const std::string& name) {
   }
 }
 
+void JobControl::on_namespace(const std::string& name) {
+  for (const auto& [uid, r] : records_) {
+    const auto job = jobs_.get(r->key);
+    if (job == nullptr || job->meta.uid != uid || job->meta.ns != name) continue;
+    sync(*r, *job, false);
+    if (!is_terminal(job->status.phase) && fresh_.count(r->key) == 0) queue_.add(r->key);
+  }
+}
+
 void JobControl::on_config() {
   for (const auto& [uid, r] : records_) {
     const auto job = jobs_.get(r->key);
@@ -294,7 +303,7 @@ std::optional<Waiting> JobControl::waiting_of(Record& r, const TrainingJob& job)
   Waiting out;
   out.position = engine.position(r.uid);
   out.ahead = engine.tasks_ahead(r.uid);
-  out.hopeless = is_hopeless(reason.code);
+  out.hopeless = is_hopeless(reason);
   if (reason.code != sched::ReasonCode::kNone) {
     out.reason = sched::name(reason.code);
     out.message = why_waits(reason);
@@ -304,6 +313,11 @@ std::optional<Waiting> JobControl::waiting_of(Record& r, const TrainingJob& job)
     out.hopeless = true;
     out.reason = r.after.reason;
     out.message = r.after.why;
+  }
+  if (!r.outsider.empty()) {
+    out.hopeless = true;
+    out.reason = "NamespaceNotSelected";
+    out.message = r.outsider;
   }
   const std::string tier = tier_problem(job, queue_of(job).get());
   if (!tier.empty()) {

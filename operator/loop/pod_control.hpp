@@ -45,6 +45,7 @@ class PodControl {
   void rebuild();
   void on_pod(const k8s::Informer<k8s::Pod>::Event& event);
   void on_queue(const std::string& name);
+  void on_namespace(const std::string& name);
   bool accept(const sched::Start& start);
   // The engine decided that the room of these batches is needed by another task; those that are
   // not of plain Pods are left alone.

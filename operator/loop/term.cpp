@@ -192,6 +192,15 @@ void Term::recount(const std::string& job_uid) {
 
 void Term::on_job(const k8s::Informer<TrainingJob>::Event& event) { jobs_.on_job(event); }
 
+void Term::on_namespace(const k8s::Informer<Namespace>::Event& event) {
+  const std::string& name = (event.after ? event.after : event.before)->meta.name;
+  const bool same = event.before != nullptr && event.after != nullptr &&
+                    event.before->meta.labels == event.after->meta.labels;
+  if (same) return;
+  jobs_.on_namespace(name);
+  plain_.on_namespace(name);
+}
+
 void Term::on_queue(const k8s::Informer<TaskQueue>::Event& event) { queues_.on_queue(event); }
 
 void Term::on_config() {

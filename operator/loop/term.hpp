@@ -43,6 +43,8 @@ class Term {
   void lose_pod(const std::string& uid, const std::optional<PodRank>& rank);
   void on_queue(const k8s::Informer<TaskQueue>::Event& event);
   void on_job(const k8s::Informer<TrainingJob>::Event& event);
+  // Its labels may have changed, and with them where its tasks may be submitted.
+  void on_namespace(const k8s::Informer<Namespace>::Event& event);
   // The configuration object was replaced in place.
   void on_config();
 

@@ -10,6 +10,7 @@
 #include "libk8s/events/event_recorder.hpp"
 #include "libk8s/types/codec.hpp"
 #include "libk8s/watch/informer.hpp"
+#include "operator/api/namespace.hpp"
 #include "operator/api/task_queue.hpp"
 #include "operator/api/training_job.hpp"
 #include "operator/commit/writer.hpp"
@@ -18,6 +19,7 @@
 #include "operator/operator.hpp"
 #include "operator/report/metrics.hpp"
 #include "operator/translate/configuration.hpp"
+#include "operator/translate/submitters.hpp"
 
 namespace fermi {
 
@@ -27,6 +29,7 @@ struct Caches {
   k8s::Informer<k8s::Pod>& pods;
   k8s::Informer<TaskQueue>& queues;
   k8s::Informer<TrainingJob>& jobs;
+  k8s::Informer<Namespace>& namespaces;
 };
 
 struct World {
@@ -51,6 +54,10 @@ struct World {
 
   std::shared_ptr<const k8s::Node> node(const std::string& name) const {
     return caches.nodes.get(name);
+  }
+  // Why tasks of this namespace are not taken in by the queue; "" when they are.
+  std::string submitter_problem(const std::string& ns, const TaskQueue* queue) const {
+    return fermi::submitter_problem(ns, caches.namespaces.get(ns).get(), queue);
   }
 };
 

@@ -110,7 +110,8 @@ Step stop(const JobFacts& v, Draft d, Phase to, std::string_view reason, std::st
   return d.done();
 }
 
-// Somebody above needs the room, and the promises allow it. It waits again at its old submit time.
+// Another task needs the room, and the promises allow it. It waits again at its old submit time,
+// or, when its turn was over, behind its peers.
 Step make_room(const JobFacts& v) {
   Draft d(v);
   TrainingJobStatus& s = d.status;
@@ -118,8 +119,13 @@ Step make_room(const JobFacts& v) {
   ++s.preemptions;
   const std::string times =
       s.preemptions == 1 ? "" : " (preempted " + std::to_string(s.preemptions) + " times by now)";
+  const std::string& reason = v.preempt->reason;
+  std::string why, next = "; it keeps its place in line";
+  if (reason == kReclaim) why = ", whose queue is guaranteed what it had borrowed";
+  if (reason == kRotation) why = ", whose turn it is";
+  if (reason == kRotation) next = "; it waits behind those who wait now";
   return stop(v, std::move(d), Phase::kPending, kPreempted,
-              "made room for " + v.preempt->by + times + "; it keeps its place in line");
+              "made room for " + v.preempt->by + why + times + next);
 }
 
 // A start that did not come to run: back into the line, at the old submit time, after a wait.

@@ -43,9 +43,12 @@ std::string why_waits(const sched::Reason& reason) {
   return text;
 }
 
-bool is_hopeless(sched::ReasonCode code) {
+// One that its tenant has too many of in line is not taken in before it has moved up.
+bool is_hopeless(const sched::Reason& reason) {
+  const sched::ReasonCode code = reason.code;
   return code == sched::ReasonCode::kNoQueue || code == sched::ReasonCode::kNever ||
-         code == sched::ReasonCode::kConstraint;
+         code == sched::ReasonCode::kConstraint ||
+         (code == sched::ReasonCode::kTenantLimit && reason.resource == "waiting tasks");
 }
 
 void keep_times(const sched::Reason& shown, sched::Time now, sched::Reason& reason) {

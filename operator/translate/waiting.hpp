@@ -11,8 +11,9 @@ namespace fermi {
 // expected, if that is known.
 std::string why_waits(const sched::Reason& reason);
 
-// Reasons that no waiting will mend as things are.
-bool is_hopeless(sched::ReasonCode code);
+// Whether the task is not taken in as things are: no waiting will mend that, or its tenant has as
+// many in line as it may.
+bool is_hopeless(const sched::Reason& reason);
 
 // Takes a time over from what was shown before when it has hardly moved: by less than a tenth of
 // what is left to wait. An estimate that moves all the time (a task that overruns its own) would

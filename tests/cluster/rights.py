@@ -34,6 +34,7 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("", "pods/binding"): {"create"},
     ("", "pods/eviction"): {"create"},
     ("", "nodes"): READ,
+    ("", "namespaces"): READ,
     ("", "services"): {"get", "create", "delete"},
     ("", "events"): {"create", "patch", "update"},
     ("events.k8s.io", "events"): {"create", "patch", "update"},
