@@ -26,6 +26,7 @@ struct WatchedCaches {
         pods(loop, transport),
         queues(loop, transport),
         jobs(loop, transport),
+        namespaces(loop, transport),
         claims(loop, transport),
         volumes(loop, transport),
         config_maps(loop, transport,
@@ -38,20 +39,23 @@ struct WatchedCaches {
     pods.start();
     queues.start();
     jobs.start();
+    namespaces.start();
     claims.start();
     volumes.start();
     config_maps.start();
     ledger.start();
   }
   bool synced() const {
-    return nodes.synced() && pods.synced() && queues.synced() && jobs.synced() && claims.synced() &&
-           volumes.synced() && config_maps.synced() && ledger.synced() && pod_groups.settled();
+    return nodes.synced() && pods.synced() && queues.synced() && jobs.synced() &&
+           namespaces.synced() && claims.synced() && volumes.synced() && config_maps.synced() &&
+           ledger.synced() && pod_groups.settled();
   }
 
   k8s::Informer<k8s::Node> nodes;
   k8s::Informer<k8s::Pod> pods;
   k8s::Informer<TaskQueue> queues;
   k8s::Informer<TrainingJob> jobs;
+  k8s::Informer<Namespace> namespaces;
   k8s::Informer<VolumeClaim> claims;
   k8s::Informer<Volume> volumes;
   k8s::Informer<ConfigMap> config_maps;
@@ -120,6 +124,9 @@ void Operator::Impl::watch_caches() {
   caches->jobs.on_event([this](const auto& event) {
     if (term) term->on_job(event);
   });
+  caches->namespaces.on_event([this](const auto& event) {
+    if (term) term->on_namespace(event);
+  });
   caches->claims.on_event([this](const auto& event) {
     if (term) term->on_claim((event.after ? event.after : event.before)->meta.key());
   });
@@ -135,6 +142,7 @@ void Operator::Impl::watch_caches() {
   caches->pods.on_synced([this] { maybe_take_over(); });
   caches->queues.on_synced([this] { maybe_take_over(); });
   caches->jobs.on_synced([this] { maybe_take_over(); });
+  caches->namespaces.on_synced([this] { maybe_take_over(); });
   caches->claims.on_synced([this] { maybe_take_over(); });
   caches->volumes.on_synced([this] { maybe_take_over(); });
   caches->config_maps.on_synced([this] { maybe_take_over(); });
@@ -171,11 +179,11 @@ bool Operator::Impl::may_write() const { return elector ? elector->may_write() :
 void Operator::Impl::maybe_take_over() {
   if (!elected || stopping || term || !caches->synced()) return;
   ++metrics.leaderships;
-  term = std::make_unique<Term>(
-      Term::Context{loop, transport, options, metrics,
-                    Caches{caches->nodes, caches->pods, caches->queues, caches->jobs,
-                           caches->claims, caches->volumes, caches->ledger, caches->pod_groups},
-                    config, elector ? elector->epoch() : 1, [this] { return may_write(); }});
+  term = std::make_unique<Term>(Term::Context{
+      loop, transport, options, metrics,
+      Caches{caches->nodes, caches->pods, caches->queues, caches->jobs, caches->namespaces,
+             caches->claims, caches->volumes, caches->ledger, caches->pod_groups},
+      config, elector ? elector->epoch() : 1, [this] { return may_write(); }});
 }
 
 void Operator::Impl::on_lost() {

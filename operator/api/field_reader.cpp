@@ -84,6 +84,7 @@ const Json& FieldReader::raw(std::string_view key) const {
 }
 
 std::string FieldReader::path(std::string_view key) const {
+  if (key.empty()) return path_;
   return path_.empty() ? std::string(key) : path_ + "." + std::string(key);
 }
 

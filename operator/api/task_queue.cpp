@@ -2,6 +2,7 @@
 
 #include <array>
 #include <nlohmann/json.hpp>
+#include <tuple>
 #include <utility>
 
 #include "libk8s/codec/json.hpp"
@@ -18,13 +19,13 @@ using Json = nlohmann::json;
 constexpr TextRule kNameRule{1, 63};
 constexpr std::size_t kMaxNames = 64;
 
-// What works. A strategy whose effect is not there is refused, not taken for another.
-constexpr std::array<std::pair<std::string_view, sched::Strategy>, 8> kStrategies = {{
+constexpr std::array<std::pair<std::string_view, sched::Strategy>, 9> kStrategies = {{
     {"FIFO", sched::Strategy::kFifo},
     {"DRF", sched::Strategy::kDrf},
     {"Backfill", sched::Strategy::kBackfill},
     {"PriorityBased", sched::Strategy::kPriorityBased},
     {"FairSharing", sched::Strategy::kFairSharing},
+    {"TimeSlicing", sched::Strategy::kTimeSlicing},
     {"ResourcePooling", sched::Strategy::kResourcePooling},
     {"LoadBalancing", sched::Strategy::kLoadBalancing},
     {"Hybrid", sched::Strategy::kHybrid},
@@ -83,21 +84,49 @@ bool read_amounts(FieldReader& quota, std::string_view key, k8s::ResourceList& o
     if (!is_resource(resource))
       amounts.problem(resource.substr(0, 60),
                       "is not a resource; cpu, memory, ephemeral-storage, pods, or a name with a "
-                      "domain such as nvidia.com/gpu (GPU models have no quota of their own)");
+                      "domain such as nvidia.com/gpu (for one GPU model: spec.quota.flavors)");
     else if (const auto amount = amounts.amount(resource, resource, most_of_queue(resource)))
       out[resource] = *amount;
   }
   return true;
 }
 
-void read_quota(FieldReader quota, TaskQueueSpec& spec) {
-  spec.has_maximum = read_amounts(quota, "maximum", spec.maximum);
-  // The engine knows no limit of nothing: it would not limit at all.
-  for (const auto& [resource, amount] : spec.maximum)
+// The engine knows no limit of nothing: it would not limit at all.
+bool read_limits(FieldReader& from, std::string_view key, k8s::ResourceList& out) {
+  const bool given = read_amounts(from, key, out);
+  for (const auto& [resource, amount] : out)
     if (amount == 0)
-      quota.problem("maximum", resource +
-                                   ": 0 is not allowed; more than 0, or leave it out where " +
-                                   "there is no limit");
+      from.problem(key, resource + ": 0 is not allowed; more than 0, or leave it out where " +
+                            "there is no limit");
+  return given;
+}
+
+// Two parts that name the same nodes would contradict each other, or say the same twice.
+void read_flavors(FieldReader& quota, std::vector<QuotaFlavor>& out) {
+  quota.each("flavors", 32, [&out](FieldReader& entry) {
+    QuotaFlavor flavor;
+    flavor.zone = entry.text("zone", {0, 63});
+    flavor.pool = entry.text("pool", {0, 63});
+    flavor.gpu_model = entry.text("gpuModel", {0, 63});
+    entry.require("maximum");
+    read_limits(entry, "maximum", flavor.maximum);
+    if (flavor.zone.empty() && flavor.pool.empty() && flavor.gpu_model.empty())
+      entry.problem("",
+                    "names no nodes; at least one of zone, pool, gpuModel (for all nodes: "
+                    "spec.quota.maximum)");
+    for (const QuotaFlavor& other : out)
+      if (std::tie(other.zone, other.pool, other.gpu_model) ==
+          std::tie(flavor.zone, flavor.pool, flavor.gpu_model))
+        entry.problem("",
+                      "names the same nodes as another before it; one for each combination of "
+                      "zone, pool and gpuModel");
+    out.push_back(std::move(flavor));
+  });
+}
+
+void read_quota(FieldReader quota, TaskQueueSpec& spec) {
+  spec.has_maximum = read_limits(quota, "maximum", spec.maximum);
+  read_flavors(quota, spec.flavors);
   spec.has_guaranteed = read_amounts(quota, "guaranteed", spec.guaranteed);
   for (const auto& [resource, amount] : spec.guaranteed) {
     const auto most = spec.maximum.find(resource);
@@ -131,6 +160,9 @@ void read_switches(FieldReader spec, TaskQueueSpec& out) {
       duration_from(spec, "startDeadline", kNsPerSecond).value_or(kDefaultStartDeadlineNs);
   out.violates_budgets = spec.choice("pdbPolicy", "Honor", {"Honor", "Violate"}) == "Violate";
   out.half_life_ns = duration_from(spec, "halfLife", 60 * kNsPerSecond).value_or(0);
+  out.quantum_ns = duration_from(spec, "quantum", kNsPerSecond);
+  const std::string placement = spec.choice("placement", "", {"Pack", "Spread"});
+  if (!placement.empty()) out.spread = placement == "Spread";
   if (!spec.has("tenantWeights")) return;
   if (!spec.raw("tenantWeights").is_object() || spec.raw("tenantWeights").size() > 256)
     return spec.refuse("tenantWeights", "an object of at most 256 weights by tenant");
@@ -138,6 +170,34 @@ void read_switches(FieldReader spec, TaskQueueSpec& out) {
   for (const auto& [tenant, value] : spec.raw("tenantWeights").items())
     if (const auto weight = weights.maybe_integer(tenant, {1, 1'000'000}))
       out.tenant_weights[tenant] = *weight;
+}
+
+// Kept as the text of a selector, which is what people are told, too.
+void read_namespaces(FieldReader& spec, TaskQueueSpec& out) {
+  if (!spec.has("namespaceSelector")) return;
+  const Json& given = spec.raw("namespaceSelector");
+  if (!given.is_object())
+    return spec.refuse("namespaceSelector", "an object with matchLabels, matchExpressions");
+  FieldReader selector = spec.child("namespaceSelector");
+  selector.text_map("matchLabels", 32, {0, 63});
+  selector.each("matchExpressions", 32, [](FieldReader& entry) {
+    entry.text("key", {1, 317});
+    if (!entry.has("key")) entry.require("key");
+    entry.choice("operator", "", {"In", "NotIn", "Exists", "DoesNotExist"});
+    if (!entry.has("operator")) entry.require("operator");
+    entry.texts("values", 64, {0, 63});
+  });
+  auto parsed = k8s::LabelSelector::from_json(given);
+  if (parsed)
+    out.namespace_selector = parsed->to_string();
+  else
+    spec.problem("namespaceSelector", parsed.status().message());
+}
+
+void read_tenant_limits(FieldReader limits, TenantLimitsSpec& out) {
+  out.running = limits.integer("running", 0, {0, 1'000'000});
+  out.pending = limits.integer("pending", 0, {0, 1'000'000});
+  read_limits(limits, "resources", out.resources);
 }
 
 void read_defaults(FieldReader defaults, TaskQueueSpec& spec) {
@@ -160,6 +220,8 @@ TaskQueueSpec read_spec(FieldReader spec) {
   out.pools = spec.texts("pools", kMaxNames, kNameRule);
   out.gpu_models = spec.texts("gpuModels", kMaxNames, kNameRule);
   out.tenant_label = spec.text("tenantLabel", {0, 317});
+  read_tenant_limits(spec.child("tenantLimits"), out.tenant_limits);
+  read_namespaces(spec, out);
   read_defaults(spec.child("defaults"), out);
   out.max_running = spec.integer("maxRunning", 0, {0, 1'000'000});
   out.closed = spec.boolean("closed", false);

@@ -23,6 +23,21 @@ namespace fermi {
 inline constexpr std::int64_t kDefaultDepth = 16;
 inline constexpr std::int64_t kDefaultFloorNs = 60'000'000'000;
 inline constexpr std::int64_t kDefaultStartDeadlineNs = 900'000'000'000;
+inline constexpr std::int64_t kDefaultQuantumNs = std::int64_t{30} * 60'000'000'000;
+
+// A part of the quota that counts on some of the nodes: those that have all that is named.
+struct QuotaFlavor {
+  std::string zone, pool, gpu_model;
+  k8s::ResourceList maximum;
+  friend bool operator==(const QuotaFlavor&, const QuotaFlavor&) = default;
+};
+
+// What each tenant may have in the queue; 0 and what is not named: no limit.
+struct TenantLimitsSpec {
+  std::int64_t running = 0, pending = 0;
+  k8s::ResourceList resources;
+  friend bool operator==(const TenantLimitsSpec&, const TenantLimitsSpec&) = default;
+};
 
 struct TaskQueueSpec {
   sched::Tier tier = sched::Tier::kMedium;
@@ -53,6 +68,12 @@ struct TaskQueueSpec {
   std::map<std::string, std::int64_t> tenant_weights;
   bool has_guaranteed = false;
   k8s::ResourceList guaranteed;
+  std::vector<QuotaFlavor> flavors;
+  std::optional<std::int64_t> quantum_ns;  // absent: the strategy's
+  std::optional<bool> spread;              // absent: the strategy's
+  TenantLimitsSpec tenant_limits;
+  // Which namespaces may submit, as the text of a label selector; absent: all.
+  std::optional<std::string> namespace_selector;
   friend bool operator==(const TaskQueueSpec&, const TaskQueueSpec&) = default;
 };
 

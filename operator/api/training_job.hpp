@@ -126,9 +126,11 @@ struct JobStopping {
 struct JobPreempted {
   std::string by, by_task_id;  // "namespace/name", the task's id
   k8s::WallTime at;
+  std::string reason{};  // why that was right: one of the words below
   friend bool operator==(const JobPreempted&, const JobPreempted&) = default;
 };
 inline constexpr std::string_view kPreempted = "Preempted";  // the reason of a stop
+inline constexpr std::string_view kByTier = "Tier", kReclaim = "Reclaim", kRotation = "Rotation";
 
 struct TimelineEntry {
   k8s::WallTime time;

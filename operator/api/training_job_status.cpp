@@ -109,9 +109,9 @@ void decode_lists(const Json& from, TrainingJobStatus& out) {
                          micros_at(part, "cost")});
   const Json& preempted = k8s::object_at(from, "preempted");
   if (!preempted.empty())
-    out.preempted =
-        JobPreempted{k8s::string_at(preempted, "by"), k8s::string_at(preempted, "byTaskId"),
-                     time_at(preempted, "at").value_or(k8s::WallTime{})};
+    out.preempted = JobPreempted{
+        k8s::string_at(preempted, "by"), k8s::string_at(preempted, "byTaskId"),
+        time_at(preempted, "at").value_or(k8s::WallTime{}), k8s::string_at(preempted, "reason")};
   const Json& guarantee = k8s::object_at(from, "guarantee");
   out.estimated_start = time_at(k8s::object_at(from, "estimatedStart"), "p50");
   out.guarantee_until = time_at(guarantee, "until");
@@ -135,6 +135,7 @@ void encode_lists(const TrainingJobStatus& s, Json& out) {
   if (s.preempted) {
     out["preempted"] = {{"by", s.preempted->by}, {"byTaskId", s.preempted->by_task_id}};
     put(out["preempted"], "at", std::optional(s.preempted->at));
+    put(out["preempted"], "reason", s.preempted->reason);
   }
   for (const CostPart& part : s.costs)
     out["costs"].push_back({{"day", part.day},

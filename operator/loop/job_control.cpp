@@ -166,6 +166,15 @@ void JobControl::on_queue(const std::string& name) {
   }
 }
 
+void JobControl::on_namespace(const std::string& name) {
+  for (const auto& [uid, r] : records_) {
+    const auto job = jobs_.get(r->key);
+    if (job == nullptr || job->meta.uid != uid || job->meta.ns != name) continue;
+    sync(*r, *job, false);
+    if (!is_terminal(job->status.phase) && fresh_.count(r->key) == 0) queue_.add(r->key);
+  }
+}
+
 void JobControl::on_config() {
   for (const auto& [uid, r] : records_) {
     const auto job = jobs_.get(r->key);
@@ -359,6 +368,11 @@ std::optional<Waiting> JobControl::waiting_of(Record& r, const TrainingJob& job)
     out.hopeless = true;
     out.reason = r.after.reason;
     out.message = r.after.why;
+  }
+  if (!r.outsider.empty()) {
+    out.hopeless = true;
+    out.reason = "NamespaceNotSelected";
+    out.message = r.outsider;
   }
   if (const std::string level = level_problem(job, world_.config); !level.empty()) {
     out.hopeless = true;

@@ -42,6 +42,7 @@ class JobControl {
   void on_node(const std::string& name);
   // The rules of a queue changed, or it came or went.
   void on_queue(const std::string& name);
+  void on_namespace(const std::string& name);
   void on_config();
   // A claim changed, or came or went.
   void on_claim(const std::string& key);
@@ -84,6 +85,9 @@ class JobControl {
   void sync_phase(Record& r, const TrainingJob& job, bool rebuilding);
   void sync_waiting(Record& r, const TrainingJob& job, const sched::Task& task);
   void sync_placed(Record& r, const TrainingJob& job, const sched::Task& task, bool rebuilding);
+  // A namespace that its queue does not take in, as the reason why its task is held.
+  void hold_for_namespace(Record& r, const TrainingJob& job, const TaskQueue* queue,
+                          sched::Task& task);
   // What it waits for, as the reason why its task is held.
   void hold_for_others(Record& r, const TrainingJob& job, sched::Task& task);
   void index_after(Record& r, const TrainingJob& job);

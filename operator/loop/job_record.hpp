@@ -23,6 +23,7 @@ struct JobControl::Record {
   bool confirmed = false;
   bool ended = false;
   std::string tier;
+  std::string outsider;             // why its queue does not take in its namespace
   Dependencies after;               // while it waits
   std::set<std::string> waits_for;  // keys of the jobs that it names
   std::set<std::string> claims;     // keys of the claims that it uses

@@ -43,6 +43,19 @@ void reindex(Index& index, const std::string& uid, std::set<std::string>& had,
   had = std::move(now);
 }
 
+// What is told of a victim. In a rotation others than peers may have to stop, by their tier.
+std::string_view reason_of(sched::PreemptionKind kind, bool peer) {
+  switch (kind) {
+    case sched::PreemptionKind::kTier:
+      return kByTier;
+    case sched::PreemptionKind::kReclaim:
+      return kReclaim;
+    case sched::PreemptionKind::kRotation:
+      return peer ? kRotation : kByTier;
+  }
+  return kByTier;
+}
+
 }  // namespace
 
 // While it holds a place, the queue that it was decided in: the spec may name another by now.
@@ -77,6 +90,7 @@ void JobControl::sync_phase(Record& r, const TrainingJob& job, bool rebuilding) 
   const auto queue = queue_of(job);
   sched::Task task = to_engine(job, queue.get(), world_.config);
   r.tier = tier_name(task.tier);
+  hold_for_namespace(r, job, queue.get(), task);
   hold_for_others(r, job, task);
   pin(r, job, task);
   if (waits)
@@ -110,6 +124,14 @@ std::vector<SelectNode> JobControl::unselected(const Record& r, const TrainingJo
       out.push_back({claim->meta.name, node});
   }
   return out;
+}
+
+void JobControl::hold_for_namespace(Record& r, const TrainingJob& job, const TaskQueue* queue,
+                                    sched::Task& task) {
+  r.outsider = holds_place(job) ? "" : world_.submitter_problem(job.meta.ns, queue);
+  if (r.outsider.empty()) return;
+  task.held = true;
+  task.held_why = r.outsider;
 }
 
 void JobControl::hold_for_others(Record& r, const TrainingJob& job, sched::Task& task) {
@@ -282,11 +304,15 @@ const sched::Task* JobControl::task(const std::string& uid) const {
 }
 
 void JobControl::preempt(const sched::Preemption& preemption, const std::string& by) {
+  const sched::Task* const whose = world_.task(preemption.task);
   for (const std::string& victim : preemption.victims) {
     const auto found = records_.find(victim);
     if (found == records_.end()) continue;
+    const auto& sent = found->second->sent;
+    const bool peer = whose != nullptr && sent && whose->queue == sent->queue;
     found->second->preempt =
-        JobPreempted{by, preemption.task, whole_seconds(world_.loop.wall_now())};
+        JobPreempted{by, preemption.task, whole_seconds(world_.loop.wall_now()),
+                     std::string(reason_of(preemption.kind, peer))};
     queue_.add(found->second->key);
   }
 }

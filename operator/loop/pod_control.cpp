@@ -220,6 +220,12 @@ void PodControl::reform(const std::string& group) {
     return;
   }
   sched::Task task = task_of(now.waiting, static_cast<std::int64_t>(now.running.size()));
+  const auto queue = queue_of(std::string(now.waiting.front()->meta.label(label::kQueue)));
+  if (const std::string problem = world_.submitter_problem(task.ns, queue.get());
+      !problem.empty()) {
+    task.held = true;
+    task.held_why = problem;
+  }
   recall(group, now.waiting, task);
   if (const auto failed = failures_.find(group); failed != failures_.end())
     task.not_before = {failed->second.not_before.ns};
@@ -445,6 +451,13 @@ void PodControl::on_queue(const std::string& name) {
   std::vector<std::string> touched;
   for (const auto& [group, id] : forming_)
     if (batches_.at(id)->task.queue == name) touched.push_back(group);
+  for (const std::string& group : touched) reform(group);
+}
+
+void PodControl::on_namespace(const std::string& name) {
+  std::vector<std::string> touched;
+  for (const auto& [group, id] : forming_)
+    if (batches_.at(id)->task.ns == name) touched.push_back(group);
   for (const std::string& group : touched) reform(group);
 }
 

@@ -54,6 +54,7 @@ class PodControl {
   // A native PodGroup came, went or is another: its Pods may be placed together, or one by one.
   void on_pod_group(const std::string& key);
   void on_claim(const std::string& key);
+  void on_namespace(const std::string& name);
   bool accept(const sched::Start& start);
   // The engine decided that the room of these batches is needed by another task; those that are
   // not of plain Pods are left alone.

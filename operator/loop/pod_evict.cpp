@@ -26,8 +26,12 @@ bool is_told(const k8s::Pod& pod) {
 }
 
 // "makes room for work/high, task UID": for people, and for the next leader.
-std::string message_of(const std::string& by, const std::string& by_task) {
-  return "makes room for " + by + ", task " + by_task;
+std::string message_of(const std::string& by, const sched::Preemption& preemption) {
+  std::string why;
+  if (preemption.kind == sched::PreemptionKind::kReclaim)
+    why = ", whose queue is guaranteed what was borrowed";
+  if (preemption.kind == sched::PreemptionKind::kRotation) why = ", whose turn it is";
+  return "makes room for " + by + why + ", task " + preemption.task;
 }
 
 std::string task_in(const std::string& message) {
@@ -41,7 +45,7 @@ void PodControl::preempt(const sched::Preemption& preemption, const std::string&
   for (const std::string& victim : preemption.victims) {
     const auto found = batches_.find(victim);
     if (found == batches_.end() || found->second->nodes.empty()) continue;
-    found->second->evicted_for = message_of(by, preemption.task);
+    found->second->evicted_for = message_of(by, preemption);
     queue_.add(victim);
   }
 }

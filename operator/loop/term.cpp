@@ -249,6 +249,15 @@ void Term::on_claim(const std::string& key) {
   plain_.on_claim(key);
 }
 
+void Term::on_namespace(const k8s::Informer<Namespace>::Event& event) {
+  const std::string& name = (event.after ? event.after : event.before)->meta.name;
+  const bool same = event.before != nullptr && event.after != nullptr &&
+                    event.before->meta.labels == event.after->meta.labels;
+  if (same) return;
+  jobs_.on_namespace(name);
+  plain_.on_namespace(name);
+}
+
 void Term::on_queue(const k8s::Informer<TaskQueue>::Event& event) { queues_.on_queue(event); }
 
 void Term::on_config() {

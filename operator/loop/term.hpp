@@ -48,6 +48,8 @@ class Term {
   // A claim, or a volume that is bound to it, changed.
   void on_claim(const std::string& key);
   void on_job(const k8s::Informer<TrainingJob>::Event& event);
+  // Its labels may have changed, and with them where its tasks may be submitted.
+  void on_namespace(const k8s::Informer<Namespace>::Event& event);
   // The configuration object was replaced in place.
   void on_config();
 

@@ -10,6 +10,7 @@
 #include "libk8s/events/event_recorder.hpp"
 #include "libk8s/types/codec.hpp"
 #include "libk8s/watch/informer.hpp"
+#include "operator/api/namespace.hpp"
 #include "operator/api/task_queue.hpp"
 #include "operator/api/training_job.hpp"
 #include "operator/commit/writer.hpp"
@@ -20,6 +21,7 @@
 #include "operator/operator.hpp"
 #include "operator/report/metrics.hpp"
 #include "operator/translate/configuration.hpp"
+#include "operator/translate/submitters.hpp"
 #include "operator/translate/volume_pins.hpp"
 
 namespace fermi {
@@ -30,6 +32,7 @@ struct Caches {
   k8s::Informer<k8s::Pod>& pods;
   k8s::Informer<TaskQueue>& queues;
   k8s::Informer<TrainingJob>& jobs;
+  k8s::Informer<Namespace>& namespaces;
   k8s::Informer<VolumeClaim>& claims;
   k8s::Informer<Volume>& volumes;
   k8s::Informer<LedgerShard>& ledger;
@@ -68,6 +71,10 @@ struct World {
   VolumeLookup volumes() const {
     return {[this](const std::string& key) { return caches.claims.get(key); },
             [this](const std::string& name) { return caches.volumes.get(name); }};
+  }
+  // Why tasks of this namespace are not taken in by the queue; "" when they are.
+  std::string submitter_problem(const std::string& ns, const TaskQueue* queue) const {
+    return fermi::submitter_problem(ns, caches.namespaces.get(ns).get(), queue);
   }
 };
 

@@ -113,7 +113,8 @@ Step stop(const JobFacts& v, Draft d, Phase to, std::string_view reason, std::st
   return d.done();
 }
 
-// Somebody above needs the room, and the promises allow it. It waits again at its old submit time.
+// Another task needs the room, and the promises allow it. It waits again at its old submit time,
+// or, when its turn was over, behind its peers.
 Step make_room(const JobFacts& v) {
   Draft d(v);
   TrainingJobStatus& s = d.status;
@@ -122,8 +123,13 @@ Step make_room(const JobFacts& v) {
   const std::string times =
       s.preemptions == 1 ? "" : " (preempted " + std::to_string(s.preemptions) + " times by now)";
   set(d, "Preempted", true, kPreempted, "made room for " + v.preempt->by);
+  const std::string& reason = v.preempt->reason;
+  std::string why, next = "; it keeps its place in line";
+  if (reason == kReclaim) why = ", whose queue is guaranteed what it had borrowed";
+  if (reason == kRotation) why = ", whose turn it is";
+  if (reason == kRotation) next = "; it waits behind those who wait now";
   return stop(v, std::move(d), Phase::kPending, kPreempted,
-              "made room for " + v.preempt->by + times + "; it keeps its place in line");
+              "made room for " + v.preempt->by + why + times + next);
 }
 
 // It was to make room, and disruption budgets would not have it: people see why it stays. Written

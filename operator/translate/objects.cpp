@@ -22,6 +22,10 @@ std::optional<std::int64_t> number_of(std::string_view text) {
   return value;
 }
 
+bool takes_turns(const TaskQueue& queue) {
+  return queue.spec.quantum_ns || queue.spec.strategy == sched::Strategy::kTimeSlicing;
+}
+
 void describe(const TrainingJob& job, sched::Task& task) {
   task.uid = job.meta.uid;
   task.ns = job.meta.ns;
@@ -55,6 +59,11 @@ void place_in_queue(const TrainingJob& job, const TaskQueue* queue, sched::Task&
   const sched::Tier fallback = queue->spec.default_priority.value_or(queue->spec.tier);
   task.tier = std::max(wish.priority.value_or(fallback), queue->spec.tier);
   if (task.expected_duration_ns == 0) task.expected_duration_ns = queue->spec.default_duration_ns;
+  // Who gave way to a peer after its turn stands behind those that waited then. The API keeps whole
+  // seconds: behind all of that second, too.
+  const auto& preempted = job.status.preempted;
+  if (takes_turns(*queue) && preempted && preempted->reason == kRotation)
+    task.submitted = std::max(task.submitted, sched::Time{preempted->at.ns + 999'999'999});
   if (queue->spec.tenant_label.empty()) return;
   const std::string tenant{job.meta.label(queue->spec.tenant_label)};
   if (!tenant.empty()) task.tenant = tenant;
@@ -139,6 +148,22 @@ sched::Queue to_engine(const TaskQueue& queue, const Configuration&) {
   out.guaranteed = to_engine(spec.guaranteed);
   out.has_guaranteed = std::any_of(spec.guaranteed.begin(), spec.guaranteed.end(),
                                    [](const auto& entry) { return entry.second > 0; });
+  const bool turns = spec.quantum_ns || sched::rules_of(out).slices;
+  if (turns) out.quantum_ns = spec.quantum_ns.value_or(kDefaultQuantumNs);
+  if (spec.quantum_ns) out.slices = true;
+  out.spread = spec.spread;
+  for (const QuotaFlavor& flavor : spec.flavors) {
+    sched::Quota quota;
+    quota.zone = flavor.zone;
+    quota.pool = flavor.pool;
+    quota.gpu_model = flavor.gpu_model;
+    quota.maximum = to_engine(flavor.maximum);
+    quota.has_maximum = !flavor.maximum.empty();
+    out.quotas.push_back(std::move(quota));
+  }
+  const TenantLimitsSpec& limits = spec.tenant_limits;
+  out.tenant_limits = {limits.running, limits.pending, to_engine(limits.resources),
+                       !limits.resources.empty()};
   return out;
 }
 

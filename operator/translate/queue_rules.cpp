@@ -54,6 +54,8 @@ std::string unused(const TaskQueueSpec& spec, const sched::Queue& queue,
   if (spec.reserve_after_ns > 0 && rules.passing != sched::Passing::kEasy) add("spec.reserveAfter");
   if (spec.depth != kDefaultDepth && rules.passing != sched::Passing::kConservative)
     add("spec.backfill.depth");
+  if (spec.quantum_ns && queue.tier == sched::Tier::kHigh)
+    add("spec.quantum (High runs until it ends)");
   if (rules.pooling && queue.tier == sched::Tier::kHigh) add("borrowing (High never borrows)");
   return out;
 }
@@ -67,6 +69,10 @@ std::string rules_in_words(const TaskQueueSpec& spec, const sched::Queue& queue)
   if (rules.pooling && queue.tier != sched::Tier::kHigh)
     out += "; idle room that is guaranteed to other queues may be borrowed";
   if (rules.spread) out += "; on the nodes where least runs";
+  if (rules.spread == false && spec.spread) out += "; on the fullest nodes that take it";
+  if (sched::slice_ns(queue) > 0)
+    out += "; after " + format_duration(queue.quantum_ns) +
+           " one that runs may have to give its room to one that waits";
   const std::string without_effect = unused(spec, queue, rules);
   if (!without_effect.empty()) out += "; without effect here: " + without_effect;
   return out;

@@ -80,10 +80,13 @@ std::string why_waits(const sched::Reason& reason, const Outlook& outlook) {
   return text;
 }
 
+// One that its tenant has too many of in line is not taken in before it has moved up.
 bool is_hopeless(const sched::Reason& r) {
   return r.code == sched::ReasonCode::kNoQueue || r.code == sched::ReasonCode::kNever ||
          r.code == sched::ReasonCode::kConstraint ||
-         (r.code == sched::ReasonCode::kQuota && r.needed > r.total);
+         (r.code == sched::ReasonCode::kQuota && r.needed > r.total) ||
+         (r.code == sched::ReasonCode::kTenantLimit &&
+          (r.resource == "waiting tasks" || r.needed > r.total));
 }
 
 void keep_times(const sched::Reason& shown, sched::Time now, sched::Reason& reason) {

@@ -23,7 +23,8 @@ Outlook outlook_of(const sched::Reason& reason, std::optional<sched::Time> not_b
 // expected to start, as far as that is known.
 std::string why_waits(const sched::Reason& reason, const Outlook& outlook = {});
 
-// Reasons that no waiting will mend as things are.
+// Whether the task is not taken in as things are: no waiting will mend that, or its tenant has as
+// many in line as it may.
 bool is_hopeless(const sched::Reason& reason);
 
 // Takes a time over from what was shown before when it has hardly moved: by less than a tenth of

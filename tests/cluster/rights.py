@@ -37,6 +37,7 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("scheduling.k8s.io", "podgroups"): READ,
     ("", "configmaps"): {"get", "create", "update"},
     ("", "nodes"): READ,
+    ("", "namespaces"): READ,
     ("", "persistentvolumes"): READ,
     ("", "persistentvolumeclaims"): READ | {"patch"},
     ("", "services"): {"get", "create", "delete"},

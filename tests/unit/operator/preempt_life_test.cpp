@@ -103,6 +103,34 @@ TEST(Preemption, A_High_job_yields_to_High_only_if_it_said_so) {
   EXPECT_EQ(cluster.phase("more"), "Pending") << "nobody is left who said so";
 }
 
+TEST(Preemption, Jobs_of_one_queue_take_turns_and_each_stands_behind_the_others_then) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  cluster.create("/apis/fermi-cluster.com/v1alpha1/taskqueues",
+                 {{"apiVersion", "fermi-cluster.com/v1alpha1"},
+                  {"kind", "TaskQueue"},
+                  {"metadata", {{"name", "turns"}}},
+                  {"spec", {{"tier", "Low"}, {"strategy", "TimeSlicing"}, {"quantum", "5m"}}}});
+  cluster.start_operator();
+  for (const char* name : {"one", "two", "three"}) {
+    cluster.submit(name, job_in("turns", 1, "forever", "1h"));
+    cluster.run_for(seconds(2));  // the API knows whole seconds
+  }
+  ASSERT_TRUE(cluster.wait_phase("one", "Running"));
+  cluster.run_for(minutes(4));
+  EXPECT_EQ(cluster.phase("one"), "Running");
+  ASSERT_TRUE(cluster.wait_phase("two", "Running", minutes(2)));
+  const Json one = cluster.job("one")["status"];
+  EXPECT_EQ(one["preempted"]["reason"], "Rotation");
+  EXPECT_EQ(one["preempted"]["by"], "work/two");
+  EXPECT_EQ(one["queuePosition"], 2) << one.dump(1);
+  // A new leader knows whose turn it is.
+  cluster.kill_operator();
+  cluster.start_operator();
+  ASSERT_TRUE(cluster.wait_phase("three", "Running", minutes(7)));
+  ASSERT_TRUE(cluster.wait_phase("one", "Running", minutes(7)));
+  EXPECT_EQ(cluster.job("two")["status"]["preemptions"], 1);
+}
+
 // The new leader knows whose room is on its way from the victims' statuses, and asks nobody else.
 TEST(Preemption, A_new_leader_goes_on_with_what_was_decided) {
   Cluster cluster({{"zone-a", 2, 8}});

@@ -73,6 +73,32 @@ TEST(Queues, Every_switch_reaches_the_engine) {
   EXPECT_EQ(queue.guaranteed.extended_amount("nvidia.com/gpu"), 8);
 }
 
+TEST(Queues, Turns_placement_flavors_and_limits_of_tenants_reach_the_engine) {
+  const sched::Queue turns = to_engine(queue_with({{"strategy", "TimeSlicing"}}), {});
+  EXPECT_EQ(turns.quantum_ns, 1800 * kNsPerSecond);
+  EXPECT_EQ(to_engine(queue_with({{"strategy", "Backfill"}}), {}).quantum_ns, 0);
+  const sched::Queue queue = to_engine(
+      queue_with({{"quantum", "10m"},
+                  {"placement", "Spread"},
+                  {"quota",
+                   {{"flavors", Json::array({{{"zone", "a"}, {"maximum", {{"nvidia.com/gpu", 8}}}},
+                                             {{"gpuModel", "H100"}, {"maximum", {{"cpu", 4}}}}})}}},
+                  {"tenantLimits",
+                   {{"running", 2}, {"pending", 3}, {"resources", {{"nvidia.com/gpu", 4}}}}}}),
+      {});
+  EXPECT_EQ(queue.slices, true);
+  EXPECT_EQ(queue.quantum_ns, 600 * kNsPerSecond);
+  EXPECT_EQ(queue.spread, true);
+  ASSERT_EQ(queue.quotas.size(), 2U);
+  EXPECT_EQ(queue.quotas[0].zone, "a");
+  EXPECT_EQ(queue.quotas[0].maximum.extended_amount("nvidia.com/gpu"), 8);
+  EXPECT_EQ(queue.quotas[1].gpu_model, "H100");
+  EXPECT_EQ(queue.quotas[1].maximum.cpu_milli, 4000);
+  EXPECT_EQ(queue.tenant_limits.running, 2);
+  EXPECT_EQ(queue.tenant_limits.pending, 3);
+  EXPECT_EQ(queue.tenant_limits.resources.extended_amount("nvidia.com/gpu"), 4);
+}
+
 TEST(Queues, Fair_sharing_forgets_by_the_day_unless_told_otherwise) {
   EXPECT_EQ(to_engine(queue_with({{"strategy", "FairSharing"}}), {}).half_life_ns,
             24 * 3600 * kNsPerSecond);
@@ -153,6 +179,79 @@ TEST(Queues, What_is_guaranteed_is_kept_and_what_was_borrowed_returns_at_the_fir
   ASSERT_TRUE(cluster.wait_phase("two", "Running", seconds(10)));
   cluster.submit("mine", job_in("owner", 1, "60"));
   EXPECT_TRUE(cluster.wait_phase("mine", "Running")) << cluster.job("mine").dump(1);
+}
+
+TEST(Queues, What_Medium_tasks_borrowed_returns_once_their_guarantee_is_over) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  make_queue(cluster, "owner", {{"quota", {{"guaranteed", {{"nvidia.com/gpu", 8}}}}}});
+  make_queue(cluster, "guest", {{"strategy", "ResourcePooling"}});
+  cluster.start_operator();
+  cluster.submit("borrows", job_in("guest", 1, "forever", "10m"));
+  ASSERT_TRUE(cluster.wait_phase("borrows", "Running"));
+  cluster.submit("owns", job_in("owner", 1, "forever"));
+  cluster.run_for(std::chrono::minutes(9));
+  EXPECT_EQ(cluster.phase("borrows"), "Running");
+  ASSERT_TRUE(cluster.wait_phase("owns", "Running", std::chrono::minutes(3)));
+  const Json status = cluster.job("borrows")["status"];
+  EXPECT_EQ(status["preempted"]["reason"], "Reclaim");
+  EXPECT_EQ(status["preempted"]["by"], "work/owns");
+}
+
+TEST(Queues, A_flavor_keeps_a_job_out_of_a_zone_and_says_so) {
+  Cluster cluster({{"zone-a", 2, 8}});
+  make_queue(cluster, "team",
+             {{"quota",
+               {{"flavors",
+                 Json::array({Json{{"zone", "zone-a"}, {"maximum", {{"nvidia.com/gpu", 8}}}}})}}}});
+  cluster.start_operator();
+  cluster.submit("one", job_in("team", 1, "forever"));
+  ASSERT_TRUE(cluster.wait_phase("one", "Running"));
+  cluster.submit("two", job_in("team", 1, "forever"));
+  cluster.run_for(seconds(10));
+  const Json status = cluster.job("two")["status"];
+  EXPECT_EQ(status["reason"], "Quota");
+  EXPECT_NE(status["message"].get<std::string>().find("8 x nvidia.com/gpu in zone-a: 0 left"),
+            std::string::npos)
+      << status["message"];
+}
+
+TEST(Queues, One_that_its_tenant_has_too_many_of_in_line_is_not_taken_in_before_it_moves_up) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  make_queue(cluster, "team", {{"tenantLimits", {{"pending", 1}}}});
+  cluster.start_operator();
+  cluster.submit("runs", job_in("team", 1, "60"));
+  ASSERT_TRUE(cluster.wait_phase("runs", "Running"));
+  cluster.submit("first", job_in("team", 1, "forever"));
+  cluster.run_for(seconds(2));  // the API knows whole seconds
+  cluster.submit("second", job_in("team", 1, "forever"));
+  cluster.run_for(seconds(10));
+  const auto accepted = [&](const char* job) {
+    for (const Json& c : cluster.job(job)["status"]["conditions"])
+      if (c["type"] == "Accepted") return c;
+    return Json();
+  };
+  EXPECT_EQ(accepted("first")["status"], "True");
+  EXPECT_EQ(accepted("second")["status"], "False");
+  EXPECT_EQ(accepted("second")["reason"], "TenantLimit");
+  ASSERT_TRUE(cluster.wait_phase("first", "Running", std::chrono::minutes(3)));
+  cluster.run_for(seconds(15));
+  EXPECT_EQ(accepted("second")["status"], "True") << cluster.job("second").dump(1);
+}
+
+TEST(Queues, Only_selected_namespaces_may_submit_and_their_labels_count_live) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  make_queue(cluster, "team", {{"namespaceSelector", {{"matchLabels", {{"team", "vision"}}}}}});
+  cluster.start_operator();
+  cluster.submit("job", job_in("team", 1, "forever"));
+  cluster.run_for(seconds(10));
+  const Json status = cluster.job("job")["status"];
+  EXPECT_EQ(status["reason"], "NamespaceNotSelected") << status.dump(1);
+  EXPECT_NE(status["message"].get<std::string>().find("asks for team=vision"), std::string::npos);
+  cluster.patch("/api/v1/namespaces/work", {{"metadata", {{"labels", {{"team", "vision"}}}}}});
+  EXPECT_TRUE(cluster.wait_phase("job", "Running", seconds(30)));
+  cluster.patch("/api/v1/namespaces/work", {{"metadata", {{"labels", {{"team", nullptr}}}}}});
+  cluster.run_for(seconds(20));
+  EXPECT_EQ(cluster.phase("job"), "Running") << "what runs goes on";
 }
 
 TEST(Queues, A_queue_says_in_its_condition_by_which_rules_it_goes) {
