@@ -34,6 +34,7 @@ void Preemptions::begin(const sched::Preemption& preemption, const std::string& 
   if (preemption.victims.empty()) return;
   Open& open = open_[preemption.task];
   open.by = by;
+  open.kind = preemption.kind;
   if (open.victims.empty()) open.since = world_.loop.now();
   for (const std::string& victim : preemption.victims) {
     const sched::Task* task = world_.task(victim);
@@ -138,6 +139,7 @@ void Preemptions::answered(const std::string& by, const std::vector<std::string>
     sched::Preemption told;
     told.task = by;
     told.victims = asked;
+    told.kind = open.kind;
     open.victims.clear();
     open.attempts.clear();
     open.objection.clear();

@@ -56,7 +56,8 @@ class Preemptions {
     std::vector<std::string> victims, left_out;
   };
   struct Open {
-    std::string by;                                // its name
+    std::string by;  // its name
+    sched::PreemptionKind kind = sched::PreemptionKind::kTier;
     std::vector<std::string> victims;              // being asked about
     std::map<std::string, std::int64_t> attempts;  // of these, when they were chosen
     k8s::TimePoint since;

@@ -75,6 +75,7 @@ class PlanCheck {
   double share(const Queue& queue, const std::string& tenant);
   bool passes_poorer(const Task& ahead, const Task& task, const Queue& queue);
   bool cluster_could_hold(const Known& task, const Queue& queue) const;
+  bool lacks_together(const Known& task, const Queue& queue) const;
   audit::NodeUse in_use(const std::string& node) const;
   const std::string& region_of(const std::string& zone);
 
@@ -405,6 +406,35 @@ bool PlanCheck::cluster_could_hold(const Known& task, const Queue& queue) const 
   return task.task.zone_policy != ZonePolicy::kSingle || !single.empty();
 }
 
+// Whether groups that want room of one zone, or of any, ask together for more than its nodes have.
+bool PlanCheck::lacks_together(const Known& task, const Queue& queue) const {
+  if (task.task.groups.size() < 2) return false;
+  std::map<std::string, Charge> need, have;  // by zone; "" for all
+  for (const PodGroup& group : task.task.groups) {
+    const std::int64_t count = std::clamp<std::int64_t>(group.count, 0, kGangMax + 1);
+    audit::charge(need[""], group, count);
+    if (!group.zone.empty()) audit::charge(need[group.zone], group, count);
+  }
+  for (const auto& [name, node] : known_.nodes_) {
+    if (!audit::refuses(node, task.task, queue).empty()) continue;
+    const auto takes = [&, &zone = node.zone, shares = node.gpu_sharing](const PodGroup& group) {
+      return (group.zone.empty() || group.zone == zone) &&
+             (shares || audit::asked(group).milli == 0);
+    };
+    if (std::none_of(task.task.groups.begin(), task.task.groups.end(), takes)) continue;
+    for (const auto& [resource, amount] : audit::limits(node.allocatable)) {
+      have[""][resource] += amount;
+      if (!node.zone.empty()) have[node.zone][resource] += amount;
+    }
+  }
+  for (auto& [zone, asked] : need) {
+    for (const auto& [resource, amount] : asked) {
+      if (amount > have[zone][resource]) return true;
+    }
+  }
+  return false;
+}
+
 // Whether it is certain that the task could start some day; what depends on a combination of
 // zones is left alone.
 bool PlanCheck::may_ever_start(const Known& task, const Queue& queue) const {
@@ -429,11 +459,11 @@ bool PlanCheck::may_ever_start(const Known& task, const Queue& queue) const {
   }
   for (const Quota& quota : queue.quotas) {
     if (!quota.has_maximum) continue;
-    for (const auto& [name, maximum] : Auditor::amounts(quota.maximum)) {
+    for (const auto& [name, maximum] : audit::limits(quota.maximum)) {
       if (own[name] > maximum) return false;  // it depends on where it goes
     }
   }
-  return cluster_could_hold(task, queue);
+  return cluster_could_hold(task, queue) && !lacks_together(task, queue);
 }
 
 // A tenant's dominant share by its weight, as of the starts read so far. Only clear differences are

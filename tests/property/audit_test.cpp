@@ -281,7 +281,8 @@ TEST(Audit, Every_seeded_mistake_is_found) {
     for (int i = 0; i < 40; ++i) feed(world.event(engine.plan(world.now).starts));
     feed(strict_pair(world));
     const Plan plan = engine.plan(world.now);
-    ASSERT_TRUE(auditor.check(plan, world.now).empty());
+    const auto violations = auditor.check(plan, world.now);
+    ASSERT_TRUE(violations.empty()) << violations.front();
     if (plan.starts.empty()) continue;
     for (const Mistake& mistake : mistakes()) {
       Plan wrong = plan;

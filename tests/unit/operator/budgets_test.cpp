@@ -236,7 +236,8 @@ TEST(SlowVictims, The_room_of_one_that_ignores_SIGTERM_is_kept_until_its_grace_i
   ASSERT_TRUE(cluster.wait_phase("next", "Pending"));
   const auto is_told = [&] {
     const std::string said = message(cluster, "high");
-    return said == "waits until work/low has stopped: its room is kept for this task";
+    return said ==
+           "waits until work/low (8 x nvidia.com/gpu) has stopped: its room is kept for this task";
   };
   EXPECT_TRUE(cluster.wait(seconds(30), is_told)) << message(cluster, "high");
   while (!cluster.pods_of("low").empty()) {

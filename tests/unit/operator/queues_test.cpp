@@ -226,7 +226,8 @@ TEST(Queues, One_that_its_tenant_has_too_many_of_in_line_is_not_taken_in_before_
   cluster.submit("second", job_in("team", 1, "forever"));
   cluster.run_for(seconds(10));
   const auto accepted = [&](const char* job) {
-    for (const Json& c : cluster.job(job)["status"]["conditions"])
+    const Json object = cluster.job(job);
+    for (const Json& c : object["status"]["conditions"])
       if (c["type"] == "Accepted") return c;
     return Json();
   };
