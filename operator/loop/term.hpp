@@ -13,6 +13,7 @@
 
 #include "operator/commit/guarded_transport.hpp"
 #include "operator/loop/job_control.hpp"
+#include "operator/loop/plain_costs.hpp"
 #include "operator/loop/pod_control.hpp"
 #include "operator/loop/queue_control.hpp"
 #include "operator/loop/world.hpp"
@@ -70,6 +71,7 @@ class Term {
   k8s::EventRecorder events_;
   EngineHost engine_;
   TaskLedger ledger_;
+  LiveCosts costs_;
   PositionBudget positions_;
   World world_;
   PodBook pods_;
@@ -82,6 +84,7 @@ class Term {
   k8s::TimerId settle_timer_ = k8s::TimerId::kNone;
   JobControl jobs_;
   PodControl plain_;
+  PlainCosts plain_costs_;
   QueueControl queues_;
 };
 

@@ -155,6 +155,12 @@ void sort_members(std::vector<PodRef>& members) {
   });
 }
 
+std::string tenant_of(const k8s::Pod& pod, const TaskQueue* queue) {
+  if (queue == nullptr || queue->spec.tenant_label.empty()) return pod.meta.ns;
+  const std::string tenant{pod.meta.label(queue->spec.tenant_label)};
+  return tenant.empty() ? pod.meta.ns : tenant;
+}
+
 sched::Task plain_task(const std::vector<PodRef>& members, std::int64_t bound,
                        const TaskQueue* queue) {
   const k8s::Pod& first =
@@ -166,11 +172,7 @@ sched::Task plain_task(const std::vector<PodRef>& members, std::int64_t bound,
   task.name = has_gang(first) ? std::string(first.meta.label(label::kGang)) : first.meta.name;
   task.kind = has_gang(first) ? "PodGroup" : "Pod";
   task.queue = first.meta.label(label::kQueue);
-  task.tenant = first.meta.ns;
-  if (queue != nullptr && !queue->spec.tenant_label.empty()) {
-    const std::string tenant{first.meta.label(queue->spec.tenant_label)};
-    if (!tenant.empty()) task.tenant = tenant;
-  }
+  task.tenant = tenant_of(first, queue);
   task.submitted = {first.meta.creation_time.ns};
   task.held_why = why_held(members, bound);
   // A Pod without a controller would not come back.
