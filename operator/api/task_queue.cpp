@@ -275,4 +275,10 @@ k8s::Result<TaskQueue> decode_task_queue(const Json& object) {
   return out;
 }
 
+std::string_view strategy_name(sched::Strategy strategy) {
+  for (const auto& [word, known] : kStrategies)
+    if (known == strategy) return word;
+  return "";
+}
+
 }  // namespace fermi

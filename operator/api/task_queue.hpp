@@ -16,6 +16,7 @@
 #include "libk8s/watch/codec.hpp"
 #include "operator/api/api.hpp"
 #include "operator/api/field_reader.hpp"
+#include "operator/report/strategy_figures.hpp"
 #include "scheduler/delta.hpp"
 
 namespace fermi {
@@ -112,6 +113,22 @@ struct QueuePast {
   friend bool operator==(const QueuePast&, const QueuePast&) = default;
 };
 
+// What a tenant, or a pool, costs.
+struct CostLine {
+  std::string name;                      // "": nodes of no pool
+  std::int64_t per_hour = 0, today = 0;  // millionths
+  friend bool operator==(const CostLine&, const CostLine&) = default;
+};
+// What the queue's tasks cost now and have cost on `day` (UTC) until `observed_at`; per hour it is
+// always current.
+struct QueueCost {
+  std::string currency, day;
+  std::int64_t per_hour = 0, today = 0;
+  std::vector<CostLine> tenants, pools;  // those that cost most, by name
+  std::optional<k8s::WallTime> observed_at;
+  friend bool operator==(const QueueCost&, const QueueCost&) = default;
+};
+
 struct TaskQueueStatus {
   std::int64_t observed_generation = 0;
   std::int64_t pending = 0, running = 0;
@@ -123,6 +140,8 @@ struct TaskQueueStatus {
   std::int64_t budget_violations = 0;  // Pods that were deleted although a budget had refused
   std::vector<QueueHeadEntry> head;
   QueuePast past;
+  std::optional<QueueCost> cost;
+  std::vector<StrategyFigures> strategies;  // each that has had a task
   Conditions conditions;
   friend bool operator==(const TaskQueueStatus&, const TaskQueueStatus&) = default;
 };
@@ -144,6 +163,8 @@ nlohmann::json encode_status(const TaskQueueStatus& status);
 // "High", "Medium", "Low", and back ("" and unknown words: nothing).
 std::string_view tier_name(sched::Tier tier);
 std::optional<sched::Tier> tier_of(std::string_view text);
+// "FIFO", ...; "" for what no queue may ask for.
+std::string_view strategy_name(sched::Strategy strategy);
 
 // Whether a task of this tier may say so. false would promise what only High gives.
 bool may_be_preemptible(std::optional<bool> said, sched::Tier tier);

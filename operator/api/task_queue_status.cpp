@@ -56,7 +56,103 @@ QueuePast decode_queue_past(const Json& from) {
   return out;
 }
 
+std::int64_t micros_at(const Json& from, const char* key) {
+  const auto micros = parse_micros(k8s::string_at(from, key));
+  return micros ? *micros : 0;
+}
+
+std::vector<CostLine> decode_lines(const Json& from, const char* key, const char* name) {
+  std::vector<CostLine> out;
+  for (const Json& line : k8s::array_at(from, key))
+    out.push_back(
+        {k8s::string_at(line, name), micros_at(line, "perHour"), micros_at(line, "today")});
+  return out;
+}
+
+Json encode(const std::vector<CostLine>& lines, const char* name) {
+  Json out = Json::array();
+  for (const CostLine& line : lines)
+    out.push_back({{name, line.name},
+                   {"perHour", format_micros(line.per_hour)},
+                   {"today", format_micros(line.today)}});
+  return out;
+}
+
+QueueCost decode_cost(const Json& from) {
+  return {k8s::string_at(from, "currency"),
+          k8s::string_at(from, "day"),
+          micros_at(from, "perHour"),
+          micros_at(from, "today"),
+          decode_lines(from, "tenants", "tenant"),
+          decode_lines(from, "pools", "pool"),
+          time_at(from, "observedAt")};
+}
+
+Json encode(const QueueCost& cost) {
+  Json out = {{"currency", cost.currency},
+              {"day", cost.day},
+              {"perHour", format_micros(cost.per_hour)},
+              {"today", format_micros(cost.today)}};
+  if (cost.observed_at) out["observedAt"] = k8s::format_time(*cost.observed_at);
+  if (!cost.tenants.empty()) out["tenants"] = encode(cost.tenants, "tenant");
+  if (!cost.pools.empty()) out["pools"] = encode(cost.pools, "pool");
+  return out;
+}
+
+std::string thousandths(std::int64_t permille) {
+  const std::string digits = std::to_string(1000 + permille % 1000).substr(1);
+  return std::to_string(permille / 1000) + "." + digits;
+}
+
+std::optional<std::int64_t> permille_at(const Json& from, const char* key) {
+  const auto micros = parse_micros(k8s::string_at(from, key));
+  return micros ? std::optional(*micros / 1000) : std::nullopt;
+}
+
+std::optional<std::int64_t> seconds_at(const Json& from, const char* key) {
+  if (!k8s::has(from, key)) return std::nullopt;
+  return k8s::int_at(from, key);
+}
+
+StrategyFigures decode_figures(const Json& from) {
+  StrategyFigures out;
+  out.strategy = k8s::string_at(from, "strategy");
+  out.tried = k8s::int_at(from, "tried");
+  out.placed = k8s::int_at(from, "placed");
+  out.completed = k8s::int_at(from, "completed");
+  out.failed = k8s::int_at(from, "failed");
+  out.preemptions = k8s::int_at(from, "preemptions");
+  out.lost_gpu_seconds = k8s::int_at(from, "lostGpuSeconds");
+  out.success_permille = permille_at(from, "successRate");
+  out.utilisation_permille = permille_at(from, "utilisation");
+  out.fairness_permille = permille_at(from, "fairness");
+  out.mean_wait_s = seconds_at(from, "meanWaitSeconds");
+  out.p50_wait_s = seconds_at(from, "p50WaitSeconds");
+  out.p95_wait_s = seconds_at(from, "p95WaitSeconds");
+  return out;
+}
+
+Json encode(const StrategyFigures& f) {
+  Json out = {{"strategy", f.strategy},
+              {"tried", f.tried},
+              {"placed", f.placed},
+              {"completed", f.completed},
+              {"failed", f.failed},
+              {"preemptions", f.preemptions},
+              {"lostGpuSeconds", f.lost_gpu_seconds}};
+  if (f.success_permille) out["successRate"] = thousandths(*f.success_permille);
+  if (f.utilisation_permille) out["utilisation"] = thousandths(*f.utilisation_permille);
+  if (f.fairness_permille) out["fairness"] = thousandths(*f.fairness_permille);
+  if (f.mean_wait_s) out["meanWaitSeconds"] = *f.mean_wait_s;
+  if (f.p50_wait_s) out["p50WaitSeconds"] = *f.p50_wait_s;
+  if (f.p95_wait_s) out["p95WaitSeconds"] = *f.p95_wait_s;
+  return out;
+}
+
 void decode_lists(const Json& from, TaskQueueStatus& out) {
+  for (const Json& figures : k8s::array_at(from, "strategies"))
+    out.strategies.push_back(decode_figures(figures));
+  if (k8s::has(from, "cost")) out.cost = decode_cost(k8s::object_at(from, "cost"));
   for (const Json& entry : k8s::array_at(from, "head"))
     out.head.push_back({k8s::int_at(entry, "position"), k8s::string_at(entry, "kind"),
                         k8s::string_at(entry, "namespace"), k8s::string_at(entry, "name"),
@@ -69,6 +165,9 @@ void decode_lists(const Json& from, TaskQueueStatus& out) {
 }
 
 void encode_lists(const TaskQueueStatus& status, Json& out) {
+  if (status.cost) out["cost"] = encode(*status.cost);
+  for (const StrategyFigures& figures : status.strategies)
+    out["strategies"].push_back(encode(figures));
   for (const QueueHeadEntry& e : status.head)
     out["head"].push_back({{"position", e.position},
                            {"kind", e.kind},

@@ -167,6 +167,10 @@ struct TrainingJobStatus {
   std::optional<k8s::WallTime> retry_at, submit_time, start_time, running_since, completion_time;
   std::int64_t cost_per_hour_micros = 0, cost_micros = 0;
   std::optional<k8s::WallTime> cost_accounted_at;
+  // Who is charged since it first held room.
+  std::string charged_queue, charged_tenant;
+  // How long it ran, and was suspended; GPU seconds of attempts that a preemption ended.
+  std::int64_t ran_seconds = 0, held_seconds = 0, lost_gpu_seconds = 0;
   std::vector<CostPart> costs;  // what makes up `cost_micros`, oldest day first
   std::string currency;
   std::vector<TimelineEntry> timeline;

@@ -175,6 +175,11 @@ Json encode_status(const TrainingJobStatus& s) {
   if (!s.currency.empty()) out["costPerHour"] = format_micros(s.cost_per_hour_micros);
   if (!s.currency.empty()) out["costAccumulated"] = format_micros(s.cost_micros);
   put(out, "currency", s.currency);
+  put(out, "ranSeconds", s.ran_seconds);
+  put(out, "suspendedSeconds", s.held_seconds);
+  put(out, "lostGpuSeconds", s.lost_gpu_seconds);
+  if (!s.charged_queue.empty())
+    out["chargedTo"] = {{"queue", s.charged_queue}, {"tenant", s.charged_tenant}};
   encode_times(s, out);
   encode_lists(s, out);
   return out;
@@ -201,6 +206,11 @@ TrainingJobStatus decode_training_job_status(const Json& from) {
   s.cost_per_hour_micros = micros_at(from, "costPerHour");
   s.cost_micros = micros_at(from, "costAccumulated");
   s.currency = k8s::string_at(from, "currency");
+  s.ran_seconds = k8s::int_at(from, "ranSeconds");
+  s.held_seconds = k8s::int_at(from, "suspendedSeconds");
+  s.lost_gpu_seconds = k8s::int_at(from, "lostGpuSeconds");
+  s.charged_queue = k8s::string_at(k8s::object_at(from, "chargedTo"), "queue");
+  s.charged_tenant = k8s::string_at(k8s::object_at(from, "chargedTo"), "tenant");
   decode_times(from, s);
   decode_lists(from, s);
   return s;

@@ -24,6 +24,7 @@ void add_up(CLI::App& app, const std::string& self, Run& run);
 void add_operator(CLI::App& app, Run& run);
 void add_apiserver(CLI::App& app, Run& run);
 void add_simulate(CLI::App& app, Run& run);
+void add_uninstall(CLI::App& app, Run& run);
 void add_version(CLI::App& app, Run& run);
 
 // One sentence on stderr; 1.

@@ -58,6 +58,7 @@ int main(int argc, char** argv) {
   fermi::add_operator(app, run);
   fermi::add_apiserver(app, run);
   fermi::add_simulate(app, run);
+  fermi::add_uninstall(app, run);
   fermi::add_version(app, run);
   try {
     app.parse(argc, argv);

@@ -4,6 +4,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <limits>
+#include <optional>
 #include <sstream>
 #include <vector>
 
@@ -103,12 +104,83 @@ constexpr Plain kCounters[] = {
     {"fermi_leaderships_total", "How often this process became leader.", &Metrics::leaderships},
 };
 
+double units(std::int64_t micros) { return static_cast<double>(micros) / 1e6; }
+
+void add_costs(Families& families, const Metrics& m) {
+  const auto of_queues = [&](const char* name, const char* help, std::int64_t QueueGauges::*field) {
+    families.family(name, help, MetricType::Gauge);
+    for (const auto& [queue, gauges] : m.queues)
+      families.gauge(units(gauges.*field), {{"queue", queue}});
+  };
+  of_queues("fermi_queue_cost_per_hour", "What the tasks of a queue cost per hour.",
+            &QueueGauges::cost_per_hour);
+  of_queues("fermi_queue_cost_today", "What they have cost since midnight (UTC).",
+            &QueueGauges::cost_today);
+  families.family("fermi_tenant_cost_per_hour", "Of the 20 tenants of a queue that cost most.",
+                  MetricType::Gauge);
+  for (const auto& [queue, gauges] : m.queues)
+    for (const auto& [tenant, costs] : gauges.tenant_costs)
+      families.gauge(units(costs.first), {{"queue", queue}, {"tenant", tenant}});
+  families.family("fermi_tenant_cost_today", "What these have cost since midnight (UTC).",
+                  MetricType::Gauge);
+  for (const auto& [queue, gauges] : m.queues)
+    for (const auto& [tenant, costs] : gauges.tenant_costs)
+      families.gauge(units(costs.second), {{"queue", queue}, {"tenant", tenant}});
+}
+
+struct OfStrategy {
+  const char* name;
+  const char* help;
+  std::int64_t StrategyFigures::*count;
+  std::optional<std::int64_t> StrategyFigures::*figure;
+  double scale;
+};
+
+constexpr OfStrategy kOfStrategy[] = {
+    {"fermi_strategy_tasks_tried", "Tasks over, waiting or running.", &StrategyFigures::tried,
+     nullptr, 1},
+    {"fermi_strategy_tasks_placed", "Of these, with room.", &StrategyFigures::placed, nullptr, 1},
+    {"fermi_strategy_tasks_completed", "Completed.", &StrategyFigures::completed, nullptr, 1},
+    {"fermi_strategy_tasks_failed", "Failed for good.", &StrategyFigures::failed, nullptr, 1},
+    {"fermi_strategy_preemptions", "Preempted.", &StrategyFigures::preemptions, nullptr, 1},
+    {"fermi_strategy_lost_gpu_seconds", "Work that preemptions ended.",
+     &StrategyFigures::lost_gpu_seconds, nullptr, 1},
+    {"fermi_strategy_success_rate", "Completed of those completed or failed.", nullptr,
+     &StrategyFigures::success_permille, 1000},
+    {"fermi_strategy_utilisation", "GPU time run of that which there was.", nullptr,
+     &StrategyFigures::utilisation_permille, 1000},
+    {"fermi_strategy_fairness", "Jain's index over tenants.", nullptr,
+     &StrategyFigures::fairness_permille, 1000},
+    {"fermi_strategy_wait_seconds_mean", "Mean wait.", nullptr, &StrategyFigures::mean_wait_s, 1},
+    {"fermi_strategy_wait_seconds_p50", "Half waited no longer.", nullptr,
+     &StrategyFigures::p50_wait_s, 1},
+    {"fermi_strategy_wait_seconds_p95", "95 of 100 waited no longer.", nullptr,
+     &StrategyFigures::p95_wait_s, 1},
+};
+
+void add_strategies(Families& families, const Metrics& m) {
+  for (const OfStrategy& what : kOfStrategy) {
+    families.family(what.name, what.help, MetricType::Gauge);
+    for (const auto& [queue, gauges] : m.queues) {
+      for (const StrategyFigures& figures : gauges.strategies) {
+        const auto value =
+            what.count != nullptr ? std::optional(figures.*what.count) : figures.*what.figure;
+        if (!value) continue;
+        families.gauge(static_cast<double>(*value) / what.scale,
+                       {{"queue", queue}, {"strategy", figures.strategy}});
+      }
+    }
+  }
+}
+
 void add_gauges(Families& families, const Metrics& m) {
   families.family("fermi_queue_tasks", "Tasks of a queue by state.", MetricType::Gauge);
   for (const auto& [queue, gauges] : m.queues) {
     families.gauge(static_cast<double>(gauges.pending), {{"queue", queue}, {"state", "pending"}});
     families.gauge(static_cast<double>(gauges.running), {{"queue", queue}, {"state", "running"}});
   }
+  add_costs(families, m);
+  add_strategies(families, m);
   const std::pair<const char*, double> plain[] = {
       {"fermi_tasks", static_cast<double>(m.tasks)},
       {"fermi_nodes", static_cast<double>(m.nodes)},

@@ -126,11 +126,10 @@ std::string shape_of(const TrainingJobSpec& spec) {
 
 }  // namespace
 
-FinishedTask finished_task(const TrainingJob& job) {
+FinishedTask finished_task(const TrainingJob& job, const std::string& strategy, k8s::WallTime now) {
   const TrainingJobStatus& s = job.status;
-  FinishedTask out{job.meta.uid, s.costs, std::nullopt, ""};
-  const std::string tenant =
-      s.placement && !s.placement->tenant.empty() ? s.placement->tenant : job.meta.ns;
+  FinishedTask out{job.meta.uid, s.costs, std::nullopt, outcome_of(job, strategy, now), ""};
+  const std::string tenant = s.charged_tenant.empty() ? job.meta.ns : s.charged_tenant;
   const k8s::WallTime end =
       s.completion_time.value_or(s.cost_accounted_at.value_or(job.meta.creation_time));
   out.day = day_of(end);

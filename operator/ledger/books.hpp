@@ -6,6 +6,7 @@
 //       left out.
 //   runs/<queue>/<tenant>/<kind>/<shape>  {"at": "2026-03-01", "seconds": [3600, 3590]}
 //       how long the last tasks of this shape ran, oldest first.
+//   figures/<queue>/<tenant>/<strategy>   see outcomes.hpp
 //   done/<task id>                        true: what this task spent is in here already
 //   live/<pod uid>                        a plain Pod that spends: who is charged, how much, since
 //   when
@@ -21,6 +22,7 @@
 #include <vector>
 
 #include "operator/api/training_job.hpp"
+#include "operator/ledger/outcomes.hpp"
 #include "operator/ledger/shard.hpp"
 
 namespace fermi {
@@ -36,11 +38,12 @@ struct FinishedTask {
   std::string task_id;
   std::vector<CostPart> costs;
   std::optional<FinishedRun> run;
+  std::optional<TaskOutcome> outcome;
   std::string day;  // on which it ended
 };
 
-// Of a job that spends nothing any more.
-FinishedTask finished_task(const TrainingJob& job);
+// Of a job that spends nothing any more, in a queue that has this strategy now.
+FinishedTask finished_task(const TrainingJob& job, const std::string& strategy, k8s::WallTime now);
 
 std::string book_of(const std::string& queue, const std::string& tenant);  // "queue/tenant"
 std::string done_key(const std::string& task_id);
@@ -48,8 +51,9 @@ std::string done_key(const std::string& task_id);
 void add_cost(LedgerRecords& records, const CostPart& part);
 void add_run(LedgerRecords& records, const FinishedRun& run, const std::string& day);
 
-// (queue, tenant, pool) -> millionths
-using CostCells = std::map<std::tuple<std::string, std::string, std::string>, std::int64_t>;
+// Queue, tenant, pool.
+using CostPlace = std::tuple<std::string, std::string, std::string>;
+using CostCells = std::map<CostPlace, std::int64_t>;  // millionths
 void add_costs_of(const LedgerRecords& records, const std::string& day, CostCells& cells);
 // All that was ever spent.
 std::int64_t total_cost(const LedgerRecords& records);

@@ -59,6 +59,7 @@ const Json* LedgerStore::find(const std::string& key) const {
 
 void LedgerStore::change(std::size_t index, Change change, Written written) {
   Shard& shard = shards_[index];
+  ++version_;
   change(shard.records);
   trim(shard);
   shard.pending.push_back({std::move(change), std::move(written)});
@@ -182,6 +183,7 @@ void LedgerStore::rebase(std::size_t index, const k8s::Result<Json>& read) {
   shard.uid = theirs->meta.uid;
   shard.resource_version = theirs->meta.resource_version;
   shard.records = theirs->records;
+  ++version_;
   const auto again = [&shard](const std::vector<Pending>& changes) {
     for (const Pending& pending : changes) pending.change(shard.records);
   };

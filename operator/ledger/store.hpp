@@ -21,6 +21,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -61,6 +62,9 @@ class LedgerStore {
   const LedgerRecords& records(std::size_t shard) const { return shards_[shard].records; }
   // The record with this key in the shard of this key, or null.
   const nlohmann::json* find(const std::string& key) const;
+
+  // Grows with each change, and when somebody else's was taken in.
+  std::uint64_t version() const { return version_; }
 
   // Changes one shard; `written` is called once that stands in the API server, unless this object
   // goes before.
@@ -103,6 +107,7 @@ class LedgerStore {
   std::string ns_;
   Options options_;
   std::vector<Shard> shards_;
+  std::uint64_t version_ = 0;
   bool stopping_ = false;
   std::function<void()> drained_;
 };

@@ -2,6 +2,10 @@
 
 #include <utility>
 
+#include "libk8s/codec/json.hpp"
+#include "libk8s/codec/rfc3339.hpp"
+#include "operator/api/duration.hpp"
+
 namespace fermi {
 namespace {
 
@@ -18,18 +22,44 @@ LedgerStore::Options options() {
   return out;
 }
 
+std::string live_key(const std::string& task_id) { return "live/" + task_id; }
+
+nlohmann::json to_record(const OpenTask& task) {
+  const Spending& spending = task.spending;
+  const PoolRate rate = spending.rates.empty() ? PoolRate{} : spending.rates.front();
+  return {{"pod", task.key},
+          {"queue", spending.queue},
+          {"tenant", spending.tenant},
+          {"pool", rate.pool},
+          {"costPerHour", format_micros(rate.micros)},
+          {"since", k8s::format_time(spending.since)}};
+}
+
+OpenTask from_record(const nlohmann::json& record) {
+  const auto micros = parse_micros(k8s::string_at(record, "costPerHour"));
+  OpenTask out{k8s::string_at(record, "pod"), {}};
+  out.spending.queue = k8s::string_at(record, "queue");
+  out.spending.tenant = k8s::string_at(record, "tenant");
+  out.spending.rates = {{k8s::string_at(record, "pool"), micros ? *micros : 0}};
+  out.spending.since = time_at(record, "since").value_or(k8s::WallTime{});
+  return out;
+}
+
 // What one task adds to one shard.
 struct Share {
   std::vector<CostPart> costs;
   std::optional<FinishedRun> run;
+  std::optional<TaskOutcome> outcome;
 };
 
 LedgerStore::Change change_of(const FinishedTask& task, Share share) {
-  return [key = done_key(task.task_id), day = task.day,
+  return [key = done_key(task.task_id), live = live_key(task.task_id), day = task.day,
           share = std::move(share)](LedgerRecords& records) {
+    records.erase(live);
     if (!records.emplace(key, true).second) return;
     for (const CostPart& part : share.costs) add_cost(records, part);
     if (share.run) add_run(records, *share.run, day);
+    if (share.outcome) add_outcome(records, *share.outcome);
   };
 }
 
@@ -38,9 +68,12 @@ LedgerStore::Change change_of(const FinishedTask& task, Share share) {
 TaskLedger::TaskLedger(k8s::Loop& loop, Writer& writer, std::string ns,
                        const k8s::Informer<LedgerShard>& cache)
     : store_(loop, writer, std::move(ns), cache, options()) {
-  const std::string prefix = done_key("");
+  const std::string prefix = done_key(""), live = live_key("");
   for (std::size_t shard = 0; shard < store_.shards(); ++shard) {
     const LedgerRecords& records = store_.records(shard);
+    for (auto at = records.lower_bound(live); at != records.end() && at->first.starts_with(live);
+         ++at)
+      open_[at->first.substr(live.size())] = from_record(at->second);
     for (auto at = records.lower_bound(prefix);
          at != records.end() && at->first.starts_with(prefix); ++at)
       marks_[at->first.substr(prefix.size())].insert(shard);
@@ -58,6 +91,14 @@ void TaskLedger::fold(const FinishedTask& task, std::function<void()> done) {
   for (const CostPart& part : task.costs)
     shares[store_.shard_of(book_of(part.queue, part.tenant))].costs.push_back(part);
   if (task.run) shares[store_.shard_of(book_of(task.run->queue, task.run->tenant))].run = task.run;
+  if (task.outcome)
+    shares[store_.shard_of(book_of(task.outcome->queue, task.outcome->tenant))].outcome =
+        task.outcome;
+  if (const auto open = open_.find(id); open != open_.end()) {
+    const Spending& spending = open->second.spending;
+    shares[store_.shard_of(book_of(spending.queue, spending.tenant))];  // it goes from there
+    open_.erase(open);
+  }
   // A leader before us may have come so far.
   if (const auto known = marks_.find(id); known != marks_.end())
     for (const std::size_t shard : known->second) shares.erase(shard);
@@ -72,6 +113,17 @@ void TaskLedger::fold(const FinishedTask& task, std::function<void()> done) {
     marks_[id].insert(shard);
     change(shard, change_of(task, std::move(share)), [this, id] { on_written(id); });
   }
+}
+
+void TaskLedger::open(const std::string& id, OpenTask task) {
+  const Spending& spending = task.spending;
+  change(
+      store_.shard_of(book_of(spending.queue, spending.tenant)),
+      [done = done_key(id), live = live_key(id), record = to_record(task)](LedgerRecords& records) {
+        if (records.count(done) == 0) records[live] = record;
+      },
+      {});
+  open_[id] = std::move(task);
 }
 
 // With it go the marks of the shard that nobody needs.
@@ -117,6 +169,13 @@ void TaskLedger::keep_only(const std::set<std::string>& task_ids) {
   for (const auto& [id, shards] : marks_)
     if (task_ids.count(id) == 0) gone.push_back(id);
   for (const std::string& id : gone) forget(id);
+}
+
+AllSums TaskLedger::sums() const {
+  AllSums out;
+  for (std::size_t shard = 0; shard < store_.shards(); ++shard)
+    add_sums_of(store_.records(shard), out);
+  return out;
 }
 
 CostCells TaskLedger::costs_of(const std::string& day) const {

@@ -19,9 +19,16 @@
 #include <vector>
 
 #include "operator/ledger/books.hpp"
+#include "operator/ledger/live_costs.hpp"
 #include "operator/ledger/store.hpp"
 
 namespace fermi {
+
+// A plain Pod that spends.
+struct OpenTask {
+  std::string key;  // "namespace/name"
+  Spending spending;
+};
 
 class TaskLedger {
  public:
@@ -33,6 +40,14 @@ class TaskLedger {
   bool folded(const std::string& task_id) const { return durable_.count(task_id) != 0; }
   // `done` is called once it does, unless this object goes before.
   void fold(const FinishedTask& task, std::function<void()> done);
+  // Whether it was given to this ledger, by this leader or one before.
+  bool knows(const std::string& task_id) const {
+    return marks_.count(task_id) != 0 || durable_.count(task_id) != 0;
+  }
+  // Remembers a task that nothing else would speak of if nobody led when it went; until it is
+  // folded in.
+  void open(const std::string& task_id, OpenTask task);
+  const std::map<std::string, OpenTask>& open_tasks() const { return open_; }
   // Nobody will ask for this task any more: its finalizer is off, or it is gone.
   void forget(const std::string& task_id);
   // The same for every task that a leader before us had folded, but these.
@@ -40,6 +55,8 @@ class TaskLedger {
 
   // What tasks that are over have spent on a day.
   CostCells costs_of(const std::string& day) const;
+  // How they went, by queue and strategy.
+  AllSums sums() const;
   const LedgerStore& store() const { return store_; }
 
   // Writes what is left, then calls `drained`.
@@ -57,6 +74,7 @@ class TaskLedger {
   std::map<std::string, Folding> folding_;
   std::set<std::string> durable_;
   std::map<std::string, std::set<std::size_t>> marks_;  // by task: shards known to have its mark
+  std::map<std::string, OpenTask> open_;
   std::map<std::size_t, std::set<std::string>> forgotten_;  // marks to be erased, by shard
 };
 

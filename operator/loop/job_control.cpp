@@ -116,6 +116,7 @@ void JobControl::drop(const std::string& uid) {
   tell_dependents(r.key);
   world_.engine.apply(sched::TaskRemove{uid, world_.engine.now()});
   world_.ledger.forget(uid);
+  world_.costs.erase(uid);
   fresh_.erase(r.key);
   const auto at = uids_.find(r.key);
   if (at != uids_.end() && at->second == uid) uids_.erase(at);
@@ -427,7 +428,12 @@ void JobControl::carry_out(RecordRef r, std::shared_ptr<const TrainingJob> job, 
 
 // It comes back once the ledger stands in the API server.
 void JobControl::fold(const Record& r, const TrainingJob& job, k8s::WorkQueue::Finish finish) {
-  world_.ledger.fold(finished_task(job), [this, key = r.key] { queue_.add(key); });
+  world_.costs.erase(r.uid);
+  const auto queue = world_.caches.queues.get(job.status.charged_queue);
+  const std::string strategy =
+      queue == nullptr ? "" : std::string(strategy_name(queue->spec.strategy));
+  const k8s::WallTime now = world_.loop.wall_now();
+  world_.ledger.fold(finished_task(job, strategy, now), [this, key = r.key] { queue_.add(key); });
   finish(Verdict::done());
 }
 

@@ -82,6 +82,7 @@ class JobControl {
 
   // --- the engine's side (job_sync.cpp)
   void sync(Record& r, const TrainingJob& job, bool rebuilding);
+  void count_cost(const Record& r, const TrainingJob& job);
   void sync_phase(Record& r, const TrainingJob& job, bool rebuilding);
   void sync_waiting(Record& r, const TrainingJob& job, const sched::Task& task);
   void sync_placed(Record& r, const TrainingJob& job, const sched::Task& task, bool rebuilding);

@@ -73,7 +73,23 @@ void JobControl::sync(Record& r, const TrainingJob& job, bool rebuilding) {
   const auto attempt_of = [&r] { return r.told && !r.ended ? r.told->first : -1; };
   const std::int64_t before = attempt_of();
   sync_phase(r, job, rebuilding);
+  count_cost(r, job);
   if (before >= 0 && attempt_of() != before) world_.recount(r.uid);
+}
+
+// What is in the ledger is counted there.
+void JobControl::count_cost(const Record& r, const TrainingJob& job) {
+  if (!carries_finalizer(job) || world_.ledger.knows(r.uid)) return world_.costs.erase(r.uid);
+  const TrainingJobStatus& s = job.status;
+  Spending spending;
+  spending.parts = s.costs;
+  if (s.placement && s.cost_accounted_at) {
+    spending.queue = s.queue;
+    spending.tenant = s.placement->tenant;
+    spending.rates = s.placement->rates;
+    spending.since = *s.cost_accounted_at;
+  }
+  world_.costs.set(r.uid, std::move(spending));
 }
 
 void JobControl::sync_phase(Record& r, const TrainingJob& job, bool rebuilding) {

@@ -9,6 +9,8 @@
 #include "operator/commit/selected_node.hpp"
 #include "operator/loop/pod_control.hpp"
 #include "operator/reconcile/failure.hpp"
+#include "operator/translate/placement.hpp"
+#include "operator/translate/resources.hpp"
 #include "operator/translate/waiting.hpp"
 
 namespace fermi {
@@ -282,13 +284,20 @@ void PodControl::bind_one(const BatchRef& batch, std::size_t rank, std::shared_p
   const Member member = batch->members[rank];
   const std::string ns = namespace_of(member.key), name = name_of(member.key);
   const std::string node = batch->nodes[rank];
+  Json annotations = {{annotation::kEpoch, std::to_string(world_.epoch)}};
+  const PodRef asked = pod_of(member);
+  if (const auto at = world_.node(node); at != nullptr && asked != nullptr) {
+    const std::int64_t micros =
+        hourly_micros(pod_to_engine(asked->requests), priced_at(*at, world_.config), world_.config);
+    if (micros > 0) annotations[annotation::kCostPerHour] = format_micros(micros);
+  }
   const Json body = {{"apiVersion", "v1"},
                      {"kind", "Binding"},
                      {"metadata",
                       {{"name", name},
                        {"namespace", ns},
                        {"uid", member.uid},
-                       {"annotations", {{annotation::kEpoch, std::to_string(world_.epoch)}}}}},
+                       {"annotations", std::move(annotations)}}},
                      {"target", {{"apiVersion", "v1"}, {"kind", "Node"}, {"name", node}}}};
   world_.writer.send(k8s::request::post(k8s::resources::pods(), ns, name, "binding", body),
                      [this, batch, member, ns, name, node, retry,

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "libk8s/request/request.hpp"
+#include "operator/reconcile/cost.hpp"
 #include "operator/translate/objects.hpp"
 #include "operator/translate/parts.hpp"
 #include "operator/translate/queue_rules.hpp"
@@ -18,7 +19,7 @@ namespace {
 using Json = nlohmann::json;
 using Verdict = k8s::WorkQueue::Verdict;
 
-constexpr std::size_t kShownHead = 20, kShownTenants = 20;
+constexpr std::size_t kShownHead = 20, kShownTenants = 20, kShownStrategies = 16;
 constexpr int kWritesPerSecond = 10;
 constexpr k8s::Duration kPeriod = std::chrono::seconds(1);
 constexpr k8s::Duration kSettle = std::chrono::milliseconds(200);
@@ -112,12 +113,16 @@ void QueueControl::work(const std::string& key, k8s::WorkQueue::Finish finish) {
   const auto queue = queues_.get(key);
   if (queue == nullptr) return finish(Verdict::done());
   const QueueFacts facts = facts_of(*queue);
-  world_.metrics.queues[key] = {facts.pending, facts.running};
+  show_gauges(key, facts);
   const QueueStep step = next_step(facts);
   if (const auto* finalizers = std::get_if<SetFinalizers>(&step))
     return set_finalizers(*queue, *finalizers, std::move(finish));
   const auto* status = std::get_if<WriteQueueStatus>(&step);
-  if (status == nullptr) return finish(Verdict::done());
+  if (status == nullptr) {
+    const auto until = std::get<QueueRest>(step).until;
+    if (!until) return finish(Verdict::done());
+    return finish(Verdict::again_after(std::max(*until - facts.now, k8s::Duration(kPeriod))));
+  }
   const k8s::TimePoint now = world_.loop.now();
   const auto last = written_at_.find(key);
   if (last != written_at_.end() && now < last->second + kPeriod)
@@ -167,6 +172,8 @@ QueueFacts QueueControl::facts_of(const TaskQueue& queue) {
   show_tenants(queue, facts);
   facts.budget_violations = budget_violations(queue);
   facts.now = world_.loop.wall_now();
+  facts.cost = cost_of(queue.meta.name, facts.now);
+  facts.strategies = strategies_of(queue, facts);
   std::int64_t position = 0;
   for (const std::string& uid : engine.head(queue.meta.name, kShownHead)) {
     const sched::Task* task = world_.task(uid);
@@ -193,6 +200,105 @@ void QueueControl::show_tenants(const TaskQueue& queue, QueueFacts& facts) const
   const sched::Order order = sched::rules_of(rules).order;
   if (order == sched::Order::kDecayedShare || order == sched::Order::kRoundRobin)
     facts.past = to_past(engine.served(queue.meta.name), rules.half_life_ns);
+}
+
+// Every strategy that had a task here, in the order of their names.
+std::vector<StrategyFigures> QueueControl::strategies_of(const TaskQueue& queue,
+                                                         const QueueFacts& facts) {
+  const std::uint64_t version = world_.ledger.store().version();
+  if (!sums_known_ || version != sums_version_) sums_ = world_.ledger.sums();
+  sums_known_ = true;
+  sums_version_ = version;
+  const std::string current(strategy_name(queue.spec.strategy));
+  std::map<std::string, StrategySums> all;
+  if (const auto found = sums_.find(queue.meta.name); found != sums_.end()) all = found->second;
+  if (facts.pending + facts.running > 0) all.try_emplace(current);
+  std::vector<StrategyFigures> out;
+  for (const auto& [strategy, sums] : all) {
+    const bool now = strategy == current;
+    out.push_back(to_figures(strategy, sums, facts.gpus_total, now ? facts.pending : 0,
+                             now ? facts.running : 0));
+  }
+  if (out.size() > kShownStrategies) out.resize(kShownStrategies);
+  return out;
+}
+
+// Costs of all queues, read together: when one has changed, and once a second.
+const QueueControl::Costs& QueueControl::costs_at(k8s::WallTime now) {
+  const k8s::TimePoint at = world_.loop.now();
+  const std::uint64_t version = world_.ledger.store().version();
+  const std::uint64_t live = world_.costs.version();
+  const bool same_day = begin_of_day(now) == costs_.day;
+  const bool same = costs_.known && same_day && version == costs_.version && live == costs_.live;
+  if (same && at < costs_.read_at + kPeriod) return costs_;
+  if (!costs_.known || !same_day || version != costs_.version)
+    costs_.ended = world_.ledger.costs_of(day_of(now));
+  costs_.known = true;
+  costs_.day = begin_of_day(now);
+  costs_.read_at = at;
+  costs_.version = version;
+  costs_.live = live;
+  costs_.by_queue.clear();
+  for (const auto& [place, cost] : world_.costs.costs(now))
+    costs_.by_queue[std::get<0>(place)][{std::get<1>(place), std::get<2>(place)}] = cost;
+  for (const auto& [place, micros] : costs_.ended)
+    costs_.by_queue[std::get<0>(place)][{std::get<1>(place), std::get<2>(place)}].today += micros;
+  return costs_;
+}
+
+namespace {
+
+// Those that cost most per hour, in the order of their names.
+std::vector<CostLine> most_of(const std::map<std::string, LiveCost>& all) {
+  std::vector<CostLine> out;
+  for (const auto& [name, cost] : all) out.push_back({name, cost.per_hour, cost.today});
+  std::stable_sort(out.begin(), out.end(),
+                   [](const CostLine& a, const CostLine& b) { return a.per_hour > b.per_hour; });
+  if (out.size() > kShownTenants) out.resize(kShownTenants);
+  std::sort(out.begin(), out.end(),
+            [](const CostLine& a, const CostLine& b) { return a.name < b.name; });
+  return out;
+}
+
+}  // namespace
+
+std::optional<QueueCost> QueueControl::cost_of(const std::string& queue, k8s::WallTime now) {
+  const auto& by_queue = costs_at(now).by_queue;
+  const auto found = by_queue.find(queue);
+  // What was written before is made 0, not left standing.
+  const auto known = queues_.get(queue);
+  const bool before = known != nullptr && known->status.cost.has_value();
+  if (found == by_queue.end() && !before) return std::nullopt;
+  QueueCost out;
+  out.currency = world_.config.currency;
+  out.day = day_of(now);
+  out.observed_at = whole_seconds(now);
+  if (found == by_queue.end()) return out;
+  std::map<std::string, LiveCost> tenants, pools;
+  for (const auto& [who, cost] : found->second) {
+    for (LiveCost* sum : {&tenants[who.first], &pools[who.second]}) {
+      sum->per_hour += cost.per_hour;
+      sum->today += cost.today;
+    }
+    out.per_hour += cost.per_hour;
+    out.today += cost.today;
+  }
+  out.tenants = most_of(tenants);
+  out.pools = most_of(pools);
+  return out;
+}
+
+void QueueControl::show_gauges(const std::string& name, const QueueFacts& facts) {
+  QueueGauges& gauges = world_.metrics.queues[name];
+  gauges.pending = facts.pending;
+  gauges.running = facts.running;
+  gauges.cost_per_hour = facts.cost ? facts.cost->per_hour : 0;
+  gauges.cost_today = facts.cost ? facts.cost->today : 0;
+  gauges.strategies = facts.strategies;
+  gauges.tenant_costs.clear();
+  if (!facts.cost) return;
+  for (const CostLine& tenant : facts.cost->tenants)
+    gauges.tenant_costs[tenant.name] = {tenant.per_hour, tenant.today};
 }
 
 // The queue's maximum, or else what all nodes have that it may use.

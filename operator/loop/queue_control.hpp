@@ -31,8 +31,21 @@ class QueueControl {
 
  private:
   void work(const std::string& key, k8s::WorkQueue::Finish finish);
+  // What tasks cost, by queue, then by tenant and pool.
+  struct Costs {
+    bool known = false;
+    k8s::WallTime day;
+    k8s::TimePoint read_at;
+    std::uint64_t version = 0, live = 0;  // of the ledger, and of what all others spend
+    CostCells ended;                      // what the ledger has of that day
+    std::map<std::string, std::map<std::pair<std::string, std::string>, LiveCost>> by_queue;
+  };
   QueueFacts facts_of(const TaskQueue& queue);
   std::int64_t budget_violations(const TaskQueue& queue);
+  std::vector<StrategyFigures> strategies_of(const TaskQueue& queue, const QueueFacts& facts);
+  const Costs& costs_at(k8s::WallTime now);
+  std::optional<QueueCost> cost_of(const std::string& queue, k8s::WallTime now);
+  void show_gauges(const std::string& name, const QueueFacts& facts);
   void show_tenants(const TaskQueue& queue, QueueFacts& facts) const;
   std::int64_t gpus_at_most(const TaskQueue& queue) const;
   void set_finalizers(const TaskQueue& queue, const SetFinalizers& step,
@@ -49,6 +62,10 @@ class QueueControl {
   // What the status said of budgets violated when this term began, less what this process had
   // counted by then.
   std::map<std::string, std::int64_t> violations_before_;
+  Costs costs_;
+  AllSums sums_;  // of the ledger at this version
+  bool sums_known_ = false;
+  std::uint64_t sums_version_ = 0;
   std::map<std::string, k8s::TimePoint> written_at_;
   std::map<std::string, k8s::TimePoint> slots_;  // places in the budget
   k8s::TimerId refresh_timer_ = k8s::TimerId::kNone;

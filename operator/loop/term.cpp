@@ -62,10 +62,12 @@ Term::Term(Context context)
              [this](const std::string& uid) { recount(uid); },
              {},
              ledger_,
+             costs_,
              positions_},
       pods_(context_.caches.pods),
       jobs_(world_, pods_),
       plain_(world_),
+      plain_costs_(world_),
       queues_(world_,
               [this](const std::string& name) {
                 jobs_.on_queue(name);
@@ -119,6 +121,7 @@ void Term::rebuild() {
   context_.caches.pods.for_each([&](const auto& pod) { pods[pod->meta.uid] = pod; });
   for (const auto& [uid, pod] : pods) take_pod(*pod);
   keep_marks();
+  plain_costs_.rebuild();
   k8s::log::info("took over", {{"epoch", std::to_string(context_.epoch)},
                                {"nodes", std::to_string(context_.caches.nodes.size())},
                                {"pods", std::to_string(pods.size())}});
@@ -139,6 +142,10 @@ void Term::keep_marks() {
   std::set<std::string> uids;
   context_.caches.jobs.for_each([&](const std::shared_ptr<const TrainingJob>& job) {
     if (carries_finalizer(*job)) uids.insert(job->meta.uid);
+  });
+  context_.caches.pods.for_each([&](const std::shared_ptr<const k8s::Pod>& pod) {
+    const bool told = pod->finished() && !pod->meta.annotation(annotation::kCost).empty();
+    if (is_plain(*pod) && !pod->node_name.empty() && !told) uids.insert(pod->meta.uid);
   });
   ledger_.keep_only(uids);
 }
@@ -184,6 +191,7 @@ void Term::take_pod(const k8s::Pod& pod) {
 void Term::on_pod(const k8s::Informer<k8s::Pod>::Event& event) {
   pods_.on_event(event);
   plain_.on_pod(event);
+  plain_costs_.on_pod(event);
   const std::string& uid = (event.after ? event.after : event.before)->meta.uid;
   // What the cache brings may be older than the Binding.
   const bool late = event.after != nullptr && booked_.count(uid) != 0 &&
@@ -268,13 +276,14 @@ void Term::on_config() {
 
 void Term::stop(std::function<void()> drained) {
   engine_.close();
-  auto left = std::make_shared<int>(4);
+  auto left = std::make_shared<int>(5);
   // Last, so that it has all that the others had to say.
   const auto one = [this, left, drained = std::move(drained)] {
     if (--*left == 0) ledger_.stop(drained);
   };
   jobs_.stop(one);
   plain_.stop(one);
+  plain_costs_.stop(one);
   queues_.stop(one);
   preemptions_.stop(one);
 }

@@ -13,6 +13,7 @@
 
 #include "operator/commit/guarded_transport.hpp"
 #include "operator/loop/job_control.hpp"
+#include "operator/loop/plain_costs.hpp"
 #include "operator/loop/pod_control.hpp"
 #include "operator/loop/preemptions.hpp"
 #include "operator/loop/queue_control.hpp"
@@ -79,6 +80,7 @@ class Term {
   k8s::EventRecorder events_;
   EngineHost engine_;
   TaskLedger ledger_;
+  LiveCosts costs_;
   PositionBudget positions_;
   World world_;
   PodBook pods_;
@@ -92,6 +94,7 @@ class Term {
   k8s::TimerId settle_timer_ = k8s::TimerId::kNone;
   JobControl jobs_;
   PodControl plain_;
+  PlainCosts plain_costs_;
   QueueControl queues_;
   Preemptions preemptions_;
 };

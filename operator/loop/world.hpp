@@ -58,6 +58,8 @@ struct World {
   std::function<const sched::Task*(const std::string& uid)> task;
   // What ended tasks have spent and how long they ran.
   TaskLedger& ledger;
+  // What all others spend.
+  LiveCosts& costs;
   // Of all writes that say only where a task stands in line, jobs and plain Pods together.
   PositionBudget& positions;
   // Whether a running task may not be chosen to make room, because disruption budgets keep it.

@@ -93,6 +93,23 @@ void keep_guarantee(Draft& d, Phase to, std::string_view reason) {
   if (!ends) s.guarantee_left_ns = std::max<std::int64_t>(left, 0);
 }
 
+// How long it has run and was suspended, and what a preemption cost, for the figures of its queue.
+void keep_times(Draft& d, Phase to, std::string_view reason) {
+  TrainingJobStatus& s = d.status;
+  const k8s::WallTime now = whole_seconds(d.view.now);
+  const auto since = [&now](k8s::WallTime from) {
+    return std::max<std::int64_t>((now - from).count() / kNsPerSecond, 0);
+  };
+  if (s.phase == Phase::kStopped && !s.timeline.empty())
+    s.held_seconds += since(s.timeline.back().time);
+  if (s.phase != Phase::kRunning || to == Phase::kRunning || !s.running_since) return;
+  const std::int64_t ran = since(*s.running_since);
+  s.ran_seconds += ran;
+  if (reason != kPreempted) return;
+  for (const JobGroup& group : d.view.job->spec.groups)
+    s.lost_gpu_seconds += ran * group.nodes * group.gpus;
+}
+
 void next_attempt(Draft& d) {
   ++d.status.attempt;
   d.status.running_since.reset();
@@ -122,6 +139,7 @@ void set(Draft& d, std::string_view type, bool value, std::string_view reason,
 }
 
 void move_to(Draft& d, Phase to, std::string_view reason, std::string_view message, bool warning) {
+  keep_times(d, to, reason);
   TimelineEntry entry{whole_seconds(d.view.now), std::string(name(d.status.phase)),
                       std::string(name(to)), cut(message, 512)};
   auto& timeline = d.status.timeline;
@@ -226,6 +244,8 @@ void decide(Draft& d) {
   TrainingJobStatus& s = d.status;
   s.placement = d.view.decided;
   s.after_met = d.view.after_met;
+  s.charged_queue = d.view.job->spec.scheduling.queue;
+  s.charged_tenant = s.placement->tenant;
   s.attempt = s.placement->attempt;
   s.cost_per_hour_micros = sum_of(s.placement->rates);
   s.currency = d.view.currency;

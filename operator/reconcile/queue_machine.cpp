@@ -1,6 +1,7 @@
 #include "operator/reconcile/queue_machine.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace fermi {
@@ -41,6 +42,26 @@ void set_conditions(const QueueFacts& f, TaskQueueStatus& s) {
             std::to_string(f.running) + " run");
 }
 
+constexpr k8s::Duration kCostPeriod = std::chrono::hours(1);
+
+// Who costs what per hour, and under which name.
+std::vector<CostLine> rates_of(const QueueCost& cost) {
+  std::vector<CostLine> out = {{cost.currency, cost.per_hour, 0}};
+  for (const auto* lines : {&cost.tenants, &cost.pools})
+    for (const CostLine& line : *lines) out.push_back({line.name, line.per_hour, 0});
+  return out;
+}
+
+// When the amounts are to be written though nothing else is; nothing for never.
+std::optional<k8s::WallTime> cost_due(const QueueFacts& f) {
+  if (!f.cost) return std::nullopt;
+  const auto& said = f.queue->status.cost;
+  if (!said || rates_of(*said) != rates_of(*f.cost)) return f.now;
+  if (f.cost->per_hour == 0) return std::nullopt;
+  const k8s::WallTime last = said->observed_at.value_or(k8s::WallTime{});
+  return last > f.now ? f.now : last + kCostPeriod;
+}
+
 }  // namespace
 
 QueueStep next_step(const QueueFacts& f) {
@@ -66,9 +87,13 @@ QueueStep next_step(const QueueFacts& f) {
   s.budget_violations = f.budget_violations;
   s.past = f.past;
   s.head = f.head;
+  s.strategies = f.strategies;
   s.gpus = f.gpus_used + "/" + std::to_string(f.gpus_total);
   set_conditions(f, s);
-  if (s == queue.status) return QueueRest{};
+  const auto due = cost_due(f);
+  const bool told = due && *due <= f.now;
+  if (!told && s == queue.status) return QueueRest{due};
+  if (f.cost) s.cost = f.cost;
   s.observed_generation = queue.meta.generation;
   return WriteQueueStatus{std::move(s)};
 }

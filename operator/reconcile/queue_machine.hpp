@@ -2,6 +2,9 @@
 //
 // A queue that is not being deleted carries our finalizer; one that is being deleted keeps it until
 // no task waits or runs in it, and says so meanwhile. The status shows the engine's figures.
+//
+// What was spent today moves all the time. It goes along with whatever else is written, and once an
+// hour by itself while something is spent; so in a quiet queue nothing is written.
 #pragma once
 
 #include <optional>
@@ -24,11 +27,15 @@ struct QueueFacts {
   std::string gpus_used = "0";         // may be a decimal: parts of GPUs count
   std::int64_t gpus_total = 0;         // what may be used at most
   std::vector<QueueHeadEntry> head;
+  std::optional<QueueCost> cost;  // as of `now`; nothing where nothing is priced
+  std::vector<StrategyFigures> strategies;
   std::string rules;  // what its strategy and switches come to, in words
   k8s::WallTime now;
 };
 
-struct QueueRest {};
+struct QueueRest {
+  std::optional<k8s::WallTime> until;  // look again then; else when something changes
+};
 // The whole new list of finalizers.
 struct SetFinalizers {
   std::vector<std::string> finalizers;

@@ -9,6 +9,9 @@
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
+
+#include "operator/report/strategy_figures.hpp"
 
 namespace fermi {
 
@@ -24,6 +27,11 @@ struct Histogram {
 
 struct QueueGauges {
   std::int64_t pending = 0, running = 0;
+  // Millionths of a currency unit, as of the last look.
+  std::int64_t cost_per_hour = 0, cost_today = 0;
+  std::vector<StrategyFigures> strategies;
+  // Per hour and today, of the tenants that cost most: never more than a queue's status shows.
+  std::map<std::string, std::pair<std::int64_t, std::int64_t>> tenant_costs;
 };
 
 struct Metrics {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "operator/report/statistics.hpp"
+
 namespace fermi::simulate {
 namespace {
 
@@ -63,7 +65,7 @@ class Sums {
     to.mean_wait_s = ratio(wait_, Wide{jobs} * kSecond);
     to.bounded_slowdown = slowdown_ / static_cast<double>(jobs);
     std::sort(waits_.begin(), waits_.end());
-    to.p95_wait_s = seconds(waits_[(waits_.size() * 95 + 99) / 100 - 1]);
+    to.p95_wait_s = seconds(waits_[percentile_index(waits_.size(), 95)]);
     to.max_wait_s = seconds(waits_.back());
     to.fairness = fairness();
     for (std::size_t i = 0; i < sizes_.size(); ++i) {
@@ -86,15 +88,10 @@ class Sums {
   };
 
   double fairness() const {
-    double sum = 0, squares = 0, count = 0;
-    for (const Tenant& tenant : tenants_) {
-      if (tenant.stayed == 0) continue;
-      const double share = ratio(tenant.ran, tenant.stayed);
-      sum += share;
-      squares += share * share;
-      ++count;
-    }
-    return squares == 0 ? 1 : sum * sum / (count * squares);
+    std::vector<double> shares;
+    for (const Tenant& tenant : tenants_)
+      if (tenant.stayed != 0) shares.push_back(ratio(tenant.ran, tenant.stayed));
+    return jains_index(shares);
   }
 
   std::vector<std::int64_t> waits_;

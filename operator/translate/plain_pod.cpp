@@ -194,6 +194,12 @@ void sort_members(std::vector<PodRef>& members) {
   });
 }
 
+std::string tenant_of(const k8s::Pod& pod, const TaskQueue* queue) {
+  if (queue == nullptr || queue->spec.tenant_label.empty()) return pod.meta.ns;
+  const std::string tenant{pod.meta.label(queue->spec.tenant_label)};
+  return tenant.empty() ? pod.meta.ns : tenant;
+}
+
 sched::Task plain_task(const std::vector<PodRef>& members, std::int64_t bound,
                        const TaskQueue* queue, const k8s::PodGroup* native) {
   const k8s::Pod& first =
@@ -206,11 +212,7 @@ sched::Task plain_task(const std::vector<PodRef>& members, std::int64_t bound,
   task.name = group.substr(group.find('/') + 1);
   task.kind = by_itself(first, native) ? "Pod" : "PodGroup";
   task.queue = first.meta.label(label::kQueue);
-  task.tenant = first.meta.ns;
-  if (queue != nullptr && !queue->spec.tenant_label.empty()) {
-    const std::string tenant{first.meta.label(queue->spec.tenant_label)};
-    if (!tenant.empty()) task.tenant = tenant;
-  }
+  task.tenant = tenant_of(first, queue);
   task.submitted = {first.meta.creation_time.ns};
   task.held_why = why_held(members, bound, native);
   // A Pod without a controller would not come back.

@@ -41,6 +41,9 @@ std::string stated_size(const k8s::Pod& pod, const k8s::PodGroup* native);
 // and name.
 void sort_members(std::vector<PodRef>& members);
 
+// Who is charged for a Pod in this queue (null: it is not there).
+std::string tenant_of(const k8s::Pod& pod, const TaskQueue* queue);
+
 // The task of these waiting members (not empty, sorted), of which `bound`
 // others already run. It is held, with the reason, when it is not whole or its
 // members disagree.
