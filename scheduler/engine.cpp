@@ -2,8 +2,10 @@
 
 #include <unordered_map>
 
+#include "scheduler/conflicts/survey.hpp"
 #include "scheduler/fair/guarantee.hpp"
 #include "scheduler/fair/merge.hpp"
+#include "scheduler/limits.hpp"
 #include "scheduler/order/pass.hpp"
 #include "scheduler/order/why.hpp"
 #include "scheduler/state/digest.hpp"
@@ -171,6 +173,22 @@ std::vector<std::string> Engine::head(std::string_view queue, std::size_t limit)
     uids.push_back(s.tasks[line.get(at).task].task.uid);
   }
   return uids;
+}
+
+Survey Engine::conflicts(Time now) const {
+  State& s = impl_->state;
+  s.advance(now);
+  std::map<QueueId, std::vector<TaskId>> lines;
+  for (const auto& [name, id] : s.queue_ids) {
+    for (const std::string& uid : head(name, kConflictHeads)) lines[id].push_back(s.find(uid));
+  }
+  Pass pass(s, now, 1000, Pass::Look::kForecast);
+  return survey(s, pass, waiters(s, lines), now);
+}
+
+Ruling Engine::rule(const Resolve& wish, Time now) const {
+  Pass pass(impl_->state, now, 1000, Pass::Look::kForecast);
+  return pass.settle(wish).ruling;
 }
 
 Engine::QueueFigures Engine::figures(std::string_view queue) const {

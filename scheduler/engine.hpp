@@ -18,6 +18,8 @@
 #include <string_view>
 #include <vector>
 
+#include "scheduler/conflicts/conflict.hpp"
+#include "scheduler/conflicts/ruling.hpp"
 #include "scheduler/delta.hpp"
 #include "scheduler/plan.hpp"
 
@@ -59,6 +61,12 @@ class Engine {
   std::int64_t tasks_ahead(std::string_view task) const;
   // Why it waits now; kNone when it does not wait, or would start with the next plan.
   Reason explain(std::string_view task, Time now) const;
+  // The conflicts among the first waiting tasks of all queues and those that are placed, as the
+  // next plan leaves them (conflicts/survey.hpp has the rules and the bounds).
+  Survey conflicts(Time now) const;
+  // What would become of this wish if it were applied now: whether the next plan would ask somebody
+  // to stop, and if not, why.
+  Ruling rule(const Resolve& wish, Time now) const;
   // The first `limit` waiting tasks of a queue, in order.
   std::vector<std::string> head(std::string_view queue, std::size_t limit) const;
 

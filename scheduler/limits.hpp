@@ -32,6 +32,11 @@ inline constexpr std::int64_t kReservationEndsMax = 5'120'000;
 inline constexpr std::int64_t kReservationsMax = 256;
 // Kinds of tasks of which a queue remembers how long they lasted, twice, for each likeness.
 inline constexpr std::size_t kPredictorKinds = 8192;
+// Conflicts are looked for among the first so many waiting tasks of each queue, and so many in all.
+inline constexpr std::size_t kConflictHeads = 8, kConflictWaiters = 64;
+// Whose room they may want: of all placed tasks the first so many by expected end; of these, for
+// one waiting task, the first so many on nodes that could take a Pod of it.
+inline constexpr std::size_t kConflictEnds = 2048, kConflictHolders = 256;
 // Sets of zones looked at in one search; beyond it the best set found so far is taken.
 inline constexpr int kZoneSearchSteps = 20'000;
 

@@ -24,7 +24,9 @@
 //      promises of the tiers allow it;
 //   8. the named placement is whole and right as in 2 and 3, and fits when all who were asked to
 //      stop have gone, beside the starts of the plan, the holds of others and what the plan
-//      preempts for others.
+//      preempts for others;
+//   9. what resolves a conflict was wished for by name, breaks no promise and follows the wish's
+//      rule (resolutions.cpp).
 //
 // Not checked: whether a better plan exists. Single-threaded, no I/O. `apply` costs the logarithm
 // of the state, `check` follows the size of the plan and what runs on the nodes it uses.
@@ -61,6 +63,7 @@ class Auditor {
     std::set<std::size_t> seen;      // ranks whose Pod took the reservation over
     std::vector<PodGroup> groups;    // as decided
     bool runs = false;               // the whole gang, since this decision
+    Time since;                      // and from when on
     std::string evicted_by;          // while it holds a decision
     std::vector<std::string> hold;   // while it waits
     Time hold_until;
@@ -84,6 +87,11 @@ class Auditor {
   void on(const Evict& d);
   void on(const Hold& d);
   void on(const Served&) {}
+  void on(const Resolve& d);
+  std::string forbids_wish(const Known& above, const Known& below, Time now,
+                           const std::map<std::pair<std::string, std::string>, Amount>& more) const;
+  double share(const std::string& queue, const std::string* tenant,
+               const std::map<std::pair<std::string, std::string>, Amount>& more) const;
   std::vector<std::string> check_preemptions(const Plan& plan, Time now) const;
   void rule(const std::string& name, const Queue* queue);
   void give_up(Known& task);
@@ -111,6 +119,7 @@ class Auditor {
   std::map<std::pair<std::string, std::string>, Amount> tenants_;
   static Amount shares_of(const Task& task, const std::vector<PodGroup>& groups);
   ConfigUpdate config_;
+  std::map<std::string, Resolve> wishes_;  // by the task that waits
 };
 
 }  // namespace sched

@@ -24,7 +24,7 @@ class PreemptionCheck {
   void read(const Preemption& p);
   void check_task(const Preemption& p, const Known& task);
   void check_victims(const Preemption& p, const Known& task);
-  std::string forbids(const Known& above, const Known& below) const;
+  std::string forbids(PreemptionKind kind, const Known& above, const Known& below) const;
   bool check_ranks(const Preemption& p, const Known& task, const Queue& queue);
   void check_zones(const Preemption& p, const Known& task, const Queue& queue);
   void check_room(const Preemption& p, const Known& task);
@@ -38,6 +38,7 @@ class PreemptionCheck {
   std::set<std::string> starting_, done_;
   std::set<std::string> leaving_;        // asked to stop before, or by this plan
   std::map<std::string, Amount> taken_;  // by node: starts, holds, and what was preempted for
+  std::map<std::pair<std::string, std::string>, Amount> given_;  // by starts: queue and tenant
   std::vector<std::string> violations_;
 };
 
@@ -49,7 +50,13 @@ std::vector<std::string> PreemptionCheck::run(const Plan& plan) {
   for (const Start& start : plan.starts) {
     starting_.insert(start.task);
     auto task = known_.tasks_.find(start.task);
-    if (task != known_.tasks_.end()) take(start.placement.nodes, task->second.task.groups);
+    if (task == known_.tasks_.end()) continue;
+    const Task& started = task->second.task;
+    take(start.placement.nodes, started.groups);
+    Amount& given = given_[{started.queue, started.tenant}];
+    for (const auto& [name, value] : Auditor::shares_of(started, started.groups)) {
+      given[name] += value;
+    }
   }
   // A task that has a hold and is in the plan gives that hold up for what the plan says.
   for (const Preemption& p : plan.preemptions) done_.insert(p.task);
@@ -93,7 +100,7 @@ void PreemptionCheck::check_victims(const Preemption& p, const Known& task) {
       say(p, "preempts " + uid + ", which does not run");
     } else if (leaving_.contains(uid)) {
       say(p, "preempts " + uid + ", which was asked to stop already");
-    } else if (const std::string why = forbids(task, victim->second); !why.empty()) {
+    } else if (const std::string why = forbids(p.kind, task, victim->second); !why.empty()) {
       say(p, "preempts " + uid + ", which " + why);
     }
     if (std::count(p.victims.begin(), p.victims.end(), uid) > 1) {
@@ -103,7 +110,11 @@ void PreemptionCheck::check_victims(const Preemption& p, const Known& task) {
 }
 
 // Why one may not have the other's room; "" when it may. Written from the table of tiers.
-std::string PreemptionCheck::forbids(const Known& above, const Known& below) const {
+std::string PreemptionCheck::forbids(PreemptionKind kind, const Known& above,
+                                     const Known& below) const {
+  if (kind == PreemptionKind::kResolution) {
+    return known_.forbids_wish(above, below, now_, given_);
+  }
   constexpr int kHigh = 0, kMedium = 1, kLow = 2;
   const int asks = tier(above.task), yields = tier(below.task);
   if (below.task.unevictable) return "nobody can ask to stop";
@@ -263,6 +274,7 @@ void Auditor::on(const Hold& d) {
   if (known == tasks_.end() || known->second.phase != Phase::kWaits) return;
   known->second.hold = d.placement.nodes;
   known->second.hold_until = d.until;
+  if (!d.placement.nodes.empty()) wishes_.erase(d.task);
 }
 
 }  // namespace sched

@@ -144,6 +144,7 @@ void Auditor::on(const TaskRemove& d) {
   if (known == tasks_.end()) return;
   if (known->second.phase == Phase::kWaits) step_out(d.uid);
   if (known->second.phase == Phase::kHolds) give_up(known->second);
+  wishes_.erase(d.uid);
   tasks_.erase(known);
 }
 
@@ -163,6 +164,7 @@ void Auditor::on(const Assume& d) {
   }
   if (task.phase == Phase::kWaits) step_out(d.task);
   if (task.phase == Phase::kHolds) give_up(task);
+  wishes_.erase(d.task);
   task.phase = Phase::kHolds;
   task.hold.clear();
   task.rejected_until = {};
@@ -183,7 +185,9 @@ void Auditor::on(const Assume& d) {
 
 void Auditor::on(const Confirm& d) {
   auto known = tasks_.find(d.task);
-  if (known != tasks_.end() && known->second.phase == Phase::kHolds) known->second.runs = true;
+  if (known == tasks_.end() || known->second.phase != Phase::kHolds) return;
+  known->second.runs = true;
+  known->second.since = d.at;
 }
 
 void Auditor::on(const Reject& d) {
@@ -204,6 +208,7 @@ void Auditor::on(const TaskEnd& d) {
   if (known->second.phase == Phase::kHolds) give_up(known->second);
   known->second.phase = Phase::kOver;
   known->second.hold.clear();
+  wishes_.erase(d.task);
 }
 
 // --- Pods

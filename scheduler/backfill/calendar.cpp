@@ -84,7 +84,8 @@ bool Calendar::reserve(TaskId task, std::int64_t& looked) {
 void Calendar::add(const Reserved& reserved) {
   const Shape& shape = state_.shapes[state_.tasks[reserved.task].shape];
   for (std::size_t r = 0; r < reserved.ranks.size(); ++r) {
-    booked_[reserved.ranks[r]].push_back({reserved.begin, reserved.end, &request_of(shape, r)});
+    booked_[reserved.ranks[r]].push_back(
+        {reserved.begin, reserved.end, &request_of(shape, r), reserved.task});
   }
   reservations_.push_back(reserved);
 }
@@ -169,9 +170,11 @@ void Calendar::keep(Trial& trial, Time end) {
   }
 }
 
-NodeAmounts Calendar::kept(Time end) {
+NodeAmounts Calendar::kept(Time end, TaskId of) {
   NodeAmounts out;
-  for (const auto& [node, bookings] : booked_) {
+  for (const auto& [node, all] : booked_) {
+    std::vector<Booking> bookings = all;
+    std::erase_if(bookings, [of](const Booking& b) { return b.task == of; });
     Amounts kept = kept_on(node, bookings, now_, false, end);
     if (!kept.zero()) out.emplace_back(node, std::move(kept));
   }

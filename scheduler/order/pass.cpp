@@ -1,12 +1,15 @@
 #include "scheduler/order/pass.hpp"
 
+#include "scheduler/conflicts/words.hpp"
 #include "scheduler/fair/guarantee.hpp"
 #include "scheduler/learn/order.hpp"
 #include "scheduler/limits.hpp"
 #include "scheduler/order/rules.hpp"
+#include "scheduler/order/why.hpp"
 #include "scheduler/preempt/guarantee.hpp"
 #include "scheduler/preempt/hopeless.hpp"
 #include "scheduler/preempt/victims.hpp"
+#include "scheduler/reason.hpp"
 
 namespace sched {
 namespace {
@@ -38,6 +41,7 @@ Pass::Pass(State& state, Time now, std::size_t max_starts, Look look)
       pledges_(state) {
   state_.advance(now);
   run(max_starts);
+  settle_wishes();
   if (forecast_) tell_reservations();
   // What was decided here is decided again until a delta says that it is done.
   if (!forecast_ && plan_.preemptions.empty()) state_.look_again = false;
@@ -59,11 +63,17 @@ void Pass::run(std::size_t max_starts) {
   // With nothing to try, only a preemption could come of it.
   const bool may_preempt = state_.look_again && state_.may_preempt_somebody(true, now_);
   // The room that is kept for a task may be whole by now: what its victims leave wakes nobody.
-  if (state_.active.empty() && !forecast_ && !may_preempt && state_.held.empty()) return;
+  const bool asked = !state_.held.empty() || !state_.wishes.empty();
+  if (state_.active.empty() && !forecast_ && !may_preempt && !asked) return;
+  start_kept(max_starts);
   Turns turns(state_);
   while (plan_.starts.size() < max_starts) {
     const std::optional<Turns::Offer> offer = turns.next();
     if (!offer) return;
+    if (started_.contains(offer->place.task)) {
+      turns.go_on(*offer);
+      continue;
+    }
     const QueueRecord& queue = state_.queues[offer->queue];
     if (queue.queue.max_running > 0 && queue.running >= queue.queue.max_running) {
       turns.close(offer->queue);
@@ -194,6 +204,23 @@ void Pass::make_reservations() {
 
 // --- holds and preemption
 
+// By uid. Those whose room is not whole yet have their turn with all others.
+void Pass::start_kept(std::size_t max_starts) {
+  std::map<std::string, TaskId> kept;
+  for (const TaskId task : state_.held) {
+    if (state_.tasks[task].bucket != kNoId) kept.emplace(state_.tasks[task].task.uid, task);
+  }
+  for (const auto& [uid, task] : kept) {
+    const QueueRecord& queue = state_.queues[state_.tasks[task].queue];
+    const std::int64_t most = queue.queue.max_running;
+    if (plan_.starts.size() >= max_starts) return;
+    if (!queue.known || queue.queue.closed || (most > 0 && queue.running >= most)) continue;
+    if (!state_.held_rooms.contains(task)) continue;
+    if (!fits_maximum(queue, state_.shapes[state_.tasks[task].shape].total, false)) continue;
+    if (auto gang = place_hold(state_, task, overlay_)) start(task, *gang);
+  }
+}
+
 // In the room that is kept for it, or wherever else there is room by now.
 bool Pass::start_held(TaskId task) {
   const Shape& shape = state_.shapes[state_.tasks[task].shape];
@@ -248,6 +275,52 @@ const Preemption* Pass::preemption_of(TaskId task) const {
     if (preemption.task == state_.tasks[task].task.uid) return &preemption;
   }
   return nullptr;
+}
+
+// --- what administrators want
+
+void Pass::settle_wishes() {
+  for (const auto& [uid, wish] : state_.wishes) {
+    Settled settled = settle(wish);
+    if (!settled.preemption) continue;
+    pledges_.add(*settled.preemption, now_, kEndless);
+    plan_.preemptions.push_back(std::move(*settled.preemption));
+  }
+}
+
+Settled Pass::settle(const Resolve& wish) {
+  const TaskId id = state_.find(wish.task);
+  Ruling ruling;
+  ruling.waits = id == kNoId ? wish.task : label(state_.tasks[id].task);
+  const auto refused = [&ruling](Verdict verdict) {
+    ruling.verdict = verdict;
+    return Settled{std::nullopt, ruling};
+  };
+  if (id == kNoId || state_.tasks[id].state != TaskState::kWaiting) {
+    return refused(Verdict::kNotWaiting);
+  }
+  const Reason reason = why(state_, *this, id, now_);
+  ruling.detail = sentence(reason);
+  switch (reason.code) {
+    case ReasonCode::kNone:
+      return refused(Verdict::kStarts);
+    case ReasonCode::kEvicting:
+      return refused(Verdict::kUnderWay);
+    case ReasonCode::kReserved:
+      return refused(Verdict::kReserved);
+    case ReasonCode::kCapacity:
+    case ReasonCode::kFragmentation:
+    case ReasonCode::kTopology:
+      break;
+    default:
+      return refused(Verdict::kOtherReason);
+  }
+  // Beside every reservation but its own: those are older promises.
+  make_reservations();
+  const Time end = end_after(now_, state_.tasks[id].task.expected_duration_ns);
+  Overlay look(state_);
+  return sched::settle(state_, wish, now_, look, plan_.work.victims,
+                       {calendar_.kept(end, id), &overlay_});
 }
 
 // --- trying one

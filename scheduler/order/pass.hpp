@@ -1,5 +1,8 @@
 // Pass: one walk over what may start, in the total order.
 //
+//   0. Who has room kept for it starts there as soon as it is whole, whoever stands before it in
+//   line:
+//      that room is for nobody else.
 //   1. The next in the order (turns.hpp) is tried, beside every reservation ahead of it: it has to
 //      end before they begin, or to leave them what they need (backfill/calendar.hpp).
 //   2. It fits: it is booked, and its queue's share grows.
@@ -19,6 +22,8 @@
 //      head no more than half the longest time that anybody of its queue has waited so far: who by
 //      what he stated would run until after that, is judged by what he stated.
 //   5. Until nothing is left, or `max_starts` were decided.
+//   6. What administrators want for tasks that still wait comes last, beside all of it
+//   (conflicts/settlement.hpp).
 //
 // While the pass lives, the state carries its bookings; the destructor gives them back, and the
 // state is as before (what was parked because of the bookings is awake again).
@@ -29,6 +34,7 @@
 #include <vector>
 
 #include "scheduler/backfill/calendar.hpp"
+#include "scheduler/conflicts/settlement.hpp"
 #include "scheduler/order/turns.hpp"
 #include "scheduler/place/gang.hpp"
 #include "scheduler/plan.hpp"
@@ -55,11 +61,14 @@ class Pass {
   const Preemption* preemption_of(TaskId task) const;
   // Its own reservation, or null.
   const Calendar::Reserved* reservation_of(TaskId task) const;
+  // What would become of this wish, beside the whole plan.
+  Settled settle(const Resolve& wish);
 
  private:
   enum class Answer : std::uint8_t { kStarts, kNoRoom, kNoQuota, kReserved, kEvicting };
 
   void run(std::size_t max_starts);
+  void start_kept(std::size_t max_starts);
   Answer attempt(TaskId task, BucketId bucket);
   Answer place(TaskId task, BucketId bucket);
   std::optional<Gang> place_beside(const Shape& shape, Time end);
@@ -76,6 +85,7 @@ class Pass {
   bool deserves_reservation(const Turns::Offer& offer) const;
   void make_reservations();
   void tell_reservations();
+  void settle_wishes();
 
   State& state_;
   const Time now_;

@@ -194,6 +194,10 @@ class State {
   // run yet; who is placed where.
   std::set<std::pair<std::int64_t, TaskId>> ends;
   std::set<TaskId> starting;
+  // Running tasks that stated no duration, by uid.
+  std::map<std::string, TaskId> endless;
+  // What administrators want for waiting tasks, by uid.
+  std::map<std::string, Resolve> wishes;
   // Until when placed tasks are protected: time alone may then change a plan.
   std::set<std::pair<std::int64_t, TaskId>> protected_until;
   // Placed tasks that are protected by no time: Low ones, and those that said they may be
@@ -283,6 +287,7 @@ class State {
   bool on(const Evict& d);
   bool on(const Hold& d);
   bool on(const Served& d);
+  bool on(const Resolve& d);
   void forget_hold(TaskId id);
   bool hold_counts(const TaskRecord& task) const;
   NodeAmounts need_of(const TaskRecord& task) const;

@@ -114,6 +114,7 @@ void Runner::line(const Words& words) {
   if (verb == "reject") return reject(rest);
   if (verb == "foreign") return foreign(rest);
   if (verb == "expect") return expect(rest);
+  if (verb == "resolve") return resolve(rest);
   if (verb == "latency") {
     const std::string a = take(rest), b = take(rest);
     config_.latency_us[{a, b}] = duration_ns(take(rest)) / 1000;
@@ -147,6 +148,7 @@ void Runner::advance(Time to) {
   while (true) {
     Time next = to;
     if (!ends_.empty()) next.ns = std::min(next.ns, ends_.begin()->first);
+    if (!leaves_.empty()) next.ns = std::min(next.ns, leaves_.begin()->first);
     if (const auto retry = engine_.next_time(now_)) next.ns = std::min(next.ns, retry->ns);
     now_ = next;
     while (!ends_.empty() && ends_.begin()->first <= now_.ns) finish(ends_.begin()->second);
@@ -157,12 +159,17 @@ void Runner::advance(Time to) {
 }
 
 void Runner::settle() {
-  while (dirty_) {
+  while (dirty_ || (!leaves_.empty() && leaves_.begin()->first <= now_.ns)) {
     dirty_ = false;
+    while (!leaves_.empty() && leaves_.begin()->first <= now_.ns) {
+      leave(leaves_.begin()->second);
+    }
     const Plan plan = engine_.plan(now_);
     for (const std::string& violation : auditor_.check(plan, now_)) fail("audit: " + violation);
     for (const Start& s : plan.starts) start(s);
+    for (const Preemption& p : plan.preemptions) preempt(p);
   }
+  book_.update(engine_.conflicts(now_), now_);
 }
 
 void Runner::start(const Start& s) {
@@ -178,6 +185,7 @@ void Runner::start(const Start& s) {
     }
   }
   apply(Confirm{s.task, now_});
+  protect(s.task);
   placed_[s.task] = s.placement;
   started_.push_back(s.task);
   if (runs_ns_[s.task] > 0) ends_.emplace(now_.ns + runs_ns_[s.task], s.task);
@@ -189,6 +197,7 @@ void Runner::forget_pods(std::string task) {
   pods_.erase(task);
   placed_.erase(task);
   std::erase_if(ends_, [&](const auto& end) { return end.second == task; });
+  std::erase_if(leaves_, [&](const auto& end) { return end.second == task; });
 }
 
 void Runner::finish(const std::string& task) {
@@ -300,6 +309,7 @@ void Runner::submit(Words words) {
   t.priority_value = static_cast<std::int32_t>(integer(option(words, "priority", "0")));
   t.expected_duration_ns = duration_ns(option(words, "expected", "0s"));
   runs_ns_[t.uid] = duration_ns(option(words, "runs", "0s"));
+  grace_ns_[t.uid] = duration_ns(option(words, "grace", "0s"));
   const std::string zones = option(words, "zones");
   const std::int64_t count = integer(option(words, "nodes", "1"));
   const std::string gpus = option(words, "gpus", "0");

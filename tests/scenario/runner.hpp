@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "scheduler/audit/audit.hpp"
+#include "scheduler/conflicts/book.hpp"
 #include "scheduler/engine.hpp"
 #include "tests/scenario/words.hpp"
 
@@ -44,6 +45,13 @@ class Runner {
   void expect_zones(const std::string& task, const std::string& zones);
   void expect_used(const std::string& node, Words words);
   void expect_order(const Words& words);
+  void protect(const std::string& uid);
+  void preempt(const Preemption& preemption);
+  void leave(std::string uid);
+  const Conflict* conflict_of(const std::string& waiting);
+  void expect_conflict(Words words);
+  void expect_conflicts(Words words);
+  void resolve(Words words);
   void equal(const std::string& what, std::int64_t is, std::int64_t wanted);
 
   Engine engine_;
@@ -58,10 +66,13 @@ class Runner {
   std::map<std::string, Task> tasks_;
   std::map<std::string, std::int64_t> runs_ns_;
   std::set<std::pair<std::int64_t, std::string>> ends_;
+  std::map<std::string, std::int64_t> grace_ns_;
+  std::set<std::pair<std::int64_t, std::string>> leaves_;  // who was asked to stop, by when it does
   std::map<std::string, Placement> placed_;
   std::map<std::string, std::set<std::string>> pods_;  // by task, or by node for foreign ones
   std::vector<std::string> started_;
   ConfigUpdate config_;
+  Book book_;
 };
 
 }  // namespace sched::scenario
