@@ -44,6 +44,8 @@ inline constexpr const char* kExpectedDuration = "fermi-cluster.com/expected-dur
 inline constexpr const char* kZones = "fermi-cluster.com/zones";
 inline constexpr const char* kHold = "fermi-cluster.com/hold";
 inline constexpr const char* kEpoch = "fermi-cluster.com/epoch";
+// On a TaskQueue, by an administrator: "CONFLICT=STRATEGY".
+inline constexpr const char* kResolveConflict = "fermi-cluster.com/resolve-conflict";
 }  // namespace annotation
 
 // Keeps a queue until it is empty.
