@@ -12,6 +12,8 @@
 namespace sched {
 namespace {
 
+constexpr std::int64_t kSecond = 1'000'000'000;
+
 bool waits_for_room(ReasonCode code) {
   return code == ReasonCode::kCapacity || code == ReasonCode::kFragmentation ||
          code == ReasonCode::kTopology;
@@ -267,13 +269,15 @@ void Surveyor::place(Conflict& out, const Tasks& others) const {
 
 // --- how it ends
 
-// Whichever comes first: all who are in the way end, or may be asked to stop.
+// Whichever comes first: all who are in the way end, or may be asked to stop. An end is an
+// estimate: it has to come more than a second before what is certain.
 void Surveyor::find_ending(TaskId waiting, const Tasks& others, Conflict& out) const {
   Conflict asked = out;
   const bool askable = by_guarantee(waiting, others, asked);
   by_holder(others, out);
   const bool known = out.ending == Ending::kHolderEnds;
-  if (!askable || (known && asked.ending != Ending::kTurnComes && out.ends_at < asked.ends_at)) {
+  if (!askable || (known && asked.ending != Ending::kTurnComes &&
+                   out.ends_at.ns < asked.ends_at.ns - kSecond)) {
     return;
   }
   out = std::move(asked);

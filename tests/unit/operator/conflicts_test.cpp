@@ -49,8 +49,8 @@ Json answer(Cluster& cluster, const std::string& queue) {
   EXPECT_TRUE(cluster.wait(seconds(30), [&] {
     const Json object = cluster.get(kQueues + queue);
     const Json& all = object["status"].value("resolutions", Json::array());
-    const std::string wish = object.value(
-        "/metadata/annotations/fermi-cluster.com~1resolve-conflict"_json_pointer, "");
+    const std::string wish =
+        object.value("/metadata/annotations/fermi-cluster.com~1resolve-conflict"_json_pointer, "");
     return !all.empty() && !all.back().contains("request") && wish.empty();
   })) << cluster.get(kQueues + queue).dump(1);
   const Json all = status_of(cluster, queue).value("resolutions", Json::array());
@@ -186,7 +186,7 @@ TEST(Conflicts, What_would_break_a_promise_or_is_not_understood_is_refused_in_on
 // The answer is written before the annotation goes: whoever takes over in between asks nobody
 // twice.
 TEST(Conflicts, A_leader_that_dies_at_any_moment_of_a_resolution_asks_nobody_twice) {
-  for (int delay_ms = 0; delay_ms < 1500; delay_ms += 150) {
+  for (int delay_ms = 0; delay_ms < 1500; delay_ms += 300) {
     SCOPED_TRACE(delay_ms);
     Cluster cluster({{"zone-a", 1, 8}});
     cluster.start_operator();
