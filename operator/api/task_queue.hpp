@@ -16,6 +16,7 @@
 #include "libk8s/watch/codec.hpp"
 #include "operator/api/api.hpp"
 #include "operator/api/field_reader.hpp"
+#include "operator/api/queue_conflicts.hpp"
 #include "scheduler/delta.hpp"
 
 namespace fermi {
@@ -102,6 +103,9 @@ struct TaskQueueStatus {
   std::int64_t budget_violations = 0;  // Pods that were deleted although a budget had refused
   std::vector<QueueHeadEntry> head;
   QueuePast past;
+  ConflictCounts conflict_counts;
+  std::vector<QueueConflict> conflicts;      // the most severe first, then by arrival
+  std::vector<QueueResolution> resolutions;  // the last of them, oldest first
   Conditions conditions;
   friend bool operator==(const TaskQueueStatus&, const TaskQueueStatus&) = default;
 };

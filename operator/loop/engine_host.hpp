@@ -42,6 +42,9 @@ class EngineHost {
 
   // True when it changed something.
   bool apply(const sched::Delta& delta);
+  // Carries out an administrator's wish at once, or says why not. `kept`: the room that is held for
+  // the task because of it.
+  sched::Ruling resolve(const sched::Resolve& wish, sched::Hold& kept);
   // From now on plans are made.
   void open();
   // No more plans.
@@ -63,6 +66,7 @@ class EngineHost {
   Options options_;
   sched::Engine engine_;
   sched::Auditor auditor_;
+  sched::Hold last_hold_;
   bool open_ = false;
   k8s::TimerId timer_ = k8s::TimerId::kNone;
   k8s::TimePoint due_;

@@ -2,6 +2,10 @@
 //
 // A queue that is not being deleted carries our finalizer; one that is being deleted keeps it until
 // no task waits or runs in it, and says so meanwhile. The status shows the engine's figures.
+//
+// An administrator's wish to resolve a conflict stands in an annotation. The answer is written
+// first, with the wish beside it; then the annotation is taken off; then the answer stands alone.
+// Whoever takes over in between answers nothing twice.
 #pragma once
 
 #include <optional>
@@ -21,8 +25,11 @@ struct QueueFacts {
   std::int64_t tenant_count = 0;
   std::int64_t budget_violations = 0;  // by all leaders so far
   QueuePast past;                      // empty where the order does not depend on it
-  std::string gpus_used = "0";         // may be a decimal: parts of GPUs count
-  std::int64_t gpus_total = 0;         // what may be used at most
+  ConflictCounts conflict_counts;
+  std::vector<QueueConflict> conflicts;       // those to be shown
+  std::optional<QueueResolution> resolution;  // the answer to the wish in the annotation
+  std::string gpus_used = "0";                // may be a decimal: parts of GPUs count
+  std::int64_t gpus_total = 0;                // what may be used at most
   std::vector<QueueHeadEntry> head;
   std::string rules;  // what its strategy and switches come to, in words
   k8s::WallTime now;
@@ -36,7 +43,12 @@ struct SetFinalizers {
 struct WriteQueueStatus {
   TaskQueueStatus status;
 };
-using QueueStep = std::variant<QueueRest, SetFinalizers, WriteQueueStatus>;
+// The wish has been answered.
+struct TakeOffWish {};
+using QueueStep = std::variant<QueueRest, SetFinalizers, WriteQueueStatus, TakeOffWish>;
+
+// What the annotation asks for and no answer stands for yet; "" for nothing.
+std::string open_wish(const TaskQueue& queue);
 
 QueueStep next_step(const QueueFacts& facts);
 
