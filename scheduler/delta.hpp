@@ -320,6 +320,23 @@ struct Served {
   friend bool operator==(const Served&, const Served&) = default;
 };
 
+// By which rule an administrator wants a conflict resolved.
+enum class Settlement : std::uint8_t {
+  kByPriority,  // who stands behind in the order of tier, priority_value and submit time yields
+  kFairShare,   // the side with the larger dominant share by weight yields
+  kTimeSlice,   // who has run for a quantum yields
+};
+// An administrator wants `task`, which waits, to have the room of some of `others`, as far as their
+// promises allow. It holds until the task starts, leaves, or room is kept for it; no others: the
+// wish is taken back.
+struct Resolve {
+  std::string task;
+  std::vector<std::string> others;
+  Settlement by = Settlement::kByPriority;
+  Time at{};
+  friend bool operator==(const Resolve&, const Resolve&) = default;
+};
+
 // Latency between zones in microseconds (symmetric; absent: unknown, taken as 0 within a region
 // and as far otherwise) and prices in millionths of a currency unit per hour.
 // The latency of what is "as far": larger than any that is configured.
@@ -356,6 +373,6 @@ struct ConfigUpdate {
 
 using Delta = std::variant<NodeUpsert, NodeRemove, QueueUpsert, QueueRemove, TaskUpsert, TaskRemove,
                            PodUpsert, PodRemove, Assume, Confirm, Reject, TaskEnd, ConfigUpdate,
-                           Evict, Hold, Served>;
+                           Evict, Hold, Served, Resolve>;
 
 }  // namespace sched

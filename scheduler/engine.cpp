@@ -4,10 +4,12 @@
 #include <unordered_map>
 
 #include "scheduler/backfill/ends.hpp"
+#include "scheduler/conflicts/survey.hpp"
 #include "scheduler/fair/guarantee.hpp"
 #include "scheduler/fair/merge.hpp"
 #include "scheduler/fair/quota.hpp"
 #include "scheduler/fair/tenant_limits.hpp"
+#include "scheduler/limits.hpp"
 #include "scheduler/order/pass.hpp"
 #include "scheduler/order/why.hpp"
 #include "scheduler/state/digest.hpp"
@@ -221,6 +223,21 @@ std::vector<std::string> Engine::head(std::string_view queue, std::size_t limit)
     uids.push_back(s.tasks[line.get(at).task].task.uid);
   }
   return uids;
+}
+
+Survey Engine::conflicts(Time now) const {
+  State& s = impl_->true_state();
+  s.advance(now);
+  std::map<QueueId, std::vector<TaskId>> lines;
+  for (const auto& [name, id] : s.queue_ids) {
+    for (const std::string& uid : head(name, kConflictHeads)) lines[id].push_back(s.find(uid));
+  }
+  return survey(s, impl_->looked(now), waiters(s, lines), now);
+}
+
+Ruling Engine::rule(const Resolve& wish, Time now) const {
+  Pass pass(impl_->true_state(), now, 1000, Pass::Look::kForecast);
+  return pass.settle(wish).ruling;
 }
 
 Engine::QueueFigures Engine::figures(std::string_view queue) const {

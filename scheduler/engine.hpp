@@ -18,6 +18,8 @@
 #include <string_view>
 #include <vector>
 
+#include "scheduler/conflicts/conflict.hpp"
+#include "scheduler/conflicts/ruling.hpp"
 #include "scheduler/delta.hpp"
 #include "scheduler/plan.hpp"
 
@@ -62,6 +64,12 @@ class Engine {
   // before the next change, as long as that plan decides nothing (what it books else has to be
   // given back in between).
   Reason explain(std::string_view task, Time now) const;
+  // The conflicts among the first waiting tasks of all queues and those that are placed, as the
+  // next plan leaves them (conflicts/survey.hpp has the rules and the bounds).
+  Survey conflicts(Time now) const;
+  // What would become of this wish if it were applied now: whether the next plan would ask somebody
+  // to stop, and if not, why.
+  Ruling rule(const Resolve& wish, Time now) const;
   // The first `limit` waiting tasks of a queue, in order.
   std::vector<std::string> head(std::string_view queue, std::size_t limit) const;
 

@@ -38,6 +38,11 @@ inline constexpr std::size_t kPredictorKinds = 8192;
 inline constexpr std::size_t kTopologyLevelsMax = 8;
 // Domains of one zone tried for groups that share it.
 inline constexpr std::size_t kDomainTriesMax = 32;
+// Conflicts are looked for among the first so many waiting tasks of each queue, and so many in all.
+inline constexpr std::size_t kConflictHeads = 8, kConflictWaiters = 64;
+// Whose room they may want: of all placed tasks the first so many by expected end; of these, for
+// one waiting task, the first so many on nodes that could take a Pod of it.
+inline constexpr std::size_t kConflictEnds = 2048, kConflictHolders = 256;
 // Sets of zones looked at in one search; beyond it the best set found so far is taken.
 inline constexpr int kZoneSearchSteps = 20'000;
 

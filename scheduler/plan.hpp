@@ -21,9 +21,10 @@ struct Start {
 
 // What gives a preemption its right.
 enum class PreemptionKind : std::uint8_t {
-  kTier,      // a tier gives way to one above it
-  kReclaim,   // borrowed room goes back to whom it is guaranteed
-  kRotation,  // a task gives way to a peer of its queue after its quantum
+  kTier,        // a tier gives way to one above it
+  kReclaim,     // borrowed room goes back to whom it is guaranteed
+  kRotation,    // a task gives way to a peer of its queue after its quantum
+  kResolution,  // an administrator resolved a conflict
 };
 
 // These running tasks have to stop so that `task` can start on these nodes: proved before it is

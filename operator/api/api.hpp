@@ -53,6 +53,8 @@ inline constexpr const char* kSharedDevice = "fermi-cluster.com/shared-device";
 // Of a plain Pod: what it costs per hour, and in all once it has ended and the ledger has it.
 inline constexpr const char* kCostPerHour = "fermi-cluster.com/cost-per-hour";
 inline constexpr const char* kCost = "fermi-cluster.com/cost";
+// On a TaskQueue, by an administrator: "CONFLICT=STRATEGY".
+inline constexpr const char* kResolveConflict = "fermi-cluster.com/resolve-conflict";
 }  // namespace annotation
 
 // Keeps a queue until it is empty.

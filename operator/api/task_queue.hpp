@@ -16,6 +16,7 @@
 #include "libk8s/watch/codec.hpp"
 #include "operator/api/api.hpp"
 #include "operator/api/field_reader.hpp"
+#include "operator/api/queue_conflicts.hpp"
 #include "operator/report/strategy_figures.hpp"
 #include "scheduler/delta.hpp"
 
@@ -142,6 +143,9 @@ struct TaskQueueStatus {
   QueuePast past;
   std::optional<QueueCost> cost;
   std::vector<StrategyFigures> strategies;  // each that has had a task
+  ConflictCounts conflict_counts;
+  std::vector<QueueConflict> conflicts;      // the most severe first, then by arrival
+  std::vector<QueueResolution> resolutions;  // the last of them, oldest first
   Conditions conditions;
   friend bool operator==(const TaskQueueStatus&, const TaskQueueStatus&) = default;
 };

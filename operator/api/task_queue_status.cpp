@@ -161,6 +161,11 @@ void decode_lists(const Json& from, TaskQueueStatus& out) {
     out.tenants.push_back({k8s::string_at(entry, "tenant"), k8s::int_at(entry, "running"),
                            texts_at(entry, "used"), k8s::string_at(entry, "share")});
   out.past = decode_queue_past(k8s::object_at(from, "past"));
+  out.conflict_counts = decode_conflict_counts(k8s::object_at(from, "conflictCounts"));
+  for (const Json& entry : k8s::array_at(from, "conflicts"))
+    out.conflicts.push_back(decode_conflict(entry));
+  for (const Json& entry : k8s::array_at(from, "resolutions"))
+    out.resolutions.push_back(decode_resolution(entry));
   out.conditions = decode_conditions(k8s::array_at(from, "conditions"));
 }
 
@@ -179,6 +184,11 @@ void encode_lists(const TaskQueueStatus& status, Json& out) {
     out["past"]["tenants"].push_back(encode(tenant));
   if (status.past.half_life_ns > 0)
     out["past"]["halfLife"] = exact_duration(status.past.half_life_ns);
+  if (status.conflict_counts.total > 0) out["conflictCounts"] = encode(status.conflict_counts);
+  for (const QueueConflict& conflict : status.conflicts)
+    out["conflicts"].push_back(encode(conflict));
+  for (const QueueResolution& resolution : status.resolutions)
+    out["resolutions"].push_back(encode(resolution));
   if (!status.conditions.empty()) out["conditions"] = encode_conditions(status.conditions);
 }
 

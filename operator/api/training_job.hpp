@@ -130,7 +130,8 @@ struct JobPreempted {
   friend bool operator==(const JobPreempted&, const JobPreempted&) = default;
 };
 inline constexpr std::string_view kPreempted = "Preempted";  // the reason of a stop
-inline constexpr std::string_view kByTier = "Tier", kReclaim = "Reclaim", kRotation = "Rotation";
+inline constexpr std::string_view kByTier = "Tier", kReclaim = "Reclaim", kRotation = "Rotation",
+                                  kResolution = "Resolution";
 
 struct TimelineEntry {
   k8s::WallTime time;

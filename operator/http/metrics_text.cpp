@@ -95,6 +95,8 @@ constexpr Plain kCounters[] = {
     {"fermi_preemptions_given_up_total",
      "Preemptions that were given up because disruption budgets objected.",
      &Metrics::preemptions_given_up},
+    {"fermi_conflict_resolutions_total", "Conflicts that an administrator resolved.",
+     &Metrics::resolutions},
     {"fermi_gangs_taken_back_total", "Gangs released because they could not be bound whole.",
      &Metrics::taken_back},
     {"fermi_pods_refused_total", "Pods that the API server would not have.", &Metrics::refused},
@@ -181,6 +183,11 @@ void add_gauges(Families& families, const Metrics& m) {
   }
   add_costs(families, m);
   add_strategies(families, m);
+  families.family("fermi_open_conflicts", "Conflicts between tasks that are open.",
+                  MetricType::Gauge);
+  for (const auto& [key, count] : m.open_conflicts) {
+    families.gauge(static_cast<double>(count), {{"type", key.first}, {"severity", key.second}});
+  }
   const std::pair<const char*, double> plain[] = {
       {"fermi_tasks", static_cast<double>(m.tasks)},
       {"fermi_nodes", static_cast<double>(m.nodes)},

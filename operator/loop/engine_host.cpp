@@ -37,6 +37,22 @@ bool EngineHost::apply(const sched::Delta& delta) {
   return true;
 }
 
+// The wish is a delta like any other, and what comes of it a plan like any other: audited, and
+// written down before anybody is asked. What a plan did not carry out is not left to a later one.
+sched::Ruling EngineHost::resolve(const sched::Resolve& wish, sched::Hold& kept) {
+  sched::Ruling ruling = engine_.rule(wish, now());
+  if (ruling.verdict != sched::Verdict::kGranted || !open_) return ruling;
+  last_hold_ = {};
+  apply(wish);
+  pass();
+  if (last_hold_.task == wish.task) kept = last_hold_;
+  if (!apply(sched::Resolve{wish.task, {}, wish.by, wish.at})) return ruling;
+  const sched::Ruling after = engine_.rule(wish, now());
+  if (after.verdict != sched::Verdict::kGranted) return after;
+  ruling.verdict = sched::Verdict::kNoRoom;  // the audit stopped it, and has said so
+  return ruling;
+}
+
 void EngineHost::open() {
   open_ = true;
   arrange(options_.batch_delay);
@@ -108,7 +124,8 @@ void EngineHost::preempt(const sched::Plan& plan, const std::vector<sched::Start
   for (const sched::Preemption& preemption : plan.preemptions) {
     for (const std::string& victim : preemption.victims)
       apply(sched::Evict{victim, preemption.task, at});
-    apply(sched::Hold{preemption.task, preemption.placement, {at.ns + kHoldNs}});
+    last_hold_ = {preemption.task, preemption.placement, {at.ns + kHoldNs}};
+    apply(last_hold_);
     options_.preempt(preemption);
   }
 }

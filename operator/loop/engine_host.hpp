@@ -46,6 +46,9 @@ class EngineHost {
 
   // True when it changed something.
   bool apply(const sched::Delta& delta);
+  // Carries out an administrator's wish at once, or says why not. `kept`: the room that is held for
+  // the task because of it.
+  sched::Ruling resolve(const sched::Resolve& wish, sched::Hold& kept);
   // From now on plans are made.
   void open();
   // No more plans.
@@ -73,6 +76,7 @@ class EngineHost {
   sched::Auditor auditor_;
   Forecaster forecaster_;
   std::optional<sched::Time> asked_;  // the moment of the answers, until something changes
+  sched::Hold last_hold_;
   bool open_ = false;
   k8s::TimerId timer_ = k8s::TimerId::kNone;
   k8s::TimePoint due_;

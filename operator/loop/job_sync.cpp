@@ -52,6 +52,8 @@ std::string_view reason_of(sched::PreemptionKind kind, bool peer) {
       return kReclaim;
     case sched::PreemptionKind::kRotation:
       return peer ? kRotation : kByTier;
+    case sched::PreemptionKind::kResolution:
+      return kResolution;
   }
   return kByTier;
 }

@@ -54,6 +54,7 @@ QueueControl::QueueControl(World& world, std::function<void(const std::string&)>
     : world_(world),
       rules_changed_(std::move(rules_changed)),
       queues_(world.caches.queues),
+      conflicts_(world, [this](const std::string& name) { queue_.add(name); }),
       budget_(kWritesPerSecond),
       queue_(world.loop, queue_options(),
              [this](const std::string& key, k8s::WorkQueue::Finish finish) {
@@ -67,12 +68,20 @@ void QueueControl::rebuild() {
   world_.caches.queues.for_each(
       [&](const std::shared_ptr<const TaskQueue>& queue) { in_order[queue->meta.name] = queue; });
   for (const auto& [name, queue] : in_order) {
+    conflicts_.restore(*queue);
     const sched::Queue rules = to_engine(*queue, world_.config);
     world_.engine.apply(sched::QueueUpsert{rules});
     for (const sched::Served& served : to_served(queue->status.past, rules, world_.engine.now()))
       world_.engine.apply(served);
     queue_.add(name);
   }
+}
+
+void QueueControl::resume() {
+  std::map<std::string, std::shared_ptr<const TaskQueue>> in_order;
+  world_.caches.queues.for_each(
+      [&](const std::shared_ptr<const TaskQueue>& queue) { in_order[queue->meta.name] = queue; });
+  for (const auto& [name, queue] : in_order) conflicts_.resume(*queue);
 }
 
 void QueueControl::on_queue(const k8s::Informer<TaskQueue>::Event& event) {
@@ -83,6 +92,7 @@ void QueueControl::on_queue(const k8s::Informer<TaskQueue>::Event& event) {
     written_at_.erase(name);
     violations_before_.erase(name);
     slots_.erase(name);
+    answers_.erase(name);
     rules_changed_(name);
     return;
   }
@@ -95,6 +105,7 @@ void QueueControl::on_queue(const k8s::Informer<TaskQueue>::Event& event) {
 }
 
 void QueueControl::on_planned() {
+  conflicts_.on_planned();
   if (refresh_timer_ != k8s::TimerId::kNone) return;
   refresh_timer_ = world_.loop.after(kSettle, [this] {
     refresh_timer_ = k8s::TimerId::kNone;
@@ -106,17 +117,20 @@ void QueueControl::on_planned() {
 void QueueControl::stop(std::function<void()> drained) {
   world_.loop.cancel(refresh_timer_);
   queue_.stop();
+  conflicts_.stop();
   queue_.on_drained(std::move(drained));
 }
 
 void QueueControl::work(const std::string& key, k8s::WorkQueue::Finish finish) {
   const auto queue = queues_.get(key);
   if (queue == nullptr) return finish(Verdict::done());
-  const QueueFacts facts = facts_of(*queue);
+  QueueFacts facts = facts_of(*queue);
+  answer_wish(*queue, facts);
   show_gauges(key, facts);
   const QueueStep step = next_step(facts);
   if (const auto* finalizers = std::get_if<SetFinalizers>(&step))
     return set_finalizers(*queue, *finalizers, std::move(finish));
+  if (std::holds_alternative<TakeOffWish>(step)) return take_off_wish(*queue, std::move(finish));
   const auto* status = std::get_if<WriteQueueStatus>(&step);
   if (status == nullptr) {
     const auto until = std::get<QueueRest>(step).until;
@@ -125,6 +139,11 @@ void QueueControl::work(const std::string& key, k8s::WorkQueue::Finish finish) {
   }
   const k8s::TimePoint now = world_.loop.now();
   const auto last = written_at_.find(key);
+  // An answer waits for nothing: the room that is kept is known to the next leader by it.
+  if (facts.resolution) {
+    written_at_[key] = now;
+    return write_status(*queue, *status, std::move(finish));
+  }
   if (last != written_at_.end() && now < last->second + kPeriod)
     return finish(Verdict::again_after(last->second + kPeriod - now));
   const auto slot = slots_.try_emplace(key, k8s::TimePoint{}).first;
@@ -171,6 +190,7 @@ QueueFacts QueueControl::facts_of(const TaskQueue& queue) {
   facts.borrowed = to_quantities(figures.borrowed);
   show_tenants(queue, facts);
   facts.budget_violations = budget_violations(queue);
+  conflicts_.show(queue, facts);
   facts.now = world_.loop.wall_now();
   facts.cost = cost_of(queue.meta.name, facts.now);
   facts.strategies = strategies_of(queue, facts);
@@ -324,6 +344,31 @@ void QueueControl::set_finalizers(const TaskQueue& queue, const SetFinalizers& s
                                   k8s::WorkQueue::Finish finish) {
   Json metadata = precondition(queue);
   metadata["finalizers"] = step.finalizers;
+  world_.writer.send(
+      k8s::request::patch(task_queues(), "", queue.meta.name, "", k8s::PatchType::kMerge,
+                          {{"metadata", std::move(metadata)}}),
+      [this, name = queue.meta.name, finish = std::move(finish)](k8s::Result<Json> answer) {
+        on_answer(name, answer, finish);
+      });
+}
+
+// Once for each time that a wish appears.
+void QueueControl::answer_wish(const TaskQueue& queue, QueueFacts& facts) {
+  const std::string wish = open_wish(queue);
+  const auto known = answers_.find(queue.meta.name);
+  if (wish.empty() || queue.meta.deleting()) {
+    if (known != answers_.end()) answers_.erase(known);
+    return;
+  }
+  if (!conflicts_.ready()) return;
+  if (known == answers_.end() || known->second.request != wish)
+    answers_[queue.meta.name] = conflicts_.resolve(queue, wish);
+  facts.resolution = answers_[queue.meta.name];
+}
+
+void QueueControl::take_off_wish(const TaskQueue& queue, k8s::WorkQueue::Finish finish) {
+  Json metadata = precondition(queue);
+  metadata["annotations"] = {{annotation::kResolveConflict, nullptr}};
   world_.writer.send(
       k8s::request::patch(task_queues(), "", queue.meta.name, "", k8s::PatchType::kMerge,
                           {{"metadata", std::move(metadata)}}),

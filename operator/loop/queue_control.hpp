@@ -4,7 +4,8 @@
 // only where they changed. With
 // them goes what its tenants had before, where the queue's order depends on it: so a new leader,
 // who reads it, misses what ended in the last second at most.
-// Threads: the loop's.
+// An administrator's wish to resolve a conflict is decided when it is first seen, and kept until
+// the answer stands in the status. Threads: the loop's.
 #pragma once
 
 #include <functional>
@@ -12,6 +13,7 @@
 #include <string>
 
 #include "libk8s/workqueue/work_queue.hpp"
+#include "operator/loop/conflict_control.hpp"
 #include "operator/loop/overlay.hpp"
 #include "operator/loop/world.hpp"
 #include "operator/reconcile/queue_machine.hpp"
@@ -25,6 +27,8 @@ class QueueControl {
   ~QueueControl();
 
   void rebuild();
+  // What is kept for tasks, once all tasks are known.
+  void resume();
   void on_queue(const k8s::Informer<TaskQueue>::Event& event);
   void on_planned();
   void stop(std::function<void()> drained);
@@ -46,6 +50,8 @@ class QueueControl {
   const Costs& costs_at(k8s::WallTime now);
   std::optional<QueueCost> cost_of(const std::string& queue, k8s::WallTime now);
   void show_gauges(const std::string& name, const QueueFacts& facts);
+  void answer_wish(const TaskQueue& queue, QueueFacts& facts);
+  void take_off_wish(const TaskQueue& queue, k8s::WorkQueue::Finish finish);
   void show_tenants(const TaskQueue& queue, QueueFacts& facts) const;
   std::int64_t gpus_at_most(const TaskQueue& queue) const;
   void set_finalizers(const TaskQueue& queue, const SetFinalizers& step,
@@ -58,6 +64,8 @@ class QueueControl {
   World& world_;
   std::function<void(const std::string&)> rules_changed_;
   Overlay<TaskQueue> queues_;
+  ConflictControl conflicts_;
+  std::map<std::string, QueueResolution> answers_;  // by queue, not yet in the status
   PositionBudget budget_;
   // What the status said of budgets violated when this term began, less what this process had
   // counted by then.

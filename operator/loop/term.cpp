@@ -120,6 +120,7 @@ void Term::rebuild() {
   std::map<std::string, std::shared_ptr<const k8s::Pod>> pods;
   context_.caches.pods.for_each([&](const auto& pod) { pods[pod->meta.uid] = pod; });
   for (const auto& [uid, pod] : pods) take_pod(*pod);
+  queues_.resume();
   keep_marks();
   plain_costs_.rebuild();
   k8s::log::info("took over", {{"epoch", std::to_string(context_.epoch)},

@@ -23,6 +23,25 @@ void set(const QueueFacts& f, TaskQueueStatus& s, std::string_view type, bool va
   set_condition(s.conditions, std::move(c), f.now);
 }
 
+std::string wish_of(const TaskQueue& queue) {
+  return cut_wish(queue.meta.annotation(annotation::kResolveConflict));
+}
+
+bool is_answered(const TaskQueue& queue, const std::string& wish) {
+  const auto& all = queue.status.resolutions;
+  return !all.empty() && all.back().request == wish;
+}
+
+// The answer to a wish that has been taken off stands alone.
+void set_resolutions(const QueueFacts& f, TaskQueueStatus& s) {
+  const std::string wish = wish_of(*f.queue);
+  for (QueueResolution& resolution : s.resolutions)
+    if (resolution.request != wish) resolution.request.clear();
+  if (wish.empty() || !f.resolution || is_answered(*f.queue, wish)) return;
+  s.resolutions.push_back(*f.resolution);
+  if (s.resolutions.size() > kShownResolutions) s.resolutions.erase(s.resolutions.begin());
+}
+
 void set_conditions(const QueueFacts& f, TaskQueueStatus& s) {
   const TaskQueue& queue = *f.queue;
   std::string problems;
@@ -64,6 +83,11 @@ std::optional<k8s::WallTime> cost_due(const QueueFacts& f) {
 
 }  // namespace
 
+std::string open_wish(const TaskQueue& queue) {
+  const std::string wish = wish_of(queue);
+  return is_answered(queue, wish) ? "" : wish;
+}
+
 QueueStep next_step(const QueueFacts& f) {
   const TaskQueue& queue = *f.queue;
   if (queue.meta.deleting() && f.pending == 0 && f.running == 0) {
@@ -77,6 +101,8 @@ QueueStep next_step(const QueueFacts& f) {
     step.finalizers.emplace_back(kQueueFinalizer);
     return step;
   }
+  const std::string wish = wish_of(queue);
+  if (!wish.empty() && is_answered(queue, wish)) return TakeOffWish{};
   TaskQueueStatus s = queue.status;
   s.pending = f.pending;
   s.running = f.running;
@@ -88,6 +114,9 @@ QueueStep next_step(const QueueFacts& f) {
   s.past = f.past;
   s.head = f.head;
   s.strategies = f.strategies;
+  s.conflict_counts = f.conflict_counts;
+  s.conflicts = f.conflicts;
+  set_resolutions(f, s);
   s.gpus = f.gpus_used + "/" + std::to_string(f.gpus_total);
   set_conditions(f, s);
   const auto due = cost_due(f);

@@ -5,6 +5,9 @@
 //
 // What was spent today moves all the time. It goes along with whatever else is written, and once an
 // hour by itself while something is spent; so in a quiet queue nothing is written.
+// An administrator's wish to resolve a conflict stands in an annotation. The answer is written
+// first, with the wish beside it; then the annotation is taken off; then the answer stands alone.
+// Whoever takes over in between answers nothing twice.
 #pragma once
 
 #include <optional>
@@ -24,8 +27,11 @@ struct QueueFacts {
   std::int64_t tenant_count = 0;
   std::int64_t budget_violations = 0;  // by all leaders so far
   QueuePast past;                      // empty where the order does not depend on it
-  std::string gpus_used = "0";         // may be a decimal: parts of GPUs count
-  std::int64_t gpus_total = 0;         // what may be used at most
+  ConflictCounts conflict_counts;
+  std::vector<QueueConflict> conflicts;       // those to be shown
+  std::optional<QueueResolution> resolution;  // the answer to the wish in the annotation
+  std::string gpus_used = "0";                // may be a decimal: parts of GPUs count
+  std::int64_t gpus_total = 0;                // what may be used at most
   std::vector<QueueHeadEntry> head;
   std::optional<QueueCost> cost;  // as of `now`; nothing where nothing is priced
   std::vector<StrategyFigures> strategies;
@@ -43,7 +49,12 @@ struct SetFinalizers {
 struct WriteQueueStatus {
   TaskQueueStatus status;
 };
-using QueueStep = std::variant<QueueRest, SetFinalizers, WriteQueueStatus>;
+// The wish has been answered.
+struct TakeOffWish {};
+using QueueStep = std::variant<QueueRest, SetFinalizers, WriteQueueStatus, TakeOffWish>;
+
+// What the annotation asks for and no answer stands for yet; "" for nothing.
+std::string open_wish(const TaskQueue& queue);
 
 QueueStep next_step(const QueueFacts& facts);
 

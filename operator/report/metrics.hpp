@@ -55,6 +55,7 @@ struct Metrics {
   std::uint64_t gang_restarts = 0;
   std::uint64_t preemptions = 0;           // times that others were asked to stop for a task
   std::uint64_t preemptions_given_up = 0;  // because disruption budgets objected
+  std::uint64_t resolutions = 0;           // conflicts resolved by an administrator
   std::uint64_t taken_back = 0;            // gangs released because they could not be bound whole
   std::uint64_t refused = 0;               // Pods that the API server would not have
   std::uint64_t ledger_writes = 0;         // of one ConfigMap each
@@ -72,6 +73,8 @@ struct Metrics {
 
   // Gauges.
   std::map<std::string, QueueGauges> queues;
+  // Open conflicts between tasks, by type and severity ("PriorityConflict", "High").
+  std::map<std::pair<std::string, std::string>, std::int64_t> open_conflicts;
   std::int64_t tasks = 0;            // known to the engine
   std::int64_t nodes = 0, pods = 0;  // in the caches
   std::int64_t work_pending = 0;     // objects waiting to be reconciled

@@ -29,7 +29,9 @@
 //      plan says it is;
 //   8. the named placement is whole and right as in 2 and 3, and fits when all who were asked to
 //      stop have gone, beside the starts of the plan, the holds of others and what the plan
-//      preempts for others; its queue may run it there by then.
+//      preempts for others; its queue may run it there by then;
+//   9. what resolves a conflict was wished for by name, breaks no promise and follows the wish's
+//      rule (resolutions.cpp).
 //
 // Not checked: whether a better plan exists. Single-threaded, no I/O. `apply` costs the logarithm
 // of the state, `check` follows the size of the plan and what runs on the nodes it uses.
@@ -58,6 +60,7 @@ class Auditor {
   friend class PlanCheck;
   friend class PreemptionCheck;
   using Amount = std::map<std::string, std::int64_t>;  // by resource name
+  using ByTenant = std::map<std::pair<std::string, std::string>, audit::Charge>;
   enum class Phase { kWaits, kHolds, kOver };
   struct Known {
     Task task;
@@ -92,6 +95,10 @@ class Auditor {
   void on(const Evict& d);
   void on(const Hold& d);
   void on(const Served&) {}
+  void on(const Resolve& d);
+  std::string forbids_wish(const Known& above, const Known& below, Time now,
+                           const ByTenant& more) const;
+  double share(const std::string& queue, const std::string* tenant, const ByTenant& more) const;
   std::vector<std::string> check_preemptions(const Plan& plan, Time now) const;
   void rule(const std::string& name, const Queue* queue);
   void give_up(Known& task);
@@ -121,10 +128,11 @@ class Auditor {
   // What of this a quota counts: on the nodes that match it as they are now.
   audit::Charge counted(const Quota& quota, const ByNode& used_on) const;
   // By queue and tenant; GPUs of tasks that name a model under "resource@model".
-  std::map<std::pair<std::string, std::string>, audit::Charge> tenants_;
+  ByTenant tenants_;
   std::map<std::pair<std::string, std::string>, std::int64_t> placed_of_;  // how many tasks
   static audit::Charge shares_of(const Task& task, const std::vector<PodGroup>& groups);
   ConfigUpdate config_;
+  std::map<std::string, Resolve> wishes_;  // by the task that waits
 };
 
 }  // namespace sched

@@ -507,6 +507,9 @@ void PlanCheck::check_order(const Start& start, const Known& task, const Queue& 
   if (line == known_.lines_.end()) return;
   const Auditor::Seat own = known_.seat(task.task);
   const bool strict = audit::is_strict(queue), turns = audit::by_tenant(queue);
+  // What is kept for a task is for nobody before it.
+  const bool kept = !task.hold.nodes.empty() && task.hold_until > now_ &&
+                    task.hold.nodes == start.placement.nodes;
   int looked = 0;
   for (const Auditor::Seat& seat : line->second) {
     if (std::get<0>(seat) > std::get<0>(own) || ((!strict || turns) && ++looked > 100)) return;
@@ -526,7 +529,7 @@ void PlanCheck::check_order(const Start& start, const Known& task, const Queue& 
     if (same && limits_.admits(ahead, queue)) {
       return say(start, "passes " + uid + ", which asks for the same and waits before it");
     }
-    if (strict && limits_.admits(ahead, queue) && may_ever_start(ahead, queue)) {
+    if (strict && !kept && limits_.admits(ahead, queue) && may_ever_start(ahead, queue)) {
       return say(start, "passes " + uid + ", which blocks its queue");
     }
   }

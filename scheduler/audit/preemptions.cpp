@@ -48,6 +48,7 @@ class PreemptionCheck {
   // By queue: what starts, and then what was preempted for, beside what runs.
   std::map<std::string, Auditor::Usage> more_;
   std::map<std::string, Auditor::ByNode> more_on_;  // on each node
+  Auditor::ByTenant given_;                         // by starts
   std::vector<std::string> violations_;
 };
 
@@ -60,8 +61,13 @@ std::vector<std::string> PreemptionCheck::run(const Plan& plan) {
     starting_.insert(start.task);
     auto task = known_.tasks_.find(start.task);
     if (task == known_.tasks_.end()) continue;
-    take(start.placement, task->second.task.groups);
-    count(start.placement.nodes, task->second.task);
+    const Task& started = task->second.task;
+    take(start.placement, started.groups);
+    count(start.placement.nodes, started);
+    Charge& given = given_[{started.queue, started.tenant}];
+    for (const auto& [name, value] : Auditor::shares_of(started, started.groups)) {
+      given[name] += value;
+    }
   }
   // A task that has a hold and is in the plan gives that hold up for what the plan says.
   for (const Preemption& p : plan.preemptions) done_.insert(p.task);
@@ -101,6 +107,9 @@ void PreemptionCheck::check_task(const Preemption& p, const Known& task) {
 void PreemptionCheck::check_victims(const Preemption& p, const Known& task) {
   std::map<std::string, Charge> gone;  // by queue, of those read so far
   const auto why_not = [&](const Known& victim) {
+    if (p.kind == PreemptionKind::kResolution) {
+      return known_.forbids_wish(task, victim, now_, given_);
+    }
     const std::string by_tier = forbids(task, victim);
     if (by_tier.empty()) return by_tier;
     if (p.kind == PreemptionKind::kRotation) return forbids_turn(task, victim);
@@ -416,6 +425,7 @@ void Auditor::on(const Hold& d) {
   if (known == tasks_.end() || known->second.phase != Phase::kWaits) return;
   known->second.hold = d.placement;
   known->second.hold_until = d.until;
+  if (!d.placement.nodes.empty()) wishes_.erase(d.task);
 }
 
 }  // namespace sched

@@ -152,6 +152,7 @@ void Auditor::on(const TaskRemove& d) {
   if (known == tasks_.end()) return;
   if (known->second.phase == Phase::kWaits) step_out(d.uid);
   if (known->second.phase == Phase::kHolds) give_up(known->second);
+  wishes_.erase(d.uid);
   tasks_.erase(known);
 }
 
@@ -171,6 +172,7 @@ void Auditor::on(const Assume& d) {
   }
   if (task.phase == Phase::kWaits) step_out(d.task);
   if (task.phase == Phase::kHolds) give_up(task);
+  wishes_.erase(d.task);
   task.phase = Phase::kHolds;
   task.hold = {};
   task.rejected_until = {};
@@ -214,6 +216,7 @@ void Auditor::on(const TaskEnd& d) {
   if (known->second.phase == Phase::kHolds) give_up(known->second);
   known->second.phase = Phase::kOver;
   known->second.hold = {};
+  wishes_.erase(d.task);
 }
 
 // --- Pods

@@ -102,7 +102,7 @@ void Calendar::add(const Reserved& reserved) {
       booked_.push_back({node, {}, releases_on(node)});
     }
     const Amounts& amounts = use(shape, r, reserved.devices);
-    booked_[spot].bookings.push_back({reserved.begin, reserved.end, &amounts});
+    booked_[spot].bookings.push_back({reserved.begin, reserved.end, &amounts, reserved.task});
   }
   reservations_.push_back(reserved);
 }
@@ -195,12 +195,20 @@ void Calendar::keep(Trial& trial, Time end) {
   }
 }
 
-NodeAmounts Calendar::kept(Time end) {
+NodeAmounts Calendar::kept(Time end, TaskId of) {
   NodeAmounts out;
-  for (const Booked& booked : booked_) {
-    if (booked.bookings.empty()) continue;
-    Amounts kept = kept_on(booked, now_, false, end);
-    if (!kept.zero()) out.emplace_back(booked.node, std::move(kept));
+  const auto own = [of](const Booking& booking) { return booking.task == of; };
+  for (const Booked& all : booked_) {
+    if (all.bookings.empty()) continue;
+    Amounts kept;
+    if (std::none_of(all.bookings.begin(), all.bookings.end(), own)) {
+      kept = kept_on(all, now_, false, end);
+    } else {
+      Booked others = all;
+      std::erase_if(others.bookings, own);
+      kept = kept_on(others, now_, false, end);
+    }
+    if (!kept.zero()) out.emplace_back(all.node, std::move(kept));
   }
   return out;
 }

@@ -59,13 +59,14 @@ class Calendar {
   // Takes from the trial what whoever runs from now until `end` must leave free. Only nodes that
   // take a Pod of its shape now.
   void keep(Trial& trial, Time end);
-  // The same of all nodes.
-  NodeAmounts kept(Time end);
+  // The same of all nodes. What is reserved for the task `of` itself is not counted.
+  NodeAmounts kept(Time end, TaskId of = kNoId);
 
  private:
   struct Booking {  // on one node
     Time begin, end;
     const Amounts* amounts = nullptr;
+    TaskId task = kNoId;
   };
   struct Booked {  // a node with reservations
     NodeId node = kNoId;

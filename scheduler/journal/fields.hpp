@@ -133,6 +133,10 @@ void fields(A& a, Served& v) {
   a(v.queue, v.tenant, v.last_start, v.starts, v.spans);
 }
 template <class A>
+void fields(A& a, Resolve& v) {
+  a(v.task, v.others, v.by, v.at);
+}
+template <class A>
 void fields(A& a, TopologyLevel& v) {
   a(v.name, v.label);
 }
@@ -151,10 +155,10 @@ void fields(A& a, PlanRecord& v) {
 }
 
 // The word that names each delta, in the order of the variant.
-inline constexpr const char* kVerbs[] = {"node",   "node-remove", "queue",  "queue-remove",
-                                         "task",   "task-remove", "pod",    "pod-remove",
-                                         "assume", "confirm",     "reject", "end",
-                                         "config", "evict",       "hold",   "served"};
+inline constexpr const char* kVerbs[] = {
+    "node",   "node-remove", "queue",  "queue-remove", "task",   "task-remove",
+    "pod",    "pod-remove",  "assume", "confirm",      "reject", "end",
+    "config", "evict",       "hold",   "served",       "resolve"};
 static_assert(std::size(kVerbs) == std::variant_size_v<Delta>);
 
 }  // namespace sched::journal

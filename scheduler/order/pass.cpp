@@ -5,10 +5,13 @@
 #include "scheduler/fair/tenant_limits.hpp"
 #include "scheduler/learn/order.hpp"
 #include "scheduler/limits.hpp"
+#include "scheduler/order/holders.hpp"
 #include "scheduler/order/rules.hpp"
+#include "scheduler/order/why.hpp"
 #include "scheduler/preempt/guarantee.hpp"
 #include "scheduler/preempt/hopeless.hpp"
 #include "scheduler/preempt/victims.hpp"
+#include "scheduler/reason.hpp"
 
 namespace sched {
 namespace {
@@ -40,6 +43,7 @@ Pass::Pass(State& state, Time now, std::size_t max_starts, Look look)
       pledges_(state) {
   state_.advance(now);
   run(max_starts);
+  settle_wishes();
   if (forecast_) tell_reservations();
   // What was decided here is decided again until a delta says that it is done.
   const bool decided = !plan_.starts.empty() || !plan_.preemptions.empty();
@@ -59,7 +63,7 @@ Pass::~Pass() {
 // nobody stands first in a line who did not, and no hold stands otherwise.
 bool Pass::nothing_new() {
   constexpr std::size_t kFew = 64;
-  if (forecast_ || state_.active.size() > kFew) return false;
+  if (forecast_ || state_.active.size() > kFew || !state_.wishes.empty()) return false;
   park_hopeless();
   for (const BucketId id : state_.active) {
     if (may_be_offered(id)) return false;
@@ -107,12 +111,17 @@ bool Pass::may_be_offered(BucketId id) const {
 void Pass::run(std::size_t max_starts) {
   looked_at_all_ = nothing_new();
   if (looked_at_all_) return;
+  start_kept(max_starts);
   Turns turns(state_);
   while (plan_.starts.size() < max_starts) {
     const std::optional<Turns::Offer> offer = turns.next();
     if (!offer) {
       looked_at_all_ = true;
       return;
+    }
+    if (started_.contains(offer->place.task)) {
+      if (!turns.out_of_line(*offer)) turns.go_on(*offer);
+      continue;
     }
     const QueueRecord& queue = state_.queues[offer->queue];
     if (runs_all_it_may(offer->place.task)) {
@@ -275,6 +284,24 @@ void Pass::make_reservations() {
 
 // --- holds and preemption
 
+// By uid, also behind who blocks a strict queue. Those whose room is not whole yet have their turn
+// with all others.
+void Pass::start_kept(std::size_t max_starts) {
+  std::map<std::string, TaskId> kept;
+  for (const TaskId task : state_.held) {
+    if (state_.tasks[task].bucket != kNoId) kept.emplace(state_.tasks[task].task.uid, task);
+  }
+  for (const auto& [uid, task] : kept) {
+    const QueueRecord& queue = state_.queues[state_.tasks[task].queue];
+    if (plan_.starts.size() >= max_starts) return;
+    if (!queue.known || queue.queue.closed || runs_all_it_may(task)) continue;
+    if (!state_.held_rooms.contains(task) || tenant_excess(state_, task, false)) continue;
+    if (!fits_maximum(queue, state_.shapes[state_.tasks[task].shape].total, false)) continue;
+    if (!may_fit_held(task)) continue;
+    if (auto gang = place_hold(state_, task, overlay_)) start(task, *gang);
+  }
+}
+
 // In the room that is kept for it, or wherever else there is room by now.
 bool Pass::start_held(TaskId task) {
   const Shape& shape = state_.shapes[state_.tasks[task].shape];
@@ -324,6 +351,8 @@ bool Pass::may_ask(TaskId id, PreemptionKind kind) const {
              !claim_of(state_, task.queue, state_.shapes[task.shape].total).zero();
     case PreemptionKind::kRotation:
       return state_.turn_is_over(task.queue, now_);
+    case PreemptionKind::kResolution:
+      break;  // by a wish alone
   }
   return false;
 }
@@ -351,6 +380,52 @@ const Preemption* Pass::preemption_of(TaskId task) const {
     if (preemption.task == state_.tasks[task].task.uid) return &preemption;
   }
   return nullptr;
+}
+
+// --- what administrators want
+
+void Pass::settle_wishes() {
+  for (const auto& [uid, wish] : state_.wishes) {
+    Settled settled = settle(wish);
+    if (!settled.preemption) continue;
+    pledges_.add(*settled.preemption, now_, kEndless);
+    plan_.preemptions.push_back(std::move(*settled.preemption));
+  }
+}
+
+Settled Pass::settle(const Resolve& wish) {
+  const TaskId id = state_.find(wish.task);
+  Ruling ruling;
+  ruling.waits = id == kNoId ? wish.task : label(state_.tasks[id].task);
+  const auto refused = [&ruling](Verdict verdict) {
+    ruling.verdict = verdict;
+    return Settled{std::nullopt, ruling};
+  };
+  if (id == kNoId || state_.tasks[id].state != TaskState::kWaiting) {
+    return refused(Verdict::kNotWaiting);
+  }
+  const Reason reason = why(state_, *this, id, now_);
+  ruling.detail = sentence(reason);
+  switch (reason.code) {
+    case ReasonCode::kNone:
+      return refused(Verdict::kStarts);
+    case ReasonCode::kEvicting:
+      return refused(Verdict::kUnderWay);
+    case ReasonCode::kReserved:
+      return refused(Verdict::kReserved);
+    case ReasonCode::kCapacity:
+    case ReasonCode::kFragmentation:
+    case ReasonCode::kTopology:
+      break;
+    default:
+      return refused(Verdict::kOtherReason);
+  }
+  // Beside every reservation but its own: those are older promises.
+  make_reservations();
+  const Time end = end_after(now_, state_.tasks[id].task.expected_duration_ns);
+  Overlay look(state_);
+  return sched::settle(state_, wish, now_, look, plan_.work.victims,
+                       {calendar_.kept(end, id), &overlay_});
 }
 
 // --- trying one

@@ -1,5 +1,7 @@
 // Pass: one walk over what may start, in the total order.
 //
+//   0. Who has room kept for it starts there as soon as it is whole, whoever stands before it in
+//      line: that room is for nobody else.
 //   1. The next in the order (turns.hpp) is tried, beside every reservation ahead of it: it has to
 //      end before they begin, or to leave them what they need (backfill/calendar.hpp).
 //   2. It fits: it is booked, and its queue's share grows.
@@ -21,6 +23,8 @@
 //      head no more than half the longest time that anybody of its queue has waited so far: who by
 //      what he stated would run until after that, is judged by what he stated.
 //   5. Until nothing is left, or `max_starts` were decided.
+//   6. What administrators want for tasks that still wait comes last, beside all of it
+//      (conflicts/settlement.hpp).
 //
 // While the pass lives, the state carries its bookings; the destructor gives them back, and the
 // state is as before (what was parked because of the bookings is awake again).
@@ -32,6 +36,7 @@
 #include <vector>
 
 #include "scheduler/backfill/calendar.hpp"
+#include "scheduler/conflicts/settlement.hpp"
 #include "scheduler/order/turns.hpp"
 #include "scheduler/place/gang.hpp"
 #include "scheduler/plan.hpp"
@@ -72,6 +77,8 @@ class Pass {
     const auto known = hopeless_.find(shape);
     return known != hopeless_.end() ? known->second : hopeless_[shape] = find();
   }
+  // What would become of this wish, beside the whole plan.
+  Settled settle(const Resolve& wish);
 
  private:
   enum class Answer : std::uint8_t {
@@ -88,6 +95,7 @@ class Pass {
   bool nothing_new();
   void park_hopeless();
   bool may_be_offered(BucketId bucket) const;
+  void start_kept(std::size_t max_starts);
   Answer attempt(TaskId task, BucketId bucket);
   Answer place(TaskId task, BucketId bucket);
   std::optional<Gang> place_beside(const Shape& shape, Time end);
@@ -109,6 +117,7 @@ class Pass {
   bool deserves_reservation(const Turns::Offer& offer) const;
   void make_reservations();
   void tell_reservations();
+  void settle_wishes();
 
   State& state_;
   const Time now_;

@@ -186,6 +186,12 @@ std::uint64_t digest(const State& s) {
     h.number(pod.pod.rank);
     put(h, s.names, pod.amounts);
   }
+  for (const auto& [uid, wish] : s.wishes) {
+    h.text(uid);
+    for (const std::string& other : wish.others) h.text(other);
+    h.number(static_cast<std::int64_t>(wish.by));
+    h.number(wish.at.ns);
+  }
   for (const auto& [pair, latency] : s.config.latency_us) {
     h.text(pair.first);
     h.text(pair.second);

@@ -46,6 +46,19 @@ bool State::on(const Hold& d) {
   const bool same = task.hold == nodes && task.hold_devices == d.placement.devices;
   if (same && task.hold_until == d.until) return false;
   set_hold(id, d.placement, d.until);
+  if (!nodes.empty()) wishes.erase(d.task);
+  return true;
+}
+
+// More than a few others are never the sides of one conflict.
+bool State::on(const Resolve& d) {
+  const TaskId id = find(d.task);
+  if (d.others.empty()) return wishes.erase(d.task) != 0;
+  if (id == kNoId || tasks[id].state != TaskState::kWaiting) return false;
+  if (d.others.size() > kConflictHolders) return false;
+  const auto known = wishes.find(d.task);
+  if (known != wishes.end() && known->second == d) return false;
+  wishes[d.task] = d;
   return true;
 }
 

@@ -226,6 +226,10 @@ class State {
   using End = std::pair<std::int64_t, TaskId>;
   Ordered<End> ends;
   std::set<TaskId> starting;
+  // Running tasks that stated no duration, by uid.
+  std::map<std::string, TaskId> endless;
+  // What administrators want for waiting tasks, by uid.
+  std::map<std::string, Resolve> wishes;
   // Until when placed tasks are protected: time alone may then change a plan.
   std::set<std::pair<std::int64_t, TaskId>> protected_until;
   // Placed tasks that are protected by no time: Low ones, and those that said they may be
@@ -331,6 +335,7 @@ class State {
   bool on(const Evict& d);
   bool on(const Hold& d);
   bool on(const Served& d);
+  bool on(const Resolve& d);
   void forget_hold(TaskId id);
   bool hold_counts(const TaskRecord& task) const;
   HeldRoom room_for(const TaskRecord& task) const;

@@ -103,6 +103,7 @@ bool State::on(const TaskRemove& d) {
   const QueueId queue = tasks[id].queue;
   const TenantId tenant = tasks[id].tenant;
   forget_hold(id);
+  wishes.erase(d.uid);
   task_ids.erase(d.uid);
   if (!tasks[id].pods.empty()) orphans[d.uid] = std::move(tasks[id].pods);
   tasks[id] = {};
@@ -142,6 +143,7 @@ bool State::on(const Assume& d) {
   } else {
     delist(id);
     forget_hold(id);
+    wishes.erase(d.task);
     task.state = TaskState::kReserved;
   }
   task.rejected_until = {};
@@ -172,6 +174,11 @@ void State::track(TaskId id, int sign) {
   if (task.state == TaskState::kRunning && ends_some_time) {
     const End end{task.since.ns + duration, id};
     sign > 0 ? ends.insert(end, std::less<End>()) : void(ends.erase(end, std::less<End>()));
+  } else if (task.state == TaskState::kRunning) {
+    if (sign > 0)
+      endless[task.task.uid] = id;
+    else
+      endless.erase(task.task.uid);
   }
   // The later of the guarantee and the rest after the last preemption, as the queue has it now.
   if (sign > 0) {
@@ -358,6 +365,7 @@ bool State::on(const TaskEnd& d) {
   }
   withdraw(id, at);
   forget_hold(id);
+  wishes.erase(d.task);
   tasks[id].state = TaskState::kEnded;
   return true;
 }

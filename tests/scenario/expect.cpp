@@ -42,6 +42,13 @@ void Runner::expect(Words words) {
   if (what == "running") return expect_running(words);
   if (what == "waiting") return expect_waiting(words);
   if (what == "order") return expect_order(words);
+  if (what == "conflict") return expect_conflict(words);
+  if (what == "conflicts") return expect_conflicts(words);
+  if (what == "no" && flag(words, "conflict")) {
+    const std::string task = take(words);
+    if (conflict_of(task) != nullptr) fail(task + " is in a conflict");
+    return;
+  }
   const std::string name = take(words);
   if (what == "used") return expect_used(name, words);
   if (what == "zones") return expect_zones(name, take(words));

@@ -124,6 +124,7 @@ void Runner::line(const Words& words) {
   if (verb == "reject") return reject(rest);
   if (verb == "foreign") return foreign(rest);
   if (verb == "expect") return expect(rest);
+  if (verb == "resolve") return resolve(rest);
   if (verb == "latency") {
     const std::string a = take(rest), b = take(rest);
     config_.latency_us[{a, b}] = duration_ns(take(rest)) / 1000;
@@ -181,6 +182,7 @@ void Runner::settle() {
     for (const Start& s : plan.starts) start(s);
     for (const Preemption& p : plan.preemptions) preempt(p);
   }
+  book_.update(engine_.conflicts(now_), now_);
 }
 
 // As the operator does it: who has to stop for whom, what is kept, and then each stops.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "scheduler/audit/audit.hpp"
+#include "scheduler/conflicts/book.hpp"
 #include "scheduler/engine.hpp"
 #include "tests/scenario/words.hpp"
 
@@ -50,6 +51,10 @@ class Runner {
   void expect_used(const std::string& node, Words words);
   void expect_order(const Words& words);
   void expect_preempted(const std::string& task, Words words);
+  const Conflict* conflict_of(const std::string& waiting);
+  void expect_conflict(Words words);
+  void expect_conflicts(Words words);
+  void resolve(Words words);
   void equal(const std::string& what, std::int64_t is, std::int64_t wanted);
 
   Engine engine_;
@@ -71,6 +76,7 @@ class Runner {
   std::map<std::string, std::set<std::string>> pods_;  // by task, or by node for foreign ones
   std::vector<std::string> started_;
   ConfigUpdate config_;
+  Book book_;
 };
 
 }  // namespace sched::scenario

@@ -86,7 +86,8 @@ TEST(EndpointAddress, What_is_no_address_is_refused_with_an_example) {
 TEST(MetricsText, Counters_labels_and_histograms_come_in_the_prometheus_format) {
   Metrics metrics;
   metrics.binds = 7;
-  metrics.queues["default"] = {3, 2};
+  metrics.queues["default"].pending = 3;
+  metrics.queues["default"].running = 2;
   metrics.api_requests[{"POST", 201}] = 5;
   metrics.plan_duration.observe(2'000);
   const std::string text = metrics_text(metrics);

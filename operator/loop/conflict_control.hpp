@@ -1,0 +1,63 @@
+// ConflictControl: the conflicts between tasks of one leader's term.
+//
+// It looks again a moment after each plan, at most once a second, and when time alone changes one;
+// the book (scheduler/conflicts) says what is new. Queues whose conflicts changed are told, so that
+// their statuses show them. People hear by Events of the serious ones (High and Critical) that last
+// for ten seconds, when they are found and when they are over.
+//
+// When a conflict began is read back from the statuses by the next leader; of those that no status
+// shows any more it begins anew. Threads: the loop's.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+
+#include "operator/loop/world.hpp"
+#include "operator/reconcile/queue_machine.hpp"
+#include "scheduler/conflicts/book.hpp"
+
+namespace fermi {
+
+class ConflictControl {
+ public:
+  // `changed` is called with the name of a queue whose conflicts are others now.
+  ConflictControl(World& world, std::function<void(const std::string& queue)> changed);
+  ~ConflictControl();
+
+  // What the last leader said of a queue's conflicts.
+  void restore(const TaskQueue& queue);
+  // Keeps the room that was kept because of answers which the status has. After all tasks are
+  // known.
+  void resume(const TaskQueue& queue);
+  void on_planned();
+  void stop();
+  // Whether it has looked: before that nothing can be said of any conflict.
+  bool ready() const { return ready_; }
+
+  // The conflicts whose waiting task is in the queue; before the first look, what the status has.
+  void show(const TaskQueue& queue, QueueFacts& facts) const;
+  // Carries out what an administrator asks for, or says why not.
+  QueueResolution resolve(const TaskQueue& queue, const std::string& wish);
+
+ private:
+  const sched::Conflict* find(const std::string& queue, const std::string& text) const;
+  void look_after(k8s::Duration delay);
+  void look();
+  void count();
+  void tell_people(sched::Time now);
+  void tell(const sched::Conflict& conflict, bool over, const std::string& how);
+  std::string outcome(const sched::Conflict& conflict) const;
+
+  World& world_;
+  std::function<void(const std::string&)> changed_;
+  sched::Book book_;
+  std::set<std::string> told_;                   // ids of which people have heard
+  std::map<std::string, std::string> resolved_;  // by id: the strategy that was accepted
+  k8s::TimerId timer_ = k8s::TimerId::kNone;
+  k8s::TimePoint due_, looked_;
+  bool ready_ = false, stopped_ = false;
+};
+
+}  // namespace fermi

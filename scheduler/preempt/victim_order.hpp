@@ -1,0 +1,27 @@
+// Victim order: of two who may both be asked to stop, who goes first.
+//
+// Within a tier: longest past its guarantee (its turn, to rotate), least work lost, fewest Pods,
+// latest start, uid. Work lost is GPU time since it runs; CPU time counts for tasks without GPUs,
+// which lose less than any with GPUs. A total order on exact integers.
+#pragma once
+
+#include "scheduler/state/state.hpp"
+
+namespace sched {
+
+struct Candidate {
+  TaskId task = kNoId;
+  __int128 overdue = 0;  // nanoseconds past its guarantee, or its turn
+  __int128 gpu_work = 0, cpu_work = 0;
+  std::size_t pods = 0;
+  std::int64_t begun = 0;
+};
+
+// A task that does not run yet has lost nothing and is the latest of all.
+// `turns`: it is asked to give way after its turn.
+Candidate rate(const State& state, TaskId id, Time now, bool turns);
+
+// Both of one tier.
+bool before(const State& state, const Candidate& a, const Candidate& b);
+
+}  // namespace sched
