@@ -323,8 +323,9 @@ bool Pass::start_held(TaskId task) {
   return gang.has_value();
 }
 
-// With its own hold given back; from counts.
+// With its own hold given back; from counts, where quotas do not count that very hold.
 bool Pass::may_fit_held(TaskId task) {
+  if (state_.shapes[state_.tasks[task].shape].limits != kNoId) return true;
   Trial trial(state_, state_.shapes[state_.tasks[task].shape]);
   const auto room = state_.held_rooms.find(task);
   if (room != state_.held_rooms.end()) {
