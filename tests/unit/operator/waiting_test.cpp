@@ -84,6 +84,7 @@ TEST(Waiting, Behind_one_that_states_no_end_no_start_is_foreseen_and_that_is_sai
                .find("no start is foreseen as things are") != std::string::npos;
   })) << cluster.job("waits")["status"].dump(1);
   EXPECT_EQ(expected_start(cluster, "waits"), "");
+  cluster.run_for(minutes(11));  // after ten the conflict of the two is more severe
   const int before = cluster.operator_writes();
   cluster.run_for(minutes(30));
   EXPECT_EQ(cluster.operator_writes(), before) << "and nothing more is written";
