@@ -303,6 +303,18 @@ struct Hold {
   friend bool operator==(const Hold&, const Hold&) = default;
 };
 
+// Room on named nodes, from `at` on, promised to a waiting task that does not fit now: who passes it
+// leaves that room alone (ConfigUpdate::keep_promises). It lasts until the task starts, leaves or
+// changes, a node of it changes, or another promise to the task takes its place. No nodes: nothing
+// could be promised when it was looked for at `at`, so that the task may be passed; and with an
+// `at` of 0 the promise is taken back, so that the task may not be passed until it has another.
+struct Promise {
+  std::string task;
+  Placement placement;
+  Time at;
+  friend bool operator==(const Promise&, const Promise&) = default;
+};
+
 // What a tenant of a queue had before: a new leader reads it from where it was kept. Comes after
 // the queue; replaces what is known of the tenant's tasks that are over, and when it last started
 // one.
@@ -368,11 +380,15 @@ struct ConfigUpdate {
   // What one pass may spend, in the total order: reservations; expected ends and nodes looked at
   // for all of them together (who has no room until then holds none); searches for victims.
   std::int64_t reservations = 8, reservation_ends = 4'000, victim_searches = 4;
+  // Reservations are promises that are kept (Promise): the caller has them made and bettered with
+  // Engine::tend, at most `reservations` of them, and a pass makes none. Else each pass makes its
+  // own.
+  bool keep_promises = false;
   friend bool operator==(const ConfigUpdate&, const ConfigUpdate&) = default;
 };
 
 using Delta = std::variant<NodeUpsert, NodeRemove, QueueUpsert, QueueRemove, TaskUpsert, TaskRemove,
                            PodUpsert, PodRemove, Assume, Confirm, Reject, TaskEnd, ConfigUpdate,
-                           Evict, Hold, Served, Resolve>;
+                           Evict, Hold, Served, Resolve, Promise>;
 
 }  // namespace sched

@@ -11,6 +11,7 @@
 #include "scheduler/fair/tenant_limits.hpp"
 #include "scheduler/limits.hpp"
 #include "scheduler/order/pass.hpp"
+#include "scheduler/order/tend.hpp"
 #include "scheduler/order/why.hpp"
 #include "scheduler/state/digest.hpp"
 
@@ -64,6 +65,8 @@ struct Engine::Impl {
     look.now = now;
     return *look.pass;
   }
+  Tended tended;  // changes no answer
+
   // The state as the deltas have it.
   State& true_state() {
     if (look.pass && look.pass->books()) look.pass.reset();
@@ -133,6 +136,21 @@ Plan Engine::forecast(Time now, std::size_t max_starts) const {
   return Pass(impl_->true_state(), now, max_starts, Pass::Look::kForecast).plan();
 }
 
+Tending Engine::tend(Time now, std::int64_t budget) const {
+  return sched::tend(impl_->true_state(), impl_->tended, now, budget);
+}
+
+std::vector<Promise> Engine::promises() const {
+  const State& s = impl_->true_state();
+  std::vector<Promise> all;
+  for (const auto& [task, room] : s.promises) {
+    all.push_back({s.tasks[task].task.uid, room.where, room.at});
+  }
+  std::sort(all.begin(), all.end(),
+            [](const Promise& a, const Promise& b) { return a.task < b.task; });
+  return all;
+}
+
 // Everything else that changes a plan is a delta.
 std::optional<Time> Engine::next_time(Time now) const {
   State& s = impl_->true_state();
@@ -143,6 +161,9 @@ std::optional<Time> Engine::next_time(Time now) const {
   };
   if (!s.cooling.empty()) sooner(s.cooling.begin()->first);
   for (const TaskId holder : s.held) sooner(s.tasks[holder].hold_until.ns);
+  for (const auto& [task, room] : s.promises) {
+    if (!room.need.empty()) sooner(room.at.ns);
+  }
   const auto unprotected = s.protected_until.upper_bound({now.ns, kNoId});
   const bool matters = s.waits_high() || s.may_reclaim_somebody();
   if (unprotected != s.protected_until.end() && matters) sooner(unprotected->first);
@@ -300,6 +321,8 @@ const Queue* Engine::queue(std::string_view name) const {
   const bool told = known != s.queue_ids.end() && s.queues[known->second].known;
   return told ? &s.queues[known->second].queue : nullptr;
 }
+
+const ConfigUpdate& Engine::config() const { return impl_->true_state().config; }
 
 std::vector<std::string> Engine::queues() const {
   const State& s = impl_->true_state();

@@ -47,6 +47,16 @@ class Engine {
   // that are in somebody's way, and tells none.
   Plan forecast(Time now, std::size_t max_starts = 1000) const;
 
+  // Where promises are kept (ConfigUpdate::keep_promises): what is to be promised to those whom the
+  // last plan left blocked, in the total order; those without a promise and those whose promise is
+  // broken first (each call makes at least one of these), then the longest not looked at are
+  // bettered. It ends after so many expected ends and nodes: a call costs one search beyond that at
+  // most. To be called when no event waits, its promises fed back as deltas, until it asks for no
+  // more. Pure, as `plan`; a plan depends on the promises that were fed back alone.
+  Tending tend(Time now, std::int64_t budget = 4'000) const;
+  // What is promised now, by task: to be told beside other deltas.
+  std::vector<Promise> promises() const;
+
   // When `plan` could next differ without a new delta (a back-off that ends), if ever.
   std::optional<Time> next_time(Time now) const;
 
@@ -97,6 +107,7 @@ class Engine {
   // As last told; null for one that is not known. Good until the next delta.
   const Task* task(std::string_view uid) const;
   const Queue* queue(std::string_view name) const;
+  const ConfigUpdate& config() const;
   std::vector<std::string> queues() const;  // by name
   // Whether it may ever start as things are: it is not held, its queue takes it, and the cluster
   // could hold it if it were empty.

@@ -103,4 +103,14 @@ struct Plan {
   } work;
 };
 
+// What is to be promised, bettered or taken back, in this order: the caller feeds it back, and may
+// ask again.
+struct Tending {
+  std::vector<Promise> promises;
+  bool unpromised = false;   // somebody who deserves a promise is still looked for
+  bool unsettled = false;    // some promise may be broken, or be bettered
+  std::int64_t looked = 0;   // ends and nodes looked at
+  std::int64_t deserve = 0;  // who deserves a promise
+};
+
 }  // namespace sched

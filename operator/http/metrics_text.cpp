@@ -226,6 +226,9 @@ std::string metrics_text(const Metrics& m) {
     families.counter(static_cast<double>(count), {{"resource", resource}});
   }
   families.histogram("fermi_plan_duration_seconds", "Time of one engine pass.", m.plan_duration);
+  families.histogram("fermi_tending_duration_seconds",
+                     "Time of one piece of promising room to those who are blocked.",
+                     m.tending_duration);
   families.histogram("fermi_wait_duration_seconds", "From submission to the whole gang running.",
                      m.wait_duration);
   add_gauges(families, m);

@@ -13,6 +13,12 @@ constexpr std::size_t kStartsPerPass = 1000;
 constexpr std::int64_t kHoldNs = std::int64_t{600} * 1'000'000'000;
 constexpr std::int64_t kSameMomentNs = 1'000'000'000;
 constexpr k8s::Duration kAfterViolation = std::chrono::seconds(10);
+// Expected ends and nodes looked at in one piece of tending: a few milliseconds in a cluster of ten
+// thousand nodes.
+constexpr std::int64_t kTendingWork = 4'000;
+// Promises that are only bettered can wait; and tending makes way for so many passes at most.
+constexpr k8s::Duration kBetweenBetters = std::chrono::milliseconds(100);
+constexpr int kPutOffMost = 8;
 
 }  // namespace
 
@@ -26,7 +32,10 @@ EngineHost::EngineHost(k8s::Loop& loop, Metrics& metrics, Options options)
   if (options_.journal) options_.journal(sched::journal_header());
 }
 
-EngineHost::~EngineHost() { loop_.cancel(timer_); }
+EngineHost::~EngineHost() {
+  loop_.cancel(timer_);
+  loop_.cancel(tending_);
+}
 
 bool EngineHost::apply(const sched::Delta& delta) {
   if (!engine_.apply(delta)) return false;
@@ -62,6 +71,8 @@ void EngineHost::close() {
   open_ = false;
   loop_.cancel(timer_);
   timer_ = k8s::TimerId::kNone;
+  loop_.cancel(tending_);
+  tending_ = k8s::TimerId::kNone;
   forecaster_.close();
 }
 
@@ -99,8 +110,35 @@ void EngineHost::pass() {
     arrange(k8s::Duration(0));
   if (const auto next = engine_.next_time(at))
     arrange(k8s::Duration(std::max<std::int64_t>(next->ns - at.ns, 1)));
+  arrange_tending(options_.batch_delay);
   forecaster_.changed();
   if (options_.planned) options_.planned();
+}
+
+void EngineHost::arrange_tending(k8s::Duration delay) {
+  if (!open_ || tending_ != k8s::TimerId::kNone) return;
+  tending_ = loop_.after(delay, [this] {
+    tending_ = k8s::TimerId::kNone;
+    tend();
+  });
+}
+
+// What changed since the last pass is decided first: promises are for those whom it leaves blocked.
+void EngineHost::tend() {
+  if (timer_ != k8s::TimerId::kNone && due_ <= loop_.now() + options_.batch_delay &&
+      put_off_ < kPutOffMost) {
+    ++put_off_;
+    return arrange_tending(options_.batch_delay);
+  }
+  put_off_ = 0;
+  const k8s::TimePoint began = loop_.now();
+  const sched::Tending tending = engine_.tend(now(), kTendingWork);
+  metrics_.tending_duration.observe((loop_.now() - began).count() / 1000);
+  for (const sched::Promise& promise : tending.promises) apply(promise);
+  if (tending.unpromised || !tending.promises.empty())
+    arrange_tending(options_.batch_delay);
+  else if (tending.unsettled)
+    arrange_tending(std::max(kBetweenBetters, options_.batch_delay));
 }
 
 sched::Reason EngineHost::explain(const std::string& task) {

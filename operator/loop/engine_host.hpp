@@ -3,6 +3,10 @@
 //   apply(delta)   at once, so that questions are answered as of now; a plan follows a moment later
 //   plan           never before `open`. The auditor, which keeps tables of its own, checks it; what
 //                  it objects to is not carried out. Each start is assumed, then handed to `accept`
+//   tend           when no delta waits: who is blocked is promised room, and promises are bettered, a
+//                  bounded piece at a time. Each promise is a delta. A pass decides beside what is
+//                  promised by then, at once; a new leader begins without any, and has them made anew
+//                  (until then nobody passes a blocked task, so that nothing is lost by it)
 //   wake           when the engine says that time alone may change the plan (a back-off that ends)
 //
 // The engine calls nobody and reads no clock: time comes from the loop, here, with each plan.
@@ -64,6 +68,8 @@ class EngineHost {
  private:
   void arrange(k8s::Duration delay);
   void pass();
+  void tend();
+  void arrange_tending(k8s::Duration delay);
   // The starts that the auditor has nothing against, in order.
   std::vector<sched::Start> sound(const sched::Plan& plan, sched::Time at);
   void carry_out(const sched::Start& start, sched::Time at);
@@ -80,6 +86,8 @@ class EngineHost {
   bool open_ = false;
   k8s::TimerId timer_ = k8s::TimerId::kNone;
   k8s::TimePoint due_;
+  k8s::TimerId tending_ = k8s::TimerId::kNone;
+  int put_off_ = 0;  // how often tending made way for a pass since it last ran
 };
 
 }  // namespace fermi

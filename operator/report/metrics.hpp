@@ -69,6 +69,7 @@ struct Metrics {
   std::map<std::string, std::uint64_t> watches;
 
   Histogram plan_duration;
+  Histogram tending_duration;  // one piece of making and bettering promises
   Histogram wait_duration;  // submitted to wholly running, in microseconds
 
   // Gauges.

@@ -23,14 +23,20 @@
 //      tenants take turns, of the same tenant, and no equal task of a tenant with a clearly smaller
 //      share.
 //
+//   7. it leaves the room that was promised to others (where promises are kept): to tasks of a tier
+//      above its own, to those before it in the line of its queue where tenants do not take turns,
+//      and, if it holds a promise itself, to all of its tier; at every moment at which it runs,
+//      given when what runs is expected to end. Not where the queue learns, which judges by
+//      predictions, nor what starts in room that was held for it.
+//
 // And of every preemption (preemptions.cpp)
-//   7. the task waits as in 1; its victims hold a decision, were not asked to stop before, and the
+//   8. the task waits as in 1; its victims hold a decision, were not asked to stop before, and the
 //      promises of the tiers allow it, or what is said of reclaiming and of turns, whichever the
 //      plan says it is;
-//   8. the named placement is whole and right as in 2 and 3, and fits when all who were asked to
+//   9. the named placement is whole and right as in 2 and 3, and fits when all who were asked to
 //      stop have gone, beside the starts of the plan, the holds of others and what the plan
 //      preempts for others; its queue may run it there by then;
-//   9. what resolves a conflict was wished for by name, breaks no promise and follows the wish's
+//  10. what resolves a conflict was wished for by name, breaks no promise and follows the wish's
 //      rule (resolutions.cpp).
 //
 // Not checked: whether a better plan exists. Single-threaded, no I/O. `apply` costs the logarithm
@@ -57,6 +63,7 @@ class Auditor {
 
  private:
   friend class LimitCheck;
+  friend class PromiseCheck;
   friend class PlanCheck;
   friend class PreemptionCheck;
   using Amount = std::map<std::string, std::int64_t>;  // by resource name
@@ -96,6 +103,9 @@ class Auditor {
   void on(const Hold& d);
   void on(const Served&) {}
   void on(const Resolve& d);
+  void on(const Promise& d);
+  void forget_promises_on(const std::string& node);
+  void forget_promises_of(const std::string& queue);
   std::string forbids_wish(const Known& above, const Known& below, Time now,
                            const ByTenant& more) const;
   double share(const std::string& queue, const std::string* tenant, const ByTenant& more) const;
@@ -132,7 +142,8 @@ class Auditor {
   std::map<std::pair<std::string, std::string>, std::int64_t> placed_of_;  // how many tasks
   static audit::Charge shares_of(const Task& task, const std::vector<PodGroup>& groups);
   ConfigUpdate config_;
-  std::map<std::string, Resolve> wishes_;  // by the task that waits
+  std::map<std::string, Resolve> wishes_;    // by the task that waits
+  std::map<std::string, Promise> promises_;  // the same; those that name nodes
 };
 
 }  // namespace sched

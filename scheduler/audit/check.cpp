@@ -4,6 +4,7 @@
 
 #include "scheduler/audit/audit.hpp"
 #include "scheduler/audit/limit_check.hpp"
+#include "scheduler/audit/promise_check.hpp"
 #include "scheduler/audit/rules.hpp"
 #include "scheduler/limits.hpp"
 
@@ -39,7 +40,7 @@ bool says_the_same(const Task& a, const Task& b) {
 // One reading of one plan. Starts are read in order: each sees what those before it took.
 class PlanCheck {
  public:
-  PlanCheck(const Auditor& known, Time now) : known_(known), now_(now), limits_(known) {}
+  PlanCheck(const Auditor& known, Time now) : known_(known), now_(now), limits_(known), promises_(known, now) {}
 
   std::vector<std::string> run(const Plan& plan) {
     for (const Start& start : plan.starts) planned_.insert(start.task);
@@ -82,6 +83,7 @@ class PlanCheck {
   const Auditor& known_;
   const Time now_;
   LimitCheck limits_;
+  PromiseCheck promises_;
   std::set<std::string> planned_;                // by the whole plan
   std::set<std::string> done_;                   // read so far
   std::map<std::string, std::string> regions_;   // by zone, once they are needed
@@ -116,6 +118,9 @@ void PlanCheck::read(const Start& start) {
   check_quota(start, task->second, queue->second);
   check_zones(start, task->second, queue->second);
   check_room(start, task->second);
+  for (const std::string& wrong : promises_.add(start, task->second, queue->second)) {
+    say(start, wrong);
+  }
 }
 
 bool PlanCheck::ready(const Known& task) const {

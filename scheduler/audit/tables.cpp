@@ -33,9 +33,20 @@ const PodGroup* Auditor::group_of(const std::vector<PodGroup>& groups, std::size
 
 // --- nodes, queues, configuration
 
-void Auditor::on(const NodeUpsert& d) { nodes_[d.node.name] = d.node; }
-void Auditor::on(const NodeRemove& d) { nodes_.erase(d.name); }
-void Auditor::on(const ConfigUpdate& d) { config_ = d; }
+void Auditor::on(const NodeUpsert& d) {
+  Node& node = nodes_[d.node.name];
+  if (node == d.node) return;
+  forget_promises_on(d.node.name);
+  node = d.node;
+}
+void Auditor::on(const NodeRemove& d) {
+  forget_promises_on(d.name);
+  nodes_.erase(d.name);
+}
+void Auditor::on(const ConfigUpdate& d) {
+  if (!d.keep_promises || d.topology != config_.topology) promises_.clear();
+  config_ = d;
+}
 void Auditor::on(const QueueUpsert& d) { rule(d.queue.name, &d.queue); }
 void Auditor::on(const QueueRemove& d) { rule(d.name, nullptr); }
 
@@ -44,6 +55,7 @@ void Auditor::rule(const std::string& name, const Queue* queue) {
   std::vector<std::string> waiting;
   for (const Seat& seat : lines_[name]) waiting.push_back(std::get<3>(seat));
   for (const std::string& uid : waiting) step_out(uid);
+  forget_promises_of(name);
   if (queue != nullptr) queues_[name] = *queue;
   if (queue == nullptr) queues_.erase(name);
   for (const std::string& uid : waiting) line_up(uid);
@@ -84,6 +96,7 @@ void Auditor::on(const TaskUpsert& d) {
   Known& task = known->second;
   if (task.phase == Phase::kWaits) step_out(d.task.uid);
   if (task.phase == Phase::kHolds) count_holder(task, -1);
+  if (!(task.task == d.task)) promises_.erase(d.task.uid);
   task.task = d.task;
   if (task.phase == Phase::kWaits) line_up(d.task.uid);
   if (task.phase == Phase::kHolds) count_holder(task, 1);
@@ -153,6 +166,7 @@ void Auditor::on(const TaskRemove& d) {
   if (known->second.phase == Phase::kWaits) step_out(d.uid);
   if (known->second.phase == Phase::kHolds) give_up(known->second);
   wishes_.erase(d.uid);
+  promises_.erase(d.uid);
   tasks_.erase(known);
 }
 
@@ -173,6 +187,7 @@ void Auditor::on(const Assume& d) {
   if (task.phase == Phase::kWaits) step_out(d.task);
   if (task.phase == Phase::kHolds) give_up(task);
   wishes_.erase(d.task);
+  promises_.erase(d.task);
   task.phase = Phase::kHolds;
   task.hold = {};
   task.rejected_until = {};
@@ -217,6 +232,7 @@ void Auditor::on(const TaskEnd& d) {
   known->second.phase = Phase::kOver;
   known->second.hold = {};
   wishes_.erase(d.task);
+  promises_.erase(d.task);
 }
 
 // --- Pods

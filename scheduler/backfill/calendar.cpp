@@ -1,6 +1,7 @@
 #include "scheduler/backfill/calendar.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "scheduler/limits.hpp"
 #include "scheduler/state/devices.hpp"
@@ -46,15 +47,16 @@ class Calendar::Beside {
   void go(Time at) {
     const Time to = end_after(at, duration_ns_);
     while (next_ < ends_.size() && ends_[next_] <= at) ++next_;
-    for (std::size_t i = 0; i < steps_.size(); ++i) {
+    for (std::size_t i = 0; at >= next_step_ && i < steps_.size(); ++i) {
       const Reserved& reserved = calendar_.reservations_[i];
       const int step = reserved.end <= at ? 2 : reserved.begin < to ? 1 : 0;
       if (step == steps_[i]) continue;
       for (const NodeId node : reserved.ranks) mark(calendar_.spot(node));
       steps_[i] = step;
     }
+    if (at >= next_step_) next_step_ = next_step();
     for (const std::uint32_t spot : dirty_) {
-      const Booked& booked = calendar_.booked_[spot];
+      Booked& booked = calendar_.booked_[spot];
       marked_[spot] = false;
       if (!trial_.eligible(booked.node)) continue;
       Amounts now = calendar_.kept_on(booked, at, true, to);
@@ -68,6 +70,16 @@ class Calendar::Beside {
   }
 
  private:
+  // When some reservation may come to begin before the task's end, or has ended.
+  Time next_step() const {
+    Time next = kEndless;
+    for (std::size_t i = 0; i < steps_.size(); ++i) {
+      const Reserved& reserved = calendar_.reservations_[i];
+      if (steps_[i] == 0) next = std::min(next, Time{reserved.begin.ns - duration_ns_});
+      if (steps_[i] == 1) next = std::min(next, reserved.end);
+    }
+    return next;
+  }
   void mark(std::uint32_t spot) {
     if (!marked_[spot]) dirty_.push_back(spot);
     marked_[spot] = true;
@@ -79,13 +91,14 @@ class Calendar::Beside {
   std::vector<int> steps_;  // of each reservation: 0 still beyond, 1 beside, 2 over
   std::vector<Time> ends_;
   std::size_t next_ = 0;
+  Time next_step_{std::numeric_limits<std::int64_t>::min()};
   std::vector<std::uint32_t> dirty_;
   std::vector<bool> marked_;   // by position in `booked_`
   std::vector<Amounts> kept_;  // the same; as the trial has it
 };
 
 bool Calendar::reserve(TaskId task, std::int64_t& looked) {
-  std::optional<Reserved> found = earliest(task, looked);
+  std::optional<Reserved> found = find(task, looked, ends_of_pass(), kEndless);
   if (!found) return false;
   add(*found);
   return true;
@@ -99,7 +112,7 @@ void Calendar::add(const Reserved& reserved) {
     std::uint32_t& spot = spot_of_[node];
     if (spot == kNoId) {
       spot = static_cast<std::uint32_t>(booked_.size());
-      booked_.push_back({node, {}, releases_on(node)});
+      booked_.push_back({node, {}, false, {}});
     }
     const Amounts& amounts = use(shape, r, reserved.devices);
     booked_[spot].bookings.push_back({reserved.begin, reserved.end, &amounts, reserved.task});
@@ -145,24 +158,28 @@ bool Calendar::renew(std::int64_t& looked) {
   reservations_.clear();
   for (Booked& booked : booked_) booked.bookings.clear();
   for (const Reserved& old : before) {
-    std::optional<Reserved> found = earliest(old.task, looked);
+    std::optional<Reserved> found = find(old.task, looked, ends_of_pass(), kEndless);
     add(found && found->begin <= old.begin ? *found : old);
   }
   return true;
 }
 
+std::int64_t Calendar::ends_of_pass() const {
+  return std::min(state_.config.reservation_ends, kReservationEndsMax);
+}
+
 // Moment by moment: first counts, then nodes.
-std::optional<Calendar::Reserved> Calendar::earliest(TaskId task, std::int64_t& looked) {
+std::optional<Calendar::Reserved> Calendar::find(TaskId task, std::int64_t& looked,
+                                                 std::int64_t most, Time before) {
   const Quiet quiet(state_.cluster);
   const TaskRecord& record = state_.tasks[task];
   Overlay overlay(state_);
   Trial trial(state_, state_.shapes[record.shape]);
   Beside beside(*this, trial, record.task.expected_duration_ns);
   Future future(state_, now_, late(), started());
-  const std::int64_t most = std::min(state_.config.reservation_ends, kReservationEndsMax);
   while (looked < most) {
     const Time at = std::min(future.next(), beside.next());
-    if (at >= kEndless) return std::nullopt;
+    if (at >= before || at >= kEndless) return std::nullopt;
     looked += future.go(at, [&](NodeId node, const Amounts& amounts) {
       trial.change(node, amounts, 1);
       beside.touch(node);
@@ -188,7 +205,7 @@ const Calendar::Reserved* Calendar::first_before(Time end) const {
 }
 
 void Calendar::keep(Trial& trial, Time end) {
-  for (const Booked& booked : booked_) {
+  for (Booked& booked : booked_) {
     if (booked.bookings.empty() || !trial.takes_now(booked.node)) continue;
     const Amounts kept = kept_on(booked, now_, false, end);
     if (!kept.zero()) trial.change(booked.node, kept, -1);
@@ -198,7 +215,7 @@ void Calendar::keep(Trial& trial, Time end) {
 NodeAmounts Calendar::kept(Time end, TaskId of) {
   NodeAmounts out;
   const auto own = [of](const Booking& booking) { return booking.task == of; };
-  for (const Booked& all : booked_) {
+  for (Booked& all : booked_) {
     if (all.bookings.empty()) continue;
     Amounts kept;
     if (std::none_of(all.bookings.begin(), all.bookings.end(), own)) {
@@ -216,8 +233,10 @@ NodeAmounts Calendar::kept(Time end, TaskId of) {
 // The most that is missing between `from` and `to`: what the reservations need there at some moment
 // less what has ended by then. Need only grows where a reservation begins. `applied`: what ends
 // until `from` has been ended already.
-Amounts Calendar::kept_on(const Booked& booked, Time from, bool applied, Time to) const {
+Amounts Calendar::kept_on(Booked& booked, Time from, bool applied, Time to) const {
   Amounts most;
+  if (!booked.known) booked.releases = releases_on(booked.node);
+  booked.known = true;
   for (std::size_t i = 0; i < booked.bookings.size(); ++i) {
     const Booking& moment = booked.bookings[i];
     const Time at = std::max(moment.begin, from);

@@ -42,6 +42,10 @@ class Calendar {
   // `looked` counts the ends and nodes looked at in this pass; it ends all search at
   // ConfigUpdate::reservation_ends.
   bool reserve(TaskId task, std::int64_t& looked);
+  // The same, before some moment, until `most` were looked at; it is not reserved.
+  std::optional<Reserved> find(TaskId task, std::int64_t& looked, std::int64_t most, Time before);
+  // Reserves just this.
+  void put(const Reserved& reserved) { add(reserved); }
   // A task that starts in this pass; it gives its room back at `end`.
   void started(TaskId task, const Gang& gang, Time end);
   // Finds the rooms anew, in the same order, if something started since: none begins later.
@@ -71,17 +75,19 @@ class Calendar {
   struct Booked {  // a node with reservations
     NodeId node = kNoId;
     std::vector<Booking> bookings;
+    bool known = false;             // `releases` are; made when they are first asked for
     std::vector<Release> releases;  // of what ran before this pass
   };
   class Beside;
 
-  std::optional<Reserved> earliest(TaskId task, std::int64_t& looked);
+  // What all searches of a pass may look at.
+  std::int64_t ends_of_pass() const;
   void add(const Reserved& reserved);
   const Amounts& use(const Shape& shape, std::size_t rank,
                      const std::vector<std::int64_t>& devices);
   // The position of a node in `booked_`; kNoId when it has no reservations.
   std::uint32_t spot(NodeId node) const { return node < spot_of_.size() ? spot_of_[node] : kNoId; }
-  Amounts kept_on(const Booked& booked, Time from, bool applied, Time to) const;
+  Amounts kept_on(Booked& booked, Time from, bool applied, Time to) const;
   std::vector<Release> releases_on(NodeId node) const;
   const std::vector<Release>& started();  // soonest first
 

@@ -41,6 +41,12 @@ void Forecast::watch() {
 // Makes true in the copy what is assumed of the present.
 void Forecast::settle() {
   Engine& engine = forward_.engine();
+  ConfigUpdate config = engine.config();
+  if (config.keep_promises) {
+    config.keep_promises = false;
+    config.reservations = ConfigUpdate{}.reservations;
+    engine.apply(config);
+  }
   for (const std::string& pod : engine.pods_left()) engine.apply(PodRemove{pod});
   for (const Engine::Placed& placed : engine.placed(now_)) take(placed);
 }

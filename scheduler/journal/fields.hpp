@@ -137,13 +137,18 @@ void fields(A& a, Resolve& v) {
   a(v.task, v.others, v.by, v.at);
 }
 template <class A>
+void fields(A& a, Promise& v) {
+  a(v.task, v.placement, v.at);
+}
+template <class A>
 void fields(A& a, TopologyLevel& v) {
   a(v.name, v.label);
 }
 template <class A>
 void fields(A& a, ConfigUpdate& v) {
   a(v.latency_us, v.price, v.zone_price, v.pool_price, v.node_price, v.topology,
-    v.degraded_permille, v.overrun, v.reservations, v.reservation_ends, v.victim_searches);
+    v.degraded_permille, v.overrun, v.reservations, v.reservation_ends, v.victim_searches,
+    v.keep_promises);
 }
 template <class A>
 void fields(A& a, Start& v) {
@@ -158,7 +163,8 @@ void fields(A& a, PlanRecord& v) {
 inline constexpr const char* kVerbs[] = {
     "node",   "node-remove", "queue",  "queue-remove", "task",   "task-remove",
     "pod",    "pod-remove",  "assume", "confirm",      "reject", "end",
-    "config", "evict",       "hold",   "served",       "resolve"};
+    "config", "evict",       "hold",   "served",       "resolve",
+    "promise"};
 static_assert(std::size(kVerbs) == std::variant_size_v<Delta>);
 
 }  // namespace sched::journal

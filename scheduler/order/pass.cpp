@@ -37,14 +37,17 @@ std::int64_t size_of(const State& state, const Shape& shape) {
 Pass::Pass(State& state, Time now, std::size_t max_starts, Look look)
     : state_(state),
       now_(now),
-      forecast_(look == Look::kForecast),
+      look_(look),
+      forecast_(look != Look::kStarts),
+      keeps_(state.config.keep_promises),
       overlay_(state),
       calendar_(state, now),
+      kept_(state, now),
       pledges_(state) {
   state_.advance(now);
   run(max_starts);
-  settle_wishes();
-  if (forecast_) tell_reservations();
+  if (look_ != Look::kTend) settle_wishes();
+  if (look_ == Look::kForecast) tell_reservations();
   // What was decided here is decided again until a delta says that it is done.
   const bool decided = !plan_.starts.empty() || !plan_.preemptions.empty();
   if (!forecast_ && looked_at_all_ && !decided) state_.holds_moved = false;
@@ -177,6 +180,7 @@ bool Pass::nothing_to_do(const Turns::Offer& offer) const {
   const Shape& shape = state_.shapes[state_.buckets[offer.bucket].shape];
   if (!shape.parked || may_fit_by_now(shape)) return false;
   if (state_.held.contains(offer.place.task)) return false;
+  if (keeps_) return false;  // it stands in somebody's way
   const bool may_search = searches_ < state_.config.victim_searches && may_ask_somebody();
   return tries_ >= state_.config.reservations && !may_search;
 }
@@ -192,10 +196,14 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
   const QueueRecord& queue = state_.queues[offer.queue];
   if (!can_ever_start(state_, offer.bucket)) return;
   const bool for_room = answer == Answer::kNoRoom || answer == Answer::kReserved;
-  if (for_room && deserves_reservation(offer) && !preempt(task) &&
+  const bool deserves = for_room && deserves_reservation(offer);
+  const bool reserves = deserves && !preempt(task);
+  if (reserves && keeps_) due_.push_back(task);
+  if (reserves && !keeps_ &&
       ++tries_ <= std::min(state_.config.reservations, kReservationsMax)) {
     pending_.push_back(task);
   }
+  if (for_room) ahead_.insert(task);
   // Peers may make room within the queue's maximum, too.
   const bool turn = answer == Answer::kNoQuota && deserves_reservation(offer) &&
                     ask(task, PreemptionKind::kRotation);
@@ -206,6 +214,10 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
     return turns.close(offer.queue);
   }
   if (answer == Answer::kNoQuota || answer == Answer::kNoClaim) return turns.replace(offer);
+  if (reserves && keeps_ && !state_.promises.contains(task)) {
+    blockers_[offer.queue] = task;  // until it is known what may pass
+    return turns.close(offer.queue);
+  }
   if (for_room && chooses(queue)) {
     if (!patience_.contains(offer.queue)) arrange(turns, offer);
   } else if (for_room && deserves_reservation(offer)) {
@@ -315,7 +327,9 @@ bool Pass::start_held(TaskId task) {
     const std::size_t mark = overlay_.mark();
     if (!gang) {
       free_hold(state_, task, overlay_);
-      gang = place_gang(state_, shape, overlay_, plan_.work.nodes).gang;
+      gang = keeps_ ? room_beside(shape, judged_end(task), binding(task))
+                    : place_gang(state_, shape, overlay_, plan_.work.nodes).gang;
+      if (gang && keeps_) book(overlay_, shape, *gang);
     }
     if (!gang) overlay_.undo(mark);
   }
@@ -344,6 +358,7 @@ bool Pass::preempt(TaskId task) {
 bool Pass::may_ask(TaskId id, PreemptionKind kind) const {
   const TaskRecord& task = state_.tasks[id];
   const Tier tier = tier_of(task.task, state_.queues[task.queue]);
+  if (look_ == Look::kTend) return false;
   switch (kind) {
     case PreemptionKind::kTier:
       return state_.held.contains(id) || state_.may_preempt_somebody(tier == Tier::kHigh, now_);
@@ -363,13 +378,19 @@ bool Pass::ask(TaskId task, PreemptionKind kind) {
   if (!may_ask(task, kind)) return false;
   if (++searches_ > state_.config.victim_searches) return false;
   if (kind == PreemptionKind::kTier && is_hopeless(state_, task, now_)) return false;
+  const bool as_found = overlay_.mark() == 0 && started_.empty() && plan_.preemptions.empty();
+  if (kind == PreemptionKind::kTier && as_found && is_hopeless_beside(state_, task, now_)) {
+    return false;
+  }
   // A hold of its own that stands no longer is replaced, and kept when nothing better is found: as
   // long as it lasts, nobody else may count on its room.
   make_reservations();
   const Time end = end_after(now_, state_.tasks[task].task.expected_duration_ns);
   Overlay look(state_);
-  std::optional<Preemption> found = find_preemption(state_, task, now_, look, plan_.work.victims,
-                                                    {calendar_.kept(end), &overlay_}, kind);
+  Surroundings around{kept(task, end), &overlay_};
+  around.as_found = as_found && keeps_;
+  std::optional<Preemption> found =
+      find_preemption(state_, task, now_, look, plan_.work.victims, around, kind);
   if (!found) return false;
   pledges_.add(*found, now_, kEndless);
   plan_.preemptions.push_back(std::move(*found));
@@ -426,7 +447,7 @@ Settled Pass::settle(const Resolve& wish) {
   const Time end = end_after(now_, state_.tasks[id].task.expected_duration_ns);
   Overlay look(state_);
   return sched::settle(state_, wish, now_, look, plan_.work.victims,
-                       {calendar_.kept(end, id), &overlay_});
+                       {keeps_ ? kept(id, end) : calendar_.kept(end, id), &overlay_});
 }
 
 // --- trying one
@@ -453,7 +474,7 @@ Pass::Answer Pass::attempt(TaskId task, BucketId id) {
     return Answer::kNoClaim;
   }
   if (shape.parked && !may_fit_by_now(shape)) return no_room(shape);
-  return place(task, id);
+  return keeps_ ? place_beside_promises(task, id) : place(task, id);
 }
 
 Amounts Pass::beside_promised(TaskId task) const {
@@ -543,6 +564,7 @@ void Pass::start(TaskId id, const Gang& gang) {
 // --- what people ask
 
 void Pass::tell_reservations() {
+  if (keeps_) return tell_promises();
   make_reservations();
   for (const Calendar::Reserved& reserved : calendar_.reservations()) {
     Reservation told{state_.tasks[reserved.task].task.uid, reserved.begin, {}};
@@ -554,7 +576,8 @@ void Pass::tell_reservations() {
   }
 }
 
-const Calendar::Reserved* Pass::reservation_of(TaskId task) const {
+const Calendar::Reserved* Pass::reservation_of(TaskId task) {
+  if (keeps_) return promise_of(task);
   for (const Calendar::Reserved& reserved : calendar_.reservations()) {
     if (reserved.task == task) return &reserved;
   }
@@ -564,6 +587,12 @@ const Calendar::Reserved* Pass::reservation_of(TaskId task) const {
 const Calendar::Reserved* Pass::in_the_way(TaskId id) {
   const TaskRecord& task = state_.tasks[id];
   const Time end = judged_end(id);
+  if (keeps_) {
+    const Kept::Binding ahead = binding(id);
+    const TaskId holder = kept_.first_before(end, ahead);
+    if (holder == kNoId || room_beside(state_.shapes[task.shape], end, ahead)) return nullptr;
+    return promise_of(holder);
+  }
   const Calendar::Reserved* const first = calendar_.first_before(end);
   if (first == nullptr || first->task == id) return nullptr;
   return room_beside(state_.shapes[task.shape], end) ? nullptr : first;
@@ -572,6 +601,7 @@ const Calendar::Reserved* Pass::in_the_way(TaskId id) {
 // A strict queue without a turn is blocked by its first task that could ever start.
 TaskId Pass::blocker(QueueId id) const {
   if (auto known = blockers_.find(id); known != blockers_.end()) return known->second;
+  if (!strict(state_.queues[id].queue)) return kNoId;
   return first_ready(state_, id, started_);
 }
 

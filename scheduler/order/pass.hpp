@@ -23,7 +23,14 @@
 //      head no more than half the longest time that anybody of its queue has waited so far: who by
 //      what he stated would run until after that, is judged by what he stated.
 //   5. Until nothing is left, or `max_starts` were decided.
-//   6. What administrators want for tasks that still wait comes last, beside all of it
+//   6. Where reservations are promises that are kept (ConfigUpdate::keep_promises) the pass makes none.
+//      A start leaves alone every promise to a task of a tier above its own; of its own tier those to
+//      tasks ahead of it: in its queue's line (tenants apart), or found blocked before it in this
+//      pass. Who passes a blocked task of its queue, or holds a promise itself, leaves alone all of
+//      its tier: that is a privilege, and whoever was promised room is not to lose it by that. Who
+//      deserves a reservation and was promised nothing yet is not passed in its queue. See
+//      promised.cpp, and tend.hpp for who makes the promises.
+//   7. What administrators want for tasks that still wait comes last, beside all of it
 //      (conflicts/settlement.hpp).
 //
 // While the pass lives, the state carries its bookings; the destructor gives them back, and the
@@ -36,6 +43,7 @@
 #include <vector>
 
 #include "scheduler/backfill/calendar.hpp"
+#include "scheduler/backfill/kept.hpp"
 #include "scheduler/conflicts/settlement.hpp"
 #include "scheduler/order/turns.hpp"
 #include "scheduler/place/gang.hpp"
@@ -46,8 +54,9 @@ namespace sched {
 
 class Pass {
  public:
-  // kForecast: makes the reservations even when nothing can start.
-  enum class Look : std::uint8_t { kStarts, kForecast };
+  // kForecast: makes the reservations even when nothing can start. kTend: asks nobody to stop, and
+  // is made for `due`.
+  enum class Look : std::uint8_t { kStarts, kForecast, kTend };
   Pass(State& state, Time now, std::size_t max_starts, Look look = Look::kStarts);
   ~Pass();
   Pass(const Pass&) = delete;
@@ -59,7 +68,8 @@ class Pass {
     return overlay_.mark() > 0 || !started_.empty() || !plan_.preemptions.empty();
   }
   bool starts(TaskId task) const { return started_.contains(task); }
-  // The task that nobody behind it in this strict queue may pass; kNoId when there is none.
+  // The task that nobody behind it in this queue may pass: in a strict one, and where it was promised
+  // nothing yet; kNoId when there is none.
   TaskId blocker(QueueId queue) const;
   // The reservation that a task which would fit has to leave alone; null when none is in its way.
   const Calendar::Reserved* in_the_way(TaskId task);
@@ -70,7 +80,9 @@ class Pass {
   // What it asks for, and of the same what has been promised to others of its queue.
   Amounts beside_promised(TaskId task) const;
   // Its own reservation, or null.
-  const Calendar::Reserved* reservation_of(TaskId task) const;
+  const Calendar::Reserved* reservation_of(TaskId task);
+  // Who deserves a reservation, in the order in which they had their turns: where promises are kept.
+  const std::vector<TaskId>& due() const { return due_; }
   const Late& late() { return calendar_.late(); }
   // Why tasks of a shape can never start is found out once.
   const Reason& once(ShapeId shape, const std::function<Reason()>& find) {
@@ -117,19 +129,32 @@ class Pass {
   bool deserves_reservation(const Turns::Offer& offer) const;
   void make_reservations();
   void tell_reservations();
+  void tell_promises();
+  NodeAmounts kept(TaskId task, Time end);
+  Kept::Binding binding(TaskId task) const;
+  const PromisedRoom* promised(TaskId task) const;
+  Answer place_beside_promises(TaskId task, BucketId bucket);
+  std::optional<Gang> room_beside(const Shape& shape, Time end, const Kept::Binding& binding);
+  bool start_promised(TaskId task, Time end, const Kept::Binding& binding);
+  const Calendar::Reserved* promise_of(TaskId task);
   void settle_wishes();
 
   State& state_;
   const Time now_;
-  const bool forecast_;
+  const Look look_;
+  const bool forecast_, keeps_;
   Overlay overlay_;
   Calendar calendar_;
+  Kept kept_;  // where promises are kept; then `calendar_` has none
   Pledges pledges_;
   Plan plan_;
   // Who deserves a reservation and has none yet: made when somebody behind could start.
   std::vector<TaskId> pending_;
   std::int64_t searches_ = 0, tries_ = 0, renewals_ = 0;  // for victims; of reservations
   bool looked_at_all_ = false;
+  std::set<TaskId> ahead_;    // found blocked so far
+  std::vector<TaskId> due_;
+  std::map<TaskId, Calendar::Reserved> told_;  // promises, as somebody asked about them
   std::set<TaskId> started_;
   std::map<TaskId, std::vector<NodeId>> ranks_;  // where they go
   std::set<QueueId> full_;  // at their limit of tasks, and a peer was looked for who gives way

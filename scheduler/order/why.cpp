@@ -569,8 +569,8 @@ Reason why(State& state, Pass& pass, TaskId id, Time now) {
     r.total = queue.queue.max_running;
     return simple(ReasonCode::kQueueLimit, queue.queue.name);
   }
-  const TaskId blocker = strict(queue.queue) ? pass.blocker(task.queue) : kNoId;
-  if (blocker != kNoId && blocker != id) {
+  const TaskId blocker = pass.blocker(task.queue);
+  if (strict(queue.queue) && blocker != kNoId && blocker != id) {
     return simple(ReasonCode::kBlockedHead, label(state.tasks[blocker].task));
   }
   if (!fits_maximum(queue, pass.beside_promised(id), false)) {
@@ -599,6 +599,9 @@ Reason why(State& state, Pass& pass, TaskId id, Time now) {
   if (by_quota) return quota_of_nodes(state, shape, Quotas::kNow, r);
   if (!fits) return Teller(state, pass, now, shape, r).no_room();
   const Calendar::Reserved* const ahead = pass.in_the_way(id);
+  if (ahead == nullptr && blocker != kNoId && blocker != id) {
+    return simple(ReasonCode::kBlockedHead, label(state.tasks[blocker].task));
+  }
   if (ahead == nullptr) return {};
   r = Teller(state, pass, now, shape, r).no_room();
   tell_reserved(state, *ahead, r);

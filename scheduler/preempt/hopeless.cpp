@@ -2,14 +2,16 @@
 
 #include <algorithm>
 
+#include "scheduler/backfill/ends.hpp"
+
 namespace sched {
 namespace {
 
-// Changes of nodes since then, counted no further than to `enough`.
-std::uint64_t loosened_since(const State& state, const Shape::Hopeless& known, Time now,
+// Changes of nodes since `before`, with those that were counted already; no further than to
+// `enough`.
+std::uint64_t loosened_since(const State& state, std::uint64_t count, Time before, Time now,
                              std::uint64_t enough) {
-  std::uint64_t count = state.loosened - known.loosened;
-  auto at = state.protected_until.upper_bound({known.now.ns, kNoId});
+  auto at = state.protected_until.upper_bound({before.ns, kNoId});
   for (; count < enough && at != state.protected_until.end() && at->first <= now.ns; ++at) {
     count += std::max<std::size_t>(state.tasks[at->second].ranks.size(), 1);
   }
@@ -37,7 +39,34 @@ bool is_hopeless(const State& state, TaskId id, Time now) {
   const Tier tier = tier_of(task.task, state.queues[task.queue]);
   const Shape::Hopeless& known = state.shapes[task.shape].hopeless[static_cast<std::size_t>(tier)];
   if (known.changes == 0) return false;
-  return loosened_since(state, known, now, known.changes) < known.changes;
+  return loosened_since(state, state.loosened - known.loosened, known.now, now, known.changes) <
+         known.changes;
+}
+
+bool is_hopeless_beside(const State& state, TaskId id, Time now) {
+  const auto room = state.promises.find(id);
+  if (room == state.promises.end() || state.held_rooms.contains(id)) return false;
+  const PromisedRoom::Hopeless& known = room->second.hopeless;
+  if (known.changes == 0 || now < known.now || now >= known.until) return false;
+  const std::uint64_t count = state.loosened + state.given_up - known.seen;
+  return loosened_since(state, count, known.now, now, known.changes) < known.changes;
+}
+
+// An estimate of what is past its end that moves later keeps more; one that says "now" gives back by
+// time alone.
+void remember_hopeless_beside(State& state, TaskId id, Time now, std::int64_t missing) {
+  const auto room = state.promises.find(id);
+  if (room == state.promises.end() || room->second.need.empty()) return;
+  if (state.config.overrun != Overrun::kAgain) return;
+  Time until = kEndless;
+  for (const auto& [task, other] : state.promises) {
+    if (other.need.empty() || task == id) continue;
+    until = std::min(until, end_after(other.at, state.tasks[task].task.expected_duration_ns));
+  }
+  const std::int64_t most = most_on_a_node(state, state.shapes[state.tasks[id].shape]);
+  const std::int64_t changes = (std::max<std::int64_t>(missing, 1) + most - 1) / most;
+  room->second.hopeless = {static_cast<std::uint64_t>(changes), state.loosened + state.given_up,
+                           now, until};
 }
 
 void remember_hopeless(State& state, ShapeId id, Tier tier, Time now, std::int64_t missing) {

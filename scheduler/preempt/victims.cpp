@@ -230,6 +230,9 @@ bool Search::gather(Tier tier) {
 // time: it does not count.
 void Search::remember(const Surroundings& around) {
   if (!alike_ || kind_ != PreemptionKind::kTier) return;
+  if (around.as_found && !trial_.counts_allow()) {
+    remember_hopeless_beside(state_, task_, now_, trial_.missing());
+  }
   const auto back = [this](NodeId node, const Amounts& amounts, int sign) {
     trial_.change(node, amounts, -sign);
   };

@@ -34,6 +34,9 @@ namespace sched {
 struct Surroundings {
   NodeAmounts kept;                 // promised to others, and not booked
   const Overlay* booked = nullptr;  // in which it booked
+  // `kept` is all that promises keep from the task, and nothing was booked: what is found out beside
+  // it is true until something changes.
+  bool as_found = false;
 };
 
 // For a waiting task that does not fit now: by tier High and Medium ones. Nothing for all others,

@@ -170,6 +170,17 @@ void put_queue(Hash& h, const State& s, const QueueRecord& q) {
   for (const std::int64_t part : q.predictor.content()) h.number(part);
 }
 
+void put_promises(Hash& h, const State& s) {
+  std::map<std::string, const PromisedRoom*> by_uid;
+  for (const auto& [task, room] : s.promises) by_uid.emplace(s.tasks[task].task.uid, &room);
+  for (const auto& [uid, room] : by_uid) {
+    h.text(uid);
+    h.number(room->at.ns);
+    for (const std::string& node : room->where.nodes) h.text(node);
+    for (const std::int64_t device : room->where.devices) h.number(device);
+  }
+}
+
 }  // namespace
 
 std::uint64_t digest(const State& s) {
@@ -192,6 +203,7 @@ std::uint64_t digest(const State& s) {
     h.number(static_cast<std::int64_t>(wish.by));
     h.number(wish.at.ns);
   }
+  put_promises(h, s);
   for (const auto& [pair, latency] : s.config.latency_us) {
     h.text(pair.first);
     h.text(pair.second);

@@ -166,6 +166,7 @@ void State::rebook(TaskId holder, HeldRoom now) {
         old == before.end() || (fresh != now.booked.end() && fresh->first < old->first);
     const NodeId node = goes ? old->first : fresh->first;
     cluster.adjust(node, goes ? nullptr : &fresh->second, comes ? nullptr : &old->second);
+    shake(node);
     if (!goes) ++fresh;
     if (!comes) ++old;
     if (goes) cluster.release(node);

@@ -101,6 +101,7 @@ void State::reline(QueueId id, const Queue& queue, bool known) {
       waiting.push_back(record.line.get(at).task);
     }
   }
+  if (!same_line || old.passing != queue.passing) forget_promises_of(id);
   for (const TaskId task : waiting) delist(task);
   // Whom the rules protect, and for how long, is known of each that is placed.
   std::vector<TaskId> placed;

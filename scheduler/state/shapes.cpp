@@ -244,6 +244,7 @@ bool State::on(const NodeUpsert& d) {
                         old.allocatable == d.node.allocatable && old.zone == d.node.zone &&
                         old.region == d.node.region;
   if (d.node.name.empty() || (!fresh && cluster.node(id).present && old == d.node)) return false;
+  if (!fresh) forget_promises_on(id);
   if (!fresh) recount(id, -1);
   cluster.upsert(d.node, names);
   if (!fresh) recount(id, 1);
@@ -256,6 +257,7 @@ bool State::on(const NodeUpsert& d) {
 bool State::on(const NodeRemove& d) {
   const NodeId id = cluster.find(d.name);
   if (id == kNoId || !cluster.node(id).present) return false;
+  forget_promises_on(id);
   recount(id, -1);
   cluster.remove(d.name);
   recount(id, 1);
@@ -266,12 +268,17 @@ bool State::on(const NodeRemove& d) {
 
 bool State::on(const ConfigUpdate& d) {
   if (config == d) return false;
-  if (config.topology != d.topology) cluster.set_topology(d.topology, names);
+  const bool sorted_anew = config.topology != d.topology;
+  if (sorted_anew) cluster.set_topology(d.topology, names);
+  while ((sorted_anew || !d.keep_promises) && !promises.empty()) {
+    forget_promise(promises.begin()->first);
+  }
   config = d;
   for (Shape& shape : shapes) {
     shape.never_epoch = 0;
     for (Shape::Hopeless& known : shape.hopeless) known = {};
   }
+  for (auto& [task, room] : promises) room.hopeless = {};
   wake_all();
   return true;
 }

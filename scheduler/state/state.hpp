@@ -193,6 +193,22 @@ struct HeldRoom {
   std::vector<NodeId> ranks;  // kNoId where a node is not known
 };
 
+// Room that is promised to a waiting task from `at` on. Nothing is booked for it: who starts looks
+// at what it must leave alone (backfill/kept.hpp).
+struct PromisedRoom {
+  Placement where;  // no nodes: nothing could be promised
+  Time at;
+  std::vector<NodeId> ranks;
+  NodeAmounts need;  // by node
+  // Not part of the content: a search for victims for this task found nobody beside all promises,
+  // for this many changes of nodes (0: not known), before this time (preempt/hopeless.hpp).
+  struct Hopeless {
+    std::uint64_t changes = 0, seen = 0;
+    Time now, until;
+  };
+  Hopeless hopeless;
+};
+
 class State {
  public:
   bool apply(const Delta& delta);
@@ -230,6 +246,13 @@ class State {
   std::map<std::string, TaskId> endless;
   // What administrators want for waiting tasks, by uid.
   std::map<std::string, Resolve> wishes;
+  // What is promised to waiting tasks, and to whom on each node.
+  std::map<TaskId, PromisedRoom> promises;
+  std::vector<std::vector<TaskId>> promised_on;
+  // Nodes of promises on which something changed since somebody looked (order/tend.hpp).
+  std::set<NodeId> shaken;
+  // Nodes on which something that was promised is not any more. Grows only.
+  std::uint64_t given_up = 0;
   // Until when placed tasks are protected: time alone may then change a plan.
   std::set<std::pair<std::int64_t, TaskId>> protected_until;
   // Placed tasks that are protected by no time: Low ones, and those that said they may be
@@ -265,6 +288,8 @@ class State {
   void mark_leaving(TaskId task, const std::string& by, Time at);
   // Gives a waiting task a hold, or takes it away (no nodes); books what it keeps.
   void set_hold(TaskId task, Placement where, Time until);
+  // Takes back what is promised to it.
+  void forget_promise(TaskId id);
   // Makes what is booked for holds true again; `apply` and `advance` end with it.
   void settle();
 
@@ -336,6 +361,15 @@ class State {
   bool on(const Hold& d);
   bool on(const Served& d);
   bool on(const Resolve& d);
+  bool on(const Promise& d);
+  void promise(TaskId id, PromisedRoom room);
+  NodeAmounts promised_need(const Task& task, const Promise& d);
+  void forget_promises_on(NodeId node);
+  void forget_promises_of(QueueId queue);
+  // Something changed there: whoever was promised room of it looks again.
+  void shake(NodeId node) {
+    if (node < promised_on.size() && !promised_on[node].empty()) shaken.insert(node);
+  }
   void forget_hold(TaskId id);
   bool hold_counts(const TaskRecord& task) const;
   HeldRoom room_for(const TaskRecord& task) const;

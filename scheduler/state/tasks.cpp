@@ -78,6 +78,7 @@ bool State::on(const TaskUpsert& d) {
   TaskRecord& record = tasks[id];
   const QueueId before = record.queue;
   const TenantId tenant_before = record.tenant;
+  forget_promise(id);
   if (record.state == TaskState::kWaiting) delist(id);
   if (decided(record)) charge(record, -1);
   track(id, -1);
@@ -103,6 +104,7 @@ bool State::on(const TaskRemove& d) {
   const QueueId queue = tasks[id].queue;
   const TenantId tenant = tasks[id].tenant;
   forget_hold(id);
+  forget_promise(id);
   wishes.erase(d.uid);
   task_ids.erase(d.uid);
   if (!tasks[id].pods.empty()) orphans[d.uid] = std::move(tasks[id].pods);
@@ -143,6 +145,7 @@ bool State::on(const Assume& d) {
   } else {
     delist(id);
     forget_hold(id);
+    forget_promise(id);
     wishes.erase(d.task);
     task.state = TaskState::kReserved;
   }
@@ -196,6 +199,7 @@ void State::track(TaskId id, int sign) {
   for (const TaskRecord::Rank& rank : task.ranks) {
     if (tasks_on_node.size() <= rank.node) tasks_on_node.resize(rank.node + 1);
     mark(tasks_on_node[rank.node], id);
+    shake(rank.node);
   }
 }
 
@@ -365,6 +369,7 @@ bool State::on(const TaskEnd& d) {
   }
   withdraw(id, at);
   forget_hold(id);
+  forget_promise(id);
   wishes.erase(d.task);
   tasks[id].state = TaskState::kEnded;
   return true;
@@ -377,6 +382,7 @@ bool State::on(const TaskEnd& d) {
 void State::book_pod(PodId pod) {
   PodRecord& record = pods[pod];
   record.node = cluster.intern(record.pod.node);
+  shake(record.node);
   const TaskId id = record.pod.task.empty() ? kNoId : find(record.pod.task);
   if (id != kNoId) {
     unsettle_for(tasks[id]);
@@ -414,6 +420,7 @@ void State::release_rank(TaskRecord& task, std::size_t rank, NodeId node, const 
 // lost is for the caller to say.
 void State::unbook_pod(PodId pod) {
   const PodRecord& record = pods[pod];
+  shake(record.node);
   cluster.adjust(record.node, nullptr, &record.amounts);
   cluster.release(record.node);
   ++loosened;

@@ -91,6 +91,60 @@ TEST(History, So_it_is_with_quotas_of_some_nodes_limits_for_tenants_and_turns) {
   }
 }
 
+// Promises are content, as all else: whoever is told the same ones decides the same. They are made
+// beside plans, broken by what happens, and made again.
+void run_promises(std::uint64_t seed, int events) {
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  World world(seed, {.topology = seed % 3 == 0,
+                     .guarantees = seed % 2 == 0,
+                     .parts = seed % 4 == 0,
+                     .limits = seed % 5 == 0});
+  Engine engine;
+  Auditor auditor;
+  const auto tell = [&](const Delta& delta) {
+    engine.apply(delta);
+    auditor.apply(delta);
+  };
+  for (const Delta& delta : world.begin()) tell(delta);
+  ConfigUpdate config = world.config;
+  for (int i = 0; i < events; ++i) {
+    const Plan plan = engine.plan(world.now);
+    for (const Delta& delta : world.event(plan.starts)) tell(delta);
+    config = world.config;
+    config.keep_promises = true;
+    config.reservations = 1 + static_cast<std::int64_t>(seed % 7);
+    tell(config);
+    for (int calls = 0; calls < 3; ++calls) {
+      const std::uint64_t before = engine.digest();
+      const Tending tending = engine.tend(world.now, 20);
+      ASSERT_EQ(engine.digest(), before) << "tending changed the state, event " << i;
+      for (const Promise& promise : tending.promises) {
+        ASSERT_TRUE(engine.apply(promise)) << encode(promise);
+        auditor.apply(promise);
+      }
+    }
+    std::vector<Delta> content = world.snapshot(false);
+    content.push_back(config);
+    for (const Promise& promise : engine.promises()) content.push_back(promise);
+    const Engine fresh = built(content);
+    ASSERT_EQ(fresh.digest(), engine.digest()) << "event " << i;
+    const Plan next = engine.plan(world.now), anew = fresh.plan(world.now);
+    ASSERT_EQ(text(anew.starts), text(next.starts)) << "event " << i;
+    ASSERT_EQ(anew.preemptions, next.preemptions) << "event " << i;
+    const auto violations = auditor.check(next, world.now);
+    ASSERT_TRUE(violations.empty()) << violations.front() << ", event " << i;
+    if (i % 7 == 0) expect_reasons(engine, world, next);
+    if (::testing::Test::HasFailure()) return;
+  }
+}
+
+TEST(History, So_it_is_where_promises_are_kept) {
+  for (const std::uint64_t seed : seeds(40)) {
+    run_promises(seed, 120);
+    if (HasFailure()) return;
+  }
+}
+
 // 817: a heuristic search was not asked again after something was booked in the same pass. 1669: a
 // task over its quota asked others to stop, if it was known already that there was no room. 4439:
 // one over its quota took the turn of another that was known not to fit. 2941: a spread over zones

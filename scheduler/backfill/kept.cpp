@@ -1,0 +1,116 @@
+#include "scheduler/backfill/kept.hpp"
+
+#include <algorithm>
+
+#include "scheduler/state/devices.hpp"
+
+namespace sched {
+namespace {
+
+bool contains(const Kept::Binding& binding, TaskId task) {
+  return std::binary_search(binding.begin(), binding.end(), task);
+}
+
+const Amounts& need_on(const PromisedRoom& room, NodeId node) {
+  return std::lower_bound(room.need.begin(), room.need.end(), node,
+                          [](const auto& entry, NodeId n) { return entry.first < n; })
+      ->second;
+}
+
+}  // namespace
+
+TaskId Kept::first_before(Time end, const Binding& binding) const {
+  TaskId first = kNoId;
+  for (const TaskId holder : binding) {
+    if (begin(holder) >= end || (first != kNoId && begin(first) <= begin(holder))) continue;
+    first = holder;
+  }
+  return first;
+}
+
+// Need only grows where a promise begins. What runs and is past its end counts by its new estimate.
+Amounts Kept::missing(NodeId node, const Binding& binding, Time from, Time to) const {
+  struct Booking {
+    Time begin, end;
+    const Amounts* amounts = nullptr;
+  };
+  Amounts most;
+  if (node >= state_.promised_on.size()) return most;
+  std::vector<Booking> bookings;
+  for (const TaskId holder : state_.promised_on[node]) {
+    if (!contains(binding, holder)) continue;
+    bookings.push_back({begin(holder), end(holder), &need_on(state_.promises.at(holder), node)});
+  }
+  std::vector<std::pair<Time, TaskId>> ends;
+  if (!bookings.empty() && node < state_.tasks_on_node.size()) {
+    for (const TaskId task : state_.tasks_on_node[node]) {
+      const Time end = expected_end(state_, state_.tasks[task], now_);
+      if (end < kEndless) ends.emplace_back(end, task);
+    }
+  }
+  for (const Booking& moment : bookings) {
+    const Time at = std::max(moment.begin, from);
+    if (moment.begin >= to || moment.end <= at) continue;
+    Amounts need;
+    for (const Booking& other : bookings) {
+      if (other.begin <= at && other.end > at) need.plus(*other.amounts);
+    }
+    for (const auto& [end, task] : ends) {
+      if (end > at) continue;
+      state_.each_use_on(node, task, [&](const Amounts& amounts) { need.minus(amounts); });
+    }
+    most.raise_to(need);
+  }
+  return most;
+}
+
+// Each node once: with the first of those that bind there.
+template <class Visit>
+void Kept::each_node(Time end, const Binding& binding, const Visit& visit) const {
+  for (const TaskId holder : binding) {
+    if (begin(holder) >= end) continue;
+    for (const auto& [node, need] : state_.promises.at(holder).need) {
+      const std::vector<TaskId>& here = state_.promised_on[node];
+      const auto first = std::find_if(here.begin(), here.end(), [&](TaskId other) {
+        return begin(other) < end && contains(binding, other);
+      });
+      if (*first == holder) visit(node);
+    }
+  }
+}
+
+void Kept::keep(Trial& trial, Time end, const Binding& binding) const {
+  each_node(end, binding, [&](NodeId node) {
+    if (!trial.takes_now(node)) return;
+    const Amounts kept = missing(node, binding, now_, end);
+    if (!kept.zero()) trial.change(node, kept, -1);
+  });
+}
+
+NodeAmounts Kept::all(Time end, const Binding& binding) const {
+  NodeAmounts out;
+  each_node(end, binding, [&](NodeId node) {
+    Amounts kept = missing(node, binding, now_, end);
+    if (!kept.zero()) out.emplace_back(node, std::move(kept));
+  });
+  return out;
+}
+
+// Only what the holder itself asks for matters to it.
+bool Kept::stands(TaskId holder, NodeId node, const Binding& ahead) const {
+  Binding all = ahead;
+  if (!contains(all, holder)) {
+    all.insert(std::upper_bound(all.begin(), all.end(), holder), holder);
+  }
+  const Amounts lacks = missing(node, all, std::max(begin(holder), now_), end(holder));
+  const Amounts& own = need_on(state_.promises.at(holder), node);
+  Amounts asked;
+  for (ResourceId r = 0; r < kFirstExtended; ++r) {
+    if (own.base[r] > 0) asked.base[r] = lacks.base[r];
+  }
+  for (const auto& [r, amount] : own.extended) asked.add(r, lacks.at(r));
+  const NodeRecord& record = state_.cluster.node(node);
+  return record.present && fits_beside(record.total, record.used, asked);
+}
+
+}  // namespace sched

@@ -1,0 +1,51 @@
+// Kept: what promised room (State::promises) leaves to others.
+//
+// A promise is room on named nodes for a waiting task, from a moment on, for as long as the task is
+// expected to run. Whoever runs from now until some end may take of a node what it has, less the
+// most that the promises which bind him lack there at any moment in between: what they need then
+// less what is expected to have ended by then. Nothing of it is booked, and nothing is found anew:
+// only nodes that are asked about are looked at.
+//
+// Room is promised to several tasks beside each other; `stands` says whether what one of them was
+// promised on a node is still there, beside those ahead of it.
+#pragma once
+
+#include <vector>
+
+#include "scheduler/backfill/ends.hpp"
+#include "scheduler/place/trial.hpp"
+
+namespace sched {
+
+class Kept {
+ public:
+  // The holders of the promises that bind somebody, by id.
+  using Binding = std::vector<TaskId>;
+
+  Kept(const State& state, Time now) : state_(state), now_(now) {}
+
+  Time begin(TaskId holder) const { return state_.promises.at(holder).at; }
+  Time end(TaskId holder) const {
+    return end_after(begin(holder), state_.tasks[holder].task.expected_duration_ns);
+  }
+  // Of those that bind, the one whose promise begins first before `end`; kNoId when none does.
+  TaskId first_before(Time end, const Binding& binding) const;
+  // Takes from the trial what whoever runs from now until `end` must leave free. Only nodes that
+  // take a Pod of its shape now.
+  void keep(Trial& trial, Time end, const Binding& binding) const;
+  // The same of all nodes.
+  NodeAmounts all(Time end, const Binding& binding) const;
+  // The same of one node: the most that is missing there between `from` and `to`.
+  Amounts missing(NodeId node, const Binding& binding, Time from, Time to) const;
+  // Whether the room that the holder was promised on this node is there, beside `ahead`.
+  bool stands(TaskId holder, NodeId node, const Binding& ahead) const;
+
+ private:
+  template <class Visit>
+  void each_node(Time end, const Binding& binding, const Visit& visit) const;
+
+  const State& state_;
+  const Time now_;
+};
+
+}  // namespace sched

@@ -1,0 +1,245 @@
+#include "scheduler/order/tend.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "scheduler/backfill/kept.hpp"
+#include "scheduler/limits.hpp"
+#include "scheduler/order/pass.hpp"
+
+namespace sched {
+namespace {
+
+class Tender {
+ public:
+  Tender(State& state, Tended& known, Time now, std::int64_t budget)
+      : state_(state), known_(known), now_(now), budget_(budget) {}
+
+  Tending run() {
+    find_due();
+    take_back();
+    look_at_ends();
+    look_at_shaken();
+    make();
+    if (out_.promises.empty()) better();
+    return std::move(out_);
+  }
+
+ private:
+  void find_due();
+  void take_back();
+  void look_at_ends();
+  void look_at_shaken();
+  void make();
+  void better();
+  TaskId to_better() const;
+  void better(TaskId task);
+  void propose(TaskId task, const std::optional<Calendar::Reserved>& found);
+  bool lacks(TaskId task) const;
+  bool counts(TaskId task) const;
+  Calendar::Reserved reserved(TaskId task) const;
+  Tier tier(TaskId task) const {
+    return tier_of(state_.tasks[task].task, state_.queues[state_.tasks[task].queue]);
+  }
+  std::uint64_t changes() const { return state_.loosened + state_.given_up; }
+
+  State& state_;
+  Tended& known_;
+  const Time now_;
+  const std::int64_t budget_;
+  std::vector<TaskId> due_;            // in the total order; of these:
+  std::set<TaskId> few_;               // the oldest, as many as may be held
+  std::map<TaskId, std::size_t> rank_;
+  Tending out_;
+};
+
+// The pass books what it would start: it has to end before anything is looked for.
+void Tender::find_due() {
+  std::set<TaskId> starts;
+  {
+    const Pass pass(state_, now_, 1000, Pass::Look::kTend);
+    due_ = pass.due();
+    for (const auto& [task, room] : state_.promises) {
+      if (pass.starts(task)) starts.insert(task);
+    }
+  }
+  out_.deserve = static_cast<std::int64_t>(due_.size());
+  for (const TaskId task : due_) rank_.emplace(task, rank_.size());
+  std::vector<TaskId> oldest = due_;
+  std::sort(oldest.begin(), oldest.end(), [this](TaskId a, TaskId b) {
+    const Task& one = state_.tasks[a].task;
+    const Task& other = state_.tasks[b].task;
+    return std::tie(one.submitted, one.uid) < std::tie(other.submitted, other.uid);
+  });
+  const std::int64_t most = std::clamp<std::int64_t>(state_.config.reservations, 0, kReservationsMax);
+  if (oldest.size() > static_cast<std::size_t>(most)) {
+    oldest.resize(static_cast<std::size_t>(most));
+  }
+  few_.insert(oldest.begin(), oldest.end());
+  for (const TaskId task : starts) rank_.emplace(task, rank_.size());
+}
+
+// From whoever does not deserve it; who deserves one beyond what may be held is told that he has
+// none.
+void Tender::take_back() {
+  for (const auto& [task, room] : state_.promises) {
+    if (!rank_.contains(task)) out_.promises.push_back({state_.tasks[task].task.uid, {}, {}});
+  }
+  for (const TaskId task : due_) {
+    if (few_.contains(task)) continue;
+    const auto held = state_.promises.find(task);
+    if (held == state_.promises.end() || !held->second.need.empty()) propose(task, std::nullopt);
+  }
+  std::erase_if(known_.looks, [this](const auto& l) { return !state_.promises.contains(l.first); });
+  std::erase_if(known_.broken, [this](TaskId t) { return !state_.promises.contains(t); });
+}
+
+// What should have ended since the last look, and runs.
+void Tender::look_at_ends() {
+  const std::int64_t from = std::min(known_.ends, now_).ns;
+  known_.ends = now_;
+  if (state_.promises.empty()) return;
+  auto at = state_.ends.lower_bound([&](const State::End& end) { return end.first <= from; });
+  for (; !state_.ends.at_end(at); at = state_.ends.next(at)) {
+    const auto [end, task] = state_.ends.get(at);
+    if (end > now_.ns) return;
+    ++out_.looked;
+    state_.each_use(task, [this](NodeId node, const Amounts&) {
+      if (node < state_.promised_on.size() && !state_.promised_on[node].empty()) {
+        state_.shaken.insert(node);
+      }
+    });
+  }
+}
+
+void Tender::look_at_shaken() {
+  const Kept kept(state_, now_);
+  for (const NodeId node : state_.shaken) {
+    std::vector<TaskId> here;
+    for (const TaskId task : state_.promised_on[node]) {
+      if (counts(task)) here.push_back(task);
+    }
+    std::sort(here.begin(), here.end(),
+              [this](TaskId a, TaskId b) { return rank_.at(a) < rank_.at(b); });
+    Kept::Binding ahead;
+    for (const TaskId task : here) {
+      ++out_.looked;
+      if (!kept.stands(task, node, ahead)) {
+        known_.broken.insert(task);
+        continue;
+      }
+      ahead.insert(std::upper_bound(ahead.begin(), ahead.end(), task), task);
+    }
+  }
+  state_.shaken.clear();
+}
+
+// A promise of room that others have to look at.
+bool Tender::counts(TaskId task) const {
+  const auto held = state_.promises.find(task);
+  return held != state_.promises.end() && !held->second.need.empty() && rank_.contains(task) &&
+         !known_.broken.contains(task);
+}
+
+// Of one that may hold a promise: whether it has none that can be kept.
+bool Tender::lacks(TaskId task) const {
+  const auto held = state_.promises.find(task);
+  if (held == state_.promises.end() || known_.broken.contains(task)) return true;
+  if (held->second.need.empty() || held->second.at > now_) return false;
+  const auto look = known_.looks.find(task);
+  return look == known_.looks.end() || look->second.now != now_;  // its moment came
+}
+
+Calendar::Reserved Tender::reserved(TaskId task) const {
+  const PromisedRoom& room = state_.promises.at(task);
+  return {task, room.at, Kept(state_, now_).end(task), room.ranks, room.where.devices};
+}
+
+void Tender::propose(TaskId task, const std::optional<Calendar::Reserved>& found) {
+  Promise made{state_.tasks[task].task.uid, {}, now_};
+  if (found) {
+    made.at = found->begin;
+    made.placement.devices = found->devices;
+    for (const NodeId node : found->ranks) {
+      made.placement.nodes.push_back(state_.cluster.node(node).node.name);
+    }
+  }
+  known_.broken.erase(task);
+  known_.looks[task] = {changes(), ++known_.turns, now_};
+  out_.promises.push_back(std::move(made));
+}
+
+// In the total order, each beside those ahead of it.
+void Tender::make() {
+  const auto wants = [this](TaskId task) { return few_.contains(task) && lacks(task); };
+  if (std::none_of(due_.begin(), due_.end(), wants)) return;
+  Calendar calendar(state_, now_);
+  const std::int64_t begun = out_.looked;
+  for (const TaskId task : due_) {
+    if (!wants(task)) {
+      if (counts(task)) calendar.put(reserved(task));
+      continue;
+    }
+    if (out_.looked - begun >= budget_) {
+      out_.unpromised = true;
+      return;
+    }
+    const auto found =
+        calendar.find(task, out_.looked, std::numeric_limits<std::int64_t>::max(), kEndless);
+    if (found) calendar.put(*found);
+    propose(task, found);
+  }
+  out_.unsettled = true;  // what is behind may be broken by it
+}
+
+// The one that was not looked at for longest, of those whom something since may have helped.
+TaskId Tender::to_better() const {
+  TaskId first = kNoId;
+  std::uint64_t least = 0;
+  for (const TaskId task : due_) {
+    if (!few_.contains(task) || !state_.promises.contains(task)) continue;
+    const auto look = known_.looks.find(task);
+    if (look != known_.looks.end() && look->second.changes == changes()) continue;
+    const std::uint64_t turn = look == known_.looks.end() ? 0 : look->second.turn;
+    if (first != kNoId && turn >= least) continue;
+    first = task;
+    least = turn;
+  }
+  return first;
+}
+
+void Tender::better() {
+  const std::int64_t begun = out_.looked;
+  for (TaskId task = to_better(); task != kNoId; task = to_better()) {
+    if (out_.looked - begun >= budget_ || !out_.promises.empty()) {
+      out_.unsettled = true;
+      return;
+    }
+    better(task);
+  }
+}
+
+// One that was promised nothing takes what it can get, as when a promise is made.
+void Tender::better(TaskId task) {
+  const PromisedRoom& room = state_.promises.at(task);
+  known_.looks[task] = {changes(), ++known_.turns, now_};
+  Calendar calendar(state_, now_);
+  for (const auto& [other, held] : state_.promises) {
+    const bool ahead = !room.need.empty() || (rank_.contains(other) && rank_[other] < rank_[task]);
+    if (other != task && counts(other) && ahead && tier(other) <= tier(task)) {
+      calendar.put(reserved(other));
+    }
+  }
+  const Time before = room.need.empty() ? kEndless : room.at;
+  const auto found = calendar.find(task, out_.looked, out_.looked + budget_, before);
+  if (found) propose(task, found);
+}
+
+}  // namespace
+
+Tending tend(State& state, Tended& known, Time now, std::int64_t budget) {
+  if (!state.config.keep_promises) return {};
+  return Tender(state, known, now, budget).run();
+}
+
+}  // namespace sched

@@ -1,0 +1,45 @@
+// Tend: makes the promises that passes keep, and sees to it that they can be kept.
+//
+//   1. A pass that starts nobody and asks nobody says who deserves a promise, in the total order: of
+//      these the oldest, as many as may be held. Who is among them no longer loses his.
+//   2. A promise is broken when its moment has come and the task does not run, or when on a node of
+//      it something changed (something began there, an end came to be expected later, another
+//      promise ahead of it was made) and the room is not there any more beside the promises ahead.
+//   3. Whoever deserves one and has none, or a broken one, is promised the first room that there is
+//      beside the promises ahead of it, for as long as it is expected to run. That no end gives it
+//      room is said, too: nobody waits for a promise that cannot be made.
+//   4. When all have theirs, those that were not looked at for longest are bettered: moved to an
+//      earlier moment beside all others of their tier and above, whoever is ahead. So nobody loses by
+//      it.
+//
+// Promises of one set have room beside each other, given the expected ends (2 and 3 see to it), and
+// who starts leaves that room (order/promised.cpp). With true durations and nobody new ahead of it, a
+// holder starts no later than it was promised.
+//
+// What is found here is a proposal: it counts once it is fed back as a delta. `Tended` remembers what
+// need not be looked at again; it changes no plan.
+#pragma once
+
+#include <map>
+#include <set>
+
+#include "scheduler/backfill/calendar.hpp"
+#include "scheduler/plan.hpp"
+
+namespace sched {
+
+struct Tended {
+  struct Look {
+    std::uint64_t changes = 0;  // of nodes, when it was last looked at
+    std::uint64_t turn = 0;     // which look that was, of all
+    Time now;
+  };
+  Time ends;  // those until then were seen to be late
+  std::uint64_t turns = 0;
+  std::map<TaskId, Look> looks;  // at promises that are held
+  std::set<TaskId> broken;
+};
+
+Tending tend(State& state, Tended& known, Time now, std::int64_t budget);
+
+}  // namespace sched
