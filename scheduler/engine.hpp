@@ -51,8 +51,9 @@ class Engine {
   // last plan left blocked, in the total order; those without a promise and those whose promise is
   // broken first (each call makes at least one of these), then the longest not looked at are
   // bettered. It ends after so many expected ends and nodes: a call costs one search beyond that at
-  // most. To be called when no event waits, its promises fed back as deltas, until it asks for no
-  // more. Pure, as `plan`; a plan depends on the promises that were fed back alone.
+  // most. To be called when no event waits, the last plan carried out and its promises fed back as
+  // deltas, until it asks for no more. Pure, as `plan`; a plan depends on the promises that were
+  // fed back alone.
   Tending tend(Time now, std::int64_t budget = 4'000) const;
   // What is promised now, by task: to be told beside other deltas.
   std::vector<Promise> promises() const;

@@ -59,7 +59,7 @@ enum class ReasonCode : std::uint8_t {
   kQueueLimit,     // the queue's maxRunning
   kQueueClosed,
   kNoQueue,
-  kBlockedHead,  // strict order: somebody ahead in the queue waits
+  kBlockedHead,  // somebody ahead in the queue waits: in strict order, or not promised anything yet
   kHeld,         // suspended, held, or waits for another task
   kBackoff,      // waits until not_before
   kReserved,     // it would fit, but would delay a task ahead that has a reservation
@@ -79,6 +79,7 @@ struct Reason {
   std::string zone, pool, gpu_model;  // what narrows it down, "" when nothing does
   std::string detail;                 // the held_why, the queue's name, the task ahead, ...
   Time until;                         // kBackoff, kReserved: when the reservation begins
+  bool unpromised = false;            // kBlockedHead: the one ahead was promised nothing yet
   Time predicted;                     // when its own reservation begins; 0: not known
   // Who has of `resource` what is missing, those whose end is expected first at the front.
   struct Holder {
@@ -107,6 +108,7 @@ struct Plan {
 // ask again.
 struct Tending {
   std::vector<Promise> promises;
+  bool plan_first = false;   // a plan would start somebody: nothing is promised before that is done
   bool unpromised = false;   // somebody who deserves a promise is still looked for
   bool unsettled = false;    // some promise may be broken, or be bettered
   std::int64_t looked = 0;   // ends and nodes looked at

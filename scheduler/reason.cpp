@@ -257,7 +257,9 @@ std::string sentence(const Reason& r) {
     case ReasonCode::kNoQueue:
       return "there is no queue " + r.detail;
     case ReasonCode::kBlockedHead:
-      return "waits behind " + r.detail + ": nobody passes the head of a strict queue";
+      return "waits behind " + r.detail +
+             (r.unpromised ? ": nobody passes it until it is known when there is room for it"
+                           : ": nobody passes the head of a strict queue");
     case ReasonCode::kHeld:
       return "held" + (r.detail.empty() ? "" : ": " + r.detail);
     case ReasonCode::kBackoff:

@@ -117,6 +117,7 @@ void EngineHost::pass() {
 
 void EngineHost::arrange_tending(k8s::Duration delay) {
   if (!open_ || tending_ != k8s::TimerId::kNone) return;
+  if (!engine_.config().keep_promises) return;
   tending_ = loop_.after(delay, [this] {
     tending_ = k8s::TimerId::kNone;
     tend();
@@ -137,7 +138,7 @@ void EngineHost::tend() {
   for (const sched::Promise& promise : tending.promises) apply(promise);
   if (tending.unpromised || !tending.promises.empty())
     arrange_tending(options_.batch_delay);
-  else if (tending.unsettled)
+  else if (tending.unsettled || tending.plan_first)
     arrange_tending(std::max(kBetweenBetters, options_.batch_delay));
 }
 

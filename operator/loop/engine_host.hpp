@@ -3,10 +3,11 @@
 //   apply(delta)   at once, so that questions are answered as of now; a plan follows a moment later
 //   plan           never before `open`. The auditor, which keeps tables of its own, checks it; what
 //                  it objects to is not carried out. Each start is assumed, then handed to `accept`
-//   tend           when no delta waits: who is blocked is promised room, and promises are bettered, a
+//   tend           where promises are kept (ConfigUpdate::keep_promises), when no delta waits: who
+//   is blocked is promised room, and promises are bettered, a
 //                  bounded piece at a time. Each promise is a delta. A pass decides beside what is
-//                  promised by then, at once; a new leader begins without any, and has them made anew
-//                  (until then nobody passes a blocked task, so that nothing is lost by it)
+//                  promised by then, at once; a new leader begins without any, and has them made
+//                  anew (until then nobody passes a blocked task, so that nothing is lost by it)
 //   wake           when the engine says that time alone may change the plan (a back-off that ends)
 //
 // The engine calls nobody and reads no clock: time comes from the loop, here, with each plan.

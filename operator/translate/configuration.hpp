@@ -60,14 +60,6 @@ struct Prices {
   friend bool operator==(const Prices&, const Prices&) = default;
 };
 
-// The engine as the operator runs it: blocked tasks are promised room, and promises are kept.
-inline sched::ConfigUpdate engine_of_operator() {
-  sched::ConfigUpdate config;
-  config.keep_promises = true;
-  config.reservations = 256;
-  return config;
-}
-
 struct Configuration {
   std::string currency = "CNY";
   std::string gpu_resource = "nvidia.com/gpu";
@@ -76,7 +68,7 @@ struct Configuration {
   Prices prices;
   // Latencies, topology, and the prices as far as the engine prefers by them: those of zones, and
   // those of pools for tasks that name one.
-  sched::ConfigUpdate engine = engine_of_operator();
+  sched::ConfigUpdate engine;
   // Whether parts of GPUs are given out here: in local mode. Not written by the administrator.
   bool gpu_sharing = false;
   Problems problems;

@@ -40,7 +40,8 @@ bool says_the_same(const Task& a, const Task& b) {
 // One reading of one plan. Starts are read in order: each sees what those before it took.
 class PlanCheck {
  public:
-  PlanCheck(const Auditor& known, Time now) : known_(known), now_(now), limits_(known), promises_(known, now) {}
+  PlanCheck(const Auditor& known, Time now)
+      : known_(known), now_(now), limits_(known), promises_(known, now) {}
 
   std::vector<std::string> run(const Plan& plan) {
     for (const Start& start : plan.starts) planned_.insert(start.task);

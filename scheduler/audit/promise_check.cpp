@@ -46,9 +46,8 @@ void Auditor::forget_promises_on(const std::string& node) {
 }
 
 void Auditor::forget_promises_of(const std::string& queue) {
-  std::erase_if(promises_, [&](const auto& promise) {
-    return tasks_.at(promise.first).task.queue == queue;
-  });
+  std::erase_if(promises_,
+                [&](const auto& promise) { return tasks_.at(promise.first).task.queue == queue; });
 }
 
 // --- what is checked
@@ -147,8 +146,8 @@ std::vector<std::string> PromiseCheck::add(const Start& start, const Auditor::Kn
   for (const Promise* const promise : binding) {
     const Time at = std::max(promise->at, now_);
     if (promise->at >= end || end_of(*promise) <= at) continue;
-    for (const std::string& node : std::set(promise->placement.nodes.begin(),
-                                            promise->placement.nodes.end())) {
+    for (const std::string& node :
+         std::set(promise->placement.nodes.begin(), promise->placement.nodes.end())) {
       const auto here = own.find(node);
       if (here == own.end()) continue;
       const std::string resource = wrong_at(node, at, binding, here->second);

@@ -14,8 +14,8 @@ class PromiseCheck {
  public:
   PromiseCheck(const Auditor& known, Time now) : known_(known), now_(now) {}
 
-  // Reads a start beside those read before it, whose ranks lie on nodes that are there: what is wrong
-  // with it. Costs nothing where nothing was promised.
+  // Reads a start beside those read before it, whose ranks lie on nodes that are there: what is
+  // wrong with it. Costs nothing where nothing was promised.
   std::vector<std::string> add(const Start& start, const Auditor::Known& task, const Queue& queue);
 
  private:

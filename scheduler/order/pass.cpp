@@ -62,54 +62,6 @@ Pass::~Pass() {
   state_.wake_changed();
 }
 
-// Whether nothing has happened since the last pass that could make a difference: nobody may fit,
-// nobody stands first in a line who did not, and no hold stands otherwise.
-bool Pass::nothing_new() {
-  constexpr std::size_t kFew = 64;
-  if (forecast_ || state_.active.size() > kFew || !state_.wishes.empty()) return false;
-  park_hopeless();
-  for (const BucketId id : state_.active) {
-    if (may_be_offered(id)) return false;
-  }
-  // With nothing to try, only a preemption could come of it: by time alone, too, since shares decay
-  // and with them the order in which tasks may search.
-  if (may_ask_somebody()) return false;
-  // The room that is kept for a task may be whole by now: what its victims leave wakes nobody.
-  return !state_.holds_moved || state_.held.empty();
-}
-
-// Shapes that do not fit even alone need no turn to be known as such.
-void Pass::park_hopeless() {
-  const std::vector<BucketId> active(state_.active.begin(), state_.active.end());
-  for (const BucketId id : active) {
-    const ShapeId shape = state_.buckets[id].shape;
-    const Shape& known = state_.shapes[shape];
-    if (known.parked || groups_share_zones(known) || known.limits != kNoId) continue;
-    ++plan_.work.shapes;
-    const Fit alone = fits_alone(state_, state_.shapes[shape], plan_.work.nodes);
-    if (alone.fits || !alone.exact) continue;
-    ++plan_.work.tasks;
-    state_.park(shape, false);
-  }
-}
-
-// Whether an active bucket has a turn. Not behind the first of a strict queue, if that is known not
-// to fit.
-bool Pass::may_be_offered(BucketId id) const {
-  const QueueRecord& queue = state_.queues[state_.buckets[id].queue];
-  if (queue.queue.closed) return false;
-  if (queue.queue.max_running > 0 && queue.running >= queue.queue.max_running) return false;
-  if (queue.by_tenant || !strict(queue.queue)) return true;
-  for (auto at = queue.heads.begin(); !queue.heads.at_end(at); at = queue.heads.next(at)) {
-    const TaskId head = queue.heads.get(at).task;
-    const BucketId bucket = state_.tasks[head].bucket;
-    if (bucket == id || state_.active.contains(bucket)) return true;
-    if (tenant_excess(state_, head, false)) continue;  // it blocks nobody
-    if (can_ever_start(state_, bucket)) return false;
-  }
-  return true;
-}
-
 // The recipe of the header. A queue at its limit of tasks has no further turn in this pass.
 void Pass::run(std::size_t max_starts) {
   looked_at_all_ = nothing_new();
@@ -199,8 +151,7 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
   const bool deserves = for_room && deserves_reservation(offer);
   const bool reserves = deserves && !preempt(task);
   if (reserves && keeps_) due_.push_back(task);
-  if (reserves && !keeps_ &&
-      ++tries_ <= std::min(state_.config.reservations, kReservationsMax)) {
+  if (reserves && !keeps_ && ++tries_ <= std::min(state_.config.reservations, kReservationsMax)) {
     pending_.push_back(task);
   }
   if (for_room) ahead_.insert(task);

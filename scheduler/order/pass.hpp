@@ -23,13 +23,14 @@
 //      head no more than half the longest time that anybody of its queue has waited so far: who by
 //      what he stated would run until after that, is judged by what he stated.
 //   5. Until nothing is left, or `max_starts` were decided.
-//   6. Where reservations are promises that are kept (ConfigUpdate::keep_promises) the pass makes none.
-//      A start leaves alone every promise to a task of a tier above its own; of its own tier those to
-//      tasks ahead of it: in its queue's line (tenants apart), or found blocked before it in this
-//      pass. Who passes a blocked task of its queue, or holds a promise itself, leaves alone all of
-//      its tier: that is a privilege, and whoever was promised room is not to lose it by that. Who
-//      deserves a reservation and was promised nothing yet is not passed in its queue. See
-//      promised.cpp, and tend.hpp for who makes the promises.
+//   6. Where reservations are promises that are kept (ConfigUpdate::keep_promises) the pass makes
+//   none.
+//      A start leaves alone every promise to a task of a tier above its own; of its own tier those
+//      to tasks ahead of it: in its queue's line (tenants apart), or found blocked before it in
+//      this pass. Who passes a blocked task of its queue, or holds a promise itself, leaves alone
+//      all of its tier: that is a privilege, and whoever was promised room is not to lose it by
+//      that. Who deserves a reservation and was promised nothing yet is not passed in its queue.
+//      See promised.cpp, and tend.hpp for who makes the promises.
 //   7. What administrators want for tasks that still wait comes last, beside all of it
 //      (conflicts/settlement.hpp).
 //
@@ -68,8 +69,8 @@ class Pass {
     return overlay_.mark() > 0 || !started_.empty() || !plan_.preemptions.empty();
   }
   bool starts(TaskId task) const { return started_.contains(task); }
-  // The task that nobody behind it in this queue may pass: in a strict one, and where it was promised
-  // nothing yet; kNoId when there is none.
+  // The task that nobody behind it in this queue may pass: in a strict one, and where it was
+  // promised nothing yet; kNoId when there is none.
   TaskId blocker(QueueId queue) const;
   // The reservation that a task which would fit has to leave alone; null when none is in its way.
   const Calendar::Reserved* in_the_way(TaskId task);
@@ -81,8 +82,13 @@ class Pass {
   Amounts beside_promised(TaskId task) const;
   // Its own reservation, or null.
   const Calendar::Reserved* reservation_of(TaskId task);
-  // Who deserves a reservation, in the order in which they had their turns: where promises are kept.
+  // Who deserves a reservation, in the order in which they had their turns: where promises are
+  // kept.
   const std::vector<TaskId>& due() const { return due_; }
+  // Whether the pass stopped in this queue at one that deserves a reservation and has none yet.
+  bool unpromised(QueueId queue) const {
+    return !strict(state_.queues[queue].queue) && blockers_.contains(queue);
+  }
   const Late& late() { return calendar_.late(); }
   // Why tasks of a shape can never start is found out once.
   const Reason& once(ShapeId shape, const std::function<Reason()>& find) {
@@ -107,6 +113,9 @@ class Pass {
   bool nothing_new();
   void park_hopeless();
   bool may_be_offered(BucketId bucket) const;
+  bool somebody_may_find();
+  bool may_find(QueueId queue, const Ordered<Place>& heads);
+  bool may_find(TaskId task) const;
   void start_kept(std::size_t max_starts);
   Answer attempt(TaskId task, BucketId bucket);
   Answer place(TaskId task, BucketId bucket);
@@ -152,7 +161,7 @@ class Pass {
   std::vector<TaskId> pending_;
   std::int64_t searches_ = 0, tries_ = 0, renewals_ = 0;  // for victims; of reservations
   bool looked_at_all_ = false;
-  std::set<TaskId> ahead_;    // found blocked so far
+  std::set<TaskId> ahead_;  // found blocked so far
   std::vector<TaskId> due_;
   std::map<TaskId, Calendar::Reserved> told_;  // promises, as somebody asked about them
   std::set<TaskId> started_;

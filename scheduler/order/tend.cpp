@@ -16,7 +16,7 @@ class Tender {
       : state_(state), known_(known), now_(now), budget_(budget) {}
 
   Tending run() {
-    find_due();
+    if (!find_due()) return std::move(out_);
     take_back();
     look_at_ends();
     look_at_shaken();
@@ -26,7 +26,8 @@ class Tender {
   }
 
  private:
-  void find_due();
+  bool find_due();
+  void keep_behind(std::vector<TaskId> behind);
   void take_back();
   void look_at_ends();
   void look_at_shaken();
@@ -47,20 +48,23 @@ class Tender {
   Tended& known_;
   const Time now_;
   const std::int64_t budget_;
-  std::vector<TaskId> due_;            // in the total order; of these:
-  std::set<TaskId> few_;               // the oldest, as many as may be held
+  std::vector<TaskId> due_;  // in the total order; of these:
+  std::set<TaskId> few_;     // the oldest, as many as may be held
   std::map<TaskId, std::size_t> rank_;
   Tending out_;
 };
 
-// The pass books what it would start: it has to end before anything is looked for.
-void Tender::find_due() {
-  std::set<TaskId> starts;
+// False when there is a plan to be carried out first: what is promised without it could take the
+// room of who starts by it. The pass has to end before anything is looked for.
+bool Tender::find_due() {
+  std::vector<TaskId> behind;
   {
     const Pass pass(state_, now_, 1000, Pass::Look::kTend);
+    out_.plan_first = !pass.plan().starts.empty();
+    if (out_.plan_first) return false;
     due_ = pass.due();
     for (const auto& [task, room] : state_.promises) {
-      if (pass.starts(task)) starts.insert(task);
+      if (pass.unpromised(state_.tasks[task].queue)) behind.push_back(task);
     }
   }
   out_.deserve = static_cast<std::int64_t>(due_.size());
@@ -71,12 +75,25 @@ void Tender::find_due() {
     const Task& other = state_.tasks[b].task;
     return std::tie(one.submitted, one.uid) < std::tie(other.submitted, other.uid);
   });
-  const std::int64_t most = std::clamp<std::int64_t>(state_.config.reservations, 0, kReservationsMax);
+  const std::int64_t most =
+      std::clamp<std::int64_t>(state_.config.reservations, 0, kReservationsMax);
   if (oldest.size() > static_cast<std::size_t>(most)) {
     oldest.resize(static_cast<std::size_t>(most));
   }
   few_.insert(oldest.begin(), oldest.end());
-  for (const TaskId task : starts) rank_.emplace(task, rank_.size());
+  keep_behind(std::move(behind));
+  return true;
+}
+
+// Behind one that was promised nothing yet the pass has asked nobody: who holds a promise there
+// keeps it for the time being.
+void Tender::keep_behind(std::vector<TaskId> behind) {
+  std::sort(behind.begin(), behind.end(), [this](TaskId a, TaskId b) {
+    const TaskRecord& one = state_.tasks[a];
+    const TaskRecord& other = state_.tasks[b];
+    return one.queue != other.queue ? one.queue < other.queue : state_.less(one.place, other.place);
+  });
+  for (const TaskId task : behind) rank_.emplace(task, rank_.size());
 }
 
 // From whoever does not deserve it; who deserves one beyond what may be held is told that he has

@@ -1,6 +1,7 @@
 // Tend: makes the promises that passes keep, and sees to it that they can be kept.
 //
-//   1. A pass that starts nobody and asks nobody says who deserves a promise, in the total order: of
+//   1. A pass that starts nobody and asks nobody says who deserves a promise, in the total order:
+//   of
 //      these the oldest, as many as may be held. Who is among them no longer loses his.
 //   2. A promise is broken when its moment has come and the task does not run, or when on a node of
 //      it something changed (something began there, an end came to be expected later, another
@@ -9,15 +10,15 @@
 //      beside the promises ahead of it, for as long as it is expected to run. That no end gives it
 //      room is said, too: nobody waits for a promise that cannot be made.
 //   4. When all have theirs, those that were not looked at for longest are bettered: moved to an
-//      earlier moment beside all others of their tier and above, whoever is ahead. So nobody loses by
-//      it.
+//      earlier moment beside all others of their tier and above, whoever is ahead. So nobody loses
+//      by it.
 //
 // Promises of one set have room beside each other, given the expected ends (2 and 3 see to it), and
-// who starts leaves that room (order/promised.cpp). With true durations and nobody new ahead of it, a
-// holder starts no later than it was promised.
+// who starts leaves that room (order/promised.cpp). With true durations and nobody new ahead of it,
+// a holder starts no later than it was promised.
 //
-// What is found here is a proposal: it counts once it is fed back as a delta. `Tended` remembers what
-// need not be looked at again; it changes no plan.
+// What is found here is a proposal: it counts once it is fed back as a delta. `Tended` remembers
+// what need not be looked at again; it changes no plan.
 #pragma once
 
 #include <map>

@@ -533,6 +533,16 @@ void tell_reserved(const State& state, const Calendar::Reserved& ahead, Reason& 
                 ahead.end < kEndless ? ahead.end : Time{}}};
 }
 
+// It would fit, and nothing that was promised is in its way: only one of its queue that was
+// promised nothing yet, if there is one.
+Reason behind_unpromised(const State& state, TaskId blocker, TaskId id, Reason& r) {
+  if (blocker == kNoId || blocker == id) return {};
+  r.unpromised = true;
+  r.code = ReasonCode::kBlockedHead;
+  r.detail = label(state.tasks[blocker].task);
+  return r;
+}
+
 }  // namespace
 
 // What no time can mend comes first, then what others must mend, then room.
@@ -599,10 +609,7 @@ Reason why(State& state, Pass& pass, TaskId id, Time now) {
   if (by_quota) return quota_of_nodes(state, shape, Quotas::kNow, r);
   if (!fits) return Teller(state, pass, now, shape, r).no_room();
   const Calendar::Reserved* const ahead = pass.in_the_way(id);
-  if (ahead == nullptr && blocker != kNoId && blocker != id) {
-    return simple(ReasonCode::kBlockedHead, label(state.tasks[blocker].task));
-  }
-  if (ahead == nullptr) return {};
+  if (ahead == nullptr) return behind_unpromised(state, blocker, id, r);
   r = Teller(state, pass, now, shape, r).no_room();
   tell_reserved(state, *ahead, r);
   return r;

@@ -7,16 +7,34 @@ namespace sched {
 
 Candidate rate(const State& state, TaskId id, Time now, bool turns) {
   const TaskRecord& task = state.tasks[id];
-  const bool runs = task.state == TaskState::kRunning;
-  Candidate c{id, 0, 0, 0, task.ranks.size(), std::numeric_limits<std::int64_t>::max()};
-  const bool medium = tier_of(task.task, state.queues[task.queue]) == Tier::kMedium;
-  const std::int64_t safe = turns ? task.turn_ns : medium ? task.task.guarantee_until.ns : 0;
-  if (runs && safe > 0 && safe < now.ns) c.overdue = __int128{now.ns} - safe;
-  if (!runs) return c;
-  c.begun = task.since.ns;
-  const __int128 age = std::max<__int128>(0, __int128{now.ns} - task.since.ns);
+  Askable facts;
+  facts.task = id;
+  facts.tier = tier_of(task.task, state.queues[task.queue]);
+  facts.runs = task.state == TaskState::kRunning;
+  facts.guarantee_ns = task.task.guarantee_until.ns;
+  facts.turn_ns = task.turn_ns;
+  facts.since_ns = task.since.ns;
+  facts.gpu_milli = task.gpu_milli;
+  facts.cpu = task.booked.base[kCpu];
+  facts.pods = static_cast<std::int64_t>(task.ranks.size());
+  return rate(facts, now, turns);
+}
+
+Candidate rate(const Askable& task, Time now, bool turns) {
+  Candidate c{task.task,
+              0,
+              0,
+              0,
+              static_cast<std::size_t>(task.pods),
+              std::numeric_limits<std::int64_t>::max()};
+  const bool medium = task.tier == Tier::kMedium;
+  const std::int64_t safe = turns ? task.turn_ns : medium ? task.guarantee_ns : 0;
+  if (task.runs && safe > 0 && safe < now.ns) c.overdue = __int128{now.ns} - safe;
+  if (!task.runs) return c;
+  c.begun = task.since_ns;
+  const __int128 age = std::max<__int128>(0, __int128{now.ns} - task.since_ns);
   c.gpu_work = age * task.gpu_milli;
-  if (c.gpu_work == 0) c.cpu_work = age * task.booked.base[kCpu];
+  if (c.gpu_work == 0) c.cpu_work = age * task.cpu;
   return c;
 }
 

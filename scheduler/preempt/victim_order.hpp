@@ -20,6 +20,7 @@ struct Candidate {
 // A task that does not run yet has lost nothing and is the latest of all.
 // `turns`: it is asked to give way after its turn.
 Candidate rate(const State& state, TaskId id, Time now, bool turns);
+Candidate rate(const Askable& task, Time now, bool turns);
 
 // Both of one tier.
 bool before(const State& state, const Candidate& a, const Candidate& b);

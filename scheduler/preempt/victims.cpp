@@ -88,7 +88,8 @@ class Search {
     bool stays = false;  // put back
   };
   void list();
-  void list(TaskId id, bool protected_before);
+  void list(const Askable& victim);
+  bool allowed(const Askable& victim) const;
   bool allowed(TaskId id) const;
   bool still_borrows(TaskId id);
   bool gather();
@@ -124,9 +125,9 @@ class Search {
   Amounts claim_;                    // to reclaim: what the task asks for within its guarantee
   std::map<QueueId, Amounts> gone_;  // to reclaim: what has ended of other queues
   Trial trial_;
-  std::array<std::vector<TaskId>, 3> allowed_;  // by tier
-  std::vector<Victim> victims_;                 // in the victim order; all of them have ended
-  std::size_t too_few_ = 0;                     // this many are known not to suffice
+  std::array<std::vector<Candidate>, 3> allowed_;  // by tier
+  std::vector<Victim> victims_;                    // in the victim order; all of them have ended
+  std::size_t too_few_ = 0;                        // this many are known not to suffice
   std::size_t next_try_ = 1;
   bool alike_ = true;  // who may be asked is the same for all of this shape and tier
 };
@@ -153,27 +154,37 @@ std::optional<Preemption> Search::run(const Surroundings& around) {
 
 // Whoever may be asked is protected by no time, or by none any more.
 void Search::list() {
-  for (const TaskId id : state_.unprotected) list(id, false);
-  for (const auto& [until, id] : state_.protected_until) {
-    if (until > now_.ns) break;
-    if (!state_.tasks[id].unprotected) list(id, true);
+  for (const Askable& victim : state_.askable) {
+    const bool over = victim.protected_ns > 0 && victim.protected_ns <= now_.ns;
+    if (victim.unprotected || over) list(victim);
   }
 }
 
-void Search::list(TaskId id, bool protected_before) {
+void Search::list(const Askable& victim) {
   ++looked_;
-  const TaskRecord& victim = state_.tasks[id];
-  if (!allowed(id)) {
+  if (!allowed(victim)) {
     // It may be asked later, or by a twin, and nothing will say so.
-    const bool for_good = protected_before || tier_ != Tier::kHigh;
-    alike_ = alike_ && (for_good || !victim.evicted_by.empty());
+    const bool for_good = !victim.unprotected || tier_ != Tier::kHigh;
+    alike_ = alike_ && (for_good || victim.leaving);
     return;
   }
   const auto near = [this](const TaskRecord::Rank& rank) { return trial_.eligible(rank.node); };
-  const bool peer = freed_ && victim.queue == state_.tasks[task_].queue;
-  if (!peer && std::none_of(victim.ranks.begin(), victim.ranks.end(), near)) return;
-  const Tier tier = tier_of(victim.task, state_.queues[victim.queue]);
-  allowed_[static_cast<std::size_t>(tier)].push_back(id);
+  const auto lies_near = [&](const TaskRecord& task) {
+    const bool peer = freed_ && task.queue == state_.tasks[task_].queue;
+    return peer || std::any_of(task.ranks.begin(), task.ranks.end(), near);
+  };
+  if (!trial_.eligible(victim.node) && !lies_near(state_.tasks[victim.task])) return;
+  allowed_[static_cast<std::size_t>(victim.tier)].push_back(rate(victim, now_, freed_.has_value()));
+}
+
+// What is plain by tier needs no look at the task's record (promise.hpp has the rules).
+bool Search::allowed(const Askable& victim) const {
+  if (victim.leaving || victim.unevictable) return false;
+  if (tier_ != Tier::kLow && victim.tier == Tier::kLow) return true;
+  // Protected until the later of the end of its guarantee and of its rest.
+  const bool over = victim.guarantee_ns > 0 && victim.protected_ns <= now_.ns;
+  if (tier_ == Tier::kHigh && victim.tier == Tier::kMedium && victim.runs && over) return true;
+  return allowed(victim.task);
 }
 
 bool Search::allowed(TaskId id) const {
@@ -196,12 +207,10 @@ bool Search::still_borrows(TaskId id) {
 
 bool Search::gather() { return gather(Tier::kLow) || gather(Tier::kMedium) || gather(Tier::kHigh); }
 
-// A heap, since mostly a few of many are needed. Tried after 1, 2, 4, ... and at the end.
+// A heap, since mostly a few of many are needed. While the slots do not suffice in sum there is
+// nothing to try; from then on it is tried after so many, twice as many, ... and at the end.
 bool Search::gather(Tier tier) {
-  std::vector<Candidate> heap;
-  for (const TaskId id : allowed_[static_cast<std::size_t>(tier)]) {
-    heap.push_back(rate(state_, id, now_, freed_.has_value()));
-  }
+  std::vector<Candidate>& heap = allowed_[static_cast<std::size_t>(tier)];
   const auto after = [this](const Candidate& a, const Candidate& b) {
     return before(state_, b, a);
   };
@@ -215,6 +224,10 @@ bool Search::gather(Tier tier) {
     if (!still_borrows(id)) continue;
     victims_.push_back({id, false});
     end(victims_.back(), 1);
+    if (!trial_.plausible()) {
+      too_few_ = victims_.size();
+      continue;
+    }
     if (victims_.size() < next_try_) continue;
     if (fits()) return true;
     too_few_ = victims_.size();

@@ -8,8 +8,9 @@
 //   work lost (GPU time
 //      since it runs; CPU time counts for tasks without GPUs, which lose less than any with GPUs),
 //      fewest Pods, latest start, uid. A total order on exact integers.
-//   3. They end one after another, as a trial, until the gang fits: counts first, in steps that
-//      double; the shortest sufficient beginning is then found by halves.
+//   3. They end one after another, as a trial, until the slots suffice in sum; from then on it is
+//      tried whether the gang fits, in steps that double. The shortest sufficient beginning is then
+//      found by halves.
 //   4. Put back, last first, every one without whom it still fits: none of the rest can be left
 //      out. (Where counts alone do not decide, "fits" means that the placement search finds it.)
 //   5. The gang is placed on named nodes.
@@ -34,8 +35,8 @@ namespace sched {
 struct Surroundings {
   NodeAmounts kept;                 // promised to others, and not booked
   const Overlay* booked = nullptr;  // in which it booked
-  // `kept` is all that promises keep from the task, and nothing was booked: what is found out beside
-  // it is true until something changes.
+  // `kept` is all that promises keep from the task, and nothing was booked: what is found out
+  // beside it is true until something changes.
   bool as_found = false;
 };
 

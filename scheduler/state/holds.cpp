@@ -71,6 +71,36 @@ void State::mark_leaving(TaskId id, const std::string& by, Time at) {
     leaving.erase(id);
   else
     leaving.insert(id);
+  if (id < askable_at_.size() && askable_at_[id] != kNoId) {
+    askable[askable_at_[id]].leaving = !by.empty();
+  }
+}
+
+// --- who may be asked
+
+void State::list_askable(TaskId id) {
+  const TaskRecord& task = tasks[id];
+  if (!task.unprotected && task.protected_ns == 0 && task.turn_ns == 0) return;
+  if (askable_at_.size() <= id) askable_at_.resize(tasks.size(), kNoId);
+  askable_at_[id] = static_cast<std::uint32_t>(askable.size());
+  askable.push_back({id, task.ranks.empty() ? kNoId : task.ranks.front().node,
+                     tier_of(task.task, queues[task.queue]), task.state == TaskState::kRunning,
+                     !task.evicted_by.empty(), task.task.unevictable, task.unprotected,
+                     task.protected_ns, task.task.guarantee_until.ns, task.turn_ns, task.since.ns,
+                     task.gpu_milli, task.booked.base[kCpu],
+                     static_cast<std::int64_t>(task.ranks.size())});
+}
+
+// The last takes its place.
+void State::unlist_askable(TaskId id) {
+  if (id >= askable_at_.size() || askable_at_[id] == kNoId) return;
+  const std::uint32_t at = askable_at_[id];
+  askable_at_[id] = kNoId;
+  if (at + 1 != askable.size()) {
+    askable[at] = askable.back();
+    askable_at_[askable[at].task] = at;
+  }
+  askable.pop_back();
 }
 
 void State::set_hold(TaskId id, Placement where, Time until) {

@@ -57,7 +57,8 @@ NodeAmounts State::promised_need(const Task& task, const Promise& d) {
     const Amounts request =
         names.request(group.requests, group.shared_resource, group.shared_milli);
     for (std::int64_t i = 0; i < group.count; ++i, ++rank) {
-      const std::int64_t device = rank < d.placement.devices.size() ? d.placement.devices[rank] : -1;
+      const std::int64_t device =
+          rank < d.placement.devices.size() ? d.placement.devices[rank] : -1;
       need[cluster.find(d.placement.nodes[rank])].plus(use_of(request, device));
     }
   }

@@ -169,6 +169,17 @@ struct TaskRecord {
   Time hold_until;
 };
 
+// What a search for victims reads of a placed task, close together. It repeats what the task's
+// record says, but for those that no time makes askable.
+struct Askable {
+  TaskId task = kNoId;
+  NodeId node = kNoId;  // of its first rank
+  Tier tier = Tier::kLow;
+  bool runs = false, leaving = false, unevictable = false, unprotected = false;
+  std::int64_t protected_ns = 0, guarantee_ns = 0, turn_ns = 0, since_ns = 0;
+  std::int64_t gpu_milli = 0, cpu = 0, pods = 0;
+};
+
 // Something of a node that a task has.
 struct Use {
   NodeId node = kNoId;
@@ -258,6 +269,8 @@ class State {
   // Placed tasks that are protected by no time: Low ones, and those that said they may be
   // preempted.
   std::set<TaskId> unprotected;
+  // Whoever of the placed may be asked to stop now, or some time; in no order.
+  std::vector<Askable> askable;
   // Placed tasks that were asked to stop.
   std::set<TaskId> leaving;
   // Changes of single nodes that may have made more of them free, or in the hands of those who may
@@ -418,6 +431,9 @@ class State {
   bool learns(const TaskRecord& task) const {
     return queues[task.queue].known && queues[task.queue].queue.learned;
   }
+  // Keeps `askable` true.
+  void list_askable(TaskId id);
+  void unlist_askable(TaskId id);
   // Keeps `ends`, `starting` and `tasks_on_node` true; `sign` -1 before a change, 1 after.
   void track(TaskId id, int sign);
   void forget_uses(TaskId task) {
@@ -434,7 +450,8 @@ class State {
     std::vector<Use> list;
   };
   mutable std::vector<Uses> uses_;
-  std::set<TaskId> unsettled_;  // holders whose booking may not be true any more
+  std::vector<std::uint32_t> askable_at_;  // by task: its position in `askable`, or kNoId
+  std::set<TaskId> unsettled_;             // holders whose booking may not be true any more
   std::vector<TaskId> free_tasks_;
   std::vector<PodId> free_pods_;
   std::vector<QueueId> free_queues_;

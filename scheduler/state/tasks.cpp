@@ -193,6 +193,7 @@ void State::track(TaskId id, int sign) {
     task.unprotected = (low || task.task.preemptible) && !task.task.unevictable;
     task.turn_ns = turn_of(task);
   }
+  sign > 0 ? list_askable(id) : unlist_askable(id);
   if (task.turn_ns > 0) mark(queues[task.queue].turns_over, std::pair{task.turn_ns, id});
   if (task.unprotected) mark(unprotected, id);
   if (task.protected_ns > 0) mark(protected_until, std::pair{task.protected_ns, id});

@@ -30,7 +30,7 @@ struct History {
   Passing passing = Passing::kEasy;
   std::int64_t reserve_after = 0;  // minutes
   bool kept = false;               // reservations are promises that are kept
-  std::vector<Job> jobs;  // by submit time
+  std::vector<Job> jobs;           // by submit time
 };
 
 // One engine, one queue, virtual time: at one instant ends come first, then arrivals, then plans.
@@ -127,6 +127,7 @@ class Replay {
     std::int64_t calls = 0;
     for (Tending t = engine_.tend(at, 50);; t = engine_.tend(at, 50), any = true) {
       if (++calls > 4 * t.deserve + 20) violations.push_back("tending goes on for ever");
+      if (t.plan_first) return true;
       if ((t.promises.empty() && !t.unsettled) || !violations.empty()) break;
       for (const Promise& p : t.promises) tell(p);
     }

@@ -1,0 +1,253 @@
+// Promises that are kept: room for blocked tasks, from pass to pass.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "scheduler/audit/audit.hpp"
+#include "scheduler/journal/journal.hpp"
+#include "scheduler/reason.hpp"
+#include "tests/unit/scheduler/worlds.hpp"
+
+namespace sched {
+namespace {
+
+using test::kSecond;
+constexpr std::int64_t kHour = 3600 * kSecond;
+
+// Two nodes of 8 GPUs, one Backfill queue.
+class Kept : public ::testing::Test {
+ protected:
+  Kept() {
+    config_.keep_promises = true;
+    config_.reservations = 256;
+    tell(config_);
+    tell(NodeUpsert{test::node("a")});
+    tell(NodeUpsert{test::node("b")});
+    tell(QueueUpsert{test::queue("q")});
+  }
+
+  void tell(const Delta& delta) {
+    engine_.apply(delta);
+    auditor_.apply(delta);
+  }
+  void submit(const std::string& uid, std::int64_t nodes, std::int64_t gpus, std::int64_t hours,
+              const std::string& queue = "q") {
+    Task task = test::task(uid, queue, nodes, gpus, serial_++);
+    task.expected_duration_ns = hours * kHour;
+    tell(TaskUpsert{task});
+  }
+  // It runs since `now_`, on the node.
+  void run(const std::string& uid, const std::string& node) {
+    tell(Assume{uid, 0, {{node}}, now_});
+    tell(Confirm{uid, now_});
+  }
+  // What starts, all of it sound.
+  std::vector<std::string> plan() {
+    const Plan plan = engine_.plan(now_);
+    EXPECT_EQ(auditor_.check(plan, now_), std::vector<std::string>{});
+    std::vector<std::string> started;
+    for (const Start& start : plan.starts) {
+      started.push_back(start.task);
+      tell(Assume{start.task, start.attempt, start.placement, now_});
+      tell(Confirm{start.task, now_});
+    }
+    return started;
+  }
+  // Until there is nothing to do.
+  void tend() {
+    for (int i = 0; i < 100; ++i) {
+      const Tending tending = engine_.tend(now_);
+      for (const Promise& promise : tending.promises) tell(promise);
+      if (tending.promises.empty() && !tending.unsettled) return;
+    }
+    FAIL() << "tending goes on for ever";
+  }
+  const Promise* promise(const std::string& uid) {
+    promises_ = engine_.promises();
+    const auto found = std::find_if(promises_.begin(), promises_.end(),
+                                    [&](const Promise& p) { return p.task == uid; });
+    return found == promises_.end() ? nullptr : &*found;
+  }
+  using Names = std::vector<std::string>;
+
+  ConfigUpdate config_;
+  Engine engine_;
+  Auditor auditor_;
+  Time now_{1'000 * kHour};
+  std::int64_t serial_ = 1;
+  std::vector<Promise> promises_;
+};
+
+TEST_F(Kept, Nobody_passes_a_blocked_head_before_it_was_promised_something) {
+  submit("runs", 1, 8, 2);
+  run("runs", "a");
+  submit("head", 2, 8, 1);
+  submit("short", 1, 8, 1);
+  EXPECT_EQ(plan(), Names{});
+  EXPECT_EQ(sentence(engine_.explain("short", now_)),
+            "waits behind team/head: nobody passes it until it is known when there is room for it");
+  tend();
+  ASSERT_NE(promise("head"), nullptr);
+  EXPECT_EQ(promise("head")->at.ns, now_.ns + 2 * kHour);
+  EXPECT_EQ(plan(), Names{"short"});
+}
+
+TEST_F(Kept, A_promise_stays_from_pass_to_pass_and_keeps_long_tasks_away) {
+  submit("runs", 1, 8, 2);
+  run("runs", "a");
+  submit("head", 2, 8, 1);
+  plan();
+  tend();
+  submit("long", 1, 8, 3);
+  EXPECT_EQ(plan(), Names{});
+  const Reason why = engine_.explain("long", now_);
+  EXPECT_EQ(why.code, ReasonCode::kReserved);
+  EXPECT_EQ(why.until.ns, now_.ns + 2 * kHour);
+  EXPECT_EQ(engine_.explain("head", now_).predicted.ns, now_.ns + 2 * kHour);
+  now_.ns += 2 * kHour;
+  tell(TaskEnd{"runs", now_});
+  EXPECT_EQ(plan(), Names{"head"});
+  EXPECT_EQ(promise("head"), nullptr);
+}
+
+TEST_F(Kept, A_node_that_is_cordoned_breaks_what_was_promised_on_it) {
+  tell(NodeUpsert{test::node("c")});
+  for (const std::string node : {"a", "b", "c"}) {
+    submit("on-" + node, 1, 8, node == "c" ? 5 : 2);
+    run("on-" + node, node);
+  }
+  submit("head", 2, 8, 1);
+  plan();
+  tend();
+  EXPECT_EQ(promise("head")->placement.nodes, (Names{"a", "b"}));
+  Node b = test::node("b");
+  b.unschedulable = true;
+  tell(NodeUpsert{b});
+  EXPECT_EQ(promise("head"), nullptr);
+  tend();
+  EXPECT_EQ(promise("head")->placement.nodes, (Names{"a", "c"}));
+  EXPECT_EQ(promise("head")->at.ns, now_.ns + 5 * kHour);
+}
+
+TEST_F(Kept, An_end_that_comes_early_betters_it) {
+  submit("x", 1, 8, 2);
+  run("x", "a");
+  submit("y", 1, 8, 5);
+  run("y", "b");
+  submit("z", 1, 8, 9);
+  tell(NodeUpsert{test::node("c")});
+  run("z", "c");
+  submit("head", 2, 8, 1);
+  plan();
+  tend();
+  EXPECT_EQ(promise("head")->at.ns, now_.ns + 5 * kHour);
+  tell(TaskEnd{"y", now_});
+  EXPECT_EQ(plan(), Names{});
+  tend();
+  EXPECT_EQ(promise("head")->at.ns, now_.ns + 2 * kHour);
+}
+
+TEST_F(Kept, An_end_that_does_not_come_breaks_it) {
+  submit("late", 1, 8, 2);
+  run("late", "a");
+  submit("head", 2, 8, 1);
+  plan();
+  tend();
+  EXPECT_EQ(engine_.next_time(now_), (Time{now_.ns + 2 * kHour}));
+  now_.ns += 2 * kHour;
+  plan();
+  tend();
+  EXPECT_EQ(promise("head")->at.ns, now_.ns + 2 * kHour) << "it lasts as long again";
+}
+
+// Who has none may be passed: nothing can be promised to it.
+TEST_F(Kept, Who_waits_for_what_never_ends_is_promised_nothing_and_passed) {
+  submit("endless", 1, 8, 0);
+  run("endless", "a");
+  submit("head", 2, 8, 1);
+  submit("other", 1, 8, 3);
+  plan();
+  tend();
+  ASSERT_NE(promise("head"), nullptr);
+  EXPECT_TRUE(promise("head")->placement.nodes.empty());
+  EXPECT_EQ(plan(), Names{"other"});
+}
+
+TEST_F(Kept, Of_more_than_may_be_held_the_oldest_are) {
+  config_.reservations = 2;
+  tell(config_);
+  for (const std::string node : {"a", "b"}) {
+    submit("on-" + node, 1, 8, 2);
+    run("on-" + node, node);
+  }
+  for (const std::string name : {"one", "two", "three"}) {
+    tell(QueueUpsert{test::queue(name)});
+    submit("head-" + name, 1, 8, 1, name);
+  }
+  plan();
+  tend();
+  EXPECT_FALSE(promise("head-one")->placement.nodes.empty());
+  EXPECT_FALSE(promise("head-two")->placement.nodes.empty());
+  EXPECT_TRUE(promise("head-three")->placement.nodes.empty());
+  EXPECT_EQ(engine_.forecast(now_).reservations.size(), 2u);
+}
+
+TEST_F(Kept, A_high_task_takes_no_notice_of_what_was_promised_to_a_lower_tier) {
+  submit("runs", 1, 8, 2);
+  run("runs", "a");
+  submit("head", 2, 8, 1);
+  plan();
+  tend();
+  tell(QueueUpsert{test::queue("high", Tier::kHigh)});
+  submit("urgent", 1, 8, 9, "high");
+  EXPECT_EQ(plan(), Names{"urgent"});
+  tend();
+  EXPECT_EQ(promise("head")->at.ns, now_.ns + 9 * kHour) << "broken, and made anew";
+}
+
+TEST_F(Kept, The_audit_finds_a_start_that_takes_promised_room) {
+  submit("runs", 1, 8, 2);
+  run("runs", "a");
+  submit("head", 2, 8, 1);
+  submit("long", 1, 8, 3);
+  plan();
+  tend();
+  Plan plan;
+  plan.starts.push_back({"long", 0, {{"b"}}, 1, 0});
+  EXPECT_EQ(auditor_.check(plan, now_),
+            Names{"long: takes nvidia.com/gpu of node b that is promised to head"});
+}
+
+TEST_F(Kept, A_new_leader_begins_without_promises_and_has_them_made_anew) {
+  submit("runs", 1, 8, 2);
+  run("runs", "a");
+  submit("head", 2, 8, 1);
+  submit("long", 1, 8, 3);
+  plan();
+  tend();
+  const Promise before = *promise("head");
+  tell(Promise{"head", {}, {}});
+  EXPECT_EQ(promise("head"), nullptr);
+  EXPECT_EQ(plan(), Names{}) << "nobody passes it in between";
+  tend();
+  EXPECT_EQ(*promise("head"), before);
+}
+
+TEST_F(Kept, A_promise_is_a_line_of_the_journal) {
+  const Delta promise = Promise{"head", {{"a", "b"}, {0, -1}}, {7}};
+  const DecodedLine line = decode(encode(promise));
+  ASSERT_TRUE(line.record) << line.error;
+  EXPECT_EQ(std::get<Delta>(*line.record), promise);
+}
+
+TEST_F(Kept, What_does_not_name_a_node_for_each_pod_is_no_promise) {
+  submit("head", 2, 8, 1);
+  EXPECT_FALSE(engine_.apply(Promise{"head", {{"a"}, {}}, {1}}));
+  EXPECT_FALSE(engine_.apply(Promise{"head", {{"a", "nowhere"}, {}}, {1}}));
+  EXPECT_FALSE(engine_.apply(Promise{"nobody", {{"a", "b"}, {}}, {1}}));
+  EXPECT_FALSE(engine_.apply(Promise{"head", {}, {}})) << "there is none to be taken back";
+  EXPECT_TRUE(engine_.apply(Promise{"head", {{"a", "b"}, {}}, {1}}));
+}
+
+}  // namespace
+}  // namespace sched
