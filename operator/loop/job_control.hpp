@@ -115,6 +115,7 @@ class JobControl {
   bool is_overdue(Record& r, const JobFacts& facts);
   static bool is_room_kept(const JobFacts& facts);
   std::optional<Waiting> waiting_of(Record& r, const TrainingJob& job);
+  Obstacle obstacle_of(const Record& r, const TrainingJob& job) const;
   // What it would cost where it is expected to go; else at least, by the cheapest nodes it may use.
   std::int64_t waiting_cost(Record& r, const TrainingJob& job, const Foreseen& foreseen) const;
   void arm_refresh();

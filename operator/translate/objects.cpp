@@ -187,7 +187,7 @@ sched::PodUpsert to_engine(const k8s::Pod& pod) {
   return out;
 }
 
-QueueProblem queue_problem(const TrainingJob& job, const TaskQueue* queue) {
+Obstacle queue_problem(const TrainingJob& job, const TaskQueue* queue) {
   if (queue == nullptr) return {};
   const JobScheduling& wish = job.spec.scheduling;
   const std::string name = " queue \"" + queue->meta.name + "\"";

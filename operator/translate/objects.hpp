@@ -46,10 +46,10 @@ sched::Task to_engine(const TrainingJob& job, const TaskQueue* queue, const Conf
 
 // Why the job may not be scheduled although its object is well formed: a tier above its queue's, or
 // a promise that the tier which it takes from its queue does not give.
-struct QueueProblem {
+struct Obstacle {
   std::string reason, sentence;  // "" when it may
 };
-QueueProblem queue_problem(const TrainingJob& job, const TaskQueue* queue);
+Obstacle queue_problem(const TrainingJob& job, const TaskQueue* queue);
 
 // The same for a level of the topology that the configuration does not name.
 std::string level_problem(const TrainingJob& job, const Configuration& config);
