@@ -10,8 +10,6 @@ namespace {
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr const char* kJobs = "/apis/fermi-cluster.com/v1alpha1/namespaces/work/trainingjobs";
-
 Json runs_for(const std::string& run_seconds) {
   return {{"metadata", {{"annotations", {{"sim/run-seconds", run_seconds}}}}}};
 }
