@@ -79,6 +79,9 @@ Json encode(const QueueResolution& r) {
   put_field(out, "strategy", r.strategy);
   put_field(out, "at", r.at);
   put_field(out, "request", r.request);
+  if (r.turns != 0) out["turns"] = {{"taken", r.turns}};
+  if (r.turns != 0) put_field(out["turns"], "lastAt", r.turned_at);
+  for (const ConflictParty& party : r.between) out["turns"]["between"].push_back(encode(party));
   if (r.held_for.empty()) return out;
   out["held"] = {{"taskId", r.held_for}, {"nodes", r.nodes}};
   if (!r.devices.empty()) out["held"]["devices"] = r.devices;
@@ -94,6 +97,11 @@ QueueResolution decode_resolution(const Json& from) {
   out.message = k8s::string_at(from, "message");
   out.at = time_or_none(from, "at");
   out.request = k8s::string_at(from, "request");
+  const Json& turns = k8s::object_at(from, "turns");
+  out.turns = k8s::int_at(turns, "taken");
+  out.turned_at = time_or_none(turns, "lastAt");
+  for (const Json& party : k8s::array_at(turns, "between"))
+    out.between.push_back(decode_party(party));
   const Json& held = k8s::object_at(from, "held");
   out.held_for = k8s::string_at(held, "taskId");
   out.nodes = texts_at(held, "nodes");

@@ -106,7 +106,7 @@ TEST(Conflicts, What_would_break_a_promise_or_is_not_understood_is_refused_in_on
             "work/holds is within its guarantee until " + clock);
   EXPECT_EQ(refusal("medium", id + "=ByForce"),
             "fermi-cluster.com/resolve-conflict: \"ByForce\" is no strategy; one of ByPriority, "
-            "FairShare, TimeSlice");
+            "FairShare, TimeSlice, Stop");
   EXPECT_EQ(refusal("medium", "please"),
             "fermi-cluster.com/resolve-conflict: \"please\" is not CONFLICT=STRATEGY, such as "
             "pc-0123456789abcdef=ByPriority");
