@@ -73,6 +73,8 @@ class PodControl {
   std::size_t pending() const { return queue_.waiting() + queue_.processing(); }
 
  private:
+  // Whether one that is asked to stop in these words gave way to a peer after its turn.
+  static bool ends_a_turn(const std::string& message);
   struct Member {
     std::string key, uid;
   };

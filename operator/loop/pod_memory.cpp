@@ -51,6 +51,7 @@ Json encode_past(const PodPast& past) {
               {"preemptions", past.preemptions},
               {"lastPreempted", k8s::format_time(past.last_preempted)},
               {"of", past.of}};
+  put_field(out, "turnOver", past.turn_over);
   put_field(out, "heir", past.heir);
   return out;
 }
@@ -68,6 +69,7 @@ PodPasts decode_pasts(const Json& config_map) {
     past.last_preempted = time_or_none(*entry, "lastPreempted");
     past.preemptions = std::clamp<std::int64_t>(k8s::int_at(*entry, "preemptions"), 0, 1'000'000);
     past.of = k8s::string_at(*entry, "of");
+    past.turn_over = time_or_none(*entry, "turnOver");
     past.heir = k8s::string_at(*entry, "heir");
     out[key] = std::move(past);
   }

@@ -44,7 +44,7 @@ void expect_on_node(Cluster& cluster, const std::string& name, k8s::Duration wit
 TEST(PodPasts, Are_read_as_they_were_written_and_rubbish_is_left_out) {
   PodPast past;
   past.submitted = {5'000'000'000};
-  past.last_preempted = {9'000'000'000};
+  past.last_preempted = past.turn_over = {9'000'000'000};
   past.preemptions = 3;
   past.of = "a";
   past.heir = "b";
@@ -123,6 +123,40 @@ TEST(PlainPast, A_gang_keeps_its_past_under_its_name) {
   expect_on_node(cluster, "g-3", seconds(30));
   EXPECT_EQ(cluster.node_of("h-0"), "");
   EXPECT_EQ(map_of(cluster, owner)["data"].size(), 1U);
+}
+
+// One that keeps its old place after its turn would have every other turn, and the third none.
+TEST(PlainPast, Whose_turn_is_over_stands_behind_its_peers_whoever_leads) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  cluster.make_queue("turns", {{"tier", "Low"}, {"strategy", "TimeSlicing"}, {"quantum", "5m"}});
+  std::map<std::string, Json> owners;
+  std::map<std::string, int> made;
+  const std::vector<std::string> all = {"one", "two", "three"};
+  const auto name = [&](const std::string& of) { return of + "-" + std::to_string(made[of]); };
+  cluster.start_operator();
+  for (const std::string& of : all) {
+    owners[of] = cluster.make_owner(of);
+    cluster.create(kPods, pod(name(of), owners[of], "turns"));
+    cluster.run_for(seconds(2));
+  }
+  std::vector<std::string> turns;
+  for (int minute = 0; minute < 36; ++minute) {
+    if (minute == 17) cluster.kill_operator();
+    if (minute == 17) cluster.start_operator();
+    for (int i = 0; i < 12; ++i, cluster.run_for(seconds(5))) {
+      for (const std::string& of : all) {
+        if (!is_there(cluster, name(of))) {
+          ++made[of];
+          cluster.create(kPods, pod(name(of), owners[of], "turns"));
+        }
+        const std::string node = cluster.node_of(name(of));
+        if (!node.empty() && node != "?" && (turns.empty() || turns.back() != of))
+          turns.push_back(of);
+      }
+    }
+  }
+  ASSERT_GE(turns.size(), 6U);
+  for (std::size_t i = 0; i < turns.size(); ++i) EXPECT_EQ(turns[i], all[i % 3]) << "turn " << i;
 }
 
 // Each that was preempted has one heir.
