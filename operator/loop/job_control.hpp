@@ -98,7 +98,7 @@ class JobControl {
   void tell_dependents(const std::string& key);
   void sync_ended(Record& r, const TrainingJobStatus& status);
   void tell_task(Record& r, const sched::Task& task);
-  void release(Record& r, const TrainingJob& job, const char* why);
+  void release(Record& r, const TrainingJob& job, const std::string& why);
   void index_nodes(Record& r, const std::vector<std::string>& nodes);
   void book_unseen(const Record& r);
   // Books the next attempt of a gang on its own nodes before that is written down.

@@ -136,7 +136,7 @@ class PodControl {
   void shrink(const BatchRef& batch);
   sched::Time running_since(const Batch& batch);
   void tell_bound(const Batch& batch);
-  void give_up(const BatchRef& batch, const char* why);
+  void give_up(const BatchRef& batch, const std::string& why);
   void place(const BatchRef& batch, std::vector<std::string> nodes);
   bool is_current(const BatchRef& batch) const;
   void on_stray(const k8s::Pod& pod);

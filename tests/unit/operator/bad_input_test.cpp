@@ -181,6 +181,24 @@ TEST(BadInput, A_Service_of_somebody_else_under_our_name_is_named_and_left_alone
   EXPECT_TRUE(cluster.wait_phase("clash", "Completed", minutes(5)));
 }
 
+// The template has no schema of its own: the server tells what it does not know when the Pod is
+// made.
+TEST(BadInput, An_unknown_field_of_the_template_is_named_and_costs_nobody_else_anything) {
+  Cluster cluster({{"zone-a", 2, 8}});
+  cluster.start_operator();
+  cluster.submit("typo", {{"podTemplate", {{"spec", {{"terminationGracePeriodSecond", 600}}}}}});
+  cluster.submit("good", {{"podTemplate", runs_for("5")}});
+  EXPECT_TRUE(cluster.wait_phase("good", "Completed"));
+  const auto message = [&] {
+    return cluster.job("typo").value("/status/message"_json_pointer, "");
+  };
+  EXPECT_TRUE(cluster.wait(minutes(1), [&] {
+    return message().find("unknown field \"spec.terminationGracePeriodSecond\"") !=
+           std::string::npos;
+  })) << cluster.job("typo")["status"].dump(1);
+  EXPECT_TRUE(cluster.pods_of("typo").empty());
+}
+
 // kubectl asks for Strict, which names the field; without it the field is taken away with a
 // warning, so that the decoder never sees it.
 TEST(BadInput, An_unknown_field_is_refused_by_name_or_taken_away) {

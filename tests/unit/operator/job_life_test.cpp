@@ -204,5 +204,22 @@ TEST(JobLife, A_killed_operator_leaves_a_successor_all_it_needs) {
   EXPECT_EQ(cluster.job("gang")["status"]["attempt"], 0);
 }
 
+TEST(JobLife, Who_leads_no_more_tells_nothing_of_the_queues) {
+  Options options;
+  options.leader_elect = true;
+  options.identity = "one";
+  Cluster cluster({{"zone-a", 1, 8}}, options);
+  cluster.start_operator();
+  cluster.submit("j", {{"gpusPerNode", 8}, {"podTemplate", runs_for("600")}});
+  ASSERT_TRUE(cluster.wait_phase("j", "Running"));
+  ASSERT_TRUE(cluster.wait(seconds(5), [&] { return cluster.op().metrics().tasks == 1; }));
+  cluster.patch("/apis/coordination.k8s.io/v1/namespaces/fermi-system/leases/fermi-operator",
+                {{"spec", {{"holderIdentity", "two"}}}});
+  ASSERT_TRUE(cluster.wait(seconds(30), [&] { return !cluster.op().leading(); }));
+  EXPECT_EQ(cluster.op().metrics().tasks, 0);
+  EXPECT_TRUE(cluster.op().metrics().queues.empty());
+  EXPECT_TRUE(cluster.op().metrics().open_conflicts.empty());
+}
+
 }  // namespace
 }  // namespace fermi::testing

@@ -41,6 +41,26 @@ TEST(Waiting, The_expected_start_is_when_what_runs_is_expected_to_end) {
   EXPECT_EQ(expected_start(cluster, "waits"), "") << "it waits no more";
 }
 
+TEST(Waiting, Who_tries_again_after_a_refusal_is_told_what_was_refused) {
+  Cluster cluster({{"zone-a", 2, 8}});
+  cluster.start_operator();
+  const std::string services = "/api/v1/namespaces/work/services";
+  cluster.create(services, {{"apiVersion", "v1"},
+                            {"kind", "Service"},
+                            {"metadata", {{"name", "mine"}}},
+                            {"spec", {{"ports", {{{"port", 80}}}}}}});
+  cluster.submit("mine", job_of(2, "600", "10m"));
+  const auto message = [&] {
+    return cluster.job("mine").value("/status/message"_json_pointer, "");
+  };
+  EXPECT_TRUE(cluster.wait(seconds(8), [&] {
+    return message().find("tries again at") != std::string::npos &&
+           message().find("a Service named mine is in the way") != std::string::npos;
+  })) << message();
+  cluster.remove(services + "/mine");
+  EXPECT_TRUE(cluster.wait_phase("mine", "Running"));
+}
+
 // Five behind one another: the reservation knows of the first alone, the forward run of all.
 TEST(Waiting, Each_of_the_first_in_line_is_told_when_it_will_start) {
   Cluster cluster({{"zone-a", 1, 8}});
