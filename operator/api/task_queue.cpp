@@ -75,7 +75,8 @@ bool is_resource(std::string_view name) {
 // Devices are counted whole: more than what was said would be allowed, or kept.
 bool in_pieces(std::string_view resource, const Json& value) {
   if (resource.find('/') == std::string_view::npos) return false;
-  const auto quantity = k8s::Quantity::parse(value.is_string() ? value.get<std::string>() : value.dump());
+  const auto quantity =
+      k8s::Quantity::parse(value.is_string() ? value.get<std::string>() : value.dump());
   constexpr k8s::Quantity::Nano kOne = 1'000'000'000;
   return quantity && quantity->nano() % kOne != 0;
 }

@@ -79,8 +79,7 @@ class Columns {
 
 // Cores may be written with a fraction; their thousandths are kept.
 std::int64_t milli(Row& row, std::size_t column) {
-  return row.seconds(column, "number of cores", "a number such as 8 or 0.5") /
-         (kSecond / 1000);
+  return row.seconds(column, "number of cores", "a number such as 8 or 0.5") / (kSecond / 1000);
 }
 
 // What is not said of a job is not known: an empty field.

@@ -127,8 +127,8 @@ class Search {
   Amounts claim_;                    // to reclaim: what the task asks for within its guarantee
   std::map<QueueId, Amounts> gone_;  // to reclaim: what has ended of other queues
   Trial trial_;
-  const Overlay* const booked_;  // what the caller has
-  EarlyEnds early_;              // beside what is reserved
+  const Overlay* const booked_;                 // what the caller has
+  EarlyEnds early_;                             // beside what is reserved
   std::array<std::vector<TaskId>, 3> allowed_;  // by tier
   std::vector<Victim> victims_;                 // in the victim order; all of them have ended
   std::size_t too_few_ = 0;                     // this many are known not to suffice
