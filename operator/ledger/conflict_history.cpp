@@ -47,8 +47,7 @@ void add_to(LedgerRecords& records, const std::string& name, const Json& record)
 
 ConflictHistory::ConflictHistory(k8s::Loop& loop, Writer& writer, std::string ns,
                                  const k8s::Informer<LedgerShard>& cache)
-    : store_(loop, writer, std::move(ns), cache,
-             {.name = "conflicts", .most_bytes = kMostBytes}) {}
+    : store_(loop, writer, std::move(ns), cache, {.name = "conflicts", .most_bytes = kMostBytes}) {}
 
 // Less what nobody asks for any more, so that a thousand of them fit.
 void ConflictHistory::add(const std::string& queue, QueueConflict conflict,
