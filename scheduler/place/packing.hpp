@@ -35,6 +35,7 @@
 #include <vector>
 
 #include "scheduler/place/parts.hpp"
+#include "scheduler/state/devices.hpp"
 #include "scheduler/state/state.hpp"
 
 namespace sched {
