@@ -82,18 +82,18 @@ TEST_F(Packs, The_worked_example_of_the_guide_to_the_algorithms) {
   EXPECT_EQ(starts(gang("t", 1, 2, 20)), "a-5");
 }
 
-// One GPU needs 8 cores: small has none to spare, large has 48. By tightness alone it is small.
+// One GPU needs 8 cores: a-small has none to spare, large has 48. By tightness alone it is a-small.
 TEST_F(Packs, Work_without_devices_keeps_off_the_cores_that_devices_need) {
   have("large", 2, 64);
   have("other", 1, 8);
-  have("small", 2, 16);
+  have("a-small", 2, 16);
   runs(gang("trains", 1, 1, 8), "other");
   EXPECT_EQ(starts(gang("builds", 1, 0, 12)), "large");
 }
 
 TEST_F(Packs, Who_waits_counts_as_who_runs) {
   have("large", 2, 64);
-  have("small", 2, 16);
+  have("a-small", 2, 16);
   engine_.apply(TaskUpsert{gang("trains", 100, 1, 8)});  // too large to start
   EXPECT_EQ(starts(gang("builds", 1, 0, 12)), "large");
 }
@@ -101,24 +101,24 @@ TEST_F(Packs, Who_waits_counts_as_who_runs) {
 // What asks for another model loses nothing here.
 TEST_F(Packs, Needs_of_another_model_do_not_count) {
   have("large", 2, 64);
-  have("small", 2, 16);
+  have("a-small", 2, 16);
   Task other = gang("trains", 100, 1, 8);
   other.gpu_model = "H100";
   engine_.apply(TaskUpsert{other});
-  EXPECT_EQ(starts(gang("builds", 1, 0, 12)), "small");
+  EXPECT_EQ(starts(gang("builds", 1, 0, 12)), "a-small");
 }
 
 TEST_F(Packs, Nobody_is_remembered_who_has_ended) {
   have("large", 2, 64);
-  have("small", 2, 16);
+  have("a-small", 2, 16);
   engine_.apply(TaskUpsert{gang("trains", 100, 1, 8)});
   engine_.apply(TaskRemove{"trains"});
-  EXPECT_EQ(starts(gang("builds", 1, 0, 12)), "small");
+  EXPECT_EQ(starts(gang("builds", 1, 0, 12)), "a-small");
 }
 
 TEST_F(Packs, Each_Pod_of_a_gang_goes_where_it_costs_least) {
   have("large", 2, 64);
-  have("small", 2, 16);
+  have("a-small", 2, 16);
   engine_.apply(TaskUpsert{gang("trains", 100, 1, 8)});
   // 64 cores less 5 x 9 leave 19, room for two GPUs; the sixth would take one of them.
   EXPECT_EQ(starts(gang("builds", 5, 0, 9)), "large large large large large");
@@ -129,7 +129,7 @@ TEST_F(Packs, A_large_hole_is_kept_for_large_work) {
   have("b", 4, 64);
   runs(gang("one", 1, 1, 8), "b");
   engine_.apply(TaskUpsert{gang("wide", 50, 4, 8)});
-  EXPECT_EQ(starts(gang("small", 1, 1, 8)), "b");
+  EXPECT_EQ(starts(gang("a-small", 1, 1, 8)), "b");
 }
 
 TEST_F(Packs, A_part_goes_to_a_device_that_is_shared_already) {
@@ -152,15 +152,15 @@ TEST_F(Packs, A_small_part_takes_the_rest_that_the_others_cannot_use) {
   runs(part("b", 750), "n", 1);
   runs(part("c", 500), "n", 2);
   runs(part("d", 500), "n", 3);
-  EXPECT_EQ(starts(part("small", 200)), "n/1");
+  EXPECT_EQ(starts(part("a-small", 200)), "n/1");
 }
 
 // The head will have three GPUs of each node once "runs" has ended. Beside that large has 1 GPU and
-// 56 cores, small 1 and 16: 9 cores less, and small has none left for a GPU with 8.
+// 56 cores, a-small 1 and 16: 9 cores less, and a-small has none left for a GPU with 8.
 TEST_F(Packs, Who_passes_a_blocked_head_is_packed_alike) {
   have("large", 4, 64);
-  have("small", 4, 24);
-  have("used", 4, 64);
+  have("a-small", 4, 24);
+  have("used", 4, 16);
   Task runner = gang("runs", 1, 4, 8);
   runner.expected_duration_ns = 3600 * kSecond;
   runs(runner, "used");
