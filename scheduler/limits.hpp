@@ -34,6 +34,8 @@ inline constexpr std::int64_t kReservationEndsMax = 5'120'000;
 inline constexpr std::int64_t kReservationsMax = 256;
 // Kinds of tasks of which a queue remembers how long they lasted, twice, for each likeness.
 inline constexpr std::size_t kPredictorKinds = 8192;
+// Packing keeps room for so many needs, the heaviest that may run on a node, among so many.
+inline constexpr std::size_t kMixNeeds = 64, kMixNeedsAsked = 512;
 // Levels of the topology below the zone; narrower ones are left out.
 inline constexpr std::size_t kTopologyLevelsMax = 8;
 // Domains of one zone tried for groups that share it.

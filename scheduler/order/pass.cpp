@@ -528,7 +528,8 @@ std::optional<Gang> Pass::room_beside(const Shape& shape, Time end) {
   calendar_.keep(trial, end);
   if (!trial.counts_allow()) return std::nullopt;
   Overlay look(state_);
-  return trial.place(look, plan_.work.nodes);
+  const auto first = shape.spread ? Trial::First::kTightest : Trial::First::kSlots;
+  return trial.place(look, plan_.work.nodes, first);
 }
 
 void Pass::start(TaskId id, const Gang& gang) {

@@ -179,6 +179,11 @@ std::uint64_t digest(const State& s) {
     put_task(h, s, s.tasks[s.task_ids.at(uid)]);
   }
   for (const auto& [name, id] : s.queue_ids) put_queue(h, s, s.queues[id]);
+  s.mix.each_heaviest([&h](const Mix::Need& need) {
+    h.text(need.key);
+    h.number(need.pods);
+    return true;
+  });
   for (const std::string& uid : sorted_keys(s.pod_ids)) {
     const PodRecord& pod = s.pods[s.pod_ids.at(uid)];
     for (const std::string* part : {&pod.pod.uid, &pod.pod.node, &pod.pod.task}) h.text(*part);

@@ -28,6 +28,7 @@
 //   4. used(queue) is the sum of the requests of its reserved and running tasks; so is that of each
 //      of its tenants. What it uses of a quota is the sum over those ranks whose node matches, as
 //      the node is labelled now; a node that is not there has no labels.
+//   5. The mix counts the Pods of the tasks that have not ended.
 #pragma once
 
 #include <algorithm>
@@ -46,6 +47,7 @@
 #include "scheduler/fair/tenants.hpp"
 #include "scheduler/learn/predictor.hpp"
 #include "scheduler/state/cluster.hpp"
+#include "scheduler/state/mix.hpp"
 
 namespace sched {
 
@@ -156,6 +158,7 @@ struct TaskRecord {
   std::int64_t gpus = 0;  // of `booked`, of all kinds, rounded up; and exactly
   std::int64_t gpu_milli = 0;
   std::vector<PodId> pods;  // that are known to be its own, in the order of their coming
+  Few<NeedId, 2> needs;     // of its groups, as long as it has not ended
   Time since;
   std::int64_t protected_ns = 0;  // its key in `protected_until`; 0: not there
   bool unprotected = false;       // in `unprotected`
@@ -200,6 +203,7 @@ class State {
   // --- what is known
   ResourceNames names;
   Cluster cluster;
+  Mix mix;
   ConfigUpdate config;
   std::deque<TaskRecord> tasks;
   std::unordered_map<std::string, TaskId> task_ids;
@@ -350,6 +354,8 @@ class State {
   void forget_pasts(QueueRecord& queue);
   void restart_usage(QueueId queue);
   void charge(const TaskRecord& task, int sign);
+  void mix_in(TaskRecord& task);
+  void mix_out(TaskRecord& task);
   void set_limits(QueueId queue);
   void recount(NodeId node, int sign);
   std::int64_t turn_of(const TaskRecord& task) const;

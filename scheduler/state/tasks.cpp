@@ -72,6 +72,7 @@ bool State::on(const TaskUpsert& d) {
       orphans.erase(before);
     }
     forget_uses(id);
+    mix_in(tasks[id]);
     enlist(id);
     return true;
   }
@@ -81,9 +82,11 @@ bool State::on(const TaskUpsert& d) {
   if (record.state == TaskState::kWaiting) delist(id);
   if (decided(record)) charge(record, -1);
   track(id, -1);
+  mix_out(record);
   record.task = d.task;
   record.queue = queue;
   record.tenant = tenant;
+  if (record.state != TaskState::kEnded) mix_in(record);
   track(id, 1);
   if (decided(record)) {
     charge(record, 1);
@@ -97,10 +100,25 @@ bool State::on(const TaskUpsert& d) {
   return true;
 }
 
+void State::mix_in(TaskRecord& task) {
+  for (const PodGroup& group : task.task.groups) {
+    const std::int64_t pods = std::clamp<std::int64_t>(group.count, 0, kGangMax);
+    task.needs.push_back(mix.add(task.task, group, pods, names));
+  }
+}
+
+void State::mix_out(TaskRecord& task) {
+  for (std::size_t g = 0; g < task.needs.size(); ++g) {
+    mix.remove(task.needs[g], std::clamp<std::int64_t>(task.task.groups[g].count, 0, kGangMax));
+  }
+  task.needs.clear();
+}
+
 bool State::on(const TaskRemove& d) {
   const TaskId id = find(d.uid);
   if (id == kNoId) return false;
   withdraw(id, hear(d.at));
+  mix_out(tasks[id]);
   const QueueId queue = tasks[id].queue;
   const TenantId tenant = tasks[id].tenant;
   forget_hold(id);
@@ -367,6 +385,7 @@ bool State::on(const TaskEnd& d) {
   withdraw(id, at);
   forget_hold(id);
   wishes.erase(d.task);
+  mix_out(tasks[id]);
   tasks[id].state = TaskState::kEnded;
   return true;
 }
