@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "scheduler/audit/audit.hpp"
-#include "scheduler/audit/limit_check.hpp"
+#include "scheduler/audit/plan_check.hpp"
 #include "scheduler/audit/rules.hpp"
 #include "scheduler/limits.hpp"
 
@@ -28,6 +28,13 @@ bool lasts_longer(const Task& a, const Task& b) {
   return a.expected_duration_ns <= 0 || a.expected_duration_ns > b.expected_duration_ns;
 }
 
+// An elastic gang may have more than was kept for it.
+bool includes(std::vector<std::string> all, std::vector<std::string> some) {
+  std::sort(all.begin(), all.end());
+  std::sort(some.begin(), some.end());
+  return std::includes(all.begin(), all.end(), some.begin(), some.end());
+}
+
 // Where a queue learns, what is predicted for the one is not known here; but who says the same is
 // predicted the same.
 bool says_the_same(const Task& a, const Task& b) {
@@ -35,66 +42,6 @@ bool says_the_same(const Task& a, const Task& b) {
 }
 
 }  // namespace
-
-// One reading of one plan. Starts are read in order: each sees what those before it took.
-class PlanCheck {
- public:
-  PlanCheck(const Auditor& known, Time now) : known_(known), now_(now), limits_(known) {}
-
-  std::vector<std::string> run(const Plan& plan) {
-    for (const Start& start : plan.starts) planned_.insert(start.task);
-    for (const Start& start : plan.starts) read(start);
-    return std::move(violations_);
-  }
-
- private:
-  using Amount = Auditor::Amount;
-  using Charge = audit::Charge;
-  using Known = Auditor::Known;
-
-  void say(const Start& start, const std::string& what) {
-    violations_.push_back(start.task + ": " + what);
-  }
-  void read(const Start& start);
-  bool cools_off(const Known& task) const {
-    const Time until = std::max(task.task.not_before, task.rejected_until);
-    return until.ns > 0 && until > now_;  // 0 and before: not asked for
-  }
-  bool ready(const Known& task) const;
-  void check_task(const Start& start, const Known& task);
-  bool check_ranks(const Start& start, const Known& task, const Queue& queue);
-  void check_device(const Start& start, std::size_t rank, const PodGroup& group, const Node& node);
-  void check_zones(const Start& start, const Known& task, const Queue& queue);
-  void check_room(const Start& start, const Known& task);
-  void check_quota(const Start& start, const Known& task, const Queue& queue);
-  void check_guarantees(const Start& start, const Known& task, const Queue& queue);
-  __int128 idle(const Queue& queue, const std::string& resource);
-  __int128 free_for(const Charge& asked, const Known& task, const std::string& resource);
-  void check_order(const Start& start, const Known& task, const Queue& queue);
-  bool may_ever_start(const Known& task, const Queue& queue) const;
-  double share(const Queue& queue, const std::string& tenant);
-  bool passes_poorer(const Task& ahead, const Task& task, const Queue& queue);
-  bool cluster_could_hold(const Known& task, const Queue& queue) const;
-  bool lacks_together(const Known& task, const Queue& queue) const;
-  audit::NodeUse in_use(const std::string& node) const;
-  const std::string& region_of(const std::string& zone);
-
-  const Auditor& known_;
-  const Time now_;
-  LimitCheck limits_;
-  std::set<std::string> planned_;                // by the whole plan
-  std::set<std::string> done_;                   // read so far
-  std::map<std::string, std::string> regions_;   // by zone, once they are needed
-  std::map<std::string, audit::NodeUse> taken_;  // by node, by the starts read so far
-  std::map<std::string, Auditor::Usage> more_;   // by queue
-  // By queue and tenant, what the starts read so far add; and what all nodes have.
-  std::map<std::pair<std::string, std::string>, Charge> given_;
-  Charge owned_;
-  // On nodes that take Pods, before the plan; and what is left on shared devices beside it.
-  std::optional<Charge> free_;
-  Charge free_parts_;
-  std::vector<std::string> violations_;
-};
 
 // Checks that need a later one's assumptions stop here: without a whole gang on known nodes there
 // is nothing more to say about zones and room.
@@ -106,16 +53,19 @@ void PlanCheck::read(const Start& start) {
   if (queue == known_.queues_.end()) return say(start, "its queue does not exist");
   check_task(start, task->second);
   check_order(start, task->second, queue->second);
-  Charge& given = given_[{queue->first, task->second.task.tenant}];
-  for (const auto& [name, value] :
-       Auditor::shares_of(task->second.task, task->second.task.groups)) {
+  // As large as it is to be.
+  Known whole = task->second;
+  const auto groups = audit::groups_for(whole.task, start.placement.nodes.size());
+  if (groups) whole.task.groups = *groups;
+  Charge& given = given_[{queue->first, whole.task.tenant}];
+  for (const auto& [name, value] : Auditor::shares_of(whole.task, whole.task.groups)) {
     given[name] += value;
   }
-  if (!check_ranks(start, task->second, queue->second)) return;
-  check_guarantees(start, task->second, queue->second);
-  check_quota(start, task->second, queue->second);
-  check_zones(start, task->second, queue->second);
-  check_room(start, task->second);
+  if (!check_ranks(start, whole, queue->second)) return;
+  check_guarantees(start, whole, queue->second);
+  check_quota(start, whole, queue->second);
+  check_zones(start, whole, queue->second);
+  check_room(start, whole);
 }
 
 bool PlanCheck::ready(const Known& task) const {
@@ -226,27 +176,6 @@ void PlanCheck::check_zones(const Start& start, const Known& task, const Queue& 
   }
 }
 
-audit::NodeUse PlanCheck::in_use(const std::string& node) const {
-  audit::NodeUse used;
-  if (auto pods = known_.pods_on_.find(node); pods != known_.pods_on_.end()) {
-    for (const std::string& uid : pods->second) {
-      const PodUpsert& pod = known_.pods_.at(uid);
-      used.add(audit::asked(pod), pod.device);
-    }
-  }
-  auto holders = known_.holders_on_.find(node);
-  if (holders == known_.holders_on_.end()) return used;
-  for (const std::string& uid : holders->second) {
-    const Known& task = known_.tasks_.at(uid);
-    for (std::size_t rank = 0; rank < task.placement.nodes.size(); ++rank) {
-      if (task.placement.nodes[rank] != node || task.seen.contains(rank)) continue;
-      used.add(audit::asked(*Auditor::group_of(task.groups, rank)),
-               audit::device_at(task.placement, rank));
-    }
-  }
-  return used;
-}
-
 // What Pods do not ask for may be overdrawn by others; only what they ask for is checked.
 void PlanCheck::check_room(const Start& start, const Known& task) {
   std::map<std::string, audit::NodeUse> asked;
@@ -256,7 +185,7 @@ void PlanCheck::check_room(const Start& start, const Known& task) {
                                            audit::device_at(start.placement, rank));
   }
   for (const auto& [node, more] : asked) {
-    audit::NodeUse before = in_use(node);
+    audit::NodeUse before = known_.in_use(node);
     before.add(taken_[node]);
     audit::NodeUse after = before;
     after.add(more);
@@ -282,21 +211,22 @@ void PlanCheck::check_room(const Start& start, const Known& task) {
 // --- queue
 
 // Counts what the plan adds, start by start, on top of what runs.
-void PlanCheck::check_quota(const Start& start, const Known& task, const Queue& queue) {
+void PlanCheck::check_quota(const Start& start, const Known& task, const Queue& queue,
+                            std::int64_t tasks) {
   if (queue.closed) say(start, "its queue is closed");
   Auditor::Usage now;
   if (auto at = known_.usage_.find(queue.name); at != known_.usage_.end()) now = at->second;
   Auditor::Usage& more = more_[queue.name];
-  ++more.tasks;
+  more.tasks += tasks;
   Charge own;
   for (const PodGroup& group : task.task.groups) {
     audit::charge(own, group, std::clamp<std::int64_t>(group.count, 0, kGangMax));
   }
   for (const auto& [name, value] : own) more.amount[name] += value;
-  if (queue.max_running > 0 && now.tasks + more.tasks > queue.max_running) {
+  if (tasks > 0 && queue.max_running > 0 && now.tasks + more.tasks > queue.max_running) {
     say(start, "the queue runs more than " + std::to_string(queue.max_running) + " tasks");
   }
-  for (const std::string& wrong : limits_.add(start, task, queue)) say(start, wrong);
+  for (const std::string& wrong : limits_.add(start, task, queue, tasks)) say(start, wrong);
   if (!queue.has_maximum) return;
   for (const auto& [name, maximum] : audit::limits(queue.maximum)) {
     if (own[name] > 0 && now.amount[name] + more.amount[name] > maximum) {
@@ -326,7 +256,7 @@ __int128 PlanCheck::free_for(const Charge& asked, const Known& task, const std::
     free_.emplace();
     for (const auto& [name, node] : known_.nodes_) {
       if (!node.ready || node.unschedulable) continue;
-      const audit::NodeUse used = in_use(name);
+      const audit::NodeUse used = known_.in_use(name);
       for (const auto& [what, has] : audit::limits(node.allocatable)) {
         const __int128 left = has - __int128{used.taken(what)} * audit::unit_of(what);
         (*free_)[what] += std::max<__int128>(left, 0);
@@ -509,7 +439,7 @@ void PlanCheck::check_order(const Start& start, const Known& task, const Queue& 
   const bool strict = audit::is_strict(queue), turns = audit::by_tenant(queue);
   // What is kept for a task is for nobody before it.
   const bool kept = !task.hold.nodes.empty() && task.hold_until > now_ &&
-                    task.hold.nodes == start.placement.nodes;
+                    includes(start.placement.nodes, task.hold.nodes);
   int looked = 0;
   for (const Auditor::Seat& seat : line->second) {
     if (std::get<0>(seat) > std::get<0>(own) || ((!strict || turns) && ++looked > 100)) return;

@@ -27,7 +27,7 @@ class Clearing {
   bool fits() { return trial_.fits(overlay_, looked_); }
   void end(TaskId task, int sign) {
     ++looked_;
-    state_.each_use(
+    state_.each_own_use(
         task, [&](NodeId node, const Amounts& amounts) { trial_.change(node, amounts, sign); });
   }
   // The first `count` have ended, and no others.
