@@ -99,7 +99,8 @@ void read_zones(FieldReader& scheduling, const JobGroup& base, TrainingJobSpec& 
   });
 }
 
-// Any number of nodes from `min` to `max`, and nothing said beside it that holds for one number only.
+// Any number of nodes from `min` to `max`, and nothing said beside it that holds for one number
+// only.
 void read_elastic(FieldReader& spec, JobGroup base, TrainingJobSpec& out) {
   FieldReader elastic = spec.child("elastic");
   elastic.require("min");
@@ -112,11 +113,13 @@ void read_elastic(FieldReader& spec, JobGroup base, TrainingJobSpec& out) {
   if (spec.has("nodes"))
     spec.problem("nodes", "may not be given together with spec.elastic, which says it");
   if (!out.groups.empty())
-    spec.problem("elastic", "may not be given together with spec.scheduling.zones, which says how "
-                            "many nodes each zone gives");
+    spec.problem("elastic",
+                 "may not be given together with spec.scheduling.zones, which says how "
+                 "many nodes each zone gives");
   if (base.gpu_milli > 0)
-    spec.problem("elastic", "may not be given together with a part of a GPU; an elastic job asks "
-                            "for whole ones");
+    spec.problem("elastic",
+                 "may not be given together with a part of a GPU; an elastic job asks "
+                 "for whole ones");
   out.most_nodes = std::max(most, base.nodes);
   out.groups.assign(1, std::move(base));
 }

@@ -260,14 +260,14 @@ bool JobControl::book_resize(const sched::Resize& resize, const std::string& by,
                       job->status.placement->attempt == resize.attempt && !r.restarting;
   if (!stands) return false;
   const std::int64_t attempt = resize.attempt + 1;
-  world_.engine.apply(
-      sched::Assume{r.uid, attempt, resize.placement, world_.engine.now()});
+  world_.engine.apply(sched::Assume{r.uid, attempt, resize.placement, world_.engine.now()});
   index_nodes(r, resize.placement.nodes);
   r.told = {attempt, resize.placement};
   r.confirmed = false;
   const auto node = [this](const std::string& name) { return world_.node(name); };
   const sched::Start start{r.uid, attempt, resize.placement, 0, 0};
-  JobPlacement placement = to_placement(start, {world_.epoch, r.port, world_.loop.wall_now()}, node);
+  JobPlacement placement =
+      to_placement(start, {world_.epoch, r.port, world_.loop.wall_now()}, node);
   placement.tenant = job->status.charged_tenant;
   placement.rates = gang_rates(*job, placement, world_.config, node);
   r.resize = JobResize{std::move(placement), by, by_task_id};

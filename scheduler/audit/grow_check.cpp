@@ -47,7 +47,8 @@ void PlanCheck::read_grow(const Resize& grow) {
   added.placement.nodes.assign(nodes.begin() + static_cast<std::ptrdiff_t>(before), nodes.end());
   if (!check_ranks(added, more, queue->second)) return;
   for (const std::string& name : added.placement.nodes) {
-    if (waited_for(known_.nodes_.at(name))) say(added, "grows onto " + name + ", for which others wait");
+    if (waited_for(known_.nodes_.at(name)))
+      say(added, "grows onto " + name + ", for which others wait");
   }
   check_guarantees(added, more, queue->second);
   check_quota(added, more, queue->second, 0);

@@ -15,8 +15,7 @@ std::string plain(const std::string& resource) { return resource.substr(0, resou
 std::vector<std::string> LimitCheck::add(const Start& start, const Auditor::Known& task,
                                          const Queue& queue, std::int64_t tasks) {
   std::vector<std::string> wrong;
-  const std::string why =
-      tasks > 0 ? tenant_wrong(task, queue) : too_much_for_tenant(task, queue);
+  const std::string why = tasks > 0 ? tenant_wrong(task, queue) : too_much_for_tenant(task, queue);
   if (!why.empty()) wrong.push_back(why);
   Auditor::Usage& more = more_[{queue.name, task.task.tenant}];
   more.tasks += tasks;

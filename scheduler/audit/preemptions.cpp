@@ -45,7 +45,7 @@ class PreemptionCheck {
   const Auditor& known_;
   const Time now_;
   std::set<std::string> starting_, done_;
-  std::set<std::string> leaving_;  // asked to stop before, or by this plan
+  std::set<std::string> leaving_;                       // asked to stop before, or by this plan
   std::map<std::string, std::set<std::size_t>> gives_;  // ranks that elastic gangs give up
   // By node: starts, holds, and what was preempted for.
   std::map<std::string, audit::NodeUse> taken_;

@@ -243,7 +243,6 @@ void Auditor::on(const PodRemove& d) {
   pods_.erase(old);
 }
 
-
 audit::NodeUse Auditor::in_use(const std::string& node) const {
   audit::NodeUse used;
   if (auto pods = pods_on_.find(node); pods != pods_on_.end()) {

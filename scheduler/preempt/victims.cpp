@@ -134,9 +134,9 @@ class Search {
   const PreemptionKind kind_;
   const Shape& shape_;
   const Tier tier_;
-  std::optional<Freed> freed_;       // to rotate
-  Amounts claim_;                    // to reclaim: what the task asks for within its guarantee
-  std::map<QueueId, Amounts> gone_;  // to reclaim: what has ended of other queues
+  std::optional<Freed> freed_;         // to rotate
+  Amounts claim_;                      // to reclaim: what the task asks for within its guarantee
+  std::map<QueueId, Amounts> gone_;    // to reclaim: what has ended of other queues
   std::map<TaskId, Surplus> surplus_;  // of elastic gangs that may be asked
   Trial trial_;
   std::array<std::vector<TaskId>, 3> allowed_;  // by tier

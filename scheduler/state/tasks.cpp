@@ -275,8 +275,7 @@ void State::reserve(TaskRecord& task, const Assume& d) {
     const Amounts request =
         names.request(group.requests, group.shared_resource, group.shared_milli);
     // An elastic gang has one group.
-    const auto count =
-        elastic ? static_cast<std::int64_t>(d.placement.nodes.size()) : group.count;
+    const auto count = elastic ? static_cast<std::int64_t>(d.placement.nodes.size()) : group.count;
     task.booked.plus(request, count);
     for (std::int64_t rank = end; has_parts(request) && rank < end + count; ++rank) {
       const std::int64_t device = device_at(d.placement, static_cast<std::size_t>(rank));

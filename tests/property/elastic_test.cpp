@@ -171,16 +171,16 @@ class Reading {
       if (!open(node) || !zones.contains(node.zone) || waited_for(node, false)) continue;
       const std::string& wanted = task.groups[0].zone;
       if (!wanted.empty() && wanted != node.zone) continue;
-      EXPECT_EQ(fits(free_[name], task.groups[0].requests), 0) << task.uid << " could have "
-                                                               << name;
+      EXPECT_EQ(fits(free_[name], task.groups[0].requests), 0)
+          << task.uid << " could have " << name;
     }
   }
   // `surely`: by somebody who could start if the cluster were empty.
   bool waited_for(const Node& node, bool surely) const {
     for (const auto& [uid, known] : world_.tasks) {
       if (known.decision || known.ended || known.task.held || starting_.contains(uid)) continue;
-      const Time until = std::max(known.task.not_before,
-                                  known.rejected ? known.rejected->not_before : Time{});
+      const Time until =
+          std::max(known.task.not_before, known.rejected ? known.rejected->not_before : Time{});
       const bool certain = surely || until <= world_.now;
       if (!world_.queues.contains(known.task.queue)) continue;
       if (certain && !engine_.can_start(uid)) continue;

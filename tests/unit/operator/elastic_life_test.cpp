@@ -37,8 +37,7 @@ std::string told(Cluster& cluster, const std::string& job, const std::string& va
   return values.size() == 1 ? *values.begin() : "?";
 }
 
-bool runs_on(Cluster& cluster, const std::string& job, int size,
-             k8s::Duration span = minutes(3)) {
+bool runs_on(Cluster& cluster, const std::string& job, int size, k8s::Duration span = minutes(3)) {
   return cluster.wait(span, [&] {
     const Json status = cluster.job(job)["status"];
     return status.value("phase", "") == "Running" && status.value("nodes", 0) == size;
@@ -82,8 +81,9 @@ TEST(Elastic, One_gives_up_what_it_has_beyond_its_minimum_and_grows_again) {
   EXPECT_EQ(told(cluster, "grows", "FERMI_RESUME"), "1");
   bool said = false;
   for (const Json& entry : after["timeline"])
-    said = said || entry["why"] == "goes on with 2 nodes instead of 4, from its checkpoint: made "
-                                   "room for work/high";
+    said = said || entry["why"] ==
+                       "goes on with 2 nodes instead of 4, from its checkpoint: made "
+                       "room for work/high";
   EXPECT_TRUE(said) << after["timeline"].dump(1);
   ASSERT_TRUE(cluster.wait_phase("high", "Completed", minutes(4)));
   ASSERT_TRUE(runs_on(cluster, "grows", 4)) << cluster.job("grows").dump(1);
