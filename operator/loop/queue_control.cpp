@@ -93,6 +93,7 @@ void QueueControl::on_queue(const k8s::Informer<TaskQueue>::Event& event) {
     violations_before_.erase(name);
     slots_.erase(name);
     answers_.erase(name);
+    conflicts_.remove(name);
     rules_changed_(name);
     return;
   }
@@ -118,7 +119,7 @@ void QueueControl::stop(std::function<void()> drained) {
   world_.loop.cancel(refresh_timer_);
   queue_.stop();
   conflicts_.stop();
-  queue_.on_drained(std::move(drained));
+  queue_.on_drained([this, drained = std::move(drained)] { conflicts_.drain(drained); });
 }
 
 void QueueControl::work(const std::string& key, k8s::WorkQueue::Finish finish) {

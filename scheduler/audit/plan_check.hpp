@@ -1,10 +1,18 @@
-// PlanCheck: what the auditor asks of starts, and of elastic gangs that get more.
+// PlanCheck: the checks of what a plan starts; for the auditor alone.
+//
+// One object reads one plan, start by start, each beside what those before it took. What is wrong
+// is a sentence that begins with the task. Its checks stand by what they are about: the task and
+// the plan in check.cpp, nodes, zones and room in place_check.cpp, maximum and guarantees in
+// quota_check.cpp, who may go first in order_check.cpp. Then comes what running gangs are given
+// beside what they have, each as a start of the Pods that it adds, in grow_check.cpp.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "scheduler/audit/audit.hpp"
@@ -12,8 +20,6 @@
 
 namespace sched {
 
-// One reading of one plan. Starts are read in order: each sees what those before it took. Then comes
-// what running gangs are given beside what they have, each as a start of the Pods that it adds.
 class PlanCheck {
  public:
   PlanCheck(const Auditor& known, Time now) : known_(known), now_(now), limits_(known) {}
