@@ -151,6 +151,9 @@ struct PodGroup {
   // A part of one device, in thousandths below 1,000, beside `requests`; 0: none.
   std::string shared_resource{};  // "nvidia.com/gpu"
   std::int64_t shared_milli = 0;
+  // Above `count`: the gang is elastic. `count` is its minimum, by which it is judged until it
+  // starts; it may have up to so many Pods (elastic/size.hpp).
+  std::int64_t most = 0;
   friend bool operator==(const PodGroup&, const PodGroup&) = default;
 };
 
@@ -202,7 +205,8 @@ struct Task {
   friend bool operator==(const Task&, const Task&) = default;
 };
 
-// Where each rank of a gang goes: nodes[rank].
+// Where each rank of a gang goes: nodes[rank]. As many as it has Pods; an elastic one from its
+// minimum up. Another number under a later attempt is a change of its size.
 struct Placement {
   std::vector<std::string> nodes;
   // By rank: which device of its node a Pod shares, -1 for none; empty when nobody shares one.

@@ -144,6 +144,8 @@ std::optional<Time> Engine::next_time(Time now) const {
   if (!s.cooling.empty()) sooner(s.cooling.begin()->first);
   for (const TaskId holder : s.held) sooner(s.tasks[holder].hold_until.ns);
   const auto unprotected = s.protected_until.upper_bound({now.ns, kNoId});
+  const auto grows = s.growable.upper_bound({now.ns, kNoId});
+  if (grows != s.growable.end()) sooner(grows->first);
   const bool matters = s.waits_high() || s.may_reclaim_somebody();
   if (unprotected != s.protected_until.end() && matters) sooner(unprotected->first);
   for (const QueueRecord& queue : s.queues) {

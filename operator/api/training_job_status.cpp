@@ -90,6 +90,12 @@ void decode_lists(const Json& from, TrainingJobStatus& out) {
     out.costs.push_back({k8s::string_at(part, "day"), k8s::string_at(part, "queue"),
                          k8s::string_at(part, "tenant"), k8s::string_at(part, "pool"),
                          micros_at(part, "cost")});
+  out.resizes = k8s::int_at(from, "resizes");
+  const Json& resized = k8s::object_at(from, "resized");
+  if (!resized.empty())
+    out.resized = JobResized{time_or_none(resized, "at"),
+                             k8s::int_at(resized, "from"), k8s::int_at(resized, "to"),
+                             k8s::string_at(resized, "by"), k8s::string_at(resized, "byTaskId")};
   const Json& preempted = k8s::object_at(from, "preempted");
   if (!preempted.empty())
     out.preempted =
@@ -113,6 +119,14 @@ void encode_lists(const TrainingJobStatus& s, Json& out) {
   if (!s.conditions.empty()) out["conditions"] = encode_conditions(s.conditions);
   for (const TimelineEntry& entry : s.timeline) out["timeline"].push_back(encode(entry));
   if (s.placement) out["placement"] = encode(*s.placement);
+  if (s.placement) out["nodes"] = s.placement->nodes.size();
+  put_field(out, "resizes", s.resizes);
+  if (s.resized) {
+    out["resized"] = {{"from", s.resized->from}, {"to", s.resized->to}};
+    put_field(out["resized"], "at", std::optional(s.resized->at));
+    put_field(out["resized"], "by", s.resized->by);
+    put_field(out["resized"], "byTaskId", s.resized->by_task_id);
+  }
   put_field(out, "afterMet", s.after_met);
   if (!s.succeeded.empty()) out["succeededRanks"] = s.succeeded;
   if (s.preempted) {

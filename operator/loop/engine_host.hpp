@@ -33,6 +33,8 @@ class EngineHost {
     std::function<bool(const sched::Start&)> accept;
     // Asks the victims to stop. They have been told to the engine as evicted, the task as held for.
     std::function<void(const sched::Preemption&)> preempt;
+    // An elastic gang gets more nodes: told to the engine by whoever knows the task.
+    std::function<void(const sched::Resize&)> grow;
     // After each pass, with or without starts.
     std::function<void()> planned;
     // There are new answers about when who waits will start.
@@ -68,6 +70,7 @@ class EngineHost {
   std::vector<sched::Start> sound(const sched::Plan& plan, sched::Time at);
   void carry_out(const sched::Start& start, sched::Time at);
   void preempt(const sched::Plan& plan, const std::vector<sched::Start>& starts, sched::Time at);
+  void grow(const sched::Plan& plan, const std::vector<sched::Start>& starts, sched::Time at);
 
   k8s::Loop& loop_;
   Metrics& metrics_;

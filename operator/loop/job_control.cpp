@@ -246,10 +246,11 @@ JobFacts JobControl::facts_of(Record& r, const TrainingJob& job) {
   facts.decided = r.decided;
   facts.after_met = r.after.met;
   facts.preempt = r.preempt;
+  if (r.may_go) facts.resize = r.resize;
   facts.objection = r.objection;
   facts.eviction_refused = r.memory->eviction_refused;
   facts.guarantee_ns = guarantee_of(r);
-  facts.regions = r.decided_regions;
+  facts.regions = r.resize ? r.resize_regions : r.decided_regions;
   facts.folded = world_.ledger.folded(r.uid);
   facts.service_known =
       job.status.placement && r.memory->service_attempt == job.status.placement->attempt;

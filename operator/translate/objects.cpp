@@ -86,6 +86,7 @@ void add_groups(const TrainingJob& job, const Configuration& config, sched::Task
                            group.gpu_milli > 0 ? config.gpu_resource : "", group.gpu_milli});
     rank += group.nodes;
   }
+  task.groups.front().most = job.spec.most_nodes;
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 //
 // What it checks of every start
 //   1. the task is known, waits, is not held, is not in back-off, and starts once;
-//   2. the gang is whole; its ranks lie group by group, in the zones asked for (exact split,
+//   2. the gang is whole (an elastic one between its minimum and its maximum); its ranks lie group by group, in the zones asked for (exact split,
 //      Single, SameRegion, Spread, maxZones, minPerZone, maxLatency), and below the zone in one
 //      domain of the level that is required, numbered domain by domain;
 //   3. each node is there, ready, not cordoned, passes pool, model, selector, affinity, taints,
@@ -32,6 +32,13 @@
 //      preempts for others; its queue may run it there by then;
 //   9. what resolves a conflict was wished for by name, breaks no promise and follows the wish's
 //      rule (resolutions.cpp).
+//   10. an elastic gang that gives something up keeps its minimum at least, of what it has, and what
+//      it gives up is what a victim may be asked for; Pods of attempts that are over count as gone;
+//
+// And of elastic gangs (grow_check.cpp)
+//   11. what one starts with, or gets while it runs, beyond its minimum is where nobody waits for
+//      room; a running one has run for its queue's cooldown, stays where it is, and what it gets
+//      would be a start as in 3 to 5.
 //
 // Not checked: whether a better plan exists. Single-threaded, no I/O. `apply` costs the logarithm
 // of the state, `check` follows the size of the plan and what runs on the nodes it uses.
@@ -69,7 +76,7 @@ class Auditor {
     std::int64_t attempt = 0;
     Placement placement;           // the decision
     std::set<std::size_t> seen;    // ranks whose Pod took the reservation over
-    std::vector<PodGroup> groups;  // as decided
+    std::vector<PodGroup> groups;  // as decided: an elastic one as large as it is
     bool runs = false;             // the whole gang, since this decision
     Time since;                    // when it runs: the moment that it began
     std::string evicted_by;        // while it holds a decision
@@ -100,6 +107,8 @@ class Auditor {
                            const ByTenant& more) const;
   double share(const std::string& queue, const std::string* tenant, const ByTenant& more) const;
   std::vector<std::string> check_preemptions(const Plan& plan, Time now) const;
+  // What Pods have there, and decisions whose Pods are not there yet.
+  audit::NodeUse in_use(const std::string& node) const;
   void rule(const std::string& name, const Queue* queue);
   void give_up(Known& task);
   void line_up(const std::string& uid);

@@ -1,5 +1,6 @@
 // PlanCheck: the plan as a whole, and what a start says of its task.
 #include "scheduler/audit/plan_check.hpp"
+#include "scheduler/audit/rules.hpp"
 
 namespace sched {
 
@@ -13,16 +14,19 @@ void PlanCheck::read(const Start& start) {
   if (queue == known_.queues_.end()) return say(start, "its queue does not exist");
   check_task(start, task->second);
   check_order(start, task->second, queue->second);
-  Charge& given = given_[{queue->first, task->second.task.tenant}];
-  for (const auto& [name, value] :
-       Auditor::shares_of(task->second.task, task->second.task.groups)) {
+  // As large as it is to be.
+  Known whole = task->second;
+  const auto groups = audit::groups_for(whole.task, start.placement.nodes.size());
+  if (groups) whole.task.groups = *groups;
+  Charge& given = given_[{queue->first, whole.task.tenant}];
+  for (const auto& [name, value] : Auditor::shares_of(whole.task, whole.task.groups)) {
     given[name] += value;
   }
-  if (!check_ranks(start, task->second, queue->second)) return;
-  check_guarantees(start, task->second, queue->second);
-  check_quota(start, task->second, queue->second);
-  check_zones(start, task->second, queue->second);
-  check_room(start, task->second);
+  if (!check_ranks(start, whole, queue->second)) return;
+  check_guarantees(start, whole, queue->second);
+  check_quota(start, whole, queue->second);
+  check_zones(start, whole, queue->second);
+  check_room(start, whole);
 }
 
 bool PlanCheck::ready(const Known& task) const {

@@ -26,6 +26,13 @@ bool lasts_longer(const Task& a, const Task& b) {
   return a.expected_duration_ns <= 0 || a.expected_duration_ns > b.expected_duration_ns;
 }
 
+// An elastic gang may have more than was kept for it.
+bool includes(std::vector<std::string> all, std::vector<std::string> some) {
+  std::sort(all.begin(), all.end());
+  std::sort(some.begin(), some.end());
+  return std::includes(all.begin(), all.end(), some.begin(), some.end());
+}
+
 // Where a queue learns, what is predicted for the one is not known here; but who says the same is
 // predicted the same.
 bool says_the_same(const Task& a, const Task& b) {
@@ -173,7 +180,7 @@ void PlanCheck::check_order(const Start& start, const Known& task, const Queue& 
   const bool strict = audit::is_strict(queue), turns = audit::by_tenant(queue);
   // What is kept for a task is for nobody before it.
   const bool kept = !task.hold.nodes.empty() && task.hold_until > now_ &&
-                    task.hold.nodes == start.placement.nodes;
+                    includes(start.placement.nodes, task.hold.nodes);
   int looked = 0;
   for (const Auditor::Seat& seat : line->second) {
     if (std::get<0>(seat) > std::get<0>(own) || ((!strict || turns) && ++looked > 100)) return;

@@ -101,27 +101,6 @@ void PlanCheck::check_zones(const Start& start, const Known& task, const Queue& 
   }
 }
 
-audit::NodeUse PlanCheck::in_use(const std::string& node) const {
-  audit::NodeUse used;
-  if (auto pods = known_.pods_on_.find(node); pods != known_.pods_on_.end()) {
-    for (const std::string& uid : pods->second) {
-      const PodUpsert& pod = known_.pods_.at(uid);
-      used.add(audit::asked(pod), pod.device);
-    }
-  }
-  auto holders = known_.holders_on_.find(node);
-  if (holders == known_.holders_on_.end()) return used;
-  for (const std::string& uid : holders->second) {
-    const Known& task = known_.tasks_.at(uid);
-    for (std::size_t rank = 0; rank < task.placement.nodes.size(); ++rank) {
-      if (task.placement.nodes[rank] != node || task.seen.contains(rank)) continue;
-      used.add(audit::asked(*Auditor::group_of(task.groups, rank)),
-               audit::device_at(task.placement, rank));
-    }
-  }
-  return used;
-}
-
 // What Pods do not ask for may be overdrawn by others; only what they ask for is checked.
 void PlanCheck::check_room(const Start& start, const Known& task) {
   std::map<std::string, audit::NodeUse> asked;
@@ -131,7 +110,7 @@ void PlanCheck::check_room(const Start& start, const Known& task) {
                                            audit::device_at(start.placement, rank));
   }
   for (const auto& [node, more] : asked) {
-    audit::NodeUse before = in_use(node);
+    audit::NodeUse before = known_.in_use(node);
     before.add(taken_[node]);
     audit::NodeUse after = before;
     after.add(more);

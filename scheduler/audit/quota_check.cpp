@@ -8,21 +8,22 @@
 namespace sched {
 
 // Counts what the plan adds, start by start, on top of what runs.
-void PlanCheck::check_quota(const Start& start, const Known& task, const Queue& queue) {
+void PlanCheck::check_quota(const Start& start, const Known& task, const Queue& queue,
+                            std::int64_t tasks) {
   if (queue.closed) say(start, "its queue is closed");
   Auditor::Usage now;
   if (auto at = known_.usage_.find(queue.name); at != known_.usage_.end()) now = at->second;
   Auditor::Usage& more = more_[queue.name];
-  ++more.tasks;
+  more.tasks += tasks;
   Charge own;
   for (const PodGroup& group : task.task.groups) {
     audit::charge(own, group, std::clamp<std::int64_t>(group.count, 0, kGangMax));
   }
   for (const auto& [name, value] : own) more.amount[name] += value;
-  if (queue.max_running > 0 && now.tasks + more.tasks > queue.max_running) {
+  if (tasks > 0 && queue.max_running > 0 && now.tasks + more.tasks > queue.max_running) {
     say(start, "the queue runs more than " + std::to_string(queue.max_running) + " tasks");
   }
-  for (const std::string& wrong : limits_.add(start, task, queue)) say(start, wrong);
+  for (const std::string& wrong : limits_.add(start, task, queue, tasks)) say(start, wrong);
   if (!queue.has_maximum) return;
   for (const auto& [name, maximum] : audit::limits(queue.maximum)) {
     if (own[name] > 0 && now.amount[name] + more.amount[name] > maximum) {
@@ -52,7 +53,7 @@ __int128 PlanCheck::free_for(const Charge& asked, const Known& task, const std::
     free_.emplace();
     for (const auto& [name, node] : known_.nodes_) {
       if (!node.ready || node.unschedulable) continue;
-      const audit::NodeUse used = in_use(name);
+      const audit::NodeUse used = known_.in_use(name);
       for (const auto& [what, has] : audit::limits(node.allocatable)) {
         const __int128 left = has - __int128{used.taken(what)} * audit::unit_of(what);
         (*free_)[what] += std::max<__int128>(left, 0);

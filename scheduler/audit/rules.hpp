@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -21,6 +22,11 @@ bool takes_turns(const Queue& queue);  // a peer may follow after the quantum
 bool counts_in(const Quota& quota, const Node& node);
 std::string of_nodes(const Quota& quota);  // " in zone a, in pool p"
 bool counts_gpus(const std::string& resource);
+
+// The Pods of a task that is given so many nodes, group by group; nothing when it may not have so
+// many. An elastic task has one group, no even spread, no least number in each zone and whole
+// devices only.
+std::optional<std::vector<PodGroup>> groups_for(const Task& task, std::size_t nodes);
 
 // Why a Pod of this task may not run on the node; "" when it may. Room, readiness and cordons are
 // not part of it.

@@ -28,7 +28,7 @@ class Clearing {
   bool fits() { return trial_.fits(overlay_, looked_); }
   void end(TaskId task, int sign) {
     ++looked_;
-    state_.each_use(task, [&](NodeId node, const Amounts& amounts) {
+    state_.each_own_use(task, [&](NodeId node, const Amounts& amounts) {
       trial_.change(node, amounts, sign);
       if (early_ != nullptr) early_->change(task, node, amounts, sign);
     });

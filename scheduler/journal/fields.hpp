@@ -48,7 +48,7 @@ void fields(A& a, Queue& v) {
 }
 template <class A>
 void fields(A& a, PodGroup& v) {
-  a(v.zone, v.count, v.requests, v.shared_resource, v.shared_milli);
+  a(v.zone, v.count, v.requests, v.shared_resource, v.shared_milli, v.most);
 }
 template <class A>
 void fields(A& a, Task& v) {

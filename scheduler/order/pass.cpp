@@ -45,6 +45,7 @@ Pass::Pass(State& state, Time now, std::size_t max_starts, Look look)
   run(max_starts);
   settle_wishes();
   if (forecast_) tell_reservations();
+  if (!forecast_) widen();
   // What was decided here is decided again until a delta says that it is done.
   const bool decided = !plan_.starts.empty() || !plan_.preemptions.empty();
   if (!forecast_ && looked_at_all_ && !decided) state_.holds_moved = false;
@@ -366,7 +367,9 @@ bool Pass::may_ask(TaskId id, PreemptionKind kind) const {
 
 // Beside every reservation ahead, too: those are older promises.
 bool Pass::ask(TaskId task, PreemptionKind kind) {
-  if (!may_ask(task, kind)) return false;
+  // Who gives something up and runs on is known to the next pass, once it has been told.
+  const bool resizes = !plan_.preemptions.empty() && !plan_.preemptions.back().shrinks.empty();
+  if (resizes || !may_ask(task, kind)) return false;
   if (++searches_ > state_.config.victim_searches) return false;
   if (kind == PreemptionKind::kTier && is_hopeless(state_, task, now_)) return false;
   // A hold of its own that stands no longer is replaced, and kept when nothing better is found: as
@@ -392,6 +395,8 @@ const Preemption* Pass::preemption_of(TaskId task) const {
 // --- what administrators want
 
 void Pass::settle_wishes() {
+  const auto shrinks = [](const Preemption& p) { return !p.shrinks.empty(); };
+  if (std::any_of(plan_.preemptions.begin(), plan_.preemptions.end(), shrinks)) return;
   for (const auto& [uid, wish] : state_.wishes) {
     Settled settled = settle(wish);
     if (!settled.preemption) continue;
@@ -463,15 +468,7 @@ Pass::Answer Pass::attempt(TaskId task, BucketId id) {
 }
 
 Amounts Pass::beside_promised(TaskId task) const {
-  const Shape& shape = state_.shapes[state_.tasks[task].shape];
-  if (!state_.queues[state_.tasks[task].queue].queue.has_maximum) return shape.total;
-  Amounts asked = shape.total;
-  const Promised promised = promised_to_others(state_, task);
-  for (ResourceId r = 0; r < kFirstExtended; ++r) {
-    if (asked.base[r] > 0) asked.base[r] += promised.amounts.base[r];
-  }
-  for (auto& [r, amount] : asked.extended) amount += promised.amounts.at(r);
-  return asked;
+  return sched::beside_promised(state_, task, state_.shapes[state_.tasks[task].shape].total);
 }
 
 // It does not fit: whether room would help, or its queue's quotas keep it out wherever there is

@@ -25,6 +25,8 @@
 //   5. Until nothing is left, or `max_starts` were decided.
 //   6. What administrators want for tasks that still wait comes last, beside all of it
 //      (conflicts/settlement.hpp).
+//   7. Elastic gangs start at their minimum in all of this. What is left then, and nobody who waits
+//      could use, is theirs (elastic/growth.hpp): of those that start, then of those that run.
 //
 // While the pass lives, the state carries its bookings; the destructor gives them back, and the
 // state is as before (what was parked because of the bookings is awake again).
@@ -118,6 +120,9 @@ class Pass {
   void make_reservations();
   void tell_reservations();
   void settle_wishes();
+  void widen();
+  bool may_take_room(TaskId task, BucketId bucket) const;
+  std::vector<ShapeId> waited_for() const;
 
   State& state_;
   const Time now_;

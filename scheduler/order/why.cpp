@@ -541,8 +541,18 @@ bool leaving(const State& state, const Pass& pass, TaskId id, Reason& r) {
   for (const TaskId other : waits_for_room ? state.leaving : std::set<TaskId>{}) {
     if (makes_room(state, other, id)) tasks.insert(other);
   }
+  // Those that gave something up for it go on under another attempt.
+  if (waits_for_room) {
+    const NodeAmounts& kept = state.held_rooms.at(id).need;
+    state.each_passing_use([&](TaskId other, const Use& use) {
+      const bool here = std::any_of(kept.begin(), kept.end(),
+                                    [&](const auto& part) { return part.first == use.node; });
+      if (here) tasks.insert(other);
+    });
+  }
   if (const Preemption* const preemption = pass.preemption_of(id)) {
     for (const std::string& uid : preemption->victims) tasks.insert(state.find(uid));
+    for (const Resize& shrink : preemption->shrinks) tasks.insert(state.find(shrink.task));
   }
   if (tasks.empty()) return false;
   const Shape& shape = state.shapes[state.tasks[id].shape];

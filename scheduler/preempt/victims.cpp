@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "scheduler/elastic/surplus.hpp"
 #include "scheduler/fair/guarantee.hpp"
 #include "scheduler/fair/quota.hpp"
 #include "scheduler/place/trial.hpp"
@@ -29,7 +30,7 @@ class Freed {
   Freed(const Freed&) = delete;
   Freed& operator=(const Freed&) = delete;
 
-  // Whether it was one of the queue.
+  // A whole task: nobody shrinks to let a peer have its turn. Whether it was one of the queue.
   bool end(TaskId id, int sign) {
     const TaskRecord& task = state_.tasks[id];
     if (task.queue != queue_) return false;
@@ -87,24 +88,40 @@ class Search {
  private:
   struct Victim {
     TaskId task = kNoId;
+    Scope scope = Scope::kWhole;
     bool stays = false;  // put back
   };
   void list();
   void list(TaskId id, bool protected_before);
   bool allowed(TaskId id) const;
-  bool still_borrows(TaskId id);
+  bool still_borrows(TaskId id, Scope scope);
+  void offer(TaskId id, std::vector<Candidate>& heap);
   bool gather();
   bool gather(Tier tier);
   void shorten();
   void put_back();
+  void put_back_single();
+  bool rest_goes(TaskId task) const;
   void remember();
   std::optional<Preemption> name_nodes();
   void end(const Victim& victim, int sign) {
-    state_.each_use(victim.task, [&](NodeId node, const Amounts& amounts) {
+    if (victim.scope != Scope::kWhole) return end_part(victim, sign);
+    state_.each_own_use(victim.task, [&](NodeId node, const Amounts& amounts) {
       trial_.change(node, amounts, sign);
       early_.change(victim.task, node, amounts, sign);
     });
     if (freed_ && freed_->end(victim.task, sign)) trial_.recount();
+  }
+  void end_part(const Victim& victim, int sign) {
+    const Surplus& surplus = surplus_.at(victim.task);
+    if (victim.scope == Scope::kRest) return end_uses(victim.task, surplus.rest, sign);
+    for (const Surplus::Given& given : surplus.given) end_uses(victim.task, given.uses, sign);
+  }
+  void end_uses(TaskId task, const std::vector<Use>& uses, int sign) {
+    for (const Use& use : uses) {
+      trial_.change(use.node, use.amounts, sign);
+      early_.change(task, use.node, use.amounts, sign);
+    }
   }
   bool fits() { return (!freed_ || freed_->allow()) && trial_.fits(overlay_, looked_); }
   // Has memory bring what `end` will read of victims to come: they lie anywhere.
@@ -123,9 +140,10 @@ class Search {
   const PreemptionKind kind_;
   const Shape& shape_;
   const Tier tier_;
-  std::optional<Freed> freed_;       // to rotate
-  Amounts claim_;                    // to reclaim: what the task asks for within its guarantee
-  std::map<QueueId, Amounts> gone_;  // to reclaim: what has ended of other queues
+  std::optional<Freed> freed_;         // to rotate
+  Amounts claim_;                      // to reclaim: what the task asks for within its guarantee
+  std::map<QueueId, Amounts> gone_;    // to reclaim: what has ended of other queues
+  std::map<TaskId, Surplus> surplus_;  // of elastic gangs that may be asked
   Trial trial_;
   const Overlay* const booked_;                 // what the caller has
   EarlyEnds early_;                             // beside what is reserved
@@ -151,6 +169,7 @@ std::optional<Preemption> Search::run() {
     }
     shorten();
     put_back();
+    put_back_single();
   }
   return name_nodes();
 }
@@ -188,24 +207,45 @@ bool Search::allowed(TaskId id) const {
 
 // Whether it may be asked although those who were taken before it have gone. They count as gone
 // from then on.
-bool Search::still_borrows(TaskId id) {
+bool Search::still_borrows(TaskId id, Scope scope) {
   if (kind_ != PreemptionKind::kReclaim) return true;
   const TaskRecord& task = state_.tasks[id];
   Amounts& gone = gone_[task.queue];
   const bool by_tier = may_preempt(state_, task_, id, now_);
   if (!by_tier && !borrows(state_.queues[task.queue], claim_, gone)) return false;
-  gone.plus(task.booked);
+  if (scope == Scope::kWhole) {
+    gone.plus(task.booked);
+    return true;
+  }
+  // The Pods of an elastic gang are alike.
+  const auto given = static_cast<std::int64_t>(surplus_.at(id).given.size());
+  const auto all = static_cast<std::int64_t>(task.ranks.size());
+  gone.plus(state_.request_of(task, 0), scope == Scope::kSurplus ? given : all - given);
   return true;
 }
 
 bool Search::gather() { return gather(Tier::kLow) || gather(Tier::kMedium) || gather(Tier::kHigh); }
 
+// One of a size that can change stands in the order twice.
+void Search::offer(TaskId id, std::vector<Candidate>& heap) {
+  Candidate whole = rate(state_, id, now_, freed_.has_value());
+  const bool may_shrink = !freed_ && has_surplus(state_.tasks[id]);
+  if (may_shrink) {
+    const auto useful = [this](NodeId node) { return trial_.eligible(node); };
+    const Surplus& surplus = surplus_[id] = surplus_of(state_, id, useful);
+    Candidate part = whole;
+    part.scope = Scope::kSurplus;
+    part.pods = surplus.given.size();
+    heap.push_back(part);
+    whole.scope = Scope::kRest;
+  }
+  heap.push_back(whole);
+}
+
 // A heap, since mostly a few of many are needed. Tried after 1, 2, 4, ... and at the end.
 bool Search::gather(Tier tier) {
   std::vector<Candidate> heap;
-  for (const TaskId id : allowed_[static_cast<std::size_t>(tier)]) {
-    heap.push_back(rate(state_, id, now_, freed_.has_value()));
-  }
+  for (const TaskId id : allowed_[static_cast<std::size_t>(tier)]) offer(id, heap);
   const auto after = [this](const Candidate& a, const Candidate& b) {
     return before(state_, b, a);
   };
@@ -213,11 +253,12 @@ bool Search::gather(Tier tier) {
   while (!heap.empty()) {
     std::pop_heap(heap.begin(), heap.end(), after);
     const TaskId id = heap.back().task;
+    const Scope scope = heap.back().scope;
     heap.pop_back();
     if (!heap.empty()) fetch_uses(heap.front().task);
     ++looked_;
-    if (!still_borrows(id)) continue;
-    victims_.push_back({id, false});
+    if (!still_borrows(id, scope)) continue;
+    victims_.push_back({id, scope, false});
     end(victims_.back(), 1);
     if (victims_.size() < next_try_) continue;
     if (fits()) return true;
@@ -278,6 +319,7 @@ void Search::put_back() {
       const auto left = static_cast<std::size_t>(victims_.rend() - victim);
       if (left > kFar) fetch_uses(victims_[left - 1 - kFar].task);
       if (left > kNear) fetch_node(victims_[left - 1 - kNear].task);
+      if (victim->scope == Scope::kSurplus && rest_goes(victim->task)) continue;
       end(*victim, -1);
       victim->stays = fits();
       if (!victim->stays) end(*victim, 1);
@@ -287,17 +329,43 @@ void Search::put_back() {
   }
 }
 
+// Then there is nothing that its surplus could be left to.
+bool Search::rest_goes(TaskId task) const {
+  return std::any_of(victims_.begin(), victims_.end(), [task](const Victim& other) {
+    return other.task == task && other.scope == Scope::kRest && !other.stays;
+  });
+}
+
+// A gang that runs on gives up no Pod more than it has to.
+void Search::put_back_single() {
+  for (const Victim& victim : victims_) {
+    if (victim.scope != Scope::kSurplus || rest_goes(victim.task)) continue;
+    std::vector<Surplus::Given>& given = surplus_.at(victim.task).given;
+    for (auto each = given.rbegin(); each != given.rend(); ++each) {
+      end_uses(victim.task, each->uses, -1);
+      each->stays = fits();
+      if (!each->stays) end_uses(victim.task, each->uses, 1);
+    }
+  }
+}
+
 std::optional<Preemption> Search::name_nodes() {
   const std::optional<Gang> gang = trial_.place(overlay_, looked_);
   if (!gang) return std::nullopt;
   const Task& task = state_.tasks[task_].task;
-  Preemption found{task.uid, task.attempt, {}, {}, kind_};
+  Preemption found{task.uid, task.attempt, {}, {}, kind_, {}};
   for (const NodeId node : gang->ranks) {
     found.placement.nodes.push_back(state_.cluster.node(node).node.name);
   }
   found.placement.devices = gang->devices;
   for (const Victim& victim : victims_) {
-    found.victims.push_back(state_.tasks[victim.task].task.uid);
+    const TaskRecord& record = state_.tasks[victim.task];
+    if (victim.scope != Scope::kSurplus) {
+      found.victims.push_back(record.task.uid);
+    } else if (!rest_goes(victim.task)) {
+      const Surplus& surplus = surplus_.at(victim.task);
+      found.shrinks.push_back({record.task.uid, record.attempt, surplus.kept(state_, record)});
+    }
   }
   return found;
 }

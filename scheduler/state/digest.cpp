@@ -88,6 +88,7 @@ void put_task(Hash& h, const State& s, const TaskRecord& t) {
     h.number(rank.device);
   }
   put(h, s.names, t.booked);
+  for (const PodGroup& group : t.task.groups) h.number(group.most);
   h.number(t.evicted_at.ns);
   h.number(t.hold_until.ns);
   for (const std::string& node : t.hold) h.text(node);

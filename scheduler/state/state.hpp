@@ -159,10 +159,12 @@ struct TaskRecord {
   std::int64_t gpu_milli = 0;
   std::vector<PodId> pods;  // that are known to be its own, in the order of their coming
   Few<NeedId, 2> needs;     // of its groups, as long as it has not ended
+  std::int64_t passing = 0;  // how many of them are of attempts before the decided one
   Time since;
   std::int64_t protected_ns = 0;  // its key in `protected_until`; 0: not there
   bool unprotected = false;       // in `unprotected`
   std::int64_t turn_ns = 0;       // its key in its queue's `turns_over`; 0: not there
+  std::int64_t grow_ns = 0;       // its key in `growable`; 0: not there
   // While it holds a decision: who it was asked to stop for ("" for nobody), and when.
   std::string evicted_by;
   Time evicted_at;
@@ -176,6 +178,7 @@ struct TaskRecord {
 struct Use {
   NodeId node = kNoId;
   Amounts amounts;
+  bool passing = false;  // a Pod of an attempt before the decided one: it is on its way out
 };
 
 struct PodRecord {
@@ -241,6 +244,12 @@ class State {
   std::set<TaskId> unprotected;
   // Placed tasks that were asked to stop.
   std::set<TaskId> leaving;
+  // Placed tasks some of whose Pods are of attempts before the decided one: these are on their way
+  // out, though the task stays.
+  std::set<TaskId> moving;
+  // Running elastic tasks below their maximum, by when they may be given more: time alone may then
+  // change a plan.
+  std::set<std::pair<std::int64_t, TaskId>> growable;
   // Changes of single nodes that may have made more of them free, or in the hands of those who may
   // be asked to stop. Grows only.
   std::uint64_t loosened = 0;
@@ -255,6 +264,9 @@ class State {
   // Moves tasks whose back-off is over into their buckets (back out of them when time was set
   // back).
   void advance(Time now);
+  // What a task would ask for in this queue, interned; each call is matched by a release.
+  ShapeId acquire_shape(const Task& task, const QueueRecord& queue);
+  void release_shape(ShapeId id);
   void park(ShapeId shape, bool fragile);
   void park_for_quota(BucketId bucket);
   void wake_changed();  // after bookings: shapes for which there may be room again
@@ -263,6 +275,10 @@ class State {
   void wake_guarded();
   // Counts a waiting task as one that has started on these nodes, or takes that back.
   void pretend(TaskId task, const std::vector<NodeId>& ranks, int sign);
+  // Counts one Pod more of a task that is placed, or pretends to be, or takes that back. Wakes
+  // nobody.
+  void pretend_more(TaskId task, NodeId node, const Amounts& request, const Amounts& served,
+                    int sign);
   // Counts a placed task in the quotas of its queue, or out.
   void occupy(const TaskRecord& task, int sign);
   // A placed task was asked to stop for `by` ("": no longer).
@@ -313,6 +329,23 @@ class State {
   void each_use(TaskId task, const Visit& visit) const {
     for (const Use& use : uses(task)) visit(use.node, use.amounts);
   }
+  // What ends when the task is asked to stop now: not what is on its way out already.
+  template <class Visit>
+  void each_own_use(TaskId task, const Visit& visit) const {
+    for (const Use& use : uses(task)) {
+      if (!use.passing) visit(use.node, use.amounts);
+    }
+  }
+  // What is on its way out of placed tasks that stay.
+  template <class Visit>
+  void each_passing_use(const Visit& visit) const {
+    for (const TaskId id : moving) {
+      if (!tasks[id].evicted_by.empty()) continue;  // all of it is
+      for (const Use& use : uses(id)) {
+        if (use.passing) visit(id, use);
+      }
+    }
+  }
   // The same of one node alone.
   template <class Visit>
   void each_use_on(NodeId node, TaskId task, const Visit& visit) const {
@@ -359,6 +392,8 @@ class State {
   void set_limits(QueueId queue);
   void recount(NodeId node, int sign);
   std::int64_t turn_of(const TaskRecord& task) const;
+  std::int64_t grows_from(const TaskRecord& task) const;
+  void count_passing(TaskId task);
   void meter(const TaskRecord& task, int sign);
   void note_start(const TaskRecord& task, Time at);
   void note_end(const TaskRecord& task, Time at);
@@ -371,8 +406,6 @@ class State {
   void ready(TaskId id);
   void unready(TaskId id);
   Place place_of(TaskId id) const;
-  ShapeId acquire_shape(const Task& task, const QueueRecord& queue);
-  void release_shape(ShapeId id);
   BucketId bucket_of(const TaskRecord& task);
   void drop_bucket(BucketId id);
   void reposition(BucketId id, const Place* before);

@@ -34,6 +34,19 @@ void expect_reasons(const Engine& engine, const World& world, const Plan& plan) 
   }
 }
 
+// Every change of size that a plan asks for, of those who grow and of those who make room.
+std::vector<Delta> resized(World& world, const Plan& plan) {
+  std::vector<Resize> all = plan.grows;
+  for (const Preemption& p : plan.preemptions) {
+    all.insert(all.end(), p.shrinks.begin(), p.shrinks.end());
+  }
+  std::vector<Delta> deltas;
+  for (const Resize& resize : all) {
+    for (Delta& delta : world.resize(resize)) deltas.push_back(std::move(delta));
+  }
+  return deltas;
+}
+
 void run_history(std::uint64_t seed, int events, WorldOptions options = {.guarantees = true}) {
   SCOPED_TRACE("seed " + std::to_string(seed));
   options.parts = seed % 2 == 0;
@@ -49,7 +62,8 @@ void run_history(std::uint64_t seed, int events, WorldOptions options = {.guaran
   feed(world.begin());
   for (int i = 0; i < events; ++i) {
     const Plan plan = engine.plan(world.now);
-    const std::vector<Delta> deltas = world.event(plan.starts);
+    const std::vector<Delta> deltas =
+        options.elastic && i % 3 == 0 ? resized(world, plan) : world.event(plan.starts);
     feed(deltas);
     const std::uint64_t before = engine.digest();
     const Plan next = engine.plan(world.now);
@@ -60,6 +74,7 @@ void run_history(std::uint64_t seed, int events, WorldOptions options = {.guaran
     const Plan anew = fresh.plan(world.now);
     ASSERT_EQ(text(anew.starts), text(next.starts))
         << "event " << i << ": " << (deltas.empty() ? "" : encode(deltas.back()));
+    ASSERT_EQ(anew.grows, next.grows) << "event " << i;
     ASSERT_EQ(anew.preemptions, next.preemptions)
         << "event " << i << ": " << (deltas.empty() ? "" : encode(deltas.back()));
     const auto violations = auditor.check(next, world.now);
@@ -87,6 +102,17 @@ TEST(History, So_it_is_with_quotas_of_some_nodes_limits_for_tenants_and_turns) {
   for (const std::uint64_t seed : seeds(25)) {
     run_history(seed, 120,
                 {.topology = seed % 3 == 0, .guarantees = seed % 2 == 0, .limits = true});
+    if (HasFailure()) return;
+  }
+}
+
+TEST(History, So_it_is_with_gangs_that_grow_and_shrink) {
+  for (const std::uint64_t seed : seeds(40)) {
+    run_history(seed, 120,
+                {.topology = seed % 3 == 0,
+                 .guarantees = seed % 2 == 0,
+                 .elastic = true,
+                 .limits = seed % 4 == 1});
     if (HasFailure()) return;
   }
 }

@@ -93,6 +93,7 @@ Queue World::random_queue(const std::string& name) {
   if (rng.one_in(6)) q.pools = {"", "train"};
   if (rng.one_in(6)) q.gpu_models = {"A100"};
   if (options_.limits) add_limits(q);
+  if (options_.elastic) q.cooldown_ns = more_.below(4) * 1'000'000'000;
   return q;
 }
 
@@ -164,6 +165,9 @@ Task World::random_task(const std::string& uid) {
     const std::int64_t count = 1 + rng.below(4);
     t.groups.push_back(random_group(named ? zones[static_cast<std::size_t>(g)] : "", count));
   }
+  if (options_.elastic && t.groups.size() == 1 && more_.one_in(2)) {
+    t.groups[0].most = t.groups[0].count + more_.below(4);
+  }
   if (rng.one_in(6)) t.max_zones = 1 + rng.below(2);
   if (rng.one_in(8)) t.min_per_zone = 1 + rng.below(2);
   if (rng.one_in(6)) t.max_latency_us = 500 + 1000 * rng.below(3);
@@ -204,6 +208,7 @@ std::vector<Delta> World::begin() {
     if (options_.plain) {
       q = {};
       q.name = name;
+      if (options_.elastic) q.cooldown_ns = 2'000'000'000;
     }
     queues[name] = q;
     deltas.push_back(QueueUpsert{q});
@@ -267,6 +272,17 @@ std::vector<Delta> World::carry_out(const std::vector<Start>& starts) {
     deltas.push_back(assume);
   }
   return deltas;
+}
+
+std::vector<Delta> World::resize(const Resize& resize) {
+  Known& known = tasks.at(resize.task);
+  note_end(known);
+  note_start(known.task);
+  known.decision = Assume{resize.task, resize.attempt + 1, resize.placement, now};
+  known.task.attempt = resize.attempt + 1;
+  known.confirmed.reset();
+  known.gone.clear();
+  return {*known.decision, TaskUpsert{known.task}};
 }
 
 std::vector<Delta> World::node_event() {
@@ -409,8 +425,10 @@ void World::note_end(const Known& known) {
   Served& past = pasts[{known.task.queue, known.task.tenant}];
   past.queue = known.task.queue;
   past.tenant = known.task.tenant;
+  const bool one = known.task.groups.size() == 1;
   for (const PodGroup& group : known.task.groups) {
-    for (std::int64_t i = 0; i < group.count; ++i) {
+    const std::int64_t size = one ? std::ssize(known.decision->placement.nodes) : group.count;
+    for (std::int64_t i = 0; i < size; ++i) {
       past.spans.push_back({known.confirmed->at, now, known.task.gpu_model, charged(group)});
     }
   }

@@ -51,6 +51,7 @@ struct WorldOptions {
   bool topology = false;    // blocks and racks, some tasks ask for one of them
   bool guarantees = false;  // queues have guaranteed room, some of them borrow
   bool parts = false;       // nodes share their devices, and Pods ask for parts of them
+  bool elastic = false;     // half of the gangs of one group may have more Pods than they ask for
   bool limits = false;      // queues have quotas of some nodes, limits for tenants, turns
 };
 
@@ -64,6 +65,8 @@ class World {
   // What happens next: one event, as one or more deltas. `starts` are those of a plan that the
   // caller may hand in to be carried out.
   std::vector<Delta> event(const std::vector<Start>& starts);
+  // An elastic gang has another size: the next attempt is decided.
+  std::vector<Delta> resize(const Resize& resize);
   // The content so far, by kind, shuffled within each kind when asked.
   std::vector<Delta> snapshot(bool shuffled);
 

@@ -54,6 +54,7 @@ void Runner::expect(Words words) {
   if (what == "zones") return expect_zones(name, take(words));
   if (what == "position") return equal("position", engine_.position(name), integer(take(words)));
   if (what == "ahead") return equal("ahead", engine_.tasks_ahead(name), integer(take(words)));
+  if (what == "size") return expect_size(name, words);
   if (what == "preempted") return expect_preempted(name, words);
   if (what != "ended") throw BadLine("cannot expect " + what);
   if (engine_.state(name) != TaskState::kEnded) {
@@ -119,6 +120,13 @@ void Runner::expect_used(const std::string& node, Words words) {
   if (const std::string n = option(words, "cpu"); !n.empty()) {
     equal("cpu", used->cpu_milli, milli_cores(n));
   }
+  no_more(words);
+}
+
+// "T 4", "T 4 resized 1": how many Pods it has, and how often that was changed.
+void Runner::expect_size(const std::string& task, Words words) {
+  equal("size of " + task, std::ssize(placed_[task].nodes), integer(take(words)));
+  if (flag(words, "resized")) equal("changes of " + task, resized_[task], integer(take(words)));
   no_more(words);
 }
 
