@@ -204,6 +204,7 @@ TaskQueueStatus decode_task_queue_status(const Json& status) {
   out.borrowed = texts_at(status, "borrowed");
   out.tenant_count = k8s::int_at(status, "tenantCount");
   out.budget_violations = k8s::int_at(status, "budgetViolations");
+  out.reservations_moved = k8s::int_at(status, "reservationsMoved");
   decode_lists(status, out);
   return out;
 }
@@ -216,6 +217,7 @@ Json encode_status(const TaskQueueStatus& status) {
   if (!status.borrowed.empty()) out["borrowed"] = status.borrowed;
   if (status.tenant_count != 0) out["tenantCount"] = status.tenant_count;
   if (status.budget_violations != 0) out["budgetViolations"] = status.budget_violations;
+  if (status.reservations_moved != 0) out["reservationsMoved"] = status.reservations_moved;
   encode_lists(status, out);
   return out;
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "scheduler/audit/audit.hpp"
+#include "scheduler/backfill/moves.hpp"
 #include "scheduler/conflicts/book.hpp"
 #include "scheduler/engine.hpp"
 #include "tests/scenario/words.hpp"
@@ -30,6 +31,7 @@ class Runner {
   void preempt(const Preemption& preemption);
   void leave(const std::string& task);
   void finish(const std::string& task);
+  void remember(const std::string& task);
   void forget_pods(std::string task);
   void fail(const std::string& what);
 
@@ -50,6 +52,8 @@ class Runner {
   void expect_zones(const std::string& task, const std::string& zones);
   void expect_used(const std::string& node, Words words);
   void expect_order(const Words& words);
+  void expect_end(const std::string& task, Words words);
+  void expect_moved(Words words);
   void expect_preempted(const std::string& task, Words words);
   const Conflict* conflict_of(const std::string& waiting);
   void expect_conflict(Words words);
@@ -77,6 +81,8 @@ class Runner {
   std::vector<std::string> started_;
   ConfigUpdate config_;
   Book book_;
+  Moves moves_;
+  std::vector<Moves::Move> moved_;
 };
 
 }  // namespace sched::scenario
