@@ -14,10 +14,11 @@
 namespace sched {
 namespace {
 
-constexpr std::int64_t kNever = std::int64_t{1} << 60;
+// What is longer, or later, never ends.
+constexpr std::int64_t kLongest = std::int64_t{1} << 61, kNever = std::int64_t{1} << 62;
 
 std::int64_t stated_end(std::int64_t from, std::int64_t duration) {
-  return duration > 0 && duration < kNever && from < kNever ? from + duration : kNever;
+  return duration > 0 && duration < kLongest && from < kLongest ? from + duration : kNever;
 }
 
 // The newest first.
@@ -194,7 +195,7 @@ std::int64_t Auditor::end_of(const Known& task, Time now) const {
   const auto runs = past_of(task.task);
   while (end <= now.ns) {
     const std::int64_t whole = how_long(runs, end, std::max<std::int64_t>(end - since, 1));
-    if (whole >= kNever) return kNever;
+    if (whole >= kLongest) return kNever;
     end = since + whole;
   }
   return end;

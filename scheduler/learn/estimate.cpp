@@ -30,7 +30,7 @@ std::int64_t lasts(const Past::Runs& runs, Time at, std::int64_t lasted_ns) {
 
 Estimate estimate_again(Time since, Time stated_end, const Past::Runs* runs, Time now,
                         Time endless) {
-  constexpr std::int64_t kLongest = std::int64_t{1} << 60;
+  constexpr std::int64_t kLongest = std::int64_t{1} << 61;  // as in backfill/ends.cpp
   std::int64_t longest = 0;  // who has lasted longer than all of them is compared with none
   if (runs != nullptr) {
     for (const Past::Run& run : *runs) longest = std::max(longest, run.ran_ns);

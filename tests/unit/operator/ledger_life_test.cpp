@@ -2,6 +2,7 @@
 // time: exact over restarts, whoever dies when.
 #include <gtest/gtest.h>
 
+#include "scheduler/engine.hpp"
 #include "tests/unit/operator/cluster.hpp"
 
 namespace fermi::testing {

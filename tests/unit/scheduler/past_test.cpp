@@ -130,8 +130,15 @@ TEST_F(EstimateAgain, The_last_sixteen_that_lasted_longer_count) {
   EXPECT_EQ(at(11 * kHour).end.ns, 12 * kHour) << "of the last 256 none lasted longer";
 }
 
+// In nanoseconds a moment of this century is more than 2^60.
+TEST_F(EstimateAgain, Wall_times_are_times_as_others) {
+  const std::int64_t begun = std::int64_t{1'900'000'000} * kSecond;
+  const Time end{begun + kHour};
+  EXPECT_EQ(estimate_again({begun}, end, nullptr, end, kEndless).end.ns, begun + 2 * kHour);
+}
+
 TEST_F(EstimateAgain, What_would_overflow_is_endless) {
-  const std::int64_t far = std::int64_t{1} << 59;
+  const std::int64_t far = std::int64_t{1} << 60;
   EXPECT_EQ(estimate_again({0}, {far}, nullptr, {far + 1}, kEndless).end, kEndless);
   known({1, 1, 1, 1}, 0);
   EXPECT_EQ(estimate_again({5}, {5}, &runs_, {5}, kEndless).end.ns, 5 + kMinute)
