@@ -49,9 +49,8 @@ class Families {
     std::uint64_t below = 0;
     for (std::size_t i = 0; i < from.buckets.size(); ++i) {
       below += from.buckets[i];
-      const double bound = i < Histogram::kBoundsUs.size()
-                               ? static_cast<double>(Histogram::kBoundsUs[i]) / 1e6
-                               : std::numeric_limits<double>::infinity();
+      const double bound = i < from.bounds.size() ? static_cast<double>(from.bounds.at(i)) / 1e6
+                                                  : std::numeric_limits<double>::infinity();
       metric.histogram.bucket.push_back({below, bound});
     }
     metric.histogram.sample_count = from.count;

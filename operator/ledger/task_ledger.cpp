@@ -6,6 +6,7 @@
 #include "libk8s/codec/json.hpp"
 #include "libk8s/codec/rfc3339.hpp"
 #include "operator/api/duration.hpp"
+#include "operator/api/status_fields.hpp"
 
 namespace fermi {
 namespace {
@@ -42,7 +43,7 @@ OpenTask from_record(const nlohmann::json& record) {
   out.spending.queue = k8s::string_at(record, "queue");
   out.spending.tenant = k8s::string_at(record, "tenant");
   out.spending.rates = {{k8s::string_at(record, "pool"), micros ? *micros : 0}};
-  out.spending.since = time_at(record, "since").value_or(k8s::WallTime{});
+  out.spending.since = time_or_none(record, "since");
   return out;
 }
 

@@ -98,7 +98,7 @@ class JobControl {
   void tell_dependents(const std::string& key);
   void sync_ended(Record& r, const TrainingJobStatus& status);
   void tell_task(Record& r, const sched::Task& task);
-  void release(Record& r, const TrainingJob& job, const char* why);
+  void release(Record& r, const TrainingJob& job, const std::string& why);
   void index_nodes(Record& r, const std::vector<std::string>& nodes);
   void book_unseen(const Record& r);
   // Books the next attempt of a gang on its own nodes before that is written down.
@@ -115,6 +115,7 @@ class JobControl {
   bool is_overdue(Record& r, const JobFacts& facts);
   static bool is_room_kept(const JobFacts& facts);
   std::optional<Waiting> waiting_of(Record& r, const TrainingJob& job);
+  Obstacle obstacle_of(const Record& r, const TrainingJob& job) const;
   // What it would cost where it is expected to go; else at least, by the cheapest nodes it may use.
   std::int64_t waiting_cost(Record& r, const TrainingJob& job, const Foreseen& foreseen) const;
   void arm_refresh();

@@ -43,6 +43,13 @@ void reindex(Index& index, const std::string& uid, std::set<std::string>& had,
   had = std::move(now);
 }
 
+// Why it is in the line again, in the words that its timeline has for it: somebody who waits for
+// the next try is to see what went wrong with this one.
+std::string why_back(const TrainingJob& job) {
+  const auto& timeline = job.status.timeline;
+  return timeline.empty() ? "taken back" : timeline.back().why;
+}
+
 // What is told of a victim. In a rotation others than peers may have to stop, by their tier.
 std::string_view reason_of(sched::PreemptionKind kind, bool peer) {
   switch (kind) {
@@ -181,7 +188,7 @@ void JobControl::sync_waiting(Record& r, const TrainingJob& job, const sched::Ta
   // The decision that is being written was made for the task as it was.
   r.preempt.reset();
   if (r.decided && r.sent && *r.sent == task) return;
-  if (r.told) release(r, job, r.decided ? "the task changed" : "taken back");
+  if (r.told) release(r, job, r.decided ? "the task changed" : why_back(job));
   r.decided.reset();
   tell_task(r, task);
 }
@@ -265,7 +272,7 @@ void JobControl::tell_task(Record& r, const sched::Task& task) {
   r.sent = task;
 }
 
-void JobControl::release(Record& r, const TrainingJob& job, const char* why) {
+void JobControl::release(Record& r, const TrainingJob& job, const std::string& why) {
   const std::int64_t not_before = job.status.retry_at ? job.status.retry_at->ns : 0;
   world_.engine.apply(sched::Reject{r.uid, why, {not_before}, world_.engine.now()});
   index_nodes(r, {});

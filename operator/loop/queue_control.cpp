@@ -95,6 +95,7 @@ void QueueControl::on_queue(const k8s::Informer<TaskQueue>::Event& event) {
     moved_before_.erase(name);
     slots_.erase(name);
     answers_.erase(name);
+    conflicts_.remove(name);
     rules_changed_(name);
     return;
   }
@@ -123,7 +124,7 @@ void QueueControl::stop(std::function<void()> drained) {
   world_.loop.cancel(refresh_timer_);
   queue_.stop();
   conflicts_.stop();
-  queue_.on_drained(std::move(drained));
+  queue_.on_drained([this, drained = std::move(drained)] { conflicts_.drain(drained); });
 }
 
 void QueueControl::work(const std::string& key, k8s::WorkQueue::Finish finish) {

@@ -31,6 +31,7 @@ struct QueueFacts {
   ConflictCounts conflict_counts;
   std::vector<QueueConflict> conflicts;       // those to be shown
   std::optional<QueueResolution> resolution;  // the answer to the wish in the annotation
+  std::vector<QueueResolution> slices;        // those whose tasks take turns, as they stand now
   std::string gpus_used = "0";                // may be a decimal: parts of GPUs count
   std::int64_t gpus_total = 0;                // what may be used at most
   std::vector<QueueHeadEntry> head;

@@ -30,10 +30,11 @@ std::string passing_in_words(const sched::Queue& queue, sched::Passing passing) 
     case sched::Passing::kStrict:
       return "nobody passes one that is blocked";
     case sched::Passing::kEasy:
-      return "others pass one that is blocked where that delays neither the first" +
+      return "others pass one that is blocked where that " +
              (queue.reserve_after_ns > 0
-                  ? " nor any that waits for " + format_duration(queue.reserve_after_ns)
-                  : " one in line");
+                  ? "delays neither the first in line nor any that waits for " +
+                        format_duration(queue.reserve_after_ns)
+                  : std::string("does not delay the first in line"));
     case sched::Passing::kConservative:
       return "others pass one that is blocked where that delays none of the first " +
              std::to_string(queue.depth);

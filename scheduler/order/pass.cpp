@@ -206,6 +206,12 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
     return turns.close(offer.queue);
   }
   if (answer == Answer::kNoQuota || answer == Answer::kNoClaim) return turns.replace(offer);
+  if (answer == Answer::kEvicting) {
+    // Room is kept for it: the first that lacks any is the next known not to fit, or its twin.
+    turns.replace(offer);
+    if (!turns.out_of_line(offer)) turns.go_on(offer);
+    return;
+  }
   if (for_room && chooses(queue)) {
     if (!patience_.contains(offer.queue)) arrange(turns, offer);
   } else if (for_room && deserves_reservation(offer)) {
@@ -369,7 +375,7 @@ bool Pass::ask(TaskId task, PreemptionKind kind) {
   const Time end = end_after(now_, state_.tasks[task].task.expected_duration_ns);
   Overlay look(state_);
   std::optional<Preemption> found = find_preemption(state_, task, now_, look, plan_.work.victims,
-                                                    {calendar_.kept(end), &overlay_}, kind);
+                                                    {&calendar_, end, kNoId, &overlay_}, kind);
   if (!found) return false;
   pledges_.add(*found, now_, kEndless);
   plan_.preemptions.push_back(std::move(*found));
@@ -426,7 +432,7 @@ Settled Pass::settle(const Resolve& wish) {
   const Time end = end_after(now_, state_.tasks[id].task.expected_duration_ns);
   Overlay look(state_);
   return sched::settle(state_, wish, now_, look, plan_.work.victims,
-                       {calendar_.kept(end, id), &overlay_});
+                       {&calendar_, end, id, &overlay_});
 }
 
 // --- trying one

@@ -12,11 +12,11 @@
 //      first behind them would fit: until then they bind nobody.
 //      It would fit but for a reservation: twins that last as long are passed over, shorter ones
 //      are tried.
-//   3. A task that is the first of its queue to lack room may have others stop for it (preempt/): a
-//      High or Medium one by its tier, any for what its queue may claim back, and any in a queue
-//      that takes turns, also for room within that queue's maximum. Who, is proved at once on named
-//      nodes, and that room is kept for it from then on, as the state keeps it for those of earlier
-//      passes.
+//   3. A task that is the first of its queue to lack room, and for which none is kept, may have
+//      others stop for it (preempt/): a High or Medium one by its tier, any for what its queue may
+//      claim back, and any in a queue that takes turns, also for room within that queue's maximum.
+//      Who, is proved at once on named nodes, and that room is kept for it from then on, as the
+//      state keeps it for those of earlier passes.
 //   4. In a queue that learns, those behind the blocked head are tried in the order of
 //   scheduler/learn
 //      and judged by how long they are predicted to run, as long as a wrong prediction costs the

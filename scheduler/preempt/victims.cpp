@@ -64,7 +64,7 @@ class Freed {
 class Search {
  public:
   Search(State& state, TaskId task, Time now, Overlay& overlay, std::int64_t& looked,
-         PreemptionKind kind)
+         PreemptionKind kind, const Surroundings& around)
       : state_(state),
         task_(task),
         now_(now),
@@ -73,14 +73,16 @@ class Search {
         kind_(kind),
         shape_(state.shapes[state.tasks[task].shape]),
         tier_(tier_of(state.tasks[task].task, state.queues[state.tasks[task].queue])),
-        trial_(state, shape_) {
+        trial_(state, shape_),
+        booked_(around.booked),
+        early_(around.calendar, around.end, trial_, around.of) {
     if (kind == PreemptionKind::kRotation) freed_.emplace(state, task);
     if (kind == PreemptionKind::kReclaim) {
       claim_ = claim_of(state, state.tasks[task].queue, shape_.total);
     }
   }
 
-  std::optional<Preemption> run(const Surroundings& around);
+  std::optional<Preemption> run();
 
  private:
   struct Victim {
@@ -95,11 +97,12 @@ class Search {
   bool gather(Tier tier);
   void shorten();
   void put_back();
-  void remember(const Surroundings& around);
+  void remember();
   std::optional<Preemption> name_nodes();
   void end(const Victim& victim, int sign) {
     state_.each_use(victim.task, [&](NodeId node, const Amounts& amounts) {
       trial_.change(node, amounts, sign);
+      early_.change(victim.task, node, amounts, sign);
     });
     if (freed_ && freed_->end(victim.task, sign)) trial_.recount();
   }
@@ -124,6 +127,8 @@ class Search {
   Amounts claim_;                    // to reclaim: what the task asks for within its guarantee
   std::map<QueueId, Amounts> gone_;  // to reclaim: what has ended of other queues
   Trial trial_;
+  const Overlay* const booked_;                 // what the caller has
+  EarlyEnds early_;                             // beside what is reserved
   std::array<std::vector<TaskId>, 3> allowed_;  // by tier
   std::vector<Victim> victims_;                 // in the victim order; all of them have ended
   std::size_t too_few_ = 0;                     // this many are known not to suffice
@@ -131,18 +136,17 @@ class Search {
   bool alike_ = true;  // who may be asked is the same for all of this shape and tier
 };
 
-std::optional<Preemption> Search::run(const Surroundings& around) {
+std::optional<Preemption> Search::run() {
   look_ahead(state_, task_, [this](NodeId node, const Amounts& amounts, int sign) {
     trial_.change(node, amounts, sign);
   });
-  for (const auto& [node, amounts] : around.kept) trial_.change(node, amounts, -1);
   for (const TaskId id : state_.leaving) {
     if (freed_) freed_->end(id, 1);
   }
   if (!fits()) {
     list();
     if (!gather()) {
-      remember(around);
+      remember();
       return std::nullopt;
     }
     shorten();
@@ -228,13 +232,13 @@ bool Search::gather(Tier tier) {
 
 // All have ended who may be asked. What the caller has booked or promised may be gone the next
 // time: it does not count.
-void Search::remember(const Surroundings& around) {
+void Search::remember() {
   if (!alike_ || kind_ != PreemptionKind::kTier) return;
   const auto back = [this](NodeId node, const Amounts& amounts, int sign) {
     trial_.change(node, amounts, -sign);
   };
-  for (const auto& [node, amounts] : around.kept) back(node, amounts, -1);
-  if (around.booked != nullptr) around.booked->each(back);
+  early_.give_back();
+  if (booked_ != nullptr) booked_->each(back);
   if (trial_.counts_allow()) return;
   remember_hopeless(state_, state_.tasks[task_].shape, tier_, now_, trial_.missing());
 }
@@ -311,7 +315,7 @@ std::optional<Preemption> find_preemption(State& state, TaskId preemptor, Time n
   const Shape& shape = state.shapes[task.shape];
   if (shape.groups.empty() || shape.too_large || never(state, task.shape)) return std::nullopt;
   const Quiet quiet(state.cluster);
-  return Search(state, preemptor, now, overlay, looked, kind).run(around);
+  return Search(state, preemptor, now, overlay, looked, kind, around).run();
 }
 
 }  // namespace sched

@@ -25,6 +25,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "scheduler/backfill/early_ends.hpp"
 #include "scheduler/place/trial.hpp"
 #include "scheduler/plan.hpp"
 
@@ -32,7 +33,9 @@ namespace sched {
 
 // What the caller has done to the live state, or has promised beside it.
 struct Surroundings {
-  NodeAmounts kept;                 // promised to others, and not booked
+  Calendar* calendar = nullptr;     // what is promised to others, and not booked,
+  Time end{};                       // to those who run until then
+  TaskId of = kNoId;                // but not what is promised to this one
   const Overlay* booked = nullptr;  // in which it booked
 };
 

@@ -90,6 +90,7 @@ bool State::on(const TaskUpsert& d) {
     loosened += record.ranks.size() + record.pods.size();
   }
   if (record.state == TaskState::kWaiting) enlist(id);
+  if (record.task.held) forget_hold(id);
   leave(before, tenant_before);
   --queues[before].members;
   forget_queue(before);

@@ -12,9 +12,6 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr const char* kJobs = "/apis/fermi-cluster.com/v1alpha1/namespaces/work/trainingjobs";
-constexpr const char* kMaps = "/api/v1/namespaces/fermi-system/configmaps";
-
 // 36.00 an hour is a hundredth a second for each GPU.
 Options priced() {
   Options options;
@@ -27,42 +24,9 @@ Json job_of(int gpus, const std::string& run_seconds) {
           {"podTemplate", {{"metadata", {{"annotations", {{"sim/run-seconds", run_seconds}}}}}}}};
 }
 
-// Millionths, read with code of its own.
-std::int64_t millionths(const std::string& text) {
-  const std::size_t point = text.find('.');
-  std::string fraction = text.substr(point + 1);
-  fraction.resize(6, '0');
-  return std::stoll(text.substr(0, point)) * 1'000'000 + std::stoll(fraction);
-}
-
-// All records of the ledger whose keys begin so.
-std::map<std::string, Json> records(Cluster& cluster, const std::string& prefix) {
-  std::map<std::string, Json> out;
-  const Json list = cluster.get(kMaps);
-  for (const Json& map : list["items"]) {
-    if (!map["metadata"].value("labels", Json::object()).contains("fermi-cluster.com/ledger"))
-      continue;
-    std::istringstream lines(map["data"].value("records", ""));
-    for (std::string line; std::getline(lines, line);) {
-      const Json record = Json::parse(line);
-      const auto key = record[0].get<std::string>();
-      if (key.starts_with(prefix)) out[key] = record[1];
-    }
-  }
-  return out;
-}
-
-std::int64_t spent(Cluster& cluster) {
-  std::int64_t sum = 0;
-  for (const auto& [key, days] : records(cluster, "cost/"))
-    for (const auto& [day, pools] : days.items())
-      for (const auto& [pool, amount] : pools.items()) sum += millionths(amount);
-  return sum;
-}
-
 std::size_t runs(Cluster& cluster) {
   std::size_t count = 0;
-  for (const auto& [key, record] : records(cluster, "runs/")) count += record["runs"].size();
+  for (const auto& [key, record] : cluster.ledger("runs/")) count += record["runs"].size();
   return count;
 }
 
@@ -91,8 +55,7 @@ class LastSaid {
 TEST(LedgerLife, What_a_job_spent_and_how_long_it_ran_are_in_the_ledger_once_it_has_ended) {
   Cluster cluster({{"zone-a", 1, 8}}, priced());
   cluster.start_operator();
-  cluster.submit("j", job_of(8, "100"));
-  ASSERT_TRUE(cluster.wait_phase("j", "Running"));
+  cluster.run("j", job_of(8, "100"));
   EXPECT_EQ(finalizers(cluster.job("j")), Json::array({"fermi-cluster.com/ledger"}));
   ASSERT_TRUE(cluster.wait_phase("j", "Completed", minutes(3)));
   cluster.run_for(seconds(15));
@@ -103,10 +66,10 @@ TEST(LedgerLife, What_a_job_spent_and_how_long_it_ran_are_in_the_ledger_once_it_
   EXPECT_EQ(cost % 80'000, 0) << "whole seconds at 0.08";
   EXPECT_GE(cost, 8'000'000);
   EXPECT_LE(cost, 8'400'000);
-  EXPECT_EQ(spent(cluster), cost);
-  const auto books = records(cluster, "cost/");
+  EXPECT_EQ(cluster.spent(), cost);
+  const auto books = cluster.ledger("cost/");
   ASSERT_EQ(books.count("cost/default/work"), 1U);
-  const auto ran = records(cluster, "runs/default/work/TrainingJob/1x8");
+  const auto ran = cluster.ledger("runs/default/work/TrainingJob/1x8");
   ASSERT_EQ(ran.size(), 1U);
   const Json& run = ran.begin()->second["runs"][0];
   EXPECT_NEAR(run[1].get<int>(), 100, 3);
@@ -153,16 +116,15 @@ TEST(LedgerLife, A_job_that_is_deleted_while_it_runs_goes_once_its_cost_is_in_th
   Cluster cluster({{"zone-a", 1, 8}}, priced());
   LastSaid said(cluster);
   cluster.start_operator();
-  cluster.submit("j", job_of(8, "forever"));
-  ASSERT_TRUE(cluster.wait_phase("j", "Running"));
+  cluster.run("j", job_of(8, "forever"));
   cluster.run_for(minutes(90));
   cluster.remove(std::string(kJobs) + "/j");
   ASSERT_TRUE(cluster.wait(minutes(2), [&] { return cluster.job("j").is_null(); }));
   cluster.run_for(seconds(30));
   EXPECT_TRUE(cluster.pods_of("j").empty());
-  EXPECT_GE(spent(cluster), 90 * 60 * std::int64_t{80'000});
-  EXPECT_LE(spent(cluster), 93 * 60 * std::int64_t{80'000});
-  EXPECT_EQ(spent(cluster), said.sum());
+  EXPECT_GE(cluster.spent(), 90 * 60 * std::int64_t{80'000});
+  EXPECT_LE(cluster.spent(), 93 * 60 * std::int64_t{80'000});
+  EXPECT_EQ(cluster.spent(), said.sum());
   EXPECT_EQ(runs(cluster), 0U) << "it did not run to its end";
   const int quiet = cluster.operator_writes();
   cluster.run_for(minutes(30));
@@ -187,8 +149,7 @@ TEST(LedgerLife, What_waits_or_has_ended_goes_without_Fermi) {
 TEST(LedgerLife, A_namespace_that_is_deleted_takes_its_running_jobs_with_it) {
   Cluster cluster({{"zone-a", 1, 8}}, priced());
   cluster.start_operator();
-  cluster.submit("j", job_of(8, "forever"));
-  ASSERT_TRUE(cluster.wait_phase("j", "Running"));
+  cluster.run("j", job_of(8, "forever"));
   cluster.remove("/api/v1/namespaces/work");
   EXPECT_TRUE(cluster.wait(minutes(2), [&] { return cluster.job("j").is_null(); }))
       << cluster.job("j").dump(1);
@@ -235,9 +196,9 @@ std::string after_death(int dies_at, sim::WritePoint point, bool* died) {
   live(seconds(30), [] { return false; });
   *died = cluster.lives() > 1;
   if (runs(cluster) != 2) return std::to_string(runs(cluster)) + " runs";
-  if (spent(cluster) != said.sum())
-    return std::to_string(spent(cluster)) + " and not " + std::to_string(said.sum());
-  return spent(cluster) >= 80'000 * 100 ? "" : "too little: " + std::to_string(spent(cluster));
+  if (cluster.spent() != said.sum())
+    return std::to_string(cluster.spent()) + " and not " + std::to_string(said.sum());
+  return cluster.spent() >= 80'000 * 100 ? "" : "too little: " + std::to_string(cluster.spent());
 }
 
 TEST(LedgerLife, Nothing_is_lost_or_counted_twice_wherever_the_leader_dies) {
