@@ -324,6 +324,25 @@ struct Served {
   friend bool operator==(const Served&, const Served&) = default;
 };
 
+// Tasks of one queue, kind, tenant and shape that are over, and how long each lasted: whoever keeps
+// the books tells it once for each, and a new leader tells what was kept. Added to what is known:
+// of each shape the last ones by when they ended are remembered (learn/past.hpp), in whatever order
+// they are told. Comes after the queue.
+struct PastRuns {
+  std::string queue, kind, tenant, shape;
+  struct Run {
+    Time ended;
+    std::int64_t ran_ns = 0;     // the whole gang, since its last start
+    std::int64_t stated_ns = 0;  // 0: not stated
+    std::int64_t size = 0;       // GPUs, or Pods where it had none
+    friend auto operator<=>(const Run&, const Run&) = default;
+  };
+  std::vector<Run> runs;
+  // The longest that a task of the queue has waited until it ran, whatever was known of it before.
+  std::optional<std::int64_t> longest_wait_ns{};
+  friend bool operator==(const PastRuns&, const PastRuns&) = default;
+};
+
 // By which rule an administrator wants a conflict resolved.
 enum class Settlement : std::uint8_t {
   kByPriority,  // who stands behind in the order of tier, priority_value and submit time yields
@@ -353,7 +372,7 @@ struct Price {
   friend bool operator==(const Price&, const Price&) = default;
 };
 enum class Overrun : std::uint8_t {
-  kAgain,    // a task past its expected end lasts as long again as it has lasted
+  kAgain,    // a task past its expected end is estimated anew (learn/estimate.hpp)
   kEndsNow,  // it ends now: the textbook's rule, for yardsticks
 };
 // A level below the zone: one domain is the nodes of one wider domain with one value of this label.
@@ -377,6 +396,6 @@ struct ConfigUpdate {
 
 using Delta = std::variant<NodeUpsert, NodeRemove, QueueUpsert, QueueRemove, TaskUpsert, TaskRemove,
                            PodUpsert, PodRemove, Assume, Confirm, Reject, TaskEnd, ConfigUpdate,
-                           Evict, Hold, Served, Resolve>;
+                           Evict, Hold, Served, Resolve, PastRuns>;
 
 }  // namespace sched

@@ -164,6 +164,7 @@ void read_switches(FieldReader spec, TaskQueueSpec& out) {
   FieldReader backfill = spec.child("backfill");
   out.passing = word(backfill, "mode", kModes);
   out.depth = backfill.integer("depth", kDefaultDepth, {1, 256});
+  out.learn = backfill.boolean("learn", false);
   out.reserve_after_ns = spec.duration_ns("reserveAfter").value_or(0);
   out.floor_ns = duration_from(spec, "guaranteeFloor", 1).value_or(kDefaultFloorNs);
   out.cooldown_ns = spec.duration_ns("cooldown");

@@ -188,6 +188,7 @@ TaskQueueStatus decode_task_queue_status(const Json& status) {
   out.borrowed = text_map_at(status, "borrowed");
   out.tenant_count = k8s::int_at(status, "tenantCount");
   out.budget_violations = k8s::int_at(status, "budgetViolations");
+  out.reservations_moved = k8s::int_at(status, "reservationsMoved");
   decode_lists(status, out);
   return out;
 }
@@ -200,6 +201,7 @@ Json encode_status(const TaskQueueStatus& status) {
   put_field(out, "borrowed", status.borrowed);
   put_field(out, "tenantCount", status.tenant_count);
   put_field(out, "budgetViolations", status.budget_violations);
+  put_field(out, "reservationsMoved", status.reservations_moved);
   encode_lists(status, out);
   return out;
 }

@@ -220,6 +220,12 @@ std::string metrics_text(const Metrics& m) {
   for (const auto& [queue, count] : m.budget_violations) {
     families.counter(static_cast<double>(count), {{"queue", queue}});
   }
+  families.family("fermi_reservations_moved_total",
+                  "Reservations that moved because a task outlived its estimate, by queue.",
+                  MetricType::Counter);
+  for (const auto& [queue, count] : m.reservations_moved) {
+    families.counter(static_cast<double>(count), {{"queue", queue}});
+  }
   families.family("fermi_watches_total", "Watch requests sent, by resource.", MetricType::Counter);
   for (const auto& [resource, count] : m.watches) {
     families.counter(static_cast<double>(count), {{"resource", resource}});

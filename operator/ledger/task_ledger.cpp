@@ -1,5 +1,6 @@
 #include "operator/ledger/task_ledger.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "libk8s/codec/json.hpp"
@@ -112,6 +113,7 @@ void TaskLedger::fold(const FinishedTask& task, std::function<void()> done) {
   }
   for (auto& [shard, share] : shares) {
     marks_[id].insert(shard);
+    if (share.run && on_run_) on_run_(*share.run);
     change(shard, change_of(task, std::move(share)), [this, id] { on_written(id); });
   }
 }
@@ -170,6 +172,17 @@ void TaskLedger::keep_only(const std::set<std::string>& task_ids) {
   for (const auto& [id, shards] : marks_)
     if (task_ids.count(id) == 0) gone.push_back(id);
   for (const std::string& id : gone) forget(id);
+}
+
+std::vector<sched::PastRuns> TaskLedger::runs_of(const std::string& queue) const {
+  std::vector<sched::PastRuns> out;
+  for (std::size_t shard = 0; shard < store_.shards(); ++shard)
+    add_runs_of(store_.records(shard), queue, out);
+  std::int64_t longest = 0;
+  for (const sched::PastRuns& past : out)
+    longest = std::max(longest, past.longest_wait_ns.value_or(0));
+  for (sched::PastRuns& past : out) past.longest_wait_ns = longest;
+  return out;
 }
 
 AllSums TaskLedger::sums() const {

@@ -104,10 +104,22 @@ void EngineHost::pass() {
   if (options_.planned) options_.planned();
 }
 
-sched::Reason EngineHost::explain(const std::string& task) {
+sched::Time EngineHost::asked() {
   const sched::Time at = now();
   if (!asked_ || at < *asked_ || at.ns - asked_->ns > kSameMomentNs) asked_ = at;
-  return engine_.explain(task, *asked_);
+  return *asked_;
+}
+
+sched::Reason EngineHost::explain(const std::string& task) {
+  return engine_.explain(task, asked());
+}
+
+void EngineHost::count_moves() {
+  for (const sched::Moves::Move& move : moves_.look(engine_, asked())) {
+    ++metrics_.reservations_moved[move.queue];
+    k8s::log::info("a reservation moved",
+                   {{"task", move.task}, {"outlived", move.by}, {"queue", move.queue}});
+  }
 }
 
 // Only beside all its starts is a preemption what the plan meant. A hold that is not used in time

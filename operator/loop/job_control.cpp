@@ -419,10 +419,9 @@ void JobControl::carry_out(RecordRef r, std::shared_ptr<const TrainingJob> job, 
 void JobControl::fold(const Record& r, const TrainingJob& job, k8s::WorkQueue::Finish finish) {
   world_.costs.erase(r.uid);
   const auto queue = world_.caches.queues.get(job.status.charged_queue);
-  const std::string strategy =
-      queue == nullptr ? "" : std::string(strategy_name(queue->spec.strategy));
   const k8s::WallTime now = world_.loop.wall_now();
-  world_.ledger.fold(finished_task(job, strategy, now), [this, key = r.key] { queue_.add(key); });
+  world_.ledger.fold(finished_task(job, queue.get(), now),
+                     [this, key = r.key] { queue_.add(key); });
   finish(Verdict::done());
 }
 

@@ -87,6 +87,7 @@ Term::Term(Context context)
   };
   world_.is_left_out = [this](const std::string& uid) { return preemptions_.is_left_out(uid); };
   world_.objection = [this](const std::string& uid) { return preemptions_.objection(uid); };
+  ledger_.tell_runs([this](const FinishedRun& run) { engine_.apply(to_engine(run)); });
   pods_.on_bound([this](const k8s::Pod& bound) { book(bound); });
   rebuild();
 }

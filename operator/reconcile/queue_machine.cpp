@@ -128,6 +128,7 @@ QueueStep next_step(const QueueFacts& f) {
   s.tenants = f.tenants;
   s.tenant_count = f.tenant_count;
   s.budget_violations = f.budget_violations;
+  s.reservations_moved = f.reservations_moved;
   s.past = f.past;
   s.head = f.head;
   s.strategies = f.strategies;

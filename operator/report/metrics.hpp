@@ -72,6 +72,8 @@ struct Metrics {
   std::uint64_t leaderships = 0;           // how often this process became leader
   // By queue: Pods that were deleted although a disruption budget had refused.
   std::map<std::string, std::uint64_t> budget_violations;
+  // By queue: reservations that moved because a task outlived its estimate.
+  std::map<std::string, std::uint64_t> reservations_moved;
   // By verb ("GET", "WATCH", "POST", ...) and HTTP status; 0 when no answer came.
   std::map<std::pair<std::string, int>, std::uint64_t> api_requests;
   // Watch requests sent, by resource ("pods"); the first of each is the start.

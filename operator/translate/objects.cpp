@@ -141,6 +141,7 @@ sched::Queue to_engine(const TaskQueue& queue, const Configuration&) {
   out.passing = spec.passing;
   out.pooling = spec.borrowing;
   out.depth = spec.depth;
+  out.learned = spec.learn;
   out.reserve_after_ns = spec.reserve_after_ns;
   out.floor_ns = spec.floor_ns;
   out.cooldown_ns = spec.cooldown_ns.value_or(spec.floor_ns);

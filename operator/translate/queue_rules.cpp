@@ -44,6 +44,10 @@ std::string passing_in_words(const sched::Queue& queue, sched::Passing passing) 
   return "";
 }
 
+bool learns(const sched::Queue& queue, const sched::Rules& rules) {
+  return queue.learned && rules.passing == sched::Passing::kEasy && !sched::by_tenant(rules.order);
+}
+
 std::string unused(const TaskQueueSpec& spec, const sched::Queue& queue,
                    const sched::Rules& rules) {
   std::string out;
@@ -55,6 +59,7 @@ std::string unused(const TaskQueueSpec& spec, const sched::Queue& queue,
   if (spec.reserve_after_ns > 0 && rules.passing != sched::Passing::kEasy) add("spec.reserveAfter");
   if (spec.depth != kDefaultDepth && rules.passing != sched::Passing::kConservative)
     add("spec.backfill.depth");
+  if (spec.learn && !learns(queue, rules)) add("spec.backfill.learn");
   if (spec.quantum_ns && queue.tier == sched::Tier::kHigh)
     add("spec.quantum (High runs until it ends)");
   if (rules.pooling && queue.tier == sched::Tier::kHigh) add("borrowing (High never borrows)");
@@ -67,6 +72,7 @@ std::string rules_in_words(const TaskQueueSpec& spec, const sched::Queue& queue)
   const sched::Rules rules = sched::rules_of(queue);
   std::string out =
       order_in_words(queue, rules.order) + "; " + passing_in_words(queue, rules.passing);
+  if (learns(queue, rules)) out += ", judged by how long such tasks lasted";
   if (rules.pooling && queue.tier != sched::Tier::kHigh)
     out += "; idle room that is guaranteed to other queues may be borrowed";
   if (rules.spread) out += "; on the nodes where least runs";

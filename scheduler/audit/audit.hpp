@@ -40,6 +40,11 @@
 //      room; a running one has run for its queue's cooldown, stays where it is, and what it gets
 //      would be a start as in 3 to 5.
 //
+// And of every reservation that a forecast tells (reservations.cpp)
+//   12. it is for a whole gang that waits, on nodes that its Pods may run on, and when it begins
+//       there is room beside what is then expected to run, as the auditor estimates ends itself, and
+//       beside what others have reserved.
+//
 // Not checked: whether a better plan exists. Single-threaded, no I/O. `apply` costs the logarithm
 // of the state, `check` follows the size of the plan and what runs on the nodes it uses.
 #pragma once
@@ -66,6 +71,7 @@ class Auditor {
   friend class LimitCheck;
   friend class PlanCheck;
   friend class PreemptionCheck;
+  friend class ReservationCheck;
   using Amount = std::map<std::string, std::int64_t>;  // by resource name
   using ByTenant = std::map<std::pair<std::string, std::string>, audit::Charge>;
   enum class Phase { kWaits, kHolds, kOver };
@@ -102,6 +108,7 @@ class Auditor {
   void on(const Evict& d);
   void on(const Hold& d);
   void on(const Served&) {}
+  void on(const PastRuns& d);
   void on(const Resolve& d);
   std::string forbids_wish(const Known& above, const Known& below, Time now,
                            const ByTenant& more) const;
@@ -109,6 +116,10 @@ class Auditor {
   std::vector<std::string> check_preemptions(const Plan& plan, Time now) const;
   // What Pods have there, and decisions whose Pods are not there yet.
   audit::NodeUse in_use(const std::string& node) const;
+  std::vector<std::string> check_reservations(const Plan& plan, Time now) const;
+  std::vector<PastRuns::Run> past_of(const Task& task) const;
+  // When one that holds a decision is expected to end, estimated by the auditor itself.
+  std::int64_t end_of(const Known& task, Time now) const;
   void rule(const std::string& name, const Queue* queue);
   void give_up(Known& task);
   void line_up(const std::string& uid);
@@ -142,6 +153,9 @@ class Auditor {
   static audit::Charge shares_of(const Task& task, const std::vector<PodGroup>& groups);
   ConfigUpdate config_;
   std::map<std::string, Resolve> wishes_;  // by the task that waits
+  // By queue, kind and tenant, then by shape; the newest first.
+  using Runs = std::map<std::string, std::vector<PastRuns::Run>>;
+  std::map<std::tuple<std::string, std::string, std::string>, Runs> past_;
 };
 
 }  // namespace sched

@@ -44,6 +44,7 @@ void PlanCheck::check_task(const Start& start, const Known& task) {
 std::vector<std::string> Auditor::check(const Plan& plan, Time now) const {
   std::vector<std::string> violations = PlanCheck(*this, now).run(plan);
   for (std::string& more : check_preemptions(plan, now)) violations.push_back(std::move(more));
+  for (std::string& more : check_reservations(plan, now)) violations.push_back(std::move(more));
   return violations;
 }
 

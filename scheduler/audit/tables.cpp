@@ -45,7 +45,10 @@ void Auditor::rule(const std::string& name, const Queue* queue) {
   for (const Seat& seat : lines_[name]) waiting.push_back(std::get<3>(seat));
   for (const std::string& uid : waiting) step_out(uid);
   if (queue != nullptr) queues_[name] = *queue;
-  if (queue == nullptr) queues_.erase(name);
+  if (queue == nullptr) {
+    queues_.erase(name);
+    std::erase_if(past_, [&](const auto& entry) { return std::get<0>(entry.first) == name; });
+  }
   for (const std::string& uid : waiting) line_up(uid);
 }
 

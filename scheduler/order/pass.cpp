@@ -227,7 +227,7 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
 // waited, too.
 void Pass::arrange(Turns& turns, const Turns::Offer& head) {
   const QueueRecord& queue = state_.queues[head.queue];
-  std::int64_t longest = queue.predictor.longest_wait();
+  std::int64_t longest = queue.past.longest_wait();
   for (const TaskId task : started_) {
     if (state_.tasks[task].queue != head.queue) continue;
     longest = std::max(longest, span(state_.tasks[task].task.submitted, now_));
@@ -244,7 +244,7 @@ void Pass::arrange(Turns& turns, const Turns::Offer& head) {
       const Place& place = bucket.tasks.get(at);
       if (place.task == head.place.task || started_.contains(place.task)) continue;
       const std::int64_t stated = state_.tasks[place.task].task.expected_duration_ns;
-      const std::int64_t step = backfill_step(size, queue.predictor.predict(size, stated));
+      const std::int64_t step = backfill_step(size, queue.past.predict(size, stated));
       candidates.push_back({(std::int64_t{tier_of(place)} << kTier) + step, place, id});
     }
   }
@@ -258,8 +258,8 @@ Time Pass::judged_end(TaskId id) const {
   const auto patience = patience_.find(task.queue);
   if (patience == patience_.end() || stated > patience->second) return stated;
   const std::int64_t size = size_of(state_, state_.shapes[task.shape]);
-  return end_after(
-      now_, state_.queues[task.queue].predictor.predict(size, task.task.expected_duration_ns));
+  return end_after(now_,
+                   state_.queues[task.queue].past.predict(size, task.task.expected_duration_ns));
 }
 
 // As far as the queue's rules go.

@@ -139,6 +139,15 @@ void put_tenant(Hash& h, const State& s, const Tenant& t) {
   put_line(h, s, t.line);
 }
 
+void put_runs(Hash& h, const std::string& shape, const Past::Runs& runs) {
+  h.text(shape);
+  for (const Past::Run& run : runs) {
+    for (const std::int64_t part : {run.ended.ns, run.ran_ns, run.stated_ns, run.size}) {
+      h.number(part);
+    }
+  }
+}
+
 // The line in its order: two states that would start tasks in another order differ.
 void put_queue(Hash& h, const State& s, const QueueRecord& q) {
   h.text(q.queue.name);
@@ -168,7 +177,12 @@ void put_queue(Hash& h, const State& s, const QueueRecord& q) {
   for (const auto& [name, id] : q.tenant_ids) put_tenant(h, s, q.tenants[id]);
   put_tenant(h, s, q.whole);
   h.number(q.queue.learned);
-  for (const std::int64_t part : q.predictor.content()) h.number(part);
+  h.number(q.past.longest_wait());
+  for (const auto& [kind, of] : q.past.kinds()) {
+    h.text(kind.first);
+    h.text(kind.second);
+    for (const auto& [shape, runs] : of.shapes) put_runs(h, shape, runs);
+  }
 }
 
 }  // namespace

@@ -45,7 +45,7 @@
 #include "scheduler/delta.hpp"
 #include "scheduler/engine.hpp"
 #include "scheduler/fair/tenants.hpp"
-#include "scheduler/learn/predictor.hpp"
+#include "scheduler/learn/past.hpp"
 #include "scheduler/state/cluster.hpp"
 #include "scheduler/state/mix.hpp"
 
@@ -127,8 +127,8 @@ struct QueueRecord {
   std::deque<Tenant> tenants;
   std::map<std::string, TenantId> tenant_ids;
   std::vector<TenantId> free_tenants;
-  Tenant whole;         // all its tenants together: the queue's own share
-  Predictor predictor;  // fed only while the queue learns
+  Tenant whole;  // all its tenants together: the queue's own share
+  Past past;     // how long its tasks lasted that are over
 };
 
 struct TaskRecord {
@@ -305,6 +305,7 @@ class State {
   // Its dominant share by weight, decayed where the queue decays.
   Fraction dominant_share(const QueueRecord& queue, const Tenant& tenant) const;
   std::vector<Served> served(QueueId id) const;
+  std::vector<PastRuns> past_runs(QueueId id) const;
   Time heard;  // the latest time that a delta named
   // Whether a High task waits: only for those does it matter when a guarantee ends.
   bool waits_high() const;
@@ -373,6 +374,7 @@ class State {
   bool on(const Hold& d);
   bool on(const Served& d);
   bool on(const Resolve& d);
+  bool on(const PastRuns& d);
   void forget_hold(TaskId id);
   bool hold_counts(const TaskRecord& task) const;
   HeldRoom room_for(const TaskRecord& task) const;
@@ -420,9 +422,6 @@ class State {
   void release_rank(TaskRecord& task, std::size_t rank, NodeId node, const Amounts* pod);
   void book_pod(PodId id);
   void unbook_pod(PodId id);
-  bool learns(const TaskRecord& task) const {
-    return queues[task.queue].known && queues[task.queue].queue.learned;
-  }
   // Keeps `ends`, `starting` and `tasks_on_node` true; `sign` -1 before a change, 1 after.
   void track(TaskId id, int sign);
   void forget_uses(TaskId task) {

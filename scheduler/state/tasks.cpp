@@ -369,8 +369,8 @@ bool State::on(const Confirm& d) {
   TaskRecord& task = tasks[id];
   if (task.state == TaskState::kRunning && task.since == d.at) return false;
   hear(d.at);
-  if (task.state == TaskState::kReserved && learns(task)) {
-    queues[task.queue].predictor.waited(span(task.task.submitted, d.at));
+  if (task.state == TaskState::kReserved && queues[task.queue].known) {
+    queues[task.queue].past.waited(span(task.task.submitted, d.at));
   }
   track(id, -1);
   meter(task, -1);
@@ -404,11 +404,6 @@ bool State::on(const TaskEnd& d) {
   const TaskId id = find(d.task);
   if (id == kNoId || tasks[id].state == TaskState::kEnded) return false;
   const Time at = hear(d.at);
-  if (TaskRecord& task = tasks[id]; task.state == TaskState::kRunning && learns(task)) {
-    const auto size = task.gpus > 0 ? task.gpus : static_cast<std::int64_t>(task.ranks.size());
-    queues[task.queue].predictor.finished(size, task.task.expected_duration_ns,
-                                          span(task.since, at));
-  }
   withdraw(id, at);
   forget_hold(id);
   wishes.erase(d.task);

@@ -47,7 +47,14 @@ std::vector<Delta> resized(World& world, const Plan& plan) {
   return deltas;
 }
 
-void run_history(std::uint64_t seed, int events, WorldOptions options = {.guarantees = true}) {
+// What a history with ends came across: a property of nothing is no property.
+struct Seen {
+  int reservations = 0, outlived = 0;
+};
+
+void run_history(std::uint64_t seed, int events, WorldOptions options = {.guarantees = true},
+                 Seen* seen = nullptr) {
+  int told = 0, outlived = 0;
   SCOPED_TRACE("seed " + std::to_string(seed));
   options.parts = seed % 2 == 0;
   World world(seed, options);
@@ -79,8 +86,18 @@ void run_history(std::uint64_t seed, int events, WorldOptions options = {.guaran
         << "event " << i << ": " << (deltas.empty() ? "" : encode(deltas.back()));
     const auto violations = auditor.check(next, world.now);
     ASSERT_TRUE(violations.empty()) << violations.front() << ", event " << i;
+    if (options.ends) {
+      const auto wrong = auditor.check(engine.forecast(world.now), world.now);
+      ASSERT_TRUE(wrong.empty()) << wrong.front() << ", forecast, event " << i;
+      told += static_cast<int>(engine.reservations(world.now).size());
+      outlived += static_cast<int>(engine.outlived(world.now).size());
+    }
     if (i % 7 == 0) expect_reasons(engine, world, next);
     if (::testing::Test::HasFailure()) return;
+  }
+  if (seen != nullptr) {
+    seen->reservations += told;
+    seen->outlived += outlived;
   }
 }
 
@@ -117,6 +134,18 @@ TEST(History, So_it_is_with_gangs_that_grow_and_shrink) {
   }
 }
 
+// With what is told of past runs, and of nothing else that was learned.
+TEST(History, So_it_is_with_past_runs_estimates_that_are_outlived_and_queues_that_learn) {
+  Seen seen;
+  for (const std::uint64_t seed : seeds(50)) {
+    run_history(seed, 120, {.guarantees = seed % 3 == 0, .ends = true}, &seen);
+    if (HasFailure()) return;
+  }
+  if (std::getenv("FERMI_SEED") != nullptr) return;
+  EXPECT_GT(seen.reservations, 100);
+  EXPECT_GT(seen.outlived, 100);
+}
+
 // 817: a heuristic search was not asked again after something was booked in the same pass. 1669: a
 // task over its quota asked others to stop, if it was known already that there was no room. 4439:
 // one over its quota took the turn of another that was known not to fit. 2941: a spread over zones
@@ -131,7 +160,8 @@ TEST(History, The_order_of_events_of_one_instant_does_not_matter) {
     World world(seed, {.topology = seed % 2 == 0,
                        .guarantees = true,
                        .parts = seed % 4 < 2,
-                       .limits = seed % 3 == 0});
+                       .limits = seed % 3 == 0,
+                       .ends = seed % 5 == 0});
     Engine engine = built(world.begin());
     for (int i = 0; i < 60; ++i) {
       for (const Delta& d : world.event(engine.plan(world.now).starts)) engine.apply(d);
@@ -150,7 +180,8 @@ TEST(History, A_copy_and_a_replay_decide_the_same) {
     World world(seed, {.topology = seed % 2 == 0,
                        .guarantees = true,
                        .parts = seed % 4 < 2,
-                       .limits = seed % 3 == 0});
+                       .limits = seed % 3 == 0,
+                       .ends = seed % 5 == 0});
     Engine engine;
     Replayer replayer;
     ASSERT_TRUE(replayer.line(journal_header()));

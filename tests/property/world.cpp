@@ -94,6 +94,12 @@ Queue World::random_queue(const std::string& name) {
   if (rng.one_in(6)) q.gpu_models = {"A100"};
   if (options_.limits) add_limits(q);
   if (options_.elastic) q.cooldown_ns = more_.below(4) * 1'000'000'000;
+  if (options_.ends) {
+    q.learned = more_.one_in(2);
+    if (more_.one_in(2)) q.passing = more_.one_in(2) ? Passing::kConservative : Passing::kEasy;
+    if (more_.one_in(3)) q.reserve_after_ns = (1 + more_.below(4)) * 1'000'000'000;
+    if (more_.one_in(4)) q.closed = false;
+  }
   return q;
 }
 
@@ -192,7 +198,16 @@ Task World::random_task(const std::string& uid) {
   if (rng.one_in(10)) t.excluded_nodes = {"n" + std::to_string(rng.below(6))};
   if (rng.one_in(12)) t.held = true;
   if (rng.one_in(8)) t.not_before.ns = now.ns + rng.below(5) * 1'000'000'000;
+  if (options_.ends) add_ends(t);
   return t;
+}
+
+// Most state how long they last, and are of a few kinds and tenants, so that many have a past.
+void World::add_ends(Task& task) {
+  if (!more_.one_in(6)) task.expected_duration_ns = (1 + more_.below(6)) * 1'000'000'000;
+  task.kind = more_.one_in(4) ? "Pod" : "TrainingJob";
+  if (more_.one_in(2)) task.tenant = kTenants.front();
+  if (more_.one_in(2)) task.queue = kQueues.front();
 }
 
 std::vector<Delta> World::begin() {
@@ -305,6 +320,8 @@ std::vector<Delta> World::queue_event() {
   if (queues.contains(name) && rng.one_in(4)) {
     queues.erase(name);
     forget_pasts(name, true);
+    runs.erase(name);
+    longest_wait.erase(name);
     return {QueueRemove{name}};
   }
   const Queue before = queues[name];
@@ -397,12 +414,16 @@ std::vector<Delta> World::life_event() {
   };
   switch (rng.below(3)) {
     case 0:
+      if (!known->confirmed) note_wait(*known);
       known->confirmed = Confirm{uid, now};
       return {*known->confirmed};
-    case 1:
+    case 1: {
+      std::vector<Delta> deltas = tell_run(*known);
       stop();
       known->ended = true;
-      return {TaskEnd{uid, now}};
+      deltas.push_back(TaskEnd{uid, now});
+      return deltas;
+    }
     default:
       stop();
       known->rejected = Reject{uid, "refused", Time{now.ns + rng.below(3) * 1'000'000'000}, now};
@@ -431,6 +452,33 @@ void World::note_end(const Known& known) {
     for (std::int64_t i = 0; i < size; ++i) {
       past.spans.push_back({known.confirmed->at, now, known.task.gpu_model, charged(group)});
     }
+  }
+}
+
+void World::note_wait(const Known& known) {
+  if (!queues.contains(known.task.queue)) return;
+  std::int64_t& longest = longest_wait[known.task.queue];
+  longest = std::max(longest, now.ns - known.task.submitted.ns);
+}
+
+// As the books would tell it of one that ran.
+std::vector<Delta> World::tell_run(const Known& known) {
+  const Task& task = known.task;
+  if (!options_.ends || !known.confirmed || !queues.contains(task.queue)) return {};
+  const std::int64_t pods = static_cast<std::int64_t>(known.decision->placement.nodes.size());
+  const PastRuns::Run run{now, now.ns - known.confirmed->at.ns, task.expected_duration_ns, pods};
+  const std::string shape = std::to_string(pods);
+  runs[task.queue].push_back({task.queue, task.kind, task.tenant, shape, {run}, {}});
+  return {runs[task.queue].back()};
+}
+
+// All that was ever told, one by one: what is kept of it is for the engine to say.
+void World::tell_runs(std::vector<Delta>& deltas, bool shuffled) {
+  for (const auto& [name, queue] : queues) {
+    std::vector<PastRuns> all = runs[name];
+    if (shuffled) rng.shuffle(all);
+    all.push_back({name, "", "", "", {}, longest_wait[name]});
+    deltas.insert(deltas.end(), all.begin(), all.end());
   }
 }
 
@@ -469,6 +517,7 @@ std::vector<Delta> World::snapshot(bool shuffled) {
     }
   }
   for (const auto& [who, past] : pasts) base.push_back(past);
+  tell_runs(base, shuffled);
   return base;
 }
 

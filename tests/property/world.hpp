@@ -53,6 +53,7 @@ struct WorldOptions {
   bool parts = false;       // nodes share their devices, and Pods ask for parts of them
   bool elastic = false;     // half of the gangs of one group may have more Pods than they ask for
   bool limits = false;      // queues have quotas of some nodes, limits for tenants, turns
+  bool ends = false;        // tasks state how long they last, and outlive it; some queues learn
 };
 
 class World {
@@ -96,6 +97,9 @@ class World {
   std::map<std::string, Known> tasks;
   // What tenants had, by queue and tenant, in an own account.
   std::map<std::pair<std::string, std::string>, Served> pasts;
+  // How long tasks lasted, every one, and the longest wait, by queue, in an own account.
+  std::map<std::string, std::vector<PastRuns>> runs;
+  std::map<std::string, std::int64_t> longest_wait;
 
  private:
   std::vector<Delta> carry_out(const std::vector<Start>& starts);
@@ -108,6 +112,10 @@ class World {
   void forget_decision(Known& known);
   void note_start(const Task& task);
   void note_end(const Known& known);
+  void note_wait(const Known& known);
+  std::vector<Delta> tell_run(const Known& known);
+  void tell_runs(std::vector<Delta>& deltas, bool shuffled);
+  void add_ends(Task& task);
   void forget_pasts(const std::string& queue, bool starts_too);
 
   void add_limits(Queue& queue);

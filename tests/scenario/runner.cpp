@@ -189,6 +189,10 @@ void Runner::settle() {
     for (const Resize& grow : plan.grows) resize(grow);
   }
   book_.update(engine_.conflicts(now_), now_);
+  for (const std::string& violation : auditor_.check(engine_.forecast(now_), now_)) {
+    fail("audit of the forecast: " + violation);
+  }
+  for (Moves::Move& move : moves_.look(engine_, now_)) moved_.push_back(std::move(move));
 }
 
 // As the operator does it: who has to stop for whom, what is kept, and then each stops.
@@ -286,7 +290,25 @@ void Runner::forget_pods(std::string task) {
   std::erase_if(leaves_, [&](const auto& end) { return end.second == task; });
 }
 
+// As the books tell it: how long it lasted, before it is forgotten.
+void Runner::remember(const std::string& task) {
+  const Task& known = tasks_.at(task);
+  std::int64_t pods = 0, gpus = 0;
+  for (const PodGroup& group : known.groups) {
+    pods += group.count;
+    gpus += group.count * group.requests.extended_amount(kGpu);
+  }
+  for (const Engine::Placed& placed : engine_.placed(now_)) {
+    if (placed.task != task || !placed.running) continue;
+    const PastRuns::Run run{now_, now_.ns - placed.since.ns, known.expected_duration_ns,
+                            gpus > 0 ? gpus : pods};
+    const std::string shape = std::to_string(pods) + "x" + std::to_string(gpus);
+    apply(PastRuns{known.queue, known.kind, known.tenant, shape, {run}, {}});
+  }
+}
+
 void Runner::finish(const std::string& task) {
+  remember(task);
   apply(TaskEnd{task, now_});
   forget_pods(task);
 }
@@ -388,6 +410,11 @@ void Runner::switches(Queue& q, Words& words) {
   if (const std::string word = option(words, "passing"); !word.empty()) q.passing = passing(word);
   if (const std::string word = option(words, "pooling"); !word.empty()) q.pooling = word == "yes";
   if (const std::string word = option(words, "spread"); !word.empty()) q.spread = word == "yes";
+  if (const std::string word = option(words, "learned"); !word.empty()) q.learned = word == "yes";
+  q.depth = integer(option(words, "depth", std::to_string(q.depth)));
+  if (const std::string word = option(words, "reserveAfter"); !word.empty()) {
+    q.reserve_after_ns = duration_ns(word);
+  }
   if (const std::string word = option(words, "halfLife"); !word.empty()) {
     q.half_life_ns = duration_ns(word);
   }

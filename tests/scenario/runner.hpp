@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "scheduler/audit/audit.hpp"
+#include "scheduler/backfill/moves.hpp"
 #include "scheduler/conflicts/book.hpp"
 #include "scheduler/engine.hpp"
 #include "tests/scenario/words.hpp"
@@ -33,6 +34,7 @@ class Runner {
   void return_resized(std::string task);
   void make_pods(const std::string& task, std::int64_t attempt, const Placement& placement);
   void finish(const std::string& task);
+  void remember(const std::string& task);
   void forget_pods(std::string task);
   void fail(const std::string& what);
 
@@ -54,6 +56,8 @@ class Runner {
   void expect_used(const std::string& node, Words words);
   void expect_order(const Words& words);
   void expect_size(const std::string& task, Words words);
+  void expect_end(const std::string& task, Words words);
+  void expect_moved(Words words);
   void expect_preempted(const std::string& task, Words words);
   const Conflict* conflict_of(const std::string& waiting);
   void expect_conflict(Words words);
@@ -83,6 +87,8 @@ class Runner {
   std::vector<std::string> started_;
   ConfigUpdate config_;
   Book book_;
+  Moves moves_;
+  std::vector<Moves::Move> moved_;
 };
 
 }  // namespace sched::scenario

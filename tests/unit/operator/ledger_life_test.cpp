@@ -2,6 +2,7 @@
 // time: exact over restarts, whoever dies when.
 #include <gtest/gtest.h>
 
+#include "scheduler/engine.hpp"
 #include "tests/unit/operator/cluster.hpp"
 
 namespace fermi::testing {
@@ -25,7 +26,7 @@ Json job_of(int gpus, const std::string& run_seconds) {
 
 std::size_t runs(Cluster& cluster) {
   std::size_t count = 0;
-  for (const auto& [key, record] : cluster.ledger("runs/")) count += record["seconds"].size();
+  for (const auto& [key, record] : cluster.ledger("runs/")) count += record["runs"].size();
   return count;
 }
 
@@ -70,7 +71,45 @@ TEST(LedgerLife, What_a_job_spent_and_how_long_it_ran_are_in_the_ledger_once_it_
   ASSERT_EQ(books.count("cost/default/work"), 1U);
   const auto ran = cluster.ledger("runs/default/work/TrainingJob/1x8");
   ASSERT_EQ(ran.size(), 1U);
-  EXPECT_NEAR(ran.begin()->second["seconds"][0].get<int>(), 100, 3);
+  const Json& run = ran.begin()->second["runs"][0];
+  EXPECT_NEAR(run[1].get<int>(), 100, 3);
+  EXPECT_EQ(run[2], 3600) << "the default of its queue";
+  EXPECT_EQ(run[3], 8) << "GPUs";
+}
+
+// The leader is told as a task is folded in, the next one reads the books: both know the same.
+TEST(LedgerLife, A_new_leader_knows_how_long_tasks_lasted_and_estimates_the_same) {
+  Cluster cluster({{"zone-a", 4, 8}}, priced());
+  cluster.start_operator();
+  for (int i = 0; i < 4; ++i) {
+    Json job = job_of(8, std::to_string(400 + 100 * i));
+    job["scheduling"] = {{"expectedDuration", "5m"}};
+    cluster.submit("j" + std::to_string(i), job);
+  }
+  for (int i = 0; i < 4; ++i)
+    ASSERT_TRUE(cluster.wait_phase("j" + std::to_string(i), "Completed", minutes(15)));
+  Json job = job_of(8, "forever");
+  job["scheduling"] = {{"expectedDuration", "5m"}};
+  cluster.submit("late", job);
+  ASSERT_TRUE(cluster.wait_phase("late", "Running"));
+  cluster.run_for(minutes(6));
+  const auto past = cluster.op().engine().past_runs("default");
+  ASSERT_EQ(past.size(), 1U);
+  EXPECT_EQ(past.front().runs.size(), 4U);
+  const auto expected = [&] {
+    const auto placed = cluster.op().engine().placed({cluster.loop.wall_now().ns});
+    return placed.empty() || !placed.front().end
+               ? std::int64_t{0}
+               : (placed.front().end->ns - placed.front().since.ns);
+  };
+  const std::int64_t lasts = expected();
+  // 600 s and what it takes to notice: the larger of the two in the middle.
+  EXPECT_NEAR(static_cast<double>(lasts) / 1e9, 600, 10);
+  cluster.kill_operator();
+  cluster.start_operator();
+  ASSERT_TRUE(cluster.wait(minutes(2), [&] { return expected() != 0; }));
+  EXPECT_EQ(cluster.op().engine().past_runs("default"), past);
+  EXPECT_EQ(expected(), lasts);
 }
 
 TEST(LedgerLife, A_job_that_is_deleted_while_it_runs_goes_once_its_cost_is_in_the_ledger) {

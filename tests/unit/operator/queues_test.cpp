@@ -83,6 +83,17 @@ TEST(Queues, Turns_placement_flavors_and_limits_of_tenants_reach_the_engine) {
   EXPECT_EQ(queue.tenant_limits.resources.extended_amount("nvidia.com/gpu"), 4);
 }
 
+TEST(Queues, Learning_is_asked_for_and_reaches_the_engine) {
+  EXPECT_FALSE(to_engine(queue_with({{"strategy", "Backfill"}}), {}).learned);
+  EXPECT_TRUE(to_engine(queue_with({{"backfill", {{"learn", true}}}}), {}).learned);
+  EXPECT_NE(words({{"backfill", {{"learn", true}}}}).find("how long such tasks lasted"),
+            std::string::npos);
+  for (const char* strategy : {"FIFO", "DRF"}) {
+    const std::string idle = words({{"strategy", strategy}, {"backfill", {{"learn", true}}}});
+    EXPECT_NE(idle.find("without effect here: spec.backfill.learn"), std::string::npos) << idle;
+  }
+}
+
 TEST(Queues, Fair_sharing_forgets_by_the_day_unless_told_otherwise) {
   EXPECT_EQ(to_engine(queue_with({{"strategy", "FairSharing"}}), {}).half_life_ns,
             24 * 3600 * kNsPerSecond);
@@ -390,6 +401,32 @@ TEST(Past, Whose_turn_it_is_survives_a_change_of_leaders) {
   cluster.start_operator();
   ASSERT_TRUE(cluster.wait_phase("bob", "Running")) << cluster.queue_status("team").dump(1);
   EXPECT_EQ(cluster.phase("ann-again"), "Pending");
+}
+
+// It states five minutes and goes on: the head's time moves at five, ten, ... minutes.
+TEST(Queues, A_reservation_that_moves_because_an_estimate_is_outlived_is_counted_over_restarts) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  make_queue(cluster, "team", {{"strategy", "Backfill"}});
+  cluster.start_operator();
+  cluster.submit("late", job_in("team", 1, "forever", "5m"));
+  ASSERT_TRUE(cluster.wait_phase("late", "Running"));
+  cluster.submit("head", job_in("team", 1, "30"));
+  const auto moved = [&] { return status_of(cluster, "team").value("reservationsMoved", 0); };
+  cluster.run_for(minutes(4));
+  cluster.submit("one", job_in("team", 1, "30"));
+  cluster.run_for(seconds(10));
+  EXPECT_EQ(moved(), 0);
+  cluster.run_for(minutes(2));
+  cluster.submit("two", job_in("team", 1, "30"));
+  ASSERT_TRUE(cluster.wait(seconds(30), [&] { return moved() == 1; }));
+  EXPECT_EQ(cluster.op().metrics().reservations_moved.at("team"), 1U);
+  cluster.kill_operator();
+  cluster.start_operator();
+  cluster.run_for(minutes(1));
+  EXPECT_EQ(moved(), 1);
+  cluster.run_for(minutes(5));
+  cluster.submit("three", job_in("team", 1, "30"));
+  ASSERT_TRUE(cluster.wait(seconds(30), [&] { return moved() == 2; }));
 }
 
 }  // namespace
