@@ -7,9 +7,10 @@
 //
 // What it checks of every start
 //   1. the task is known, waits, is not held, is not in back-off, and starts once;
-//   2. the gang is whole; its ranks lie group by group, in the zones asked for (exact split,
-//      Single, SameRegion, Spread, maxZones, minPerZone, maxLatency), and below the zone in one
-//      domain of the level that is required, numbered domain by domain;
+//   2. the gang is whole (an elastic one between its minimum and its maximum); its ranks lie group
+//      by group, in the zones asked for (exact split, Single, SameRegion, Spread, maxZones,
+//      minPerZone, maxLatency), and below the zone in one domain of the level that is required,
+//      numbered domain by domain;
 //   3. each node is there, ready, not cordoned, passes pool, model, selector, affinity, taints,
 //      allowed zones, excluded nodes and the queue's own filters;
 //   4. no node is given more than is free beside Pods, reservations and the plan so far; a part of
@@ -21,8 +22,7 @@
 //   6. nobody passed a blocked head of a strict queue, nor an equal task that waits before it;
 //   where
 //      tenants take turns, of the same tenant, and no equal task of a tenant with a clearly smaller
-//      share.
-//
+//      share;
 //   7. it leaves the room that was promised to others (where promises are kept): to tasks of a tier
 //      above its own, to those before it in the line of its queue where tenants do not take turns,
 //      and, if it holds a promise itself, to all of its tier; at every moment at which it runs,
@@ -36,8 +36,21 @@
 //   9. the named placement is whole and right as in 2 and 3, and fits when all who were asked to
 //      stop have gone, beside the starts of the plan, the holds of others and what the plan
 //      preempts for others; its queue may run it there by then;
-//  10. what resolves a conflict was wished for by name, breaks no promise and follows the wish's
-//      rule (resolutions.cpp).
+//   10. what resolves a conflict was wished for by name, breaks no promise and follows the wish's
+//       rule (resolutions.cpp);
+//   11. an elastic gang that gives something up keeps its minimum at least, of what it has, and
+//       what it gives up is what a victim may be asked for; Pods of attempts that are over count as
+//       gone.
+//
+// And of elastic gangs (grow_check.cpp)
+//   12. what one starts with, or gets while it runs, beyond its minimum is where nobody waits for
+//       room, or was promised it; a running one has run for its queue's cooldown, stays where it
+//       is, and what it gets would be a start as in 3 to 5.
+//
+// And of every reservation that a forecast tells (reservations.cpp; not where promises are kept)
+//   13. it is for a whole gang that waits, on nodes that its Pods may run on, and when it begins
+//       there is room beside what is then expected to run, as the auditor estimates ends itself,
+//       and beside what others have reserved.
 //
 // Not checked: whether a better plan exists. Single-threaded, no I/O. `apply` costs the logarithm
 // of the state, `check` follows the size of the plan and what runs on the nodes it uses.
@@ -66,6 +79,7 @@ class Auditor {
   friend class PromiseCheck;
   friend class PlanCheck;
   friend class PreemptionCheck;
+  friend class ReservationCheck;
   using Amount = std::map<std::string, std::int64_t>;  // by resource name
   using ByTenant = std::map<std::pair<std::string, std::string>, audit::Charge>;
   enum class Phase { kWaits, kHolds, kOver };
@@ -76,7 +90,7 @@ class Auditor {
     std::int64_t attempt = 0;
     Placement placement;           // the decision
     std::set<std::size_t> seen;    // ranks whose Pod took the reservation over
-    std::vector<PodGroup> groups;  // as decided
+    std::vector<PodGroup> groups;  // as decided: an elastic one as large as it is
     bool runs = false;             // the whole gang, since this decision
     Time since;                    // when it runs: the moment that it began
     std::string evicted_by;        // while it holds a decision
@@ -102,6 +116,7 @@ class Auditor {
   void on(const Evict& d);
   void on(const Hold& d);
   void on(const Served&) {}
+  void on(const PastRuns& d);
   void on(const Resolve& d);
   void on(const Promise& d);
   void forget_promises_on(const std::string& node);
@@ -110,6 +125,12 @@ class Auditor {
                            const ByTenant& more) const;
   double share(const std::string& queue, const std::string* tenant, const ByTenant& more) const;
   std::vector<std::string> check_preemptions(const Plan& plan, Time now) const;
+  // What Pods have there, and decisions whose Pods are not there yet.
+  audit::NodeUse in_use(const std::string& node) const;
+  std::vector<std::string> check_reservations(const Plan& plan, Time now) const;
+  std::vector<PastRuns::Run> past_of(const Task& task) const;
+  // When one that holds a decision is expected to end, estimated by the auditor itself.
+  std::int64_t end_of(const Known& task, Time now) const;
   void rule(const std::string& name, const Queue* queue);
   void give_up(Known& task);
   void line_up(const std::string& uid);
@@ -144,6 +165,9 @@ class Auditor {
   ConfigUpdate config_;
   std::map<std::string, Resolve> wishes_;    // by the task that waits
   std::map<std::string, Promise> promises_;  // the same; those that name nodes
+  // By queue, kind and tenant, then by shape; the newest first.
+  using Runs = std::map<std::string, std::vector<PastRuns::Run>>;
+  std::map<std::tuple<std::string, std::string, std::string>, Runs> past_;
 };
 
 }  // namespace sched

@@ -1,7 +1,6 @@
 #include "scheduler/audit/promise_check.hpp"
 
 #include <algorithm>
-#include <limits>
 
 #include "scheduler/audit/rules.hpp"
 #include "scheduler/limits.hpp"
@@ -9,11 +8,8 @@
 namespace sched {
 namespace {
 
-constexpr Time kNever{std::numeric_limits<std::int64_t>::max()};
-
 Time after(Time from, std::int64_t duration_ns) {
-  const bool endless = duration_ns <= 0 || from.ns > kNever.ns - duration_ns;
-  return endless ? kNever : Time{from.ns + duration_ns};
+  return {audit::stated_end(from.ns, duration_ns)};
 }
 
 }  // namespace
@@ -62,16 +58,6 @@ bool PromiseCheck::binds(const std::string& holder, const Auditor::Known& task,
   return known.task.queue == task.task.queue && !audit::by_tenant(queue) && its < own;
 }
 
-// One past its expected end lasts as long again as it has lasted, unless it is taken to end now.
-Time PromiseCheck::end_of(const Auditor::Known& task) const {
-  const std::int64_t duration = task.task.expected_duration_ns;
-  if (!task.runs) return after(now_, duration);
-  const Time end = after(task.since, duration);
-  if (end > now_) return end;
-  if (known_.config_.overrun == Overrun::kEndsNow) return now_;
-  return after(now_, std::max<std::int64_t>(now_.ns - task.since.ns, 1));
-}
-
 Time PromiseCheck::end_of(const Promise& promise) const {
   return after(promise.at, known_.tasks_.at(promise.task).task.expected_duration_ns);
 }
@@ -111,8 +97,7 @@ std::string PromiseCheck::wrong_at(const std::string& node, Time at,
     }
   }
   for (const Given& given : given_) {
-    if (end_of(*given.task) <= at) continue;
-    add_ranks(sum, given.start->placement, given.task->task.groups, node);
+    if (given.end > at) add_ranks(sum, given.where, given.groups, node);
   }
   for (const Promise* const promise : binding) {
     if (promise->at > at || end_of(*promise) <= at) continue;
@@ -131,7 +116,7 @@ std::vector<std::string> PromiseCheck::add(const Start& start, const Auditor::Kn
                                            const Queue& queue) {
   std::vector<std::string> wrong;
   const bool held = !task.hold.nodes.empty() && task.hold_until > now_ &&
-                    task.hold.nodes == start.placement.nodes;
+                    audit::includes(start.placement.nodes, task.hold.nodes);
   std::vector<const Promise*> binding;
   for (const auto& [holder, promise] : known_.promises_) {
     if (!held && !queue.learned && binds(holder, task, queue)) binding.push_back(&promise);
@@ -156,9 +141,20 @@ std::vector<std::string> PromiseCheck::add(const Start& start, const Auditor::Kn
                       promise->task);
     }
   }
-  given_.push_back({&start, &task});
+  given_.push_back({start.placement, task.task.groups, end});
   started_.insert(start.task);
   return wrong;
+}
+
+bool PromiseCheck::promised(const std::string& node) {
+  if (!promised_) {
+    promised_.emplace();
+    for (const auto& [holder, promise] : known_.promises_) {
+      const std::vector<std::string>& nodes = promise.placement.nodes;
+      if (!started_.contains(holder)) promised_->insert(nodes.begin(), nodes.end());
+    }
+  }
+  return promised_->contains(node);
 }
 
 }  // namespace sched

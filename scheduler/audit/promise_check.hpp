@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -16,17 +17,20 @@ class PromiseCheck {
 
   // Reads a start beside those read before it, whose ranks lie on nodes that are there: what is
   // wrong with it. Costs nothing where nothing was promised.
+  // `task`: as large as it is to be.
   std::vector<std::string> add(const Start& start, const Auditor::Known& task, const Queue& queue);
+  // Whether room of the node was promised to somebody who does not start; once all starts are read.
+  bool promised(const std::string& node);
 
  private:
   struct Given {  // by the plan so far
-    const Start* start = nullptr;
-    const Auditor::Known* task = nullptr;
+    Placement where;
+    std::vector<PodGroup> groups;
+    Time end;
   };
   bool binds(const std::string& holder, const Auditor::Known& task, const Queue& queue) const;
-  // When it is expected to have ended, if it is placed or is placed now; the end of time if nobody
-  // knows.
-  Time end_of(const Auditor::Known& task) const;
+  // When it is expected to have ended.
+  Time end_of(const Auditor::Known& task) const { return {known_.end_of(task, now_)}; }
   Time end_of(const Promise& promise) const;
   std::string wrong_at(const std::string& node, Time at, const std::vector<const Promise*>& binding,
                        const audit::NodeUse& own) const;
@@ -37,6 +41,7 @@ class PromiseCheck {
   const Time now_;
   std::vector<Given> given_;
   std::set<std::string> started_;
+  std::optional<std::set<std::string>> promised_;  // nodes, once somebody asks
 };
 
 }  // namespace sched

@@ -128,6 +128,36 @@ bool counts_gpus(const std::string& resource) {
   return kind == "gpu" || kind.rfind("gpu.", 0) == 0 || kind.rfind("mig-", 0) == 0;
 }
 
+std::optional<std::vector<PodGroup>> groups_for(const Task& task, std::size_t nodes) {
+  if (nodes == 0 || nodes > static_cast<std::size_t>(kGangMax)) return std::nullopt;
+  const auto size = static_cast<std::int64_t>(nodes);
+  std::vector<PodGroup> groups;
+  std::int64_t least = 0;
+  for (const PodGroup& group : task.groups) {
+    if (group.count <= 0) continue;
+    if (group.count > kGangMax) return std::nullopt;
+    least += group.count;
+    if (least > kGangMax) return std::nullopt;
+    groups.push_back(group);
+  }
+  if (size == least) return task.groups;
+  const bool elastic = groups.size() == 1 && groups[0].shared_milli == 0 &&
+                       task.zone_policy != ZonePolicy::kSpread && task.min_per_zone <= 0;
+  if (!elastic || size < least || size > groups[0].most) return std::nullopt;
+  groups[0].count = size;
+  return groups;
+}
+
+bool includes(std::vector<std::string> all, std::vector<std::string> some) {
+  std::sort(all.begin(), all.end());
+  std::sort(some.begin(), some.end());
+  return std::includes(all.begin(), all.end(), some.begin(), some.end());
+}
+
+std::int64_t stated_end(std::int64_t from, std::int64_t duration) {
+  return duration > 0 && duration < kLongest && from < kLongest ? from + duration : kNever;
+}
+
 // In the order in which a reader would look: wishes, volumes, the queue, labels, taints.
 std::string refuses(const Node& node, const Task& task, const Queue& queue) {
   if (!task.pool.empty() && node.pool != task.pool) return "is in pool " + node.pool;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -21,6 +22,19 @@ bool takes_turns(const Queue& queue);  // a peer may follow after the quantum
 bool counts_in(const Quota& quota, const Node& node);
 std::string of_nodes(const Quota& quota);  // " in zone a, in pool p"
 bool counts_gpus(const std::string& resource);
+
+// The Pods of a task that is given so many nodes, group by group; nothing when it may not have so
+// many. An elastic task has one group, no even spread, no least number in each zone and whole
+// devices only.
+std::optional<std::vector<PodGroup>> groups_for(const Task& task, std::size_t nodes);
+
+// Whether the nodes of a start are those that were kept for it; an elastic gang may have more.
+bool includes(std::vector<std::string> all, std::vector<std::string> some);
+
+// When one that begins then and lasts so long is over, in nanoseconds; kNever for one whose
+// duration is not known, or longer or later than kLongest.
+inline constexpr std::int64_t kLongest = std::int64_t{1} << 61, kNever = std::int64_t{1} << 62;
+std::int64_t stated_end(std::int64_t from, std::int64_t duration);
 
 // Why a Pod of this task may not run on the node; "" when it may. Room, readiness and cordons are
 // not part of it.

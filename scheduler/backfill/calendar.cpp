@@ -214,29 +214,33 @@ void Calendar::keep(Trial& trial, Time end) {
 
 NodeAmounts Calendar::kept(Time end, TaskId of) {
   NodeAmounts out;
-  const auto own = [of](const Booking& booking) { return booking.task == of; };
   for (Booked& all : booked_) {
     if (all.bookings.empty()) continue;
-    Amounts kept;
-    if (std::none_of(all.bookings.begin(), all.bookings.end(), own)) {
-      kept = kept_on(all, now_, false, end);
-    } else {
-      Booked others = all;
-      std::erase_if(others.bookings, own);
-      kept = kept_on(others, now_, false, end);
-    }
+    Amounts kept = kept_on(all.node, end, of, {});
     if (!kept.zero()) out.emplace_back(all.node, std::move(kept));
   }
   return out;
 }
 
+Amounts Calendar::kept_on(NodeId node, Time end, TaskId of, const std::vector<Release>& gone) {
+  if (!reserves(node)) return {};
+  Booked& all = booked_[spot(node)];
+  const auto own = [of](const Booking& booking) { return booking.task == of; };
+  if (std::none_of(all.bookings.begin(), all.bookings.end(), own)) {
+    return kept_on(all, now_, false, end, gone);
+  }
+  releases_of(all);  // once for all copies
+  Booked others = all;
+  std::erase_if(others.bookings, own);
+  return kept_on(others, now_, false, end, gone);
+}
+
 // The most that is missing between `from` and `to`: what the reservations need there at some moment
 // less what has ended by then. Need only grows where a reservation begins. `applied`: what ends
-// until `from` has been ended already.
-Amounts Calendar::kept_on(Booked& booked, Time from, bool applied, Time to) const {
+// until `from` has been ended already. `gone`: what gives nothing back any more.
+Amounts Calendar::kept_on(Booked& booked, Time from, bool applied, Time to,
+                          const std::vector<Release>& gone) const {
   Amounts most;
-  if (!booked.known) booked.releases = releases_on(booked.node);
-  booked.known = true;
   for (std::size_t i = 0; i < booked.bookings.size(); ++i) {
     const Booking& moment = booked.bookings[i];
     const Time at = std::max(moment.begin, from);
@@ -253,13 +257,22 @@ Amounts Calendar::kept_on(Booked& booked, Time from, bool applied, Time to) cons
     const auto ended = [&](const Release& r) {
       if (r.at <= at && (!applied || r.at > from)) need.minus(*r.amounts);
     };
-    for (const Release& r : booked.releases) ended(r);
+    for (const Release& r : releases_of(booked)) ended(r);
     if (const auto here = started_on_.find(booked.node); here != started_on_.end()) {
       for (const Release& r : here->second) ended(r);
+    }
+    for (const Release& r : gone) {
+      if (r.at <= at) need.plus(*r.amounts);
     }
     most.raise_to(need);
   }
   return most;
+}
+
+const std::vector<Release>& Calendar::releases_of(Booked& booked) const {
+  if (!booked.known) booked.releases = releases_on(booked.node);
+  booked.known = true;
+  return booked.releases;
 }
 
 std::vector<Release> Calendar::releases_on(NodeId node) const {

@@ -29,7 +29,8 @@ TaskId Kept::first_before(Time end, const Binding& binding) const {
 }
 
 // Need only grows where a promise begins. What runs and is past its end counts by its new estimate.
-Amounts Kept::missing(NodeId node, const Binding& binding, Time from, Time to) const {
+Amounts Kept::missing(NodeId node, const Binding& binding, Time from, Time to,
+                      const std::vector<Release>& gone) const {
   struct Booking {
     Time begin, end;
     const Amounts* amounts = nullptr;
@@ -44,7 +45,7 @@ Amounts Kept::missing(NodeId node, const Binding& binding, Time from, Time to) c
   std::vector<std::pair<Time, TaskId>> ends;
   if (!bookings.empty() && node < state_.tasks_on_node.size()) {
     for (const TaskId task : state_.tasks_on_node[node]) {
-      const Time end = expected_end(state_, state_.tasks[task], now_);
+      const Time end = expected_end_of(task);
       if (end < kEndless) ends.emplace_back(end, task);
     }
   }
@@ -59,9 +60,19 @@ Amounts Kept::missing(NodeId node, const Binding& binding, Time from, Time to) c
       if (end > at) continue;
       state_.each_use_on(node, task, [&](const Amounts& amounts) { need.minus(amounts); });
     }
+    for (const Release& release : gone) {
+      if (release.at <= at) need.plus(*release.amounts);
+    }
     most.raise_to(need);
   }
   return most;
+}
+
+bool Kept::binds_on(NodeId node, const Binding& binding) const {
+  if (node >= state_.promised_on.size()) return false;
+  const std::vector<TaskId>& here = state_.promised_on[node];
+  return std::any_of(here.begin(), here.end(),
+                     [&](TaskId other) { return contains(binding, other); });
 }
 
 // Each node once: with the first of those that bind there.

@@ -12,7 +12,7 @@
 
 #include <vector>
 
-#include "scheduler/backfill/ends.hpp"
+#include "scheduler/backfill/future.hpp"
 #include "scheduler/place/trial.hpp"
 
 namespace sched {
@@ -35,10 +35,16 @@ class Kept {
   void keep(Trial& trial, Time end, const Binding& binding) const;
   // The same of all nodes.
   NodeAmounts all(Time end, const Binding& binding) const;
-  // The same of one node: the most that is missing there between `from` and `to`.
-  Amounts missing(NodeId node, const Binding& binding, Time from, Time to) const;
+  // The same of one node: the most that is missing there between `from` and `to`, if all of `gone`
+  // had ended by now and gave nothing back later.
+  Amounts missing(NodeId node, const Binding& binding, Time from, Time to,
+                  const std::vector<Release>& gone = {}) const;
+  // Whether any of those that bind was promised room on the node.
+  bool binds_on(NodeId node, const Binding& binding) const;
   // Whether the room that the holder was promised on this node is there, beside `ahead`.
   bool stands(TaskId holder, NodeId node, const Binding& ahead) const;
+  Time now() const { return now_; }
+  Time expected_end_of(TaskId task) const { return expected_end(state_, state_.tasks[task], now_); }
 
  private:
   template <class Visit>

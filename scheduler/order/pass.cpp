@@ -48,6 +48,7 @@ Pass::Pass(State& state, Time now, std::size_t max_starts, Look look)
   run(max_starts);
   if (look_ != Look::kTend) settle_wishes();
   if (look_ == Look::kForecast) tell_reservations();
+  if (look_ == Look::kStarts) widen();
   // What was decided here is decided again until a delta says that it is done.
   const bool decided = !plan_.starts.empty() || !plan_.preemptions.empty();
   if (!forecast_ && looked_at_all_ && !decided) state_.holds_moved = false;
@@ -155,6 +156,7 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
     pending_.push_back(task);
   }
   if (for_room) ahead_.insert(task);
+  refuses_ = refuses_ || answer == Answer::kReserved;
   // Peers may make room within the queue's maximum, too.
   const bool turn = answer == Answer::kNoQuota && deserves_reservation(offer) &&
                     ask(task, PreemptionKind::kRotation);
@@ -168,6 +170,12 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
   if (reserves && keeps_ && !state_.promises.contains(task)) {
     blockers_[offer.queue] = task;  // until it is known what may pass
     return turns.close(offer.queue);
+  }
+  if (answer == Answer::kEvicting) {
+    // Room is kept for it: the first that lacks any is the next known not to fit, or its twin.
+    turns.replace(offer);
+    if (!turns.out_of_line(offer)) turns.go_on(offer);
+    return;
   }
   if (for_room && chooses(queue)) {
     if (!patience_.contains(offer.queue)) arrange(turns, offer);
@@ -183,7 +191,7 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
 // waited, too.
 void Pass::arrange(Turns& turns, const Turns::Offer& head) {
   const QueueRecord& queue = state_.queues[head.queue];
-  std::int64_t longest = queue.predictor.longest_wait();
+  std::int64_t longest = queue.past.longest_wait();
   for (const TaskId task : started_) {
     if (state_.tasks[task].queue != head.queue) continue;
     longest = std::max(longest, span(state_.tasks[task].task.submitted, now_));
@@ -200,7 +208,7 @@ void Pass::arrange(Turns& turns, const Turns::Offer& head) {
       const Place& place = bucket.tasks.get(at);
       if (place.task == head.place.task || started_.contains(place.task)) continue;
       const std::int64_t stated = state_.tasks[place.task].task.expected_duration_ns;
-      const std::int64_t step = backfill_step(size, queue.predictor.predict(size, stated));
+      const std::int64_t step = backfill_step(size, queue.past.predict(size, stated));
       candidates.push_back({(std::int64_t{tier_of(place)} << kTier) + step, place, id});
     }
   }
@@ -214,8 +222,8 @@ Time Pass::judged_end(TaskId id) const {
   const auto patience = patience_.find(task.queue);
   if (patience == patience_.end() || stated > patience->second) return stated;
   const std::int64_t size = size_of(state_, state_.shapes[task.shape]);
-  return end_after(
-      now_, state_.queues[task.queue].predictor.predict(size, task.task.expected_duration_ns));
+  return end_after(now_,
+                   state_.queues[task.queue].past.predict(size, task.task.expected_duration_ns));
 }
 
 // As far as the queue's rules go.
@@ -326,7 +334,9 @@ bool Pass::may_ask(TaskId id, PreemptionKind kind) const {
 
 // Beside every reservation ahead, too: those are older promises.
 bool Pass::ask(TaskId task, PreemptionKind kind) {
-  if (!may_ask(task, kind)) return false;
+  // Who gives something up and runs on is known to the next pass, once it has been told.
+  const bool resizes = !plan_.preemptions.empty() && !plan_.preemptions.back().shrinks.empty();
+  if (resizes || !may_ask(task, kind)) return false;
   if (++searches_ > state_.config.victim_searches) return false;
   if (kind == PreemptionKind::kTier && is_hopeless(state_, task, now_)) return false;
   const bool as_found = overlay_.mark() == 0 && started_.empty() && plan_.preemptions.empty();
@@ -338,8 +348,7 @@ bool Pass::ask(TaskId task, PreemptionKind kind) {
   make_reservations();
   const Time end = end_after(now_, state_.tasks[task].task.expected_duration_ns);
   Overlay look(state_);
-  Surroundings around{kept(task, end), &overlay_};
-  around.as_found = as_found && keeps_;
+  Surroundings around{reserved_beside(task, end), &overlay_, as_found && keeps_};
   std::optional<Preemption> found =
       find_preemption(state_, task, now_, look, plan_.work.victims, around, kind);
   if (!found) return false;
@@ -358,6 +367,8 @@ const Preemption* Pass::preemption_of(TaskId task) const {
 // --- what administrators want
 
 void Pass::settle_wishes() {
+  const auto shrinks = [](const Preemption& p) { return !p.shrinks.empty(); };
+  if (std::any_of(plan_.preemptions.begin(), plan_.preemptions.end(), shrinks)) return;
   for (const auto& [uid, wish] : state_.wishes) {
     Settled settled = settle(wish);
     if (!settled.preemption) continue;
@@ -398,7 +409,7 @@ Settled Pass::settle(const Resolve& wish) {
   const Time end = end_after(now_, state_.tasks[id].task.expected_duration_ns);
   Overlay look(state_);
   return sched::settle(state_, wish, now_, look, plan_.work.victims,
-                       {keeps_ ? kept(id, end) : calendar_.kept(end, id), &overlay_});
+                       {reserved_beside(id, end, id), &overlay_, false});
 }
 
 // --- trying one
@@ -429,15 +440,7 @@ Pass::Answer Pass::attempt(TaskId task, BucketId id) {
 }
 
 Amounts Pass::beside_promised(TaskId task) const {
-  const Shape& shape = state_.shapes[state_.tasks[task].shape];
-  if (!state_.queues[state_.tasks[task].queue].queue.has_maximum) return shape.total;
-  Amounts asked = shape.total;
-  const Promised promised = promised_to_others(state_, task);
-  for (ResourceId r = 0; r < kFirstExtended; ++r) {
-    if (asked.base[r] > 0) asked.base[r] += promised.amounts.base[r];
-  }
-  for (auto& [r, amount] : asked.extended) amount += promised.amounts.at(r);
-  return asked;
+  return sched::beside_promised(state_, task, state_.shapes[state_.tasks[task].shape].total);
 }
 
 // It does not fit: whether room would help, or its queue's quotas keep it out wherever there is
@@ -494,7 +497,8 @@ std::optional<Gang> Pass::room_beside(const Shape& shape, Time end) {
   calendar_.keep(trial, end);
   if (!trial.counts_allow()) return std::nullopt;
   Overlay look(state_);
-  return trial.place(look, plan_.work.nodes);
+  const auto first = shape.spread ? Trial::First::kTightest : Trial::First::kSlots;
+  return trial.place(look, plan_.work.nodes, first);
 }
 
 void Pass::start(TaskId id, const Gang& gang) {
@@ -507,6 +511,7 @@ void Pass::start(TaskId id, const Gang& gang) {
   start.placement.devices = gang.devices;
   plan_.starts.push_back(std::move(start));
   started_.insert(id);
+  if (refuses_ && promised(id) != nullptr) left_.insert(id);
   calendar_.started(id, gang, judged_end(id));
   ranks_[id] = gang.ranks;
   state_.pretend(id, gang.ranks, 1);
@@ -528,7 +533,7 @@ void Pass::tell_reservations() {
 }
 
 const Calendar::Reserved* Pass::reservation_of(TaskId task) {
-  if (keeps_) return promise_of(task);
+  if (keeps_) return started_.contains(task) ? nullptr : promise_of(task);
   for (const Calendar::Reserved& reserved : calendar_.reservations()) {
     if (reserved.task == task) return &reserved;
   }

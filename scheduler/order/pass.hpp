@@ -12,11 +12,11 @@
 //      first behind them would fit: until then they bind nobody.
 //      It would fit but for a reservation: twins that last as long are passed over, shorter ones
 //      are tried.
-//   3. A task that is the first of its queue to lack room may have others stop for it (preempt/): a
-//      High or Medium one by its tier, any for what its queue may claim back, and any in a queue
-//      that takes turns, also for room within that queue's maximum. Who, is proved at once on named
-//      nodes, and that room is kept for it from then on, as the state keeps it for those of earlier
-//      passes.
+//   3. A task that is the first of its queue to lack room, and for which none is kept, may have
+//      others stop for it (preempt/): a High or Medium one by its tier, any for what its queue may
+//      claim back, and any in a queue that takes turns, also for room within that queue's maximum.
+//      Who, is proved at once on named nodes, and that room is kept for it from then on, as the
+//      state keeps it for those of earlier passes.
 //   4. In a queue that learns, those behind the blocked head are tried in the order of
 //   scheduler/learn
 //      and judged by how long they are predicted to run, as long as a wrong prediction costs the
@@ -24,15 +24,17 @@
 //      what he stated would run until after that, is judged by what he stated.
 //   5. Until nothing is left, or `max_starts` were decided.
 //   6. Where reservations are promises that are kept (ConfigUpdate::keep_promises) the pass makes
-//   none.
-//      A start leaves alone every promise to a task of a tier above its own; of its own tier those
-//      to tasks ahead of it: in its queue's line (tenants apart), or found blocked before it in
-//      this pass. Who passes a blocked task of its queue, or holds a promise itself, leaves alone
-//      all of its tier: that is a privilege, and whoever was promised room is not to lose it by
-//      that. Who deserves a reservation and was promised nothing yet is not passed in its queue.
+//      none. A start leaves alone every promise to a task of a tier above its own; of its own tier
+//      those to tasks ahead of it: in its queue's line (tenants apart), or found blocked before it
+//      in this pass. Who passes a blocked task of its queue, or holds a promise itself, leaves
+//      alone all of its tier: that is a privilege, and whoever was promised room is not to lose it
+//      by that. Who deserves a reservation and was promised nothing yet is not passed in its queue.
 //      See promised.cpp, and tend.hpp for who makes the promises.
 //   7. What administrators want for tasks that still wait comes last, beside all of it
 //      (conflicts/settlement.hpp).
+//   8. Elastic gangs start at their minimum in all of this. What is left then, and nobody who waits
+//      could use or was promised, is theirs (elastic/growth.hpp): of those that start, then of
+//      those that run.
 //
 // While the pass lives, the state carries its bookings; the destructor gives them back, and the
 // state is as before (what was parked because of the bookings is awake again).
@@ -43,6 +45,7 @@
 #include <set>
 #include <vector>
 
+#include "scheduler/backfill/ahead.hpp"
 #include "scheduler/backfill/calendar.hpp"
 #include "scheduler/backfill/kept.hpp"
 #include "scheduler/conflicts/settlement.hpp"
@@ -139,7 +142,9 @@ class Pass {
   void make_reservations();
   void tell_reservations();
   void tell_promises();
-  NodeAmounts kept(TaskId task, Time end);
+  // What it has to leave to others if it runs until then. `of`: whose reservation is not counted,
+  // where the pass makes them.
+  Ahead reserved_beside(TaskId task, Time end, TaskId of = kNoId);
   Kept::Binding binding(TaskId task) const;
   const PromisedRoom* promised(TaskId task) const;
   Answer place_beside_promises(TaskId task, BucketId bucket);
@@ -147,6 +152,9 @@ class Pass {
   bool start_promised(TaskId task, Time end, const Kept::Binding& binding);
   const Calendar::Reserved* promise_of(TaskId task);
   void settle_wishes();
+  void widen();
+  bool may_take_room(TaskId task, BucketId bucket) const;
+  std::vector<ShapeId> waited_for() const;
 
   State& state_;
   const Time now_;
@@ -162,6 +170,8 @@ class Pass {
   std::int64_t searches_ = 0, tries_ = 0, renewals_ = 0;  // for victims; of reservations
   bool looked_at_all_ = false;
   std::set<TaskId> ahead_;  // found blocked so far
+  bool refuses_ = false;    // somebody who fits alone was refused beside what was promised
+  std::set<TaskId> left_;   // who has started since then, and held a promise
   std::vector<TaskId> due_;
   std::map<TaskId, Calendar::Reserved> told_;  // promises, as somebody asked about them
   std::set<TaskId> started_;

@@ -40,7 +40,8 @@ const PromisedRoom* Pass::promised(TaskId task) const {
   return has_room ? &known->second : nullptr;
 }
 
-// The rule of the header. What starts in this pass needs its promise no more.
+// The rule of the header. What starts in this pass needs its promise no more; but whoever passes
+// somebody who may have been refused for it waits for the next pass, in which that one comes first.
 Kept::Binding Pass::binding(TaskId id) const {
   const TaskRecord& task = state_.tasks[id];
   const QueueRecord& queue = state_.queues[task.queue];
@@ -50,7 +51,8 @@ Kept::Binding Pass::binding(TaskId id) const {
   const bool all = passes || promised(id) != nullptr;
   Kept::Binding out;
   for (const auto& [other, room] : state_.promises) {
-    if (other == id || room.need.empty() || started_.contains(other)) continue;
+    if (other == id || room.need.empty()) continue;
+    if (started_.contains(other) && !(passes && left_.contains(other))) continue;
     const TaskRecord& holder = state_.tasks[other];
     const Tier its = tier_of(holder.task, state_.queues[holder.queue]);
     if (its > tier) continue;
@@ -62,8 +64,9 @@ Kept::Binding Pass::binding(TaskId id) const {
   return out;
 }
 
-NodeAmounts Pass::kept(TaskId task, Time end) {
-  return keeps_ ? kept_.all(end, binding(task)) : calendar_.kept(end);
+Ahead Pass::reserved_beside(TaskId task, Time end, TaskId of) {
+  if (keeps_) return {kept_, end, binding(task)};
+  return {calendar_, end, of};
 }
 
 // In the room that it was promised, or wherever there is room beside what others were promised.
@@ -105,7 +108,8 @@ std::optional<Gang> Pass::room_beside(const Shape& shape, Time end, const Kept::
   kept_.keep(trial, end, ahead);
   if (!trial.counts_allow()) return std::nullopt;
   Overlay look(state_);
-  return trial.place(look, plan_.work.nodes);
+  const auto first = shape.spread ? Trial::First::kTightest : Trial::First::kSlots;
+  return trial.place(look, plan_.work.nodes, first);
 }
 
 // Where its queue's quotas say how much may lie where, the search for nodes looks at them.
@@ -133,7 +137,7 @@ bool Pass::start_promised(TaskId task, Time end, const Kept::Binding& ahead) {
 
 const Calendar::Reserved* Pass::promise_of(TaskId task) {
   const PromisedRoom* const room = promised(task);
-  if (room == nullptr || started_.contains(task)) return nullptr;
+  if (room == nullptr) return nullptr;
   const Calendar::Reserved told{task, room->at, kept_.end(task), room->ranks, room->where.devices};
   return &(told_[task] = told);
 }

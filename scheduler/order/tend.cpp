@@ -111,22 +111,26 @@ void Tender::take_back() {
   std::erase_if(known_.broken, [this](TaskId t) { return !state_.promises.contains(t); });
 }
 
-// What should have ended since the last look, and runs.
+// What should have ended, by what it stated or by its last estimate, since the last look, and runs;
+// and what is estimated otherwise than then, since a past run was told late.
 void Tender::look_at_ends() {
-  const std::int64_t from = std::min(known_.ends, now_).ns;
-  known_.ends = now_;
-  if (state_.promises.empty()) return;
-  auto at = state_.ends.lower_bound([&](const State::End& end) { return end.first <= from; });
-  for (; !state_.ends.at_end(at); at = state_.ends.next(at)) {
-    const auto [end, task] = state_.ends.get(at);
-    if (end > now_.ns) return;
+  std::map<State::End, Time> late;
+  for (auto at = state_.ends.begin(); !state_.ends.at_end(at) && !state_.promises.empty();
+       at = state_.ends.next(at)) {
+    const State::End end = state_.ends.get(at);
+    if (end.first > now_.ns) break;
     ++out_.looked;
-    state_.each_use(task, [this](NodeId node, const Amounts&) {
+    const Time expected = expected_end(state_, state_.tasks[end.second], now_);
+    late.emplace_hint(late.end(), end, expected);
+    const auto before = known_.late.find(end);
+    if (before != known_.late.end() && before->second == expected) continue;
+    state_.each_use(end.second, [this](NodeId node, const Amounts&) {
       if (node < state_.promised_on.size() && !state_.promised_on[node].empty()) {
         state_.shaken.insert(node);
       }
     });
   }
+  known_.late = std::move(late);
 }
 
 void Tender::look_at_shaken() {

@@ -35,7 +35,8 @@ struct Tended {
     std::uint64_t turn = 0;     // which look that was, of all
     Time now;
   };
-  Time ends;  // those until then were seen to be late
+  // Of those past what they stated: when they were expected to end when that was last looked at.
+  std::map<State::End, Time> late;
   std::uint64_t turns = 0;
   std::map<TaskId, Look> looks;  // at promises that are held
   std::set<TaskId> broken;

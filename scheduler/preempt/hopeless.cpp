@@ -52,8 +52,9 @@ bool is_hopeless_beside(const State& state, TaskId id, Time now) {
   return loosened_since(state, count, known.now, now, known.changes) < known.changes;
 }
 
-// An estimate of what is past its end that moves later keeps more; one that says "now" gives back by
-// time alone.
+// An estimate of what is past its end only moves later as time goes by (learn/estimate.hpp), which
+// keeps more; a past run that is told late may bring one forward, and then nothing of this is known
+// any more (state/past.cpp). One that says "now" gives back by time alone: nothing is remembered.
 void remember_hopeless_beside(State& state, TaskId id, Time now, std::int64_t missing) {
   const auto room = state.promises.find(id);
   if (room == state.promises.end() || room->second.need.empty()) return;

@@ -21,12 +21,10 @@ Candidate rate(const State& state, TaskId id, Time now, bool turns) {
 }
 
 Candidate rate(const Askable& task, Time now, bool turns) {
-  Candidate c{task.task,
-              0,
-              0,
-              0,
-              static_cast<std::size_t>(task.pods),
-              std::numeric_limits<std::int64_t>::max()};
+  Candidate c;
+  c.task = task.task;
+  c.pods = static_cast<std::size_t>(task.pods);
+  c.begun = std::numeric_limits<std::int64_t>::max();
   const bool medium = task.tier == Tier::kMedium;
   const std::int64_t safe = turns ? task.turn_ns : medium ? task.guarantee_ns : 0;
   if (task.runs && safe > 0 && safe < now.ns) c.overdue = __int128{now.ns} - safe;

@@ -1,6 +1,7 @@
 // State: who was asked to stop, and for whom the room is kept.
 #include <algorithm>
 
+#include "scheduler/elastic/surplus.hpp"
 #include "scheduler/limits.hpp"
 #include "scheduler/state/devices.hpp"
 #include "scheduler/state/state.hpp"
@@ -41,6 +42,7 @@ bool State::on(const Hold& d) {
   if (id == kNoId || tasks[id].state != TaskState::kWaiting) return false;
   const TaskRecord& task = tasks[id];
   const std::vector<std::string>& nodes = d.placement.nodes;
+  if (task.task.held && !nodes.empty()) return false;  // nothing is kept for one that may not start
   if (nodes.size() > static_cast<std::size_t>(kGangMax)) return false;
   if (nodes.empty() && task.hold.empty()) return false;
   const bool same = task.hold == nodes && task.hold_devices == d.placement.devices;
@@ -86,8 +88,8 @@ void State::list_askable(TaskId id) {
   askable.push_back({id, task.ranks.empty() ? kNoId : task.ranks.front().node,
                      tier_of(task.task, queues[task.queue]), task.state == TaskState::kRunning,
                      !task.evicted_by.empty(), task.task.unevictable, task.unprotected,
-                     task.protected_ns, task.task.guarantee_until.ns, task.turn_ns, task.since.ns,
-                     task.gpu_milli, task.booked.base[kCpu],
+                     has_surplus(task), task.protected_ns, task.task.guarantee_until.ns,
+                     task.turn_ns, task.since.ns, task.gpu_milli, task.booked.base[kCpu],
                      static_cast<std::int64_t>(task.ranks.size())});
 }
 

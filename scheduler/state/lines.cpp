@@ -80,6 +80,7 @@ bool State::on(const QueueRemove& d) {
   bare.name = d.name;
   reline(id, bare, false);
   forget_pasts(queues[id]);
+  queues[id].past = {};
   forget_queue(id);
   return true;
 }
@@ -112,6 +113,7 @@ void State::reline(QueueId id, const Queue& queue, bool known) {
     }
   }
   for (const TaskId task : placed) track(task, -1);
+  record.past.learn(known && queue.learned);
   const auto memory = [&] { return record.known ? half_life_ms(record.queue) : 0; };
   const std::int64_t remembered = memory();
   const bool other_quotas = old.quotas != queue.quotas;

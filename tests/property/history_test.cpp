@@ -34,7 +34,27 @@ void expect_reasons(const Engine& engine, const World& world, const Plan& plan) 
   }
 }
 
-void run_history(std::uint64_t seed, int events, WorldOptions options = {.guarantees = true}) {
+// Every change of size that a plan asks for, of those who grow and of those who make room.
+std::vector<Delta> resized(World& world, const Plan& plan) {
+  std::vector<Resize> all = plan.grows;
+  for (const Preemption& p : plan.preemptions) {
+    all.insert(all.end(), p.shrinks.begin(), p.shrinks.end());
+  }
+  std::vector<Delta> deltas;
+  for (const Resize& resize : all) {
+    for (Delta& delta : world.resize(resize)) deltas.push_back(std::move(delta));
+  }
+  return deltas;
+}
+
+// What a history with ends came across: a property of nothing is no property.
+struct Seen {
+  int reservations = 0, outlived = 0;
+};
+
+void run_history(std::uint64_t seed, int events, WorldOptions options = {.guarantees = true},
+                 Seen* seen = nullptr) {
+  int told = 0, outlived = 0;
   SCOPED_TRACE("seed " + std::to_string(seed));
   options.parts = seed % 2 == 0;
   World world(seed, options);
@@ -49,7 +69,8 @@ void run_history(std::uint64_t seed, int events, WorldOptions options = {.guaran
   feed(world.begin());
   for (int i = 0; i < events; ++i) {
     const Plan plan = engine.plan(world.now);
-    const std::vector<Delta> deltas = world.event(plan.starts);
+    const std::vector<Delta> deltas =
+        options.elastic && i % 3 == 0 ? resized(world, plan) : world.event(plan.starts);
     feed(deltas);
     const std::uint64_t before = engine.digest();
     const Plan next = engine.plan(world.now);
@@ -60,12 +81,23 @@ void run_history(std::uint64_t seed, int events, WorldOptions options = {.guaran
     const Plan anew = fresh.plan(world.now);
     ASSERT_EQ(text(anew.starts), text(next.starts))
         << "event " << i << ": " << (deltas.empty() ? "" : encode(deltas.back()));
+    ASSERT_EQ(anew.grows, next.grows) << "event " << i;
     ASSERT_EQ(anew.preemptions, next.preemptions)
         << "event " << i << ": " << (deltas.empty() ? "" : encode(deltas.back()));
     const auto violations = auditor.check(next, world.now);
     ASSERT_TRUE(violations.empty()) << violations.front() << ", event " << i;
+    if (options.ends) {
+      const auto wrong = auditor.check(engine.forecast(world.now), world.now);
+      ASSERT_TRUE(wrong.empty()) << wrong.front() << ", forecast, event " << i;
+      told += static_cast<int>(engine.reservations(world.now).size());
+      outlived += static_cast<int>(engine.outlived(world.now).size());
+    }
     if (i % 7 == 0) expect_reasons(engine, world, next);
     if (::testing::Test::HasFailure()) return;
+  }
+  if (seen != nullptr) {
+    seen->reservations += told;
+    seen->outlived += outlived;
   }
 }
 
@@ -91,9 +123,10 @@ TEST(History, So_it_is_with_quotas_of_some_nodes_limits_for_tenants_and_turns) {
   }
 }
 
-// A second to a minute, by the task's name: only what is expected to end lets anybody be promised
-// room.
-std::vector<Delta> with_durations(std::vector<Delta> deltas) {
+// A second to a minute, by the task's name, unless they are known: only what is expected to end
+// lets anybody be promised room.
+std::vector<Delta> with_durations(std::vector<Delta> deltas, bool known) {
+  if (known) return deltas;
   for (Delta& delta : deltas) {
     auto* const task = std::get_if<TaskUpsert>(&delta);
     if (task == nullptr) continue;
@@ -106,26 +139,25 @@ std::vector<Delta> with_durations(std::vector<Delta> deltas) {
 
 // Promises are content, as all else: whoever is told the same ones decides the same. They are made
 // beside plans, broken by what happens, and made again.
-void run_promises(std::uint64_t seed, int events, std::size_t& made) {
+void run_promises(std::uint64_t seed, int events, const WorldOptions& options, std::size_t& made) {
   SCOPED_TRACE("seed " + std::to_string(seed));
-  World world(seed, {.topology = seed % 3 == 0,
-                     .guarantees = seed % 2 == 0,
-                     .parts = seed % 4 == 0,
-                     .limits = seed % 5 == 0});
+  World world(seed, options);
   Engine engine;
   Auditor auditor;
   const auto tell = [&](const Delta& delta) {
     engine.apply(delta);
     auditor.apply(delta);
   };
-  for (const Delta& delta : with_durations(world.begin())) tell(delta);
+  for (const Delta& delta : with_durations(world.begin(), options.ends)) tell(delta);
   ConfigUpdate config = world.config;
   for (int i = 0; i < events; ++i) {
     // Promises are made once nobody can start, which several events may take.
     for (int more = 0; more < 12; ++more) {
       const Plan plan = engine.plan(world.now);
       if (more > 0 && plan.starts.empty()) break;
-      for (const Delta& delta : with_durations(world.event(plan.starts))) tell(delta);
+      const bool resizes = options.elastic && (i + more) % 3 == 0;
+      const auto deltas = resizes ? resized(world, plan) : world.event(plan.starts);
+      for (const Delta& delta : with_durations(deltas, options.ends)) tell(delta);
     }
     config = world.config;
     config.keep_promises = true;
@@ -141,7 +173,7 @@ void run_promises(std::uint64_t seed, int events, std::size_t& made) {
         made += promise.placement.nodes.empty() ? 0 : 1;
       }
     }
-    std::vector<Delta> content = with_durations(world.snapshot(false));
+    std::vector<Delta> content = with_durations(world.snapshot(false), options.ends);
     content.push_back(config);
     for (const Promise& promise : engine.promises()) content.push_back(promise);
     const Engine fresh = built(content);
@@ -149,6 +181,7 @@ void run_promises(std::uint64_t seed, int events, std::size_t& made) {
     const Plan next = engine.plan(world.now), anew = fresh.plan(world.now);
     ASSERT_EQ(text(anew.starts), text(next.starts)) << "event " << i;
     ASSERT_EQ(anew.preemptions, next.preemptions) << "event " << i;
+    ASSERT_EQ(anew.grows, next.grows) << "event " << i;
     const auto violations = auditor.check(next, world.now);
     ASSERT_TRUE(violations.empty()) << violations.front() << ", event " << i;
     if (i % 7 == 0) expect_reasons(engine, world, next);
@@ -159,11 +192,54 @@ void run_promises(std::uint64_t seed, int events, std::size_t& made) {
 TEST(History, So_it_is_where_promises_are_kept) {
   std::size_t made = 0, runs = 0;
   for (const std::uint64_t seed : seeds(40)) {
-    run_promises(seed, 120, made);
+    run_promises(seed, 120,
+                 {.topology = seed % 3 == 0,
+                  .guarantees = seed % 2 == 0,
+                  .parts = seed % 4 == 0,
+                  .limits = seed % 5 == 0},
+                 made);
     ++runs;
     if (HasFailure()) return;
   }
   EXPECT_GT(made, runs) << "too few promises to say anything";
+}
+
+TEST(History, So_it_is_with_promises_beside_gangs_that_grow_and_shrink_and_past_runs) {
+  std::size_t made = 0, runs = 0;
+  for (const std::uint64_t seed : seeds(30)) {
+    run_promises(seed, 120,
+                 {.topology = seed % 3 == 0,
+                  .guarantees = seed % 2 == 0,
+                  .elastic = seed % 3 != 1,
+                  .ends = seed % 3 != 2},
+                 made);
+    ++runs;
+    if (HasFailure()) return;
+  }
+  EXPECT_GT(made, runs) << "too few promises to say anything";
+}
+
+TEST(History, So_it_is_with_gangs_that_grow_and_shrink) {
+  for (const std::uint64_t seed : seeds(40)) {
+    run_history(seed, 120,
+                {.topology = seed % 3 == 0,
+                 .guarantees = seed % 2 == 0,
+                 .elastic = true,
+                 .limits = seed % 4 == 1});
+    if (HasFailure()) return;
+  }
+}
+
+// With what is told of past runs, and of nothing else that was learned.
+TEST(History, So_it_is_with_past_runs_estimates_that_are_outlived_and_queues_that_learn) {
+  Seen seen;
+  for (const std::uint64_t seed : seeds(50)) {
+    run_history(seed, 120, {.guarantees = seed % 3 == 0, .ends = true}, &seen);
+    if (HasFailure()) return;
+  }
+  if (std::getenv("FERMI_SEED") != nullptr) return;
+  EXPECT_GT(seen.reservations, 100);
+  EXPECT_GT(seen.outlived, 100);
 }
 
 // 817: a heuristic search was not asked again after something was booked in the same pass. 1669: a
@@ -180,7 +256,8 @@ TEST(History, The_order_of_events_of_one_instant_does_not_matter) {
     World world(seed, {.topology = seed % 2 == 0,
                        .guarantees = true,
                        .parts = seed % 4 < 2,
-                       .limits = seed % 3 == 0});
+                       .limits = seed % 3 == 0,
+                       .ends = seed % 5 == 0});
     Engine engine = built(world.begin());
     for (int i = 0; i < 60; ++i) {
       for (const Delta& d : world.event(engine.plan(world.now).starts)) engine.apply(d);
@@ -199,7 +276,8 @@ TEST(History, A_copy_and_a_replay_decide_the_same) {
     World world(seed, {.topology = seed % 2 == 0,
                        .guarantees = true,
                        .parts = seed % 4 < 2,
-                       .limits = seed % 3 == 0});
+                       .limits = seed % 3 == 0,
+                       .ends = seed % 5 == 0});
     Engine engine;
     Replayer replayer;
     ASSERT_TRUE(replayer.line(journal_header()));

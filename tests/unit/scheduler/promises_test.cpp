@@ -160,6 +160,128 @@ TEST_F(Kept, An_end_that_does_not_come_breaks_it) {
   EXPECT_EQ(promise("head")->at.ns, now_.ns + 2 * kHour) << "it lasts as long again";
 }
 
+// It stated 2 h: at 2 h it is taken to last 4 h, at 4 h 8 h, at 8 h 16 h. Only the last matters to
+// a promise that counts on the end of another at 10 h.
+TEST_F(Kept, An_estimate_that_is_outlived_breaks_it_before_its_moment_comes) {
+  const Time begin = now_;
+  submit("late", 1, 8, 2);
+  run("late", "a");
+  submit("long", 1, 8, 10);
+  run("long", "b");
+  submit("head", 2, 8, 1);
+  plan();
+  tend();
+  for (const std::int64_t hours : {2, 4, 6}) {
+    now_.ns = begin.ns + hours * kHour;
+    plan();
+    tend();
+    EXPECT_EQ(promise("head")->at.ns, begin.ns + 10 * kHour) << "after " << hours << " h";
+  }
+  now_.ns = begin.ns + 8 * kHour;
+  plan();
+  tend();
+  EXPECT_EQ(promise("head")->at.ns, begin.ns + 16 * kHour);
+}
+
+// a has 4 GPUs of a Medium and 4 of a Low task, until 2 h. Who would have the Low one stop to run
+// for 3 h would leave the head the other 4 alone.
+TEST_F(Kept, Nobody_is_asked_to_stop_on_whose_end_a_promise_counts) {
+  for (const std::string name : {"busy", "r"}) tell(QueueUpsert{test::queue(name)});
+  tell(QueueUpsert{test::queue("low", Tier::kLow)});
+  submit("fixed", 1, 8, 100, "busy");
+  run("fixed", "b");
+  submit("half", 1, 4, 2, "busy");
+  run("half", "a");
+  submit("victim", 1, 4, 2, "low");
+  run("victim", "a");
+  submit("head", 1, 8, 1);
+  plan();
+  tend();
+  ASSERT_EQ(promise("head")->at.ns, now_.ns + 2 * kHour);
+  submit("asks", 1, 4, 3, "r");
+  EXPECT_TRUE(engine_.plan(now_).preemptions.empty());
+  // For an hour it takes nothing that the head counts on.
+  Task task = *engine_.task("asks");
+  task.expected_duration_ns = kHour;
+  tell(TaskUpsert{task});
+  const Plan asked = engine_.plan(now_);
+  ASSERT_EQ(asked.preemptions.size(), 1u);
+  EXPECT_EQ(asked.preemptions[0].victims, Names{"victim"});
+  EXPECT_EQ(auditor_.check(asked, now_), Names{});
+}
+
+// The head may not start while its queue runs all the tasks that it may: its room is not given
+// away.
+TEST_F(Kept, An_elastic_gang_does_not_grow_into_promised_room) {
+  Queue queue = test::queue("q");
+  queue.max_running = 2;
+  tell(QueueUpsert{queue});
+  tell(QueueUpsert{test::queue("busy")});
+  Task gang = test::task("gang", "busy", 1, 8, serial_++);
+  gang.groups[0].most = 2;
+  gang.expected_duration_ns = 2 * kHour;
+  tell(TaskUpsert{gang});
+  run("gang", "a");
+  submit("first", 1, 0, 9);
+  run("first", "b");
+  submit("head", 2, 8, 1);
+  plan();
+  tend();
+  ASSERT_EQ(promise("head")->placement.nodes, (Names{"a", "b"}));
+  submit("second", 1, 0, 9);
+  run("second", "b");
+  EXPECT_TRUE(engine_.plan(now_).grows.empty());
+  const Resize grow{"gang", 0, {{"a", "b"}, {}}};
+  Plan wrong;
+  wrong.grows.push_back(grow);
+  EXPECT_EQ(auditor_.check(wrong, now_), Names{"gang: grows onto b, for which others wait"});
+  tend();
+  EXPECT_EQ(promise("head"), nullptr) << "it does not wait for room";
+  const Plan plan = engine_.plan(now_);
+  EXPECT_EQ(plan.grows, std::vector<Resize>{grow});
+  EXPECT_EQ(auditor_.check(plan, now_), Names{});
+}
+
+//   a  r and p have 4 each until 2 h    promised to x (5) from 2 h on
+//   b  u has 1 until 3 h, v 3 until 9   promised to y (8) from 9 h on
+//   c  w has 8 until 1 h                promised to one (4) from 1 h on, for 10 h
+// Once p and v have ended, x may start on b; one and two may not on b for y, nor on a as long as x
+// counts on a. When x starts it does not any more, and then it is one's turn, not that of its twin.
+TEST_F(Kept, Room_that_a_promise_leaves_goes_to_who_was_refused_for_it) {
+  tell(NodeUpsert{test::node("c")});
+  Queue queue = test::queue("q");
+  queue.passing = Passing::kConservative;
+  queue.depth = 10;
+  tell(QueueUpsert{queue});
+  tell(QueueUpsert{test::queue("busy")});
+  const auto occupy = [&](const std::string& uid, std::int64_t gpus, std::int64_t hours,
+                          const std::string& node) {
+    submit(uid, 1, gpus, hours, "busy");
+    run(uid, node);
+  };
+  occupy("r", 4, 2, "a");
+  occupy("p", 4, 2, "a");
+  occupy("u", 1, 3, "b");
+  occupy("v", 3, 9, "b");
+  occupy("w", 8, 1, "c");
+  Task y = test::task("y", "q", 1, 8, serial_++);
+  y.excluded_nodes = {"a", "c"};
+  y.expected_duration_ns = kHour;
+  tell(TaskUpsert{y});
+  submit("one", 1, 4, 10);
+  submit("x", 1, 5, 1);
+  EXPECT_EQ(plan(), Names{});
+  tend();
+  EXPECT_EQ(promise("y")->placement.nodes, Names{"b"});
+  EXPECT_EQ(promise("one")->placement.nodes, Names{"c"});
+  EXPECT_EQ(promise("x")->placement.nodes, Names{"a"});
+  tell(TaskEnd{"p", now_});
+  tell(TaskEnd{"v", now_});
+  submit("two", 1, 4, 10);
+  EXPECT_EQ(plan(), Names{"x"});
+  EXPECT_EQ(plan(), Names{"one"});
+}
+
 // Who has none may be passed: nothing can be promised to it.
 TEST_F(Kept, Who_waits_for_what_never_ends_is_promised_nothing_and_passed) {
   submit("endless", 1, 8, 0);
