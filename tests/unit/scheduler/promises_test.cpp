@@ -216,7 +216,9 @@ TEST_F(Kept, An_elastic_gang_does_not_grow_into_promised_room) {
   Queue queue = test::queue("q");
   queue.max_running = 2;
   tell(QueueUpsert{queue});
-  tell(QueueUpsert{test::queue("busy")});
+  Queue busy = test::queue("busy");
+  busy.cooldown_ns = 0;
+  tell(QueueUpsert{busy});
   Task gang = test::task("gang", "busy", 1, 8, serial_++);
   gang.groups[0].most = 2;
   gang.expected_duration_ns = 2 * kHour;
