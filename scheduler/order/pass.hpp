@@ -28,7 +28,9 @@
 //      those to tasks ahead of it: in its queue's line (tenants apart), or found blocked before it
 //      in this pass. Who passes a blocked task of its queue, or holds a promise itself, leaves
 //      alone all of its tier: that is a privilege, and whoever was promised room is not to lose it
-//      by that. Who deserves a reservation and was promised nothing yet is not passed in its queue.
+//      by that. A promise is left when its task starts; but for who passes somebody of its queue
+//      that may have been refused for it, only in the next pass, where that one comes first. Who
+//      deserves a reservation and was promised nothing yet is not passed in its queue.
 //      See promised.cpp, and tend.hpp for who makes the promises.
 //   7. What administrators want for tasks that still wait comes last, beside all of it
 //      (conflicts/settlement.hpp).
