@@ -269,8 +269,7 @@ std::string sentence(const Reason& r) {
                   ? " on"
                   : " to " + clock(r.holders.front().until));
     case ReasonCode::kGuaranteed:
-      return "needs " + amount(r.resource, r.gpu_model, r.needed) + ": " +
-             number(r.resource, r.free) + " left to its queue, " + number(r.resource, r.total) +
+      return needs(r) + ": " + number(r.resource, r.free) + " left to its queue, " + number(r.resource, r.total) +
              " more kept for the guarantees of other queues";
     case ReasonCode::kEvicting:
       return "waits until " + leaving(r) + " has stopped: its room is kept for this task";

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "scheduler/audit/audit.hpp"
+#include "scheduler/audit/guarantee_check.hpp"
 #include "scheduler/audit/limit_check.hpp"
 #include "scheduler/audit/rules.hpp"
 #include "scheduler/limits.hpp"
@@ -68,6 +69,7 @@ class PlanCheck {
   void check_room(const Start& start, const Known& task);
   void check_quota(const Start& start, const Known& task, const Queue& queue);
   void check_guarantees(const Start& start, const Known& task, const Queue& queue);
+  bool was_kept(const Start& start, const Known& task) const;
   __int128 idle(const Queue& queue, const std::string& resource);
   __int128 free_for(const Charge& asked, const Known& task, const std::string& resource);
   void check_order(const Start& start, const Known& task, const Queue& queue);
@@ -93,6 +95,7 @@ class PlanCheck {
   // On nodes that take Pods, before the plan; and what is left on shared devices beside it.
   std::optional<Charge> free_;
   Charge free_parts_;
+  std::optional<GuaranteeCheck> guarantees_;
   std::vector<std::string> violations_;
 };
 
@@ -346,8 +349,26 @@ __int128 PlanCheck::free_for(const Charge& asked, const Known& task, const std::
   return (*free_)[resource] + (in_parts ? free_parts_[resource] : 0);
 }
 
+// Whether it starts in the room that was kept for it. That others stopped for it was proved then, by
+// its tier or by what its queue is guaranteed: nobody's guarantee is asked again.
+bool PlanCheck::was_kept(const Start& start, const Known& task) const {
+  return task.hold_until > now_ && start.placement.nodes == task.hold.nodes;
+}
+
 // Read before the start is counted. Within its own guarantee a queue may take what there is.
 void PlanCheck::check_guarantees(const Start& start, const Known& task, const Queue& queue) {
+  if (!guarantees_) {
+    guarantees_.emplace(known_);
+    const auto used = [this](const std::string& node) { return in_use(node); };
+    if (guarantees_->concerns()) guarantees_->look(used);
+  }
+  if (guarantees_->concerns()) {
+    const std::string wrong =
+        was_kept(start, task) ? "" : guarantees_->wrong(start, task, queue);
+    if (!wrong.empty()) say(start, wrong);
+    return guarantees_->add(start.placement.nodes, task.task);
+  }
+  if (was_kept(start, task)) return;
   const bool high = std::max(task.task.tier, queue.tier) == Tier::kHigh;
   if (audit::may_borrow(queue) && !high) return;
   Charge asked;

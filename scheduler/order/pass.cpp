@@ -1,7 +1,6 @@
 #include "scheduler/order/pass.hpp"
 
-#include "scheduler/fair/guarantee.hpp"
-#include "scheduler/fair/quota.hpp"
+#include "scheduler/fair/kept.hpp"
 #include "scheduler/fair/tenant_limits.hpp"
 #include "scheduler/learn/order.hpp"
 #include "scheduler/limits.hpp"
@@ -53,10 +52,12 @@ Pass::Pass(State& state, Time now, std::size_t max_starts, Look look)
 // Bookings first, then charges: both wake what they freed, so that whatever was parked because of
 // this pass alone is looked at again in the next.
 Pass::~Pass() {
+  const bool booked = books();
   overlay_.undo(0);
   pledges_.undo();
   for (const TaskId task : started_) state_.pretend(task, ranks_.at(task), -1);
   state_.wake_changed();
+  if (booked) state_.wake_kept();
 }
 
 // Whether nothing has happened since the last pass that could make a difference: nobody may fit,
@@ -81,7 +82,7 @@ void Pass::park_hopeless() {
   for (const BucketId id : active) {
     const ShapeId shape = state_.buckets[id].shape;
     const Shape& known = state_.shapes[shape];
-    if (known.parked || groups_share_zones(known) || known.limits != kNoId) continue;
+    if (known.parked || groups_share_zones(known) || by_place(known)) continue;
     ++plan_.work.shapes;
     const Fit alone = fits_alone(state_, state_.shapes[shape], plan_.work.nodes);
     if (alone.fits || !alone.exact) continue;
@@ -325,7 +326,7 @@ bool Pass::start_held(TaskId task) {
 
 // With its own hold given back; from counts, where quotas do not count that very hold.
 bool Pass::may_fit_held(TaskId task) {
-  if (state_.shapes[state_.tasks[task].shape].limits != kNoId) return true;
+  if (by_place(state_.shapes[state_.tasks[task].shape])) return true;
   Trial trial(state_, state_.shapes[state_.tasks[task].shape]);
   const auto room = state_.held_rooms.find(task);
   if (room != state_.held_rooms.end()) {
@@ -349,13 +350,19 @@ bool Pass::may_ask(TaskId id, PreemptionKind kind) const {
       return state_.held.contains(id) || state_.may_preempt_somebody(tier == Tier::kHigh, now_);
     case PreemptionKind::kReclaim:
       return state_.may_preempt_somebody(true, now_) &&
-             !claim_of(state_, task.queue, state_.shapes[task.shape].total).zero();
+             may_claim(id);
     case PreemptionKind::kRotation:
       return state_.turn_is_over(task.queue, now_);
     case PreemptionKind::kResolution:
       break;  // by a wish alone
   }
   return false;
+}
+
+// Where something of some of the nodes is guaranteed, it depends on where it goes.
+bool Pass::may_claim(TaskId task) const {
+  if (state_.granting > 0) return Lenders(state_, task).claims();
+  return !claim_of(state_, task).zero();
 }
 
 // Beside every reservation ahead, too: those are older promises.

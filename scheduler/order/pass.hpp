@@ -105,6 +105,7 @@ class Pass {
   bool may_fit_held(TaskId task);
   bool preempt(TaskId task);
   bool may_ask(TaskId task, PreemptionKind kind) const;
+  bool may_claim(TaskId task) const;
   bool ask(TaskId task, PreemptionKind kind);
   bool may_ask_somebody() const;
   void on_full(Turns& turns, const Turns::Offer& offer);

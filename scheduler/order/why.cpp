@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
-#include "scheduler/fair/guarantee.hpp"
-#include "scheduler/fair/quota.hpp"
+#include "scheduler/fair/kept.hpp"
 #include "scheduler/fair/tenant_limits.hpp"
 #include "scheduler/order/holders.hpp"
 #include "scheduler/state/devices.hpp"
@@ -490,6 +489,22 @@ Reason tenant_limit(const QueueRecord& queue, const TenantExcess& excess, Reason
   return r;
 }
 
+// There are places, and what is guaranteed to others of their nodes is in the way.
+std::optional<Reason> kept_by_place(const State& state, const Shape& shape, Reason r) {
+  if (!guarantees_forbid(state, shape)) return std::nullopt;
+  const auto told = Kept(state, shape).tell(state, shape);
+  if (!told) return std::nullopt;
+  r.code = ReasonCode::kGuaranteed;
+  r.zone = told->nodes.zone;
+  r.pool = told->nodes.pool;
+  r.gpu_model = told->nodes.gpu_model;
+  r.resource = state.names.text(told->guarded.resource);
+  r.needed = amount_of(shape.total, told->guarded.resource);
+  r.free = told->guarded.left;
+  r.total = told->guarded.kept;
+  return r;
+}
+
 // The tasks that were asked to stop for this one, or are by this plan: the first few by name, with
 // what they have of the first resource that it asks for.
 bool leaving(const State& state, const Pass& pass, TaskId id, Reason& r) {
@@ -582,13 +597,14 @@ Reason why(State& state, Pass& pass, TaskId id, Time now) {
   if (const auto kept = takes_guaranteed(state, task.queue, tier, shape.total)) {
     const ResourceId resource = kept->resource;
     r.resource = state.names.text(resource);
-    r.needed = is_milli(resource) ? static_cast<std::int64_t>(exactly(shape.total, resource))
-                                  : shape.total.at(resource);
+    r.needed = amount_of(shape.total, resource);
     r.free = kept->left;
     r.total = kept->kept;
+    r.pool = "";  // it is kept of all nodes
     return simple(ReasonCode::kGuaranteed, "");
   }
   if (quotas_forbid(state, shape)) return quota_of_nodes(state, shape, Quotas::kNow, r);
+  if (const auto kept = kept_by_place(state, shape, r)) return *kept;
   if (const Calendar::Reserved* own = pass.reservation_of(id)) r.predicted = own->begin;
   Overlay look(state);
   std::int64_t looked = 0;

@@ -273,6 +273,23 @@ bool proves_none(const State& state, const Shape& shape, const ZoneAnswer& zones
 
 }  // namespace
 
+namespace {
+
+// Where no division was found: what others are guaranteed may be all that is in the way. What it
+// is that has to change then, is more than slots.
+GangAnswer no_gang(const State& state, const Shape& shape, const ZoneAnswer& zones) {
+  if (shape.guards == kNoId || !Kept(state, shape).binds()) {
+    return {std::nullopt, proves_none(state, shape, zones)};
+  }
+  const ZoneAnswer own = divide(state, shape, Room::kNow, Quotas::kOwn);
+  if (!own.splits.empty()) return {std::nullopt, false};
+  const bool exact = own.exhaustive && more_room_only_helps(shape) &&
+                     exact_beside_quotas(state, shape, Quotas::kOwn);
+  return {std::nullopt, exact};
+}
+
+}  // namespace
+
 bool groups_share_zones(const Shape& shape) {
   if (shape.groups.size() < 2) return false;
   std::vector<std::string> zones;
@@ -286,8 +303,8 @@ bool groups_share_zones(const Shape& shape) {
 
 Fit fits_alone(State& state, const Shape& shape, std::int64_t& looked) {
   const ZoneAnswer zones = divide(state, shape, Room::kNow);
-  if (zones.splits.empty()) return {false, proves_none(state, shape, zones)};
-  if (!groups_share_zones(shape) && shape.limits == kNoId) return {true, true};
+  if (zones.splits.empty()) return {false, no_gang(state, shape, zones).exact};
+  if (!groups_share_zones(shape) && !by_place(shape)) return {true, true};
   const Quiet quiet(state.cluster);
   Overlay look(state);
   const GangAnswer answer = place_gang(state, shape, look, looked);
@@ -296,16 +313,17 @@ Fit fits_alone(State& state, const Shape& shape, std::int64_t& looked) {
 
 GangAnswer place_gang(State& state, const Shape& shape, Overlay& overlay, std::int64_t& looked) {
   const ZoneAnswer zones = divide(state, shape, Room::kNow);
-  if (zones.splits.empty()) return {std::nullopt, proves_none(state, shape, zones)};
+  if (zones.splits.empty()) return no_gang(state, shape, zones);
   std::vector<std::size_t> hardest = hardest_first(shape);
   std::vector<std::size_t> written(hardest.size());
   std::iota(written.begin(), written.end(), 0);
+  const Allowance fresh(state, shape, Quotas::kNow);
   // Groups that compete may fit packed where they do not fit spread.
   for (const bool spread : {shape.spread, false}) {
     for (const Split& split : zones.splits) {
       for (const auto* order : {&hardest, &written}) {
         if (order == &written && written == hardest) continue;
-        Allowance left(state, shape, Quotas::kNow);
+        Allowance left = fresh;
         if (auto gang = place_split({state, shape, spread, overlay, left, looked}, split, *order)) {
           return {std::move(gang), true};
         }

@@ -530,7 +530,7 @@ bool never_allowed(State& state, ShapeId id) {
 }
 
 bool quotas_forbid(const State& state, const Shape& shape) {
-  return shape.limits != kNoId && divide(state, shape, Room::kEmpty, Quotas::kNow).splits.empty();
+  return shape.limits != kNoId && divide(state, shape, Room::kEmpty, Quotas::kOwn).splits.empty();
 }
 
 }  // namespace sched

@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "scheduler/fair/guarantee.hpp"
-#include "scheduler/fair/quota.hpp"
+#include "scheduler/fair/kept.hpp"
 #include "scheduler/place/trial.hpp"
 #include "scheduler/preempt/holds.hpp"
 #include "scheduler/preempt/hopeless.hpp"
@@ -63,20 +62,23 @@ class Freed {
 
 class Search {
  public:
-  Search(State& state, TaskId task, Time now, Overlay& overlay, std::int64_t& looked,
-         PreemptionKind kind)
+  Search(State& state, TaskId task, const Shape& shape, Time now, Overlay& overlay,
+         std::int64_t& looked, PreemptionKind kind)
       : state_(state),
         task_(task),
         now_(now),
         overlay_(overlay),
         looked_(looked),
         kind_(kind),
-        shape_(state.shapes[state.tasks[task].shape]),
+        shape_(shape),
         tier_(tier_of(state.tasks[task].task, state.queues[state.tasks[task].queue])),
         trial_(state, shape_) {
     if (kind == PreemptionKind::kRotation) freed_.emplace(state, task);
-    if (kind == PreemptionKind::kReclaim) {
-      claim_ = claim_of(state, state.tasks[task].queue, shape_.total);
+    if (kind != PreemptionKind::kReclaim) return;
+    if (shape.claims != kNoId) {
+      lenders_.emplace(state, task);
+    } else {
+      claim_ = claim_of(state, task);
     }
   }
 
@@ -123,6 +125,7 @@ class Search {
   std::optional<Freed> freed_;       // to rotate
   Amounts claim_;                    // to reclaim: what the task asks for within its guarantee
   std::map<QueueId, Amounts> gone_;  // to reclaim: what has ended of other queues
+  std::optional<Lenders> lenders_;   // the same where it depends on the nodes
   Trial trial_;
   std::array<std::vector<TaskId>, 3> allowed_;  // by tier
   std::vector<Victim> victims_;                 // in the victim order; all of them have ended
@@ -187,8 +190,13 @@ bool Search::allowed(TaskId id) const {
 bool Search::still_borrows(TaskId id) {
   if (kind_ != PreemptionKind::kReclaim) return true;
   const TaskRecord& task = state_.tasks[id];
-  Amounts& gone = gone_[task.queue];
   const bool by_tier = may_preempt(state_, task_, id, now_);
+  if (lenders_) {
+    if (!by_tier && !lenders_->lends(id)) return false;
+    lenders_->take(id);
+    return true;
+  }
+  Amounts& gone = gone_[task.queue];
   if (!by_tier && !borrows(state_.queues[task.queue], claim_, gone)) return false;
   gone.plus(task.booked);
   return true;
@@ -311,7 +319,12 @@ std::optional<Preemption> find_preemption(State& state, TaskId preemptor, Time n
   const Shape& shape = state.shapes[task.shape];
   if (shape.groups.empty() || shape.too_large || never(state, task.shape)) return std::nullopt;
   const Quiet quiet(state.cluster);
-  return Search(state, preemptor, now, overlay, looked, kind).run(around);
+  if (kind != PreemptionKind::kReclaim || state.granting == 0) {
+    return Search(state, preemptor, shape, now, overlay, looked, kind).run(around);
+  }
+  Shape claimed = shape;
+  claimed.claims = preemptor;
+  return Search(state, preemptor, claimed, now, overlay, looked, kind).run(around);
 }
 
 }  // namespace sched

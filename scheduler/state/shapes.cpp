@@ -1,7 +1,7 @@
 // State: shapes, and who wakes when there is room.
 #include <algorithm>
 
-#include "scheduler/fair/quota.hpp"
+#include "scheduler/fair/kept.hpp"
 #include "scheduler/limits.hpp"
 #include "scheduler/order/rules.hpp"
 #include "scheduler/state/devices.hpp"
@@ -88,6 +88,8 @@ ShapeId State::acquire_shape(const Task& task, const QueueRecord& queue) {
   append(key, std::int64_t{one_domain});
   const bool limited = queue.known && limits_places(queue.queue);
   append(key, limited ? queue.queue.name : "");
+  const bool kept = granting > 0 && kept_from_places(queue, tier_of(task, queue));
+  append(key, kept ? queue.queue.name : "");
   std::vector<Amounts> requests;
   for (const PodGroup& group : task.groups) {
     requests.push_back(names.request(group.requests, group.shared_resource, group.shared_milli));
@@ -118,6 +120,7 @@ ShapeId State::acquire_shape(const Task& task, const QueueRecord& queue) {
   shape.one_domain = one_domain;
   shape.spread = spread;
   if (limited) shape.limits = queue_ids.at(queue.queue.name);
+  if (kept) shape.guards = queue_ids.at(queue.queue.name);
   shape.refs = 1;
   for (std::size_t g = 0; g < task.groups.size(); ++g) {
     const std::int64_t count = std::clamp<std::int64_t>(task.groups[g].count, 0, kGangMax + 1);

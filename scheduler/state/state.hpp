@@ -70,6 +70,12 @@ struct Shape {
   bool spread = false;      // its queue spreads: the least loaded nodes, instead of packing
   // The queue whose quotas limit how much of it may go where: then all its tasks are of that queue.
   QueueId limits = kNoId;
+  // The queue that others' guarantees of some of the nodes keep from places (fair/kept.hpp): then
+  // all its tasks are of that queue, and alike in that.
+  QueueId guards = kNoId;
+  // In a search for what this task may claim back: it may go only where its queue is guaranteed what
+  // it asks for.
+  TaskId claims = kNoId;
   std::int64_t pods = 0;
   bool too_large = false;  // more Pods than kGangMax
   bool shares = false;     // some of its Pods ask for a part of a device
@@ -215,6 +221,7 @@ class State {
   // --- what the next pass looks at; not part of the content
   std::set<BucketId> active;
   std::set<BucketId> guarded;   // would take room that is guaranteed to others
+  std::int64_t granting = 0;    // known queues that are guaranteed something of some of the nodes
   std::uint64_t changes = 0;    // deltas that changed something
   std::uint64_t geography = 0;  // of the cluster, when shapes were last woken for it
   Time clock;
@@ -257,6 +264,9 @@ class State {
   void wake_quota(QueueId queue);
   void park_for_guarantee(BucketId bucket);
   void wake_guarded();
+  // Those that others' guarantees of some of the nodes kept from places: what is free there changes
+  // with almost everything.
+  void wake_kept();
   // Counts a waiting task as one that has started on these nodes, or takes that back.
   void pretend(TaskId task, const std::vector<NodeId>& ranks, int sign);
   // Counts a placed task in the quotas of its queue, or out.
@@ -360,6 +370,7 @@ class State {
   Fraction dominant(const Tenant& tenant, const Amounts& used, std::int64_t weight,
                     std::int64_t half_life_ms) const;
   void reline(QueueId id, const Queue& queue, bool known);
+  void line_up_anew();
   void enlist(TaskId id);
   void delist(TaskId id);
   void ready(TaskId id);

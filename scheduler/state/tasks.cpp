@@ -34,6 +34,7 @@ bool State::apply(const Delta& delta) {
   settle();
   wake_changed();
   if (!guarded.empty()) wake_guarded();
+  wake_kept();
   return true;
 }
 

@@ -91,6 +91,13 @@ TEST(History, So_it_is_with_quotas_of_some_nodes_limits_for_tenants_and_turns) {
   }
 }
 
+TEST(History, So_it_is_where_something_of_some_nodes_is_guaranteed) {
+  for (const std::uint64_t seed : seeds(40)) {
+    run_history(seed, 120, {.guarantees = seed % 2 == 0, .limits = true, .grants = true});
+    if (HasFailure()) return;
+  }
+}
+
 // 817: a heuristic search was not asked again after something was booked in the same pass. 1669: a
 // task over its quota asked others to stop, if it was known already that there was no room. 4439:
 // one over its quota took the turn of another that was known not to fit. 2941: a spread over zones
@@ -105,7 +112,8 @@ TEST(History, The_order_of_events_of_one_instant_does_not_matter) {
     World world(seed, {.topology = seed % 2 == 0,
                        .guarantees = true,
                        .parts = seed % 4 < 2,
-                       .limits = seed % 3 == 0});
+                       .limits = seed % 3 == 0,
+                       .grants = seed % 6 == 0});
     Engine engine = built(world.begin());
     for (int i = 0; i < 60; ++i) {
       for (const Delta& d : world.event(engine.plan(world.now).starts)) engine.apply(d);
@@ -124,7 +132,8 @@ TEST(History, A_copy_and_a_replay_decide_the_same) {
     World world(seed, {.topology = seed % 2 == 0,
                        .guarantees = true,
                        .parts = seed % 4 < 2,
-                       .limits = seed % 3 == 0});
+                       .limits = seed % 3 == 0,
+                       .grants = seed % 6 == 0});
     Engine engine;
     Replayer replayer;
     ASSERT_TRUE(replayer.line(journal_header()));
@@ -158,7 +167,8 @@ TEST(History, A_bounded_plan_is_a_prefix_of_the_whole) {
     World world(seed, {.topology = seed % 2 == 0,
                        .guarantees = true,
                        .parts = seed % 4 < 2,
-                       .limits = seed % 3 == 0});
+                       .limits = seed % 3 == 0,
+                       .grants = seed % 6 == 0});
     Engine engine = built(world.begin());
     for (int i = 0; i < 40; ++i) {
       for (const Delta& d : world.event({})) engine.apply(d);

@@ -107,7 +107,19 @@ Quota World::random_quota() {
   quota.has_maximum = true;
   quota.maximum.set_extended("nvidia.com/gpu", 1 + more_.below(5));
   if (more_.one_in(4)) quota.maximum.cpu_milli = 1000 + 1000 * more_.below(5);
+  if (options_.grants) grant(quota);
   return quota;
+}
+
+void World::grant(Quota& quota) {
+  if (more_.one_in(3)) {
+    quota.has_maximum = false;
+    quota.maximum = {};
+  }
+  if (quota.has_maximum && more_.one_in(3)) return;
+  quota.has_guaranteed = true;
+  quota.guaranteed.set_extended("nvidia.com/gpu", more_.below(5));
+  if (more_.one_in(4)) quota.guaranteed.cpu_milli = 1000 * more_.below(5);
 }
 
 void World::add_limits(Queue& q) {

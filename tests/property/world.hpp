@@ -52,6 +52,7 @@ struct WorldOptions {
   bool guarantees = false;  // queues have guaranteed room, some of them borrow
   bool parts = false;       // nodes share their devices, and Pods ask for parts of them
   bool limits = false;      // queues have quotas of some nodes, limits for tenants, turns
+  bool grants = false;      // with `limits`: of some nodes something is guaranteed, too
 };
 
 class World {
@@ -108,6 +109,7 @@ class World {
   void forget_pasts(const std::string& queue, bool starts_too);
 
   void add_limits(Queue& queue);
+  void grant(Quota& quota);
 
   WorldOptions options_;
   Rng more_;  // for what only some worlds have, so that the others stay as they are

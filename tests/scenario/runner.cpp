@@ -370,15 +370,19 @@ void Runner::limits(Queue& q, Words& words) {
   std::vector<Quota> quotas;
   for (std::string word; !(word = option(words, "flavor")).empty();) {
     Quota quota;
-    quota.has_maximum = true;
     for (const std::string& part : split(word, ',')) {
       const auto pair = split(part, ':');
       if (pair.size() != 2) throw BadLine("not NAME:VALUE: " + part);
       if (pair[0] == "zone") quota.zone = pair[1];
       if (pair[0] == "pool") quota.pool = pair[1];
       if (pair[0] == "model") quota.gpu_model = pair[1];
-      if (pair[0] == "gpus") quota.maximum.set_extended(kGpu, integer(pair[1]));
-      if (pair[0] == "cpu") quota.maximum.cpu_milli = milli_cores(pair[1]);
+      const bool keeps = pair[0].rfind("guaranteed.", 0) == 0;
+      const std::string what = keeps ? pair[0].substr(11) : pair[0];
+      Resources& amounts = keeps ? quota.guaranteed : quota.maximum;
+      if (what != "gpus" && what != "cpu") continue;
+      (keeps ? quota.has_guaranteed : quota.has_maximum) = true;
+      if (what == "gpus") amounts.set_extended(kGpu, integer(pair[1]));
+      if (what == "cpu") amounts.cpu_milli = milli_cores(pair[1]);
     }
     quotas.push_back(quota);
   }
