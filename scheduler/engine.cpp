@@ -244,13 +244,15 @@ Engine::QueueFigures Engine::figures(std::string_view queue) const {
   auto known = s.queue_ids.find(std::string(queue));
   if (known == s.queue_ids.end()) return {};
   const QueueRecord& record = s.queues[known->second];
-  QueueFigures figures{static_cast<std::int64_t>(record.line.size()), record.running,
+  QueueFigures figures{static_cast<std::int64_t>(record.line.size()),
+                       record.running,
                        s.names.resources(record.used),
-                       s.names.resources(borrowed(s, known->second)), {}};
+                       s.names.resources(borrowed(s, known->second)),
+                       {}};
   for (std::size_t i = 0; i < record.limits.size(); ++i) {
     const Quota& quota = record.queue.quotas[i];
-    figures.places.push_back({quota.zone, quota.pool, quota.gpu_model,
-                              s.names.resources(record.limits[i].used), {}});
+    figures.places.push_back(
+        {quota.zone, quota.pool, quota.gpu_model, s.names.resources(record.limits[i].used), {}});
   }
   for (const Borrowed& place : borrowed_places(s, known->second)) {
     const Quota& nodes = place.nodes;

@@ -73,7 +73,8 @@ class Engine {
   // The first `limit` waiting tasks of a queue, in order.
   std::vector<std::string> head(std::string_view queue, std::size_t limit) const;
 
-  // Of the nodes that a quota of the queue names, or a guarantee of another of which it has borrowed.
+  // Of the nodes that a quota of the queue names, or a guarantee of another of which it has
+  // borrowed.
   struct PlaceFigures {
     std::string zone, pool, gpu_model;
     Resources used;      // where a quota of its own names them

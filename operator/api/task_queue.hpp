@@ -130,7 +130,8 @@ struct QueueCost {
   friend bool operator==(const QueueCost&, const QueueCost&) = default;
 };
 
-// What running tasks use of some of the nodes, and of that what is guaranteed to other queues there.
+// What running tasks use of some of the nodes, and of that what is guaranteed to other queues
+// there.
 struct FlavorUse {
   std::string zone, pool, gpu_model;
   k8s::StringMap used, borrowed;  // quantities
@@ -140,9 +141,9 @@ struct FlavorUse {
 struct TaskQueueStatus {
   std::int64_t observed_generation = 0;
   std::int64_t pending = 0, running = 0;
-  std::string gpus;                  // "8/40": used and at most
-  k8s::StringMap used;               // by resource, as quantities
-  k8s::StringMap borrowed;           // of what is guaranteed to other queues
+  std::string gpus;         // "8/40": used and at most
+  k8s::StringMap used;      // by resource, as quantities
+  k8s::StringMap borrowed;  // of what is guaranteed to other queues
   // Those of the queue's own, and those of others of which it has borrowed.
   std::vector<FlavorUse> flavors;
   std::vector<TenantShare> tenants;  // those with the largest shares

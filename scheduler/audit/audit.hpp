@@ -34,6 +34,9 @@
 //   9. what resolves a conflict was wished for by name, breaks no promise and follows the wish's
 //      rule (resolutions.cpp).
 //
+// And of every move: that a running task of a group goes from a backup zone to a healthy primary
+// one with room, one of its group at a time (group_check.hpp).
+//
 // Not checked: whether a better plan exists. Single-threaded, no I/O. `apply` costs the logarithm
 // of the state, `check` follows the size of the plan and what runs on the nodes it uses.
 #pragma once
@@ -57,6 +60,7 @@ class Auditor {
   std::vector<std::string> check(const Plan& plan, Time now) const;
 
  private:
+  friend class GroupCheck;
   friend class GuaranteeCheck;
   friend class LimitCheck;
   friend class PlanCheck;

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "scheduler/audit/audit.hpp"
+#include "scheduler/audit/group_check.hpp"
 #include "scheduler/audit/guarantee_check.hpp"
 #include "scheduler/audit/limit_check.hpp"
 #include "scheduler/audit/rules.hpp"
@@ -19,7 +20,9 @@ bool same_wishes(const Task& a, const Task& b) {
          a.gpu_model == b.gpu_model && a.node_selector == b.node_selector &&
          a.affinity == b.affinity && a.tolerations == b.tolerations &&
          a.allowed_zones == b.allowed_zones && a.excluded_nodes == b.excluded_nodes &&
-         a.topology_level == b.topology_level && a.topology_required == b.topology_required;
+         a.topology_level == b.topology_level && a.topology_required == b.topology_required &&
+         a.group_uid == b.group_uid && a.group_zones == b.group_zones &&
+         a.group_skew == b.group_skew && a.replaces == b.replaces;
 }
 
 // What was not stated is longer than anything. A shorter task may pass a longer one where it ends
@@ -35,16 +38,25 @@ bool says_the_same(const Task& a, const Task& b) {
   return a.expected_duration_ns == b.expected_duration_ns;
 }
 
+bool group_names(const Task& task, const std::string& zone) {
+  const auto& zones = task.group_zones;
+  return task.group_uid.empty() || zones.empty() ||
+         std::any_of(zones.begin(), zones.end(),
+                     [&](const GroupZone& g) { return g.zone == zone; });
+}
+
 }  // namespace
 
 // One reading of one plan. Starts are read in order: each sees what those before it took.
 class PlanCheck {
  public:
-  PlanCheck(const Auditor& known, Time now) : known_(known), now_(now), limits_(known) {}
+  PlanCheck(const Auditor& known, Time now)
+      : known_(known), now_(now), limits_(known), groups_(known) {}
 
   std::vector<std::string> run(const Plan& plan) {
     for (const Start& start : plan.starts) planned_.insert(start.task);
     for (const Start& start : plan.starts) read(start);
+    for (const Move& move : plan.moves) check_move(move);
     return std::move(violations_);
   }
 
@@ -67,6 +79,7 @@ class PlanCheck {
   void check_device(const Start& start, std::size_t rank, const PodGroup& group, const Node& node);
   void check_zones(const Start& start, const Known& task, const Queue& queue);
   void check_room(const Start& start, const Known& task);
+  void check_move(const Move& move);
   void check_quota(const Start& start, const Known& task, const Queue& queue);
   void check_guarantees(const Start& start, const Known& task, const Queue& queue);
   bool was_kept(const Start& start, const Known& task) const;
@@ -84,6 +97,7 @@ class PlanCheck {
   const Auditor& known_;
   const Time now_;
   LimitCheck limits_;
+  GroupCheck groups_;
   std::set<std::string> planned_;                // by the whole plan
   std::set<std::string> done_;                   // read so far
   std::map<std::string, std::string> regions_;   // by zone, once they are needed
@@ -118,7 +132,19 @@ void PlanCheck::read(const Start& start) {
   check_guarantees(start, task->second, queue->second);
   check_quota(start, task->second, queue->second);
   check_zones(start, task->second, queue->second);
+  for (const std::string& wrong : groups_.add(start, task->second)) say(start, wrong);
   check_room(start, task->second);
+}
+
+// The room is there beside all that starts.
+void PlanCheck::check_move(const Move& move) {
+  std::vector<std::string> wrong = groups_.check(move);
+  if (wrong.empty()) {
+    const std::size_t before = violations_.size();
+    check_room({move.task, move.attempt, move.placement, 1, 0}, known_.tasks_.at(move.task));
+    if (violations_.size() == before) return;
+  }
+  for (std::string& what : wrong) violations_.push_back(std::move(what));
 }
 
 bool PlanCheck::ready(const Known& task) const {
@@ -349,8 +375,8 @@ __int128 PlanCheck::free_for(const Charge& asked, const Known& task, const std::
   return (*free_)[resource] + (in_parts ? free_parts_[resource] : 0);
 }
 
-// Whether it starts in the room that was kept for it. That others stopped for it was proved then, by
-// its tier or by what its queue is guaranteed: nobody's guarantee is asked again.
+// Whether it starts in the room that was kept for it. That others stopped for it was proved then,
+// by its tier or by what its queue is guaranteed: nobody's guarantee is asked again.
 bool PlanCheck::was_kept(const Start& start, const Known& task) const {
   return task.hold_until > now_ && start.placement.nodes == task.hold.nodes;
 }
@@ -363,8 +389,7 @@ void PlanCheck::check_guarantees(const Start& start, const Known& task, const Qu
     if (guarantees_->concerns()) guarantees_->look(used);
   }
   if (guarantees_->concerns()) {
-    const std::string wrong =
-        was_kept(start, task) ? "" : guarantees_->wrong(start, task, queue);
+    const std::string wrong = was_kept(start, task) ? "" : guarantees_->wrong(start, task, queue);
     if (!wrong.empty()) say(start, wrong);
     return guarantees_->add(start.placement.nodes, task.task);
   }
@@ -398,6 +423,7 @@ bool PlanCheck::cluster_could_hold(const Known& task, const Queue& queue) const 
   std::vector<std::map<std::pair<std::string, std::string>, __int128>> parts(room.size());
   for (const auto& [name, node] : known_.nodes_) {
     if (!audit::refuses(node, task.task, queue).empty()) continue;
+    if (!group_names(task.task, node.zone)) continue;
     const std::string part = task.task.topology_required && !task.task.topology_level.empty()
                                  ? audit::domain_of(task.task, known_.config_.topology, node)
                                  : "the zone";

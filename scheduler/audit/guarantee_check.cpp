@@ -169,8 +169,7 @@ void GuaranteeCheck::add(const std::vector<std::string>& nodes, const Task& task
 
 // Each Pod lies where its queue is guaranteed something that it asks for, and of what each grant
 // counts, no more is asked for than the queue may still have.
-bool GuaranteeCheck::claims_within(const Auditor::Known& claims,
-                                   const Auditor::ByNode& own) const {
+bool GuaranteeCheck::claims_within(const Auditor::Known& claims, const Auditor::ByNode& own) const {
   const Grants grants = audit::grants_of(known_.queues_.at(claims.task.queue));
   audit::Charge asked;
   for (const auto& [node, charge] : own) {
@@ -197,8 +196,8 @@ __int128 GuaranteeCheck::explained(const std::string& queue, const Grants& grant
                                    const Auditor::ByNode& gone, const std::string& resource) const {
   __int128 sum = 0;
   for (const Grant& grant : audit::outermost(grants)) {
-    const __int128 used = at(used_on(queue, grant.nodes), resource) -
-                          at(known_.counted(grant.nodes, gone), resource);
+    const __int128 used =
+        at(used_on(queue, grant.nodes), resource) - at(known_.counted(grant.nodes, gone), resource);
     sum += std::max(std::min(used, at(grant.guaranteed, resource)),
                     explained(queue, audit::inside(grants, grant.nodes), gone, resource));
   }
@@ -212,8 +211,7 @@ bool GuaranteeCheck::lends(const Auditor::Known& victim, const Grant& claimed,
   const auto here = [&](const std::string& name) {
     static const Node kNowhere;
     const auto node = known_.nodes_.find(name);
-    return audit::counts_in(claimed.nodes,
-                            node == known_.nodes_.end() ? kNowhere : node->second);
+    return audit::counts_in(claimed.nodes, node == known_.nodes_.end() ? kNowhere : node->second);
   };
   const std::vector<std::string>& nodes = victim.placement.nodes;
   if (std::none_of(nodes.begin(), nodes.end(), here)) return false;
@@ -223,12 +221,11 @@ bool GuaranteeCheck::lends(const Auditor::Known& victim, const Grant& claimed,
   std::erase_if(grants, [&](const Grant& grant) {
     return audit::closer(claimed.nodes, grant.nodes) || audit::apart(claimed.nodes, grant.nodes);
   });
-  return std::any_of(
-      claimed.guaranteed.begin(), claimed.guaranteed.end(), [&](const auto& entry) {
-        const __int128 used = at(used_on(victim.task.queue, claimed.nodes), entry.first) -
-                              at(known_.counted(claimed.nodes, gone), entry.first);
-        return used > explained(victim.task.queue, grants, gone, entry.first);
-      });
+  return std::any_of(claimed.guaranteed.begin(), claimed.guaranteed.end(), [&](const auto& entry) {
+    const __int128 used = at(used_on(victim.task.queue, claimed.nodes), entry.first) -
+                          at(known_.counted(claimed.nodes, gone), entry.first);
+    return used > explained(victim.task.queue, grants, gone, entry.first);
+  });
 }
 
 std::string GuaranteeCheck::forbids_claim(const Auditor::Known& claims,
@@ -243,9 +240,8 @@ std::string GuaranteeCheck::forbids_claim(const Auditor::Known& claims,
   }
   if (!claims_within(claims, own)) return "is asked for more than is guaranteed";
   const Grants grants = audit::grants_of(known_.queues_.at(claims.task.queue));
-  const bool owed = std::any_of(grants.begin(), grants.end(), [&](const Grant& grant) {
-    return lends(victim, grant, gone);
-  });
+  const bool owed = std::any_of(grants.begin(), grants.end(),
+                                [&](const Grant& grant) { return lends(victim, grant, gone); });
   return owed ? "" : "has nothing that is guaranteed to the queue";
 }
 

@@ -28,8 +28,8 @@ class GuaranteeCheck {
 
   // What the start takes that is kept for others; "" when nothing. Read before it is counted.
   std::string wrong(const Start& start, const Auditor::Known& task, const Queue& queue) const;
-  // Why a claim to these nodes is not owed by the victim's queue, of which so much has gone; "" when
-  // it is.
+  // Why a claim to these nodes is not owed by the victim's queue, of which so much has gone; ""
+  // when it is.
   std::string forbids_claim(const Auditor::Known& claims, const std::vector<std::string>& nodes,
                             const Auditor::Known& victim, const Auditor::ByNode& gone) const;
   void add(const std::vector<std::string>& nodes, const Task& task);

@@ -11,8 +11,7 @@ namespace sched {
 // Read in order, after the starts: each sees what those before it took and emptied.
 class PreemptionCheck {
  public:
-  PreemptionCheck(const Auditor& known, Time now)
-      : known_(known), now_(now), guarantees_(known) {}
+  PreemptionCheck(const Auditor& known, Time now) : known_(known), now_(now), guarantees_(known) {}
 
   std::vector<std::string> run(const Plan& plan);
 

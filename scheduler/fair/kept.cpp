@@ -119,7 +119,8 @@ __int128 idle(const Granted& grant, ResourceId r) {
 __int128 need(const Grants& grants, const Quota* whole, ResourceId r, Free& free) {
   std::vector<std::pair<__int128, const Quota*>> needs;
   for (const Granted& grant : outermost(grants)) {
-    __int128 most = std::max(idle(grant, r), need(inside_of(grants, *grant.nodes), nullptr, r, free));
+    __int128 most =
+        std::max(idle(grant, r), need(inside_of(grants, *grant.nodes), nullptr, r, free));
     if (most == 0) continue;
     const bool all = whole != nullptr && same(*whole, *grant.nodes);
     if (!all) most = std::min(most, free.of(*grant.nodes, r));
@@ -345,7 +346,8 @@ std::optional<Kept::Told> Kept::tell(const State& state, const Shape& shape) con
             });
         if (!wanted || !holds(part, node)) continue;
         for (const Part::Left& left : part.left) {
-          const __int128 room = std::max<__int128>({left.left, 0, covered(part, node, left.resource)});
+          const __int128 room =
+              std::max<__int128>({left.left, 0, covered(part, node, left.resource)});
           if (exactly(shape.total, left.resource) <= room) continue;
           return Told{*part.nodes.front(), told(shape.total, left.resource, room, left.kept)};
         }

@@ -43,6 +43,7 @@ Pass::Pass(State& state, Time now, std::size_t max_starts, Look look)
   state_.advance(now);
   run(max_starts);
   settle_wishes();
+  propose_moves();
   if (forecast_) tell_reservations();
   // What was decided here is decided again until a delta says that it is done.
   const bool decided = !plan_.starts.empty() || !plan_.preemptions.empty();
@@ -72,6 +73,10 @@ bool Pass::nothing_new() {
   // With nothing to try, only a preemption could come of it: by time alone, too, since shares decay
   // and with them the order in which tasks may search.
   if (may_ask_somebody()) return false;
+  // A move back is made beside all reservations.
+  for (const auto& [uid, group] : state_.groups) {
+    if (to_move(group) != kNoId) return false;
+  }
   // The room that is kept for a task may be whole by now: what its victims leave wakes nobody.
   return !state_.holds_moved || state_.held.empty();
 }
@@ -82,7 +87,9 @@ void Pass::park_hopeless() {
   for (const BucketId id : active) {
     const ShapeId shape = state_.buckets[id].shape;
     const Shape& known = state_.shapes[shape];
-    if (known.parked || groups_share_zones(known) || by_place(known)) continue;
+    if (known.parked || groups_share_zones(known) || by_place(known) || !known.group.empty()) {
+      continue;
+    }
     ++plan_.work.shapes;
     const Fit alone = fits_alone(state_, state_.shapes[shape], plan_.work.nodes);
     if (alone.fits || !alone.exact) continue;
@@ -349,8 +356,7 @@ bool Pass::may_ask(TaskId id, PreemptionKind kind) const {
     case PreemptionKind::kTier:
       return state_.held.contains(id) || state_.may_preempt_somebody(tier == Tier::kHigh, now_);
     case PreemptionKind::kReclaim:
-      return state_.may_preempt_somebody(true, now_) &&
-             may_claim(id);
+      return state_.may_preempt_somebody(true, now_) && may_claim(id);
     case PreemptionKind::kRotation:
       return state_.turn_is_over(task.queue, now_);
     case PreemptionKind::kResolution:

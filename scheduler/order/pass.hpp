@@ -24,7 +24,8 @@
 //      what he stated would run until after that, is judged by what he stated.
 //   5. Until nothing is left, or `max_starts` were decided.
 //   6. What administrators want for tasks that still wait comes last, beside all of it
-//      (conflicts/settlement.hpp).
+//      (conflicts/settlement.hpp). Then, of each group with backup zones, one task that could be in
+//      a primary zone again.
 //
 // While the pass lives, the state carries its bookings; the destructor gives them back, and the
 // state is as before (what was parked because of the bookings is awake again).
@@ -119,6 +120,10 @@ class Pass {
   void make_reservations();
   void tell_reservations();
   void settle_wishes();
+  void propose_moves();
+  TaskId to_move(const std::set<TaskId>& group) const;
+  bool has_right_to_both(const TaskRecord& task, const Shape& shape) const;
+  std::optional<Move> move_back(TaskId task);
 
   State& state_;
   const Time now_;

@@ -6,6 +6,7 @@
 #include "scheduler/fair/kept.hpp"
 #include "scheduler/fair/tenant_limits.hpp"
 #include "scheduler/order/holders.hpp"
+#include "scheduler/place/group.hpp"
 #include "scheduler/state/devices.hpp"
 
 namespace sched {
@@ -187,6 +188,7 @@ class Teller {
 
 // The wish about zones, in words that a sentence can end with.
 std::string Teller::combination() const {
+  if (!shape_.group.empty()) return "in a zone where its group may have one more";
   const auto limit = shape_.max_latency_us;
   if (shape_.policy == ZonePolicy::kSingle) return "in one zone";
   if (limit > 0) return "in zones at most " + std::to_string(limit) + " us apart";
@@ -259,9 +261,14 @@ Reason Teller::topology(Room room) const {
   ZoneId best = zone_of(g);
   std::int64_t most = -1;
   const auto& sums = state_.cluster.profile(g.profile).zones;
+  std::set<ZoneId> named = group_zones(state_, shape_);
+  if (!shape_.group.empty() && room == Room::kNow) {
+    named.clear();
+    for (const auto& zones : group_stages(state_, shape_)) named.insert(zones.begin(), zones.end());
+  }
   for (const auto& [name, id] : state_.cluster.zones()) {
     const std::int64_t slots = room == Room::kNow ? sums[id].slots : sums[id].empty;
-    if (!g.zone.empty() || slots <= most) continue;
+    if (!g.zone.empty() || slots <= most || !named.contains(id)) continue;
     most = slots;
     best = id;
   }
@@ -397,6 +404,11 @@ Reason Teller::hopeless() const {
 // in each other's way.
 Reason Teller::no_room() const {
   Reason r = base_;
+  if (!shape_.group.empty() && group_stages(state_, shape_).empty()) {
+    r.code = ReasonCode::kTopology;
+    r.detail = "no zone of its group may have one more now";
+    return r;
+  }
   for (const Shape::Group& g : shape_.groups) {
     const Scope s = scope(g, zone_of(g));
     if (s.slots >= g.count) continue;

@@ -74,7 +74,8 @@ void Allowance::take(ClassId cls, const Amounts& request, std::int64_t pods) {
 }
 
 bool exact_beside_quotas(const State& state, const Shape& shape, Quotas quotas) {
-  if (shape.claims != kNoId || kept_binds(state, shape, quotas)) return false;
+  if (!shape.group.empty() || shape.claims != kNoId || kept_binds(state, shape, quotas))
+    return false;
   if (shape.limits == kNoId) return true;
   return shape.groups.size() == 1 && !asks_for_domains(state, shape) &&
          shape.policy != ZonePolicy::kSpread && shape.min_per_zone <= 1 &&

@@ -123,6 +123,28 @@ bool place_in_zone(const Making& m, const Shape::Group& group, ZoneId zone,
 // By group and zone.
 using Ranks = std::map<std::pair<std::size_t, ZoneId>, Seats>;
 
+// Where quotas bind, counts do not say how much of a domain is left to the gang: then few domains
+// are looked for node by node, and where that fails it is all the same to one that only prefers
+// them.
+bool place_zone_part(const Making& m, const Shape::Group& group, const ZonePart& part,
+                     Seats& seats) {
+  const bool beside = m.left.binds() && !m.shape.one_domain;
+  if (asks_for_domains(m.state, m.shape) && !beside) {
+    const auto parts = divide_zone(m.state, m.shape, group.profile, part.zone, part.count);
+    return !parts.empty() && place_in_zone(m, group, part.zone, parts, seats);
+  }
+  if (asks_for_domains(m.state, m.shape) && !has_parts(group.request)) {
+    const std::size_t mark = m.overlay.mark();
+    const Allowance before = m.left;
+    const auto parts = divide_zone_beside(m.state, group, part.zone, part.count, m.left);
+    if (place_in_zone(m, group, part.zone, parts, seats)) return true;
+    m.overlay.undo(mark);
+    m.left = before;
+    seats.clear();
+  }
+  return place_in_zone(m, group, part.zone, {{kAnyDomain, part.count}}, seats);
+}
+
 // Groups in the given order, each where the counts of this moment send it. Takes back what it
 // booked when one does not fit.
 bool place_one_by_one(const Making& m, const Split& split, const std::vector<std::size_t>& order,
@@ -133,15 +155,9 @@ bool place_one_by_one(const Making& m, const Split& split, const std::vector<std
     const Shape::Group& group = m.shape.groups[g];
     for (const ZonePart& part : split.groups[g]) {
       if (only && part.zone != *only) continue;
-      std::vector<DomainPart> parts{{kAnyDomain, part.count}};
-      // Where quotas bind, counts do not say how much of a domain is left to the gang: then it is
-      // all the same to one that only prefers few of them.
-      if (asks_for_domains(m.state, m.shape) && !(m.left.binds() && !m.shape.one_domain)) {
-        parts = divide_zone(m.state, m.shape, group.profile, part.zone, part.count);
-      }
       Seats& own = ranks[{g, part.zone}];
       own.clear();
-      if (!parts.empty() && place_in_zone(m, group, part.zone, parts, own)) continue;
+      if (place_zone_part(m, group, part, own)) continue;
       m.overlay.undo(mark);
       m.left = before;
       return false;
@@ -283,7 +299,7 @@ GangAnswer no_gang(const State& state, const Shape& shape, const ZoneAnswer& zon
   }
   const ZoneAnswer own = divide(state, shape, Room::kNow, Quotas::kOwn);
   if (!own.splits.empty()) return {std::nullopt, false};
-  const bool exact = own.exhaustive && more_room_only_helps(shape) &&
+  const bool exact = own.exhaustive && shape.group.empty() && more_room_only_helps(shape) &&
                      exact_beside_quotas(state, shape, Quotas::kOwn);
   return {std::nullopt, exact};
 }

@@ -152,8 +152,8 @@ bool Trial::fits(Overlay& overlay, std::int64_t& looked) {
 }
 
 // Sums first; they refuse most. Then the same division over zones that a start is found with, on
-// sums that are moved for the length of the question. What is kept for others is asked on the nodes:
-// it counts what is free there, not slots.
+// sums that are moved for the length of the question. What is kept for others is asked on the
+// nodes: it counts what is free there, not slots.
 bool Trial::count() {
   if (!plausible()) return false;
   shift(1);

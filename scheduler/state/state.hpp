@@ -73,8 +73,13 @@ struct Shape {
   // The queue that others' guarantees of some of the nodes keep from places (fair/kept.hpp): then
   // all its tasks are of that queue, and alike in that.
   QueueId guards = kNoId;
-  // In a search for what this task may claim back: it may go only where its queue is guaranteed what
-  // it asks for.
+  // What its tasks say of their group (place/group.hpp): then all are of that group. "": none.
+  std::string group;
+  std::vector<GroupZone> group_zones;
+  std::int64_t group_skew = 0;
+  std::string replaces;
+  // In a search for what this task may claim back: it may go only where its queue is guaranteed
+  // what it asks for.
   TaskId claims = kNoId;
   std::int64_t pods = 0;
   bool too_large = false;  // more Pods than kGangMax
@@ -255,6 +260,11 @@ class State {
   std::set<std::pair<std::int64_t, TaskId>> cooling;  // back-off not over at `clock`
   std::set<std::pair<std::int64_t, TaskId>> matured;  // had one, over at `clock`
 
+  // The tasks of each group that says something of zones, by its uid.
+  std::map<std::string, std::set<TaskId>> groups;
+  // Waiting tasks of a group that count as started, by group and zone.
+  std::map<std::pair<std::string, ZoneId>, std::int64_t> pretended;
+
   // Moves tasks whose back-off is over into their buckets (back out of them when time was set
   // back).
   void advance(Time now);
@@ -267,6 +277,10 @@ class State {
   // Those that others' guarantees of some of the nodes kept from places: what is free there changes
   // with almost everything.
   void wake_kept();
+  void wake_group(const std::string& group);
+  // The shape that a task would have if it waited, for a look; to be given back.
+  ShapeId acquire_shape(const Task& task, const QueueRecord& queue);
+  void release_shape(ShapeId id);
   // Counts a waiting task as one that has started on these nodes, or takes that back.
   void pretend(TaskId task, const std::vector<NodeId>& ranks, int sign);
   // Counts a placed task in the quotas of its queue, or out.
@@ -376,8 +390,8 @@ class State {
   void ready(TaskId id);
   void unready(TaskId id);
   Place place_of(TaskId id) const;
-  ShapeId acquire_shape(const Task& task, const QueueRecord& queue);
-  void release_shape(ShapeId id);
+  ShapeId free_shape();
+  void join_group(TaskId id, int sign);
   BucketId bucket_of(const TaskRecord& task);
   void drop_bucket(BucketId id);
   void reposition(BucketId id, const Place* before);

@@ -73,6 +73,7 @@ bool State::on(const TaskUpsert& d) {
       orphans.erase(before);
     }
     forget_uses(id);
+    join_group(id, 1);
     enlist(id);
     return true;
   }
@@ -82,9 +83,11 @@ bool State::on(const TaskUpsert& d) {
   if (record.state == TaskState::kWaiting) delist(id);
   if (decided(record)) charge(record, -1);
   track(id, -1);
+  join_group(id, -1);
   record.task = d.task;
   record.queue = queue;
   record.tenant = tenant;
+  join_group(id, 1);
   track(id, 1);
   if (decided(record)) {
     charge(record, 1);
@@ -104,6 +107,7 @@ bool State::on(const TaskRemove& d) {
   const QueueId queue = tasks[id].queue;
   const TenantId tenant = tasks[id].tenant;
   forget_hold(id);
+  join_group(id, -1);
   wishes.erase(d.uid);
   task_ids.erase(d.uid);
   if (!tasks[id].pods.empty()) orphans[d.uid] = std::move(tasks[id].pods);

@@ -60,6 +60,7 @@ void run_history(std::uint64_t seed, int events, WorldOptions options = {.guaran
     const Plan anew = fresh.plan(world.now);
     ASSERT_EQ(text(anew.starts), text(next.starts))
         << "event " << i << ": " << (deltas.empty() ? "" : encode(deltas.back()));
+    ASSERT_EQ(anew.moves, next.moves) << "event " << i;
     ASSERT_EQ(anew.preemptions, next.preemptions)
         << "event " << i << ": " << (deltas.empty() ? "" : encode(deltas.back()));
     const auto violations = auditor.check(next, world.now);
@@ -98,6 +99,13 @@ TEST(History, So_it_is_where_something_of_some_nodes_is_guaranteed) {
   }
 }
 
+TEST(History, So_it_is_where_groups_say_in_which_zones_their_tasks_may_be) {
+  for (const std::uint64_t seed : seeds(40)) {
+    run_history(seed, 120, {.guarantees = seed % 4 == 0, .limits = seed % 2 == 0, .groups = true});
+    if (HasFailure()) return;
+  }
+}
+
 // 817: a heuristic search was not asked again after something was booked in the same pass. 1669: a
 // task over its quota asked others to stop, if it was known already that there was no room. 4439:
 // one over its quota took the turn of another that was known not to fit. 2941: a spread over zones
@@ -113,6 +121,7 @@ TEST(History, The_order_of_events_of_one_instant_does_not_matter) {
                        .guarantees = true,
                        .parts = seed % 4 < 2,
                        .limits = seed % 3 == 0,
+                       .groups = seed % 5 == 0,
                        .grants = seed % 6 == 0});
     Engine engine = built(world.begin());
     for (int i = 0; i < 60; ++i) {
@@ -133,6 +142,7 @@ TEST(History, A_copy_and_a_replay_decide_the_same) {
                        .guarantees = true,
                        .parts = seed % 4 < 2,
                        .limits = seed % 3 == 0,
+                       .groups = seed % 5 == 0,
                        .grants = seed % 6 == 0});
     Engine engine;
     Replayer replayer;
@@ -168,6 +178,7 @@ TEST(History, A_bounded_plan_is_a_prefix_of_the_whole) {
                        .guarantees = true,
                        .parts = seed % 4 < 2,
                        .limits = seed % 3 == 0,
+                       .groups = seed % 5 == 0,
                        .grants = seed % 6 == 0});
     Engine engine = built(world.begin());
     for (int i = 0; i < 40; ++i) {

@@ -184,6 +184,7 @@ Task World::random_task(const std::string& uid) {
     t.topology_level = rng.one_in(10) ? "shelf" : rng.one_in(3) ? "block" : "rack";
     t.topology_required = !rng.one_in(3);
   }
+  if (options_.groups && !more_.one_in(4)) join(t);
   if (options_.plain) return t;
   if (rng.one_in(5)) t.pool = rng.pick(kPools);
   if (rng.one_in(5)) t.gpu_model = rng.pick(kModels);
@@ -201,6 +202,24 @@ Task World::random_task(const std::string& uid) {
   if (rng.one_in(12)) t.held = true;
   if (rng.one_in(8)) t.not_before.ns = now.ns + rng.below(5) * 1'000'000'000;
   return t;
+}
+
+// Mostly one Pod each, so that there is something to count. Not all of a group say the same.
+void World::join(Task& t) {
+  t.group_uid = more_.one_in(3) ? "g2" : "g1";
+  if (!more_.one_in(3)) {
+    t.groups.resize(1);
+    t.groups[0].count = 1;
+    t.groups[0].zone = "";
+    t.zone_policy = ZonePolicy::kAny;
+  }
+  const bool first = t.group_uid == "g1" && !more_.one_in(8);
+  if (first || more_.one_in(3)) {
+    t.group_zones = {{"a", false, 2}, {"b", true, 1 + more_.below(2)}};
+    if (!first) t.group_zones.push_back({"c", false, 0});
+  }
+  if (t.group_zones.empty() || more_.one_in(4)) t.group_skew = 1 + more_.below(2);
+  if (more_.one_in(8)) t.replaces = "t" + std::to_string(more_.below(6));
 }
 
 std::vector<Delta> World::begin() {

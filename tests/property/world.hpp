@@ -52,6 +52,7 @@ struct WorldOptions {
   bool guarantees = false;  // queues have guaranteed room, some of them borrow
   bool parts = false;       // nodes share their devices, and Pods ask for parts of them
   bool limits = false;      // queues have quotas of some nodes, limits for tenants, turns
+  bool groups = false;      // tasks of groups that say in which zones they may be
   bool grants = false;      // with `limits`: of some nodes something is guaranteed, too
 };
 
@@ -110,6 +111,7 @@ class World {
 
   void add_limits(Queue& queue);
   void grant(Quota& quota);
+  void join(Task& task);
 
   WorldOptions options_;
   Rng more_;  // for what only some worlds have, so that the others stay as they are

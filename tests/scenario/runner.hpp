@@ -28,6 +28,8 @@ class Runner {
   void settle();
   void start(const Start& start);
   void preempt(const Preemption& preemption);
+  void move(const Move& move);
+  void group_of(Task& task, Words& words);
   void leave(const std::string& task);
   void finish(const std::string& task);
   void forget_pods(std::string task);

@@ -220,14 +220,15 @@ TEST(Queues, A_flavor_keeps_a_job_out_of_a_zone_and_says_so) {
       << status["message"];
 }
 
-// A zone of which one node is kept for `owner`. `guest` goes elsewhere, then may borrow; the owner's
-// first demand takes it back.
+// A zone of which one node is kept for `owner`. `guest` goes elsewhere, then may borrow; the
+// owner's first demand takes it back.
 TEST(Queues, What_is_guaranteed_of_a_zone_is_kept_there_lent_and_returned) {
   Cluster cluster({{"zone-a", 1, 8}, {"zone-b", 1, 8}});
-  make_queue(cluster, "owner",
-             {{"quota",
-               {{"flavors",
-                 Json::array({Json{{"zone", "zone-a"}, {"guaranteed", {{"nvidia.com/gpu", 8}}}}})}}}});
+  make_queue(
+      cluster, "owner",
+      {{"quota",
+        {{"flavors",
+          Json::array({Json{{"zone", "zone-a"}, {"guaranteed", {{"nvidia.com/gpu", 8}}}}})}}}});
   make_queue(cluster, "guest", {{"tier", "Low"}});
   cluster.start_operator();
   cluster.submit("one", job_in("guest", 1, "forever"));
