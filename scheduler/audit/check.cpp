@@ -450,7 +450,8 @@ bool PlanCheck::cluster_could_hold(const Known& task, const Queue& queue) const 
       return !room[g].contains(z) || (!group.zone.empty() && group.zone != z);
     });
   }
-  return task.task.zone_policy != ZonePolicy::kSingle || !single.empty();
+  const bool one = task.task.zone_policy == ZonePolicy::kSingle || audit::in_one_zone(task.task);
+  return !one || !single.empty();
 }
 
 // Whether groups that want room of one zone, or of any, ask together for more than its nodes have.

@@ -78,8 +78,6 @@ std::vector<std::string> GroupCheck::add(const Start& start, const Auditor::Know
   std::vector<std::string> wrong;
   std::set<std::string> zones;
   for (const std::string& node : start.placement.nodes) zones.insert(known_.nodes_.at(node).zone);
-  const bool exact = task.task.zone_policy == ZonePolicy::kExact;
-  if (zones.size() > 1 && !exact) wrong.push_back("a task of a group lies in several zones");
   // Room that was kept for it was chosen before; what the group has may have changed since.
   const bool was_kept = start.placement.nodes == task.hold.nodes;
   for (const std::string& zone : zones) {

@@ -33,6 +33,8 @@ struct Geography {
   std::int64_t latency(const std::string& a, const std::string& b) const;
 };
 
+// Whether what a task says of its group puts it whole into one zone.
+bool in_one_zone(const Task& task);
 // Why Pods divided like this over zones are not what the task asks for; "" when they are.
 // `eligible`: the zones an even spread counts.
 std::string zones_wrong(const Task& task, const std::map<std::string, std::int64_t>& per_zone,

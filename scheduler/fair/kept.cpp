@@ -81,21 +81,32 @@ Grants inside_of(const Grants& grants, const Quota& nodes) {
   return out;
 }
 
-// What is free now, by nodes and resource; asked for again and again.
+// What is free now for a gang, by nodes and resource: class by class, so that it is read once.
 class Free {
  public:
-  Free(const State& state, const Amounts& total) : state_(state), total_(total) {}
-
-  __int128 of(const Nodes& nodes, ResourceId resource) {
-    Amounts free;
-    for (const auto& [name, zone] : state_.cluster.zones()) {
-      for (const ClassId id : state_.cluster.zone(zone).classes) {
-        const NodeClass& c = state_.cluster.cls(id);
-        const auto holds = [&](const Quota* quota) { return matches(*quota, c.example); };
-        if (c.open && std::any_of(nodes.begin(), nodes.end(), holds)) free.plus(c.free);
+  Free(const State& state, const Amounts& total, const std::vector<ResourceId>& resources)
+      : resources_(resources) {
+    for (const auto& [name, zone] : state.cluster.zones()) {
+      for (const ClassId id : state.cluster.zone(zone).classes) {
+        const NodeClass& c = state.cluster.cls(id);
+        if (!c.open) continue;
+        classes_.push_back({&c.example, {}});
+        for (const ResourceId r : resources) {
+          classes_.back().free.push_back(free_for(total, c.free, r));
+        }
       }
     }
-    return free_for(total_, free, resource);
+  }
+
+  __int128 of(const Nodes& nodes, ResourceId resource) {
+    const auto place = std::find(resources_.begin(), resources_.end(), resource);
+    const auto at = static_cast<std::size_t>(place - resources_.begin());
+    __int128 sum = 0;
+    for (const Class& c : classes_) {
+      const auto holds = [&](const Quota* quota) { return matches(*quota, *c.example); };
+      if (std::any_of(nodes.begin(), nodes.end(), holds)) sum += c.free[at];
+    }
+    return sum;
   }
   __int128 of(const Quota& nodes, ResourceId resource) {
     const auto [at, fresh] = known_.try_emplace({&nodes, resource}, 0);
@@ -104,8 +115,12 @@ class Free {
   }
 
  private:
-  const State& state_;
-  const Amounts& total_;
+  struct Class {
+    const Node* example = nullptr;
+    std::vector<__int128> free;  // of each resource
+  };
+  const std::vector<ResourceId>& resources_;
+  std::vector<Class> classes_;
   std::map<std::pair<const Quota*, ResourceId>, __int128> known_;
 };
 
@@ -269,12 +284,19 @@ void Cover::take(const Node& node, const Amounts& request, std::int64_t pods) {
 // --- what others leave
 
 Kept::Kept(const State& state, const Shape& shape) : cover_(state, shape.guards) {
+  const std::vector<ResourceId> resources = asked(shape.total);
   std::vector<Grants> others;
   for (QueueId id = 0; id < state.queues.size(); ++id) {
-    if (id != shape.guards) others.push_back(grants_of(state.queues[id]));
+    if (id == shape.guards) continue;
+    Grants grants = grants_of(state.queues[id]);
+    std::erase_if(grants, [&](const Granted& grant) {
+      return std::all_of(resources.begin(), resources.end(),
+                         [&](ResourceId r) { return idle(grant, r) == 0; });
+    });
+    if (!grants.empty()) others.push_back(std::move(grants));
   }
-  Free free(state, shape.total);
-  const std::vector<ResourceId> resources = asked(shape.total);
+  if (others.empty()) return;
+  Free free(state, shape.total, resources);
   for (Nodes& nodes : sets_of(others)) {
     Part part;
     for (const ResourceId r : resources) {

@@ -78,7 +78,7 @@ struct Scene {
   std::map<std::string, std::map<std::string, Resources>> used;  // by queue and node
 
   explicit Scene(std::uint64_t seed)
-      : world(seed, {.nodes_max = 4, .guarantees = true, .limits = true, .grants = true}) {}
+      : world(seed, {.nodes_max = 4, .limits = true, .grants = true}) {}
   void feed(const Delta& d) {
     engine.apply(d);
     auditor.apply(d);
@@ -162,14 +162,43 @@ std::vector<Demand> others_of(Scene& scene, const std::string& queue, const Task
   return others;
 }
 
+// The first is the task's: mostly without a guarantee of its own, and it does not pool.
+void make_queues(Scene& scene) {
+  World& world = scene.world;
+  for (const char* name : {"q1", "q2", "q3"}) {
+    Queue queue;
+    queue.name = name;
+    queue.tier = Tier::kMedium;
+    const bool own = std::string(name) == "q1";
+    queue.pooling = !own || world.rng.one_in(8);
+    if (!own || world.rng.one_in(6)) {
+      for (std::int64_t i = 1 + world.rng.below(2); i > 0; --i) {
+        Quota quota = world.random_quota();
+        quota.has_maximum = false;
+        quota.maximum = {};
+        quota.has_guaranteed = true;
+        quota.guaranteed = {};
+        quota.guaranteed.set_extended(kGpu, 1 + world.rng.below(4));
+        if (world.rng.one_in(6)) quota.guaranteed.cpu_milli = 1000 + 1000 * world.rng.below(3);
+        queue.quotas.push_back(quota);
+      }
+    }
+    queue.has_guaranteed = !own && world.rng.one_in(5);
+    if (queue.has_guaranteed) queue.guaranteed.set_extended(kGpu, 1 + world.rng.below(3));
+    world.queues[name] = queue;
+    scene.feed(QueueUpsert{queue});
+  }
+}
+
 void run_some(Scene& scene) {
   std::vector<std::string> names;
   for (const auto& [name, node] : scene.world.nodes) names.push_back(name);
-  for (int i = 0; i < 3; ++i) {
+  for (int i = 0; i < 2; ++i) {
     const std::string uid = "other" + std::to_string(i);
     Task other = scene.world.random_task(uid);
     if (!scene.world.queues.contains(other.queue)) continue;
     other.groups = {{"", 1, scene.world.random_request()}};
+    other.groups[0].requests.set_extended(kGpu, scene.world.rng.below(2));
     const std::string node = scene.world.rng.pick(names);
     scene.feed(TaskUpsert{other});
     scene.feed(Assume{uid, 0, {{node}}});
@@ -186,12 +215,21 @@ void try_world(std::uint64_t seed, Tally& tally) {
   Scene scene(seed);
   World& world = scene.world;
   for (const Delta& d : world.begin()) scene.feed(d);
-  for (const auto& [name, node] : world.nodes) scene.free[name] = node.allocatable;
+  for (auto& [name, node] : world.nodes) {
+    node.ready = true;
+    node.unschedulable = false;
+    node.taints.clear();
+    node.allocatable.set_extended(kGpu, 2 + world.rng.below(5));
+    scene.feed(NodeUpsert{node});
+    scene.free[name] = node.allocatable;
+  }
+  make_queues(scene);
   for (const auto& [name, queue] : world.queues) {
     if (!laminar(queue)) return;
   }
   run_some(scene);
   Task task = world.random_task("t");
+  task.queue = "q1";
   task.held = false;
   task.not_before = {};
   if (!defined(task) || !world.queues.contains(task.queue)) return;
