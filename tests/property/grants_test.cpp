@@ -268,7 +268,7 @@ void try_world(std::uint64_t seed, Tally& tally) {
 
 TEST(Grants, What_others_are_guaranteed_of_some_nodes_still_fits_after_every_start) {
   Tally tally;
-  for (const std::uint64_t seed : seeds(6000)) {
+  for (const std::uint64_t seed : seeds(24000)) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     try_world(seed, tally);
     if (HasFailure()) return;
