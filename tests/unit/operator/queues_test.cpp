@@ -233,7 +233,7 @@ TEST(Queues, What_is_guaranteed_of_a_zone_is_kept_there_lent_and_returned) {
   cluster.start_operator();
   cluster.submit("one", job_in("guest", 1, "forever"));
   ASSERT_TRUE(cluster.wait_phase("one", "Running"));
-  EXPECT_EQ(cluster.job("one")["status"]["placement"]["nodes"][0], "zone-b-1");
+  EXPECT_EQ(cluster.job("one")["status"]["placement"]["nodes"][0], "zone-b-0");
   cluster.submit("two", job_in("guest", 1, "forever"));
   cluster.run_for(seconds(20));
   const Json waits = cluster.job("two")["status"];
@@ -248,7 +248,7 @@ TEST(Queues, What_is_guaranteed_of_a_zone_is_kept_there_lent_and_returned) {
   EXPECT_EQ(status["flavors"][0]["borrowed"]["nvidia.com/gpu"], "8");
   cluster.submit("mine", job_in("owner", 1, "60"));
   EXPECT_TRUE(cluster.wait_phase("mine", "Running")) << cluster.job("mine").dump(1);
-  EXPECT_EQ(cluster.job("mine")["status"]["placement"]["nodes"][0], "zone-a-1");
+  EXPECT_EQ(cluster.job("mine")["status"]["placement"]["nodes"][0], "zone-a-0");
 }
 
 TEST(Queues, One_that_its_tenant_has_too_many_of_in_line_is_not_taken_in_before_it_moves_up) {
