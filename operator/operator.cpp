@@ -78,6 +78,7 @@ struct Operator::Impl {
   bool may_write() const;
   bool ready() const;
   void take_gauges();
+  void end_term();
 
   k8s::Loop& loop;
   Options options;
@@ -187,10 +188,17 @@ void Operator::Impl::maybe_take_over() {
 }
 
 void Operator::Impl::on_lost() {
-  elected = false;
   k8s::log::warn("lost the lease", {{"identity", options.identity}});
+  end_term();
+}
+
+// What a queue has is for the next leader to tell: told by both, it would count twice.
+void Operator::Impl::end_term() {
+  elected = false;
   term.reset();
   caches.reset();
+  metrics.queues.clear();
+  metrics.open_conflicts.clear();
 }
 
 void Operator::Impl::stop(std::function<void()> done) {
@@ -208,9 +216,7 @@ void Operator::Impl::stop(std::function<void()> done) {
 }
 
 void Operator::Impl::end(std::function<void()> done) {
-  term.reset();
-  elected = false;
-  caches.reset();
+  end_term();
   if (elector)
     elector->stop(std::move(done));
   else

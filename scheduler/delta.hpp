@@ -151,6 +151,9 @@ struct PodGroup {
   // A part of one device, in thousandths below 1,000, beside `requests`; 0: none.
   std::string shared_resource{};  // "nvidia.com/gpu"
   std::int64_t shared_milli = 0;
+  // Above `count`: the gang is elastic. `count` is its minimum, by which it is judged until it
+  // starts; it may have up to so many Pods (elastic/size.hpp).
+  std::int64_t most = 0;
   friend bool operator==(const PodGroup&, const PodGroup&) = default;
 };
 
@@ -217,7 +220,8 @@ struct Task {
   friend bool operator==(const Task&, const Task&) = default;
 };
 
-// Where each rank of a gang goes: nodes[rank].
+// Where each rank of a gang goes: nodes[rank]. As many as it has Pods; an elastic one from its
+// minimum up. Another number under a later attempt is a change of its size.
 struct Placement {
   std::vector<std::string> nodes;
   // By rank: which device of its node a Pod shares, -1 for none; empty when nobody shares one.
@@ -335,6 +339,25 @@ struct Served {
   friend bool operator==(const Served&, const Served&) = default;
 };
 
+// Tasks of one queue, kind, tenant and shape that are over, and how long each lasted: whoever keeps
+// the books tells it once for each, and a new leader tells what was kept. Added to what is known:
+// of each shape the last ones by when they ended are remembered (learn/past.hpp), in whatever order
+// they are told. Comes after the queue.
+struct PastRuns {
+  std::string queue, kind, tenant, shape;
+  struct Run {
+    Time ended;
+    std::int64_t ran_ns = 0;     // the whole gang, since its last start
+    std::int64_t stated_ns = 0;  // 0: not stated
+    std::int64_t size = 0;       // GPUs, or Pods where it had none
+    friend auto operator<=>(const Run&, const Run&) = default;
+  };
+  std::vector<Run> runs;
+  // The longest that a task of the queue has waited until it ran, whatever was known of it before.
+  std::optional<std::int64_t> longest_wait_ns{};
+  friend bool operator==(const PastRuns&, const PastRuns&) = default;
+};
+
 // By which rule an administrator wants a conflict resolved.
 enum class Settlement : std::uint8_t {
   kByPriority,  // who stands behind in the order of tier, priority_value and submit time yields
@@ -364,7 +387,7 @@ struct Price {
   friend bool operator==(const Price&, const Price&) = default;
 };
 enum class Overrun : std::uint8_t {
-  kAgain,    // a task past its expected end lasts as long again as it has lasted
+  kAgain,    // a task past its expected end is estimated anew (learn/estimate.hpp)
   kEndsNow,  // it ends now: the textbook's rule, for yardsticks
 };
 // A level below the zone: one domain is the nodes of one wider domain with one value of this label.
@@ -388,6 +411,6 @@ struct ConfigUpdate {
 
 using Delta = std::variant<NodeUpsert, NodeRemove, QueueUpsert, QueueRemove, TaskUpsert, TaskRemove,
                            PodUpsert, PodRemove, Assume, Confirm, Reject, TaskEnd, ConfigUpdate,
-                           Evict, Hold, Served, Resolve>;
+                           Evict, Hold, Served, Resolve, PastRuns>;
 
 }  // namespace sched

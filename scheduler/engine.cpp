@@ -143,6 +143,8 @@ std::optional<Time> Engine::next_time(Time now) const {
   if (!s.cooling.empty()) sooner(s.cooling.begin()->first);
   for (const TaskId holder : s.held) sooner(s.tasks[holder].hold_until.ns);
   const auto unprotected = s.protected_until.upper_bound({now.ns, kNoId});
+  const auto grows = s.growable.upper_bound({now.ns, kNoId});
+  if (grows != s.growable.end()) sooner(grows->first);
   const bool matters = s.waits_high() || s.may_reclaim_somebody();
   if (unprotected != s.protected_until.end() && matters) sooner(unprotected->first);
   for (const QueueRecord& queue : s.queues) {
@@ -202,6 +204,28 @@ Reason Engine::explain(std::string_view task, Time now) const {
   const TaskId id = s.find(task);
   if (id == kNoId) return {};
   return why(s, impl_->looked(now), id, now);
+}
+
+std::vector<Reservation> Engine::reservations(Time now) const {
+  return impl_->looked(now).plan().reservations;
+}
+
+std::vector<Engine::Outlived> Engine::outlived(Time now) const {
+  const State& s = impl_->true_state();
+  std::vector<Outlived> all;
+  for (auto at = s.ends.begin(); !s.ends.at_end(at); at = s.ends.next(at)) {
+    const auto [end, id] = s.ends.get(at);
+    if (end > now.ns) break;
+    const TaskRecord& task = s.tasks[id];
+    Outlived& one =
+        all.emplace_back(Outlived{task.task.uid, expectation(s, task, now).outlived, {}});
+    for (const TaskRecord::Rank& rank : task.ranks) {
+      one.nodes.push_back(s.cluster.node(rank.node).node.name);
+    }
+  }
+  std::sort(all.begin(), all.end(),
+            [](const Outlived& a, const Outlived& b) { return a.task < b.task; });
+  return all;
 }
 
 std::vector<std::string> Engine::head(std::string_view queue, std::size_t limit) const {
@@ -290,6 +314,13 @@ std::vector<Served> Engine::served(std::string_view queue) const {
   const auto known = s.queue_ids.find(std::string(queue));
   if (known == s.queue_ids.end()) return {};
   return s.served(known->second);
+}
+
+std::vector<PastRuns> Engine::past_runs(std::string_view queue) const {
+  const State& s = impl_->true_state();
+  const auto known = s.queue_ids.find(std::string(queue));
+  if (known == s.queue_ids.end()) return {};
+  return s.past_runs(known->second);
 }
 
 std::optional<Resources> Engine::used(std::string_view node) const {

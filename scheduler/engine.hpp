@@ -59,6 +59,15 @@ class Engine {
   std::int64_t position(std::string_view task) const;
   // Waiting tasks ahead of it over all queues.
   std::int64_t tasks_ahead(std::string_view task) const;
+  // Every reservation that is held now, as the next plan leaves them: the same look as `explain`.
+  std::vector<Reservation> reservations(Time now) const;
+  // Who runs longer than it stated, by uid: when its last estimate was over, and where it is.
+  struct Outlived {
+    std::string task;
+    Time at;
+    std::vector<std::string> nodes;
+  };
+  std::vector<Outlived> outlived(Time now) const;
   // Why it waits now; kNone when it does not wait, or would start with the next plan. Looks at the
   // state as the next plan leaves it: that look is made once for all that ask at the same `now`
   // before the next change, as long as that plan decides nothing (what it books else has to be
@@ -98,6 +107,8 @@ class Engine {
   // What these tenants had, in the form that a new leader is given: as of the last delta, without
   // what still runs. Told as sums of each period of the half-life, which is all that counts.
   std::vector<Served> served(std::string_view queue) const;
+  // How long tasks of this queue lasted, in the form that a new leader is given.
+  std::vector<PastRuns> past_runs(std::string_view queue) const;
   // What is used (Pods and reservations) on a node; nothing for an unknown node.
   std::optional<Resources> used(std::string_view node) const;
 

@@ -32,8 +32,11 @@ inline constexpr std::size_t kDeadLabelsMax = 32;
 // reservations held at one time, over all queues.
 inline constexpr std::int64_t kReservationEndsMax = 5'120'000;
 inline constexpr std::int64_t kReservationsMax = 256;
-// Kinds of tasks of which a queue remembers how long they lasted, twice, for each likeness.
-inline constexpr std::size_t kPredictorKinds = 8192;
+// Packing keeps room for so many needs, the heaviest that may run on a node, among so many.
+inline constexpr std::size_t kMixNeeds = 64, kMixNeedsAsked = 512;
+// Of how many shapes (of a kind and tenant each) a queue remembers how long their tasks lasted, and
+// how many tasks of each.
+inline constexpr std::size_t kPastShapesMax = 4096, kPastRunsMax = 32;
 // Levels of the topology below the zone; narrower ones are left out.
 inline constexpr std::size_t kTopologyLevelsMax = 8;
 // Domains of one zone tried for groups that share it.

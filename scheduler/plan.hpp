@@ -19,6 +19,15 @@ struct Start {
   friend bool operator==(const Start&, const Start&) = default;
 };
 
+// This elastic gang goes on with these nodes instead of those it has. The caller writes that down,
+// then feeds it back as Assume of the next attempt; `attempt` is the one that it replaces.
+struct Resize {
+  std::string task;
+  std::int64_t attempt = 0;
+  Placement placement;
+  friend bool operator==(const Resize&, const Resize&) = default;
+};
+
 // What gives a preemption its right.
 enum class PreemptionKind : std::uint8_t {
   kTier,        // a tier gives way to one above it
@@ -36,6 +45,9 @@ struct Preemption {
   Placement placement;
   std::vector<std::string> victims;  // none of them can be left out
   PreemptionKind kind = PreemptionKind::kTier;
+  // Elastic gangs that give up some of what they have beyond their minimum, and run on: no Pod that
+  // they give up could be left to them. Each is told with the nodes that it keeps.
+  std::vector<Resize> shrinks{};
   friend bool operator==(const Preemption&, const Preemption&) = default;
 };
 
@@ -108,6 +120,8 @@ struct Plan {
   std::vector<Start> starts;  // in the order they were decided
   std::vector<Preemption> preemptions;
   std::vector<Move> moves;
+  // Running gangs that get room which nobody waits for: what they have, and more.
+  std::vector<Resize> grows;
   std::vector<Reservation> reservations;  // of a forecast, in the order they were made
   // Counted work, for benchmarks: how much the pass looked at.
   struct Work {

@@ -222,6 +222,10 @@ std::string tenant_limit(const Reason& r) {
   if (r.resource == "waiting tasks") {
     return tasks(" waiting") + ": this one is number " + count(r.needed) + " of its tenant";
   }
+  if (r.needed > r.total) {
+    return "can never start in queue " + r.detail + ": it allows each tenant " +
+           amount(r.resource, "", r.total) + " in all, needs " + number(r.resource, r.needed);
+  }
   return allows + amount(r.resource, "", r.total) + ": " + number(r.resource, r.free) +
          " left, needs " + number(r.resource, r.needed);
 }

@@ -1,10 +1,11 @@
 // Packing: how much of the GPUs each rule of placement gets allocated.
 //
-//   packing TASKS.csv NODES.csv [--rules BestFit,FragmentGradient,Slots] [--load 130]
-//           [--seeds 1-10] [--check]
+//   packing TASKS.csv NODES.csv [--rules BestFit,FragmentGradient,Engine] [--load 130]
+//           [--seeds 1-10] [--part 1/3] [--check]
 //
 // The experiment of operator/simulate/packing.hpp, a column a rule and a line a seed, and the mean.
-// --check fails when the last rule's mean is not above the means of all others.
+// --part K/N: on every N-th node alone, from the K-th on. --check fails when the last rule's mean
+// is not above the means of all others.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -21,8 +22,8 @@ namespace {
 using namespace fermi::simulate;
 
 struct Options {
-  std::string tasks, nodes, rules = "BestFit,FragmentGradient,Slots";
-  long load = 130, first = 1, last = 10;
+  std::string tasks, nodes, rules = "BestFit,FragmentGradient,Engine";
+  long load = 130, first = 1, last = 10, part = 1, parts = 1;
   bool check = false;
 };
 
@@ -53,14 +54,29 @@ bool parse(int argc, char** argv, Options& options) {
       options.first = options.last = std::strtol(value, nullptr, 10);
       const char* dash = std::strchr(value, '-');
       if (dash != nullptr) options.last = std::strtol(dash + 1, nullptr, 10);
+    } else if (flag == "--part") {
+      options.part = std::strtol(value, nullptr, 10);
+      const char* slash = std::strchr(value, '/');
+      options.parts = slash != nullptr ? std::strtol(slash + 1, nullptr, 10) : 0;
     } else {
       return false;
     }
   }
+  if (options.part < 1 || options.parts < options.part) return false;
   if (files.size() != 2 || options.first < 0 || options.last < options.first) return false;
   options.tasks = files[0];
   options.nodes = files[1];
   return true;
+}
+
+// Every so many-th of them.
+std::vector<PackingNode> some(const std::vector<PackingNode>& nodes, const Options& options) {
+  std::vector<PackingNode> out;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const auto place = static_cast<long>(i) % options.parts;
+    if (place == options.part - 1) out.push_back(nodes[i]);
+  }
+  return out;
 }
 
 void print_line(const char* head, const std::vector<double>& cells) {
@@ -81,8 +97,9 @@ int main(int argc, char** argv) {
   if (!task_file || !node_file) return fail("cannot read the tasks or the nodes");
   const auto tasks = read_packing_tasks(task_file);
   if (!tasks) return fail(options.tasks + ": " + tasks.status().message());
-  const auto nodes = read_packing_nodes(node_file);
-  if (!nodes) return fail(options.nodes + ": " + nodes.status().message());
+  const auto all_nodes = read_packing_nodes(node_file);
+  if (!all_nodes) return fail(options.nodes + ": " + all_nodes.status().message());
+  const std::vector<PackingNode> nodes = some(*all_nodes, options);
   const auto rules = parse_packing_rules(options.rules);
   if (!rules) return fail(rules.status().message());
   std::printf("%-6s", "seed");
@@ -94,7 +111,7 @@ int main(int argc, char** argv) {
     for (std::size_t r = 0; r < rules->size(); ++r) {
       const auto start = std::chrono::steady_clock::now();
       const auto result =
-          run_packing(*tasks, *nodes, (*rules)[r], static_cast<std::uint64_t>(seed), options.load);
+          run_packing(*tasks, nodes, (*rules)[r], static_cast<std::uint64_t>(seed), options.load);
       if (!result) return fail(result.status().message());
       const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
       cells.push_back(100.0 * static_cast<double>(result->placed_milli) /

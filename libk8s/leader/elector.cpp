@@ -86,12 +86,21 @@ void Elector::on_read(const Result<nlohmann::json>& lease) {
     *object_ = nullptr;
     seen_.observe(std::nullopt, "", loop_.now());
   } else {
-    last_error_ = lease.status();
+    failed(lease.status());
     if (role_ == Role::kReleasing) return released_or_not();
     return again(leading() ? config_.retry_period : campaign_pause());
   }
   if (role_ == Role::kReleasing) return write_release();
   act();
+}
+
+// Told to a person when it is something new. That another was quicker is no failure.
+void Elector::failed(const Status& status) {
+  const bool race = status.code() == Code::kConflict || status.code() == Code::kAlreadyExists;
+  if (!race && status.to_string() != last_error_.to_string())
+    log::warn("no access to the lease, trying again",
+              {{"lease", config_.ns + "/" + config_.name}, {"why", status.to_string()}});
+  last_error_ = status;
 }
 
 void Elector::observe(const nlohmann::json& lease) {
@@ -134,7 +143,7 @@ void Elector::write(const Move& move) {
 void Elector::on_written(const Move& move, TimePoint sent, const Result<nlohmann::json>& lease) {
   if (role_ == Role::kReleasing) return release();  // the lease may be ours by now: look
   if (!lease) {
-    last_error_ = lease.status();
+    failed(lease.status());
     // A conflict says that the record is another one now: read it at once. What else went wrong
     // may pass.
     const bool reread = last_error_.code() == Code::kConflict ||

@@ -77,6 +77,7 @@ class Elector {
   void act();
   void write(const Move& move);
   void on_written(const Move& move, TimePoint sent, const Result<nlohmann::json>& lease);
+  void failed(const Status& status);
   void observe(const nlohmann::json& lease);
   void won(TimePoint sent);
   void renewed(TimePoint sent);

@@ -58,7 +58,8 @@ class Shim {
   void reap();
   void ended(std::size_t i);
   void run_probes();
-  void save();
+  bool save();
+  void save_final();
   void clear_strays();
   void sweep() const;
 
@@ -71,6 +72,7 @@ class Shim {
   PodRecord saved_;
   bool ever_saved_ = false;
   bool homeless_ = false;
+  bool save_failed_ = false;  // so that it is said once
   Fd signals_;
 };
 
@@ -99,13 +101,13 @@ int Shim::run() {
   for (;;) {
     for (const Sequence::Action& action : sequence_.step(read_clocks())) carry_out(action);
     if (sequence_.final()) break;
-    save();
+    (void)save();
     wait();
     run_probes();
     (void)has_home();
   }
   sweep();
-  save();
+  save_final();
   return 0;
 }
 
@@ -245,10 +247,11 @@ void Shim::run_probes() {
   }
 }
 
-// Makes the record visible; what says that a run is over must outlive the machine as well.
-void Shim::save() {
+// Makes the record visible; what says that a run is over must outlive the machine as well. False
+// when it could not be written: it is tried again on the next occasion.
+bool Shim::save() {
   const PodRecord& record = sequence_.record();
-  if (homeless_ || (ever_saved_ && record == saved_)) return;
+  if (homeless_ || (ever_saved_ && record == saved_)) return true;
   bool durable = record.final;
   for (std::size_t i = 0; ever_saved_ && i < record.containers.size(); ++i) {
     const ContainerRecord &before = saved_.containers[i], &after = record.containers[i];
@@ -257,9 +260,23 @@ void Shim::save() {
   }
   const Status written =
       write_file(folder_ + "/state.json", encode(record), durable ? Sync::kDisk : Sync::kNone);
-  if (!written) std::fprintf(stderr, "pod-shim: %s\n", written.message().c_str());
+  if (!written && !save_failed_) {
+    std::fprintf(stderr, "pod-shim: %s; trying again\n", written.message().c_str());
+  }
+  save_failed_ = !written.is_ok();
+  if (save_failed_) return false;
   saved_ = record;
   ever_saved_ = true;
+  return true;
+}
+
+// How the Pod ended is known to nobody but us: a disk that is full now will have room again. Until
+// then we stay, and with us the lock, so that nobody takes the Pod for one whose shim died.
+void Shim::save_final() {
+  while (!save()) {
+    ::poll(nullptr, 0, kLookHomeMs);
+    (void)has_home();
+  }
 }
 
 // Orphans of a supervisor that was killed come to us. They go before its container starts again.

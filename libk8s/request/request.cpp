@@ -41,7 +41,9 @@ class Target {
     return wanted ? query(key, value) : *this;
   }
   Target& options(const WriteOptions& options) {
-    return query("fieldManager", options.field_manager).query_if(options.dry_run, "dryRun", "All");
+    return query("fieldManager", options.field_manager)
+        .query_if(options.dry_run, "dryRun", "All")
+        .query_if(options.strict, "fieldValidation", "Strict");
   }
   std::string take() { return std::move(text_); }
 

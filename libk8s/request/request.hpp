@@ -39,6 +39,7 @@ struct WriteOptions {
   std::string field_manager;  // recorded in managedFields; required for kApply
   bool force = false;         // kApply: take over conflicting fields
   bool dry_run = false;
+  bool strict = false;  // unknown and doubled fields are refused, not taken away
 };
 
 struct DeleteOptions {

@@ -23,6 +23,12 @@ Status error_of(std::string_view status_object) {
   return status;
 }
 
+void tell_change(const Resource& resource, const Status& before, const Status& now) {
+  if (before.to_string() == now.to_string()) return;
+  log::warn("cannot watch, trying again",
+            {{"resource", resource.plural}, {"why", now.to_string()}});
+}
+
 }  // namespace
 
 // Handlers hold it, so that the readers outlive a `stop` from within one of their callbacks.
@@ -319,7 +325,13 @@ Status Watcher::on_bookmark(Attempt& attempt, const WatchEvent& event) {
 void Watcher::conclude(const AttemptPtr& attempt, const Status& status) {
   close(*attempt);
   attempt_.reset();
-  if (!status.is_ok()) last_error_ = status;
+  if (!status.is_ok()) {
+    // A stream that is cut, and a past that is gone, are everyday life. What keeps us from seeing
+    // anything at all (no such right, no such server) is for a person, once.
+    const bool everyday = attempt->watch != nullptr || status.code() == Code::kGone;
+    if (!everyday) tell_change(options_.resource, last_error_, status);
+    last_error_ = status;
+  }
   if (attempt->step.state == WatchState::kListing) {
     on_list_ended(*attempt, status);
   } else {

@@ -6,6 +6,7 @@
 
 #include "libk8s/codec/json.hpp"
 #include "libk8s/codec/rfc3339.hpp"
+#include "operator/api/status_fields.hpp"
 
 namespace fermi {
 namespace {
@@ -80,14 +81,6 @@ Conditions decode_conditions(const Json& array) {
 k8s::WallTime whole_seconds(k8s::WallTime time) {
   constexpr std::int64_t kSecond = 1'000'000'000;
   return {time.ns - time.ns % kSecond};
-}
-
-std::optional<k8s::WallTime> time_at(const Json& object, std::string_view key) {
-  const std::string text = k8s::string_at(object, key);
-  if (text.empty()) return std::nullopt;
-  auto time = k8s::parse_time(text);
-  if (!time) return std::nullopt;
-  return *time;
 }
 
 Json merge_diff(const Json& from, const Json& to) {

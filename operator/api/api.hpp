@@ -96,8 +96,6 @@ Conditions decode_conditions(const nlohmann::json& array);
 // What the API keeps of a time: whole seconds. Statuses hold only such times, so that writing and
 // reading one gives an equal value.
 k8s::WallTime whole_seconds(k8s::WallTime time);
-// The time under `key`, if there is a readable one.
-std::optional<k8s::WallTime> time_at(const nlohmann::json& object, std::string_view key);
 
 // The merge patch (RFC 7386) that turns `from` into `to`, both objects; {} when they are equal.
 nlohmann::json merge_diff(const nlohmann::json& from, const nlohmann::json& to);

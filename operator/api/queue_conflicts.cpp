@@ -3,31 +3,18 @@
 #include <nlohmann/json.hpp>
 
 #include "libk8s/codec/json.hpp"
-#include "libk8s/codec/rfc3339.hpp"
-#include "operator/api/api.hpp"
+#include "operator/api/status_fields.hpp"
 
 namespace fermi {
 namespace {
 
 using Json = nlohmann::json;
 
-void put(Json& out, const char* key, const std::string& text) {
-  if (!text.empty()) out[key] = text;
-}
-
-void put(Json& out, const char* key, k8s::WallTime time) {
-  if (time.ns != 0) out[key] = k8s::format_time(time);
-}
-
-k8s::WallTime time_in(const Json& from, const char* key) {
-  return time_at(from, key).value_or(k8s::WallTime{});
-}
-
 Json encode(const ConflictParty& party) {
   Json out = {{"name", party.name}};
-  put(out, "kind", party.kind);
-  put(out, "namespace", party.ns);
-  put(out, "taskId", party.task_id);
+  put_field(out, "kind", party.kind);
+  put_field(out, "namespace", party.ns);
+  put_field(out, "taskId", party.task_id);
   return out;
 }
 
@@ -45,13 +32,13 @@ Json encode(const QueueConflict& c) {
               {"waiting", encode(c.waiting)},
               {"otherCount", c.other_count}};
   for (const ConflictParty& party : c.others) out["others"].push_back(encode(party));
-  put(out, "since", c.since);
-  put(out, "needs", c.needs);
-  put(out, "resource", c.resource);
-  put(out, "zone", c.zone);
-  put(out, "pool", c.pool);
-  put(out, "resolution", c.resolution);
-  put(out, "resolutionAt", c.resolution_at);
+  put_field(out, "since", c.since);
+  put_field(out, "needs", c.needs);
+  put_field(out, "resource", c.resource);
+  put_field(out, "zone", c.zone);
+  put_field(out, "pool", c.pool);
+  put_field(out, "resolution", c.resolution);
+  put_field(out, "resolutionAt", c.resolution_at);
   return out;
 }
 
@@ -60,7 +47,7 @@ QueueConflict decode_conflict(const Json& from) {
   out.id = k8s::string_at(from, "id");
   out.type = k8s::string_at(from, "type");
   out.severity = k8s::string_at(from, "severity");
-  out.since = time_in(from, "since");
+  out.since = time_or_none(from, "since");
   out.waiting = decode_party(k8s::object_at(from, "waiting"));
   for (const Json& party : k8s::array_at(from, "others")) out.others.push_back(decode_party(party));
   out.other_count = k8s::int_at(from, "otherCount");
@@ -69,7 +56,7 @@ QueueConflict decode_conflict(const Json& from) {
   out.zone = k8s::string_at(from, "zone");
   out.pool = k8s::string_at(from, "pool");
   out.resolution = k8s::string_at(from, "resolution");
-  out.resolution_at = time_in(from, "resolutionAt");
+  out.resolution_at = time_or_none(from, "resolutionAt");
   return out;
 }
 
@@ -88,14 +75,17 @@ ConflictCounts decode_conflict_counts(const Json& from) {
 
 Json encode(const QueueResolution& r) {
   Json out = {{"outcome", r.outcome}, {"message", r.message}};
-  put(out, "conflict", r.conflict);
-  put(out, "strategy", r.strategy);
-  put(out, "at", r.at);
-  put(out, "request", r.request);
+  put_field(out, "conflict", r.conflict);
+  put_field(out, "strategy", r.strategy);
+  put_field(out, "at", r.at);
+  put_field(out, "request", r.request);
+  if (r.turns != 0) out["turns"] = {{"taken", r.turns}};
+  if (r.turns != 0) put_field(out["turns"], "lastAt", r.turned_at);
+  for (const ConflictParty& party : r.between) out["turns"]["between"].push_back(encode(party));
   if (r.held_for.empty()) return out;
   out["held"] = {{"taskId", r.held_for}, {"nodes", r.nodes}};
   if (!r.devices.empty()) out["held"]["devices"] = r.devices;
-  put(out["held"], "until", r.until);
+  put_field(out["held"], "until", r.until);
   return out;
 }
 
@@ -105,15 +95,19 @@ QueueResolution decode_resolution(const Json& from) {
   out.strategy = k8s::string_at(from, "strategy");
   out.outcome = k8s::string_at(from, "outcome");
   out.message = k8s::string_at(from, "message");
-  out.at = time_in(from, "at");
+  out.at = time_or_none(from, "at");
   out.request = k8s::string_at(from, "request");
+  const Json& turns = k8s::object_at(from, "turns");
+  out.turns = k8s::int_at(turns, "taken");
+  out.turned_at = time_or_none(turns, "lastAt");
+  for (const Json& party : k8s::array_at(turns, "between"))
+    out.between.push_back(decode_party(party));
   const Json& held = k8s::object_at(from, "held");
   out.held_for = k8s::string_at(held, "taskId");
-  for (const Json& node : k8s::array_at(held, "nodes"))
-    if (node.is_string()) out.nodes.push_back(node.get<std::string>());
+  out.nodes = texts_at(held, "nodes");
   for (const Json& device : k8s::array_at(held, "devices"))
     if (device.is_number_integer()) out.devices.push_back(device.get<std::int64_t>());
-  out.until = time_in(held, "until");
+  out.until = time_or_none(held, "until");
   return out;
 }
 

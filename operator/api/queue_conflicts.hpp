@@ -49,6 +49,10 @@ struct QueueResolution {
   std::vector<std::string> nodes{};
   std::vector<std::int64_t> devices{};  // by rank, -1 for none; empty when no Pod shares one
   k8s::WallTime until{};
+  // By time slice: who take turns, while they do; how many turns there were, the last one when.
+  std::vector<ConflictParty> between{};
+  std::int64_t turns = 0;
+  k8s::WallTime turned_at{};
   friend bool operator==(const QueueResolution&, const QueueResolution&) = default;
 };
 

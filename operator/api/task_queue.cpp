@@ -72,6 +72,15 @@ bool is_resource(std::string_view name) {
   return name.find('/') != std::string_view::npos && name.find('@') == std::string_view::npos;
 }
 
+// Devices are counted whole: more than what was said would be allowed, or kept.
+bool in_pieces(std::string_view resource, const Json& value) {
+  if (resource.find('/') == std::string_view::npos) return false;
+  const auto quantity =
+      k8s::Quantity::parse(value.is_string() ? value.get<std::string>() : value.dump());
+  constexpr k8s::Quantity::Nano kOne = 1'000'000'000;
+  return quantity && quantity->nano() % kOne != 0;
+}
+
 // Whether there is such an object.
 bool read_amounts(FieldReader& quota, std::string_view key, k8s::ResourceList& out) {
   if (!quota.has(key)) return false;
@@ -85,6 +94,8 @@ bool read_amounts(FieldReader& quota, std::string_view key, k8s::ResourceList& o
       amounts.problem(resource.substr(0, 60),
                       "is not a resource; cpu, memory, ephemeral-storage, pods, or a name with a "
                       "domain such as nvidia.com/gpu (for one GPU model: spec.quota.flavors)");
+    else if (in_pieces(resource, value))
+      amounts.refuse(resource, "a whole number, such as 4");
     else if (const auto amount = amounts.amount(resource, resource, most_of_queue(resource)))
       out[resource] = *amount;
   }
@@ -166,6 +177,7 @@ void read_switches(FieldReader spec, TaskQueueSpec& out) {
   FieldReader backfill = spec.child("backfill");
   out.passing = word(backfill, "mode", kModes);
   out.depth = backfill.integer("depth", kDefaultDepth, {1, 256});
+  out.learn = backfill.boolean("learn", false);
   out.reserve_after_ns = spec.duration_ns("reserveAfter").value_or(0);
   out.floor_ns = duration_from(spec, "guaranteeFloor", 1).value_or(kDefaultFloorNs);
   out.cooldown_ns = spec.duration_ns("cooldown");
@@ -214,7 +226,7 @@ void read_tenant_limits(FieldReader limits, TenantLimitsSpec& out) {
 }
 
 void read_defaults(FieldReader defaults, TaskQueueSpec& spec) {
-  spec.default_duration_ns = defaults.duration_ns("expectedDuration").value_or(0);
+  spec.default_duration_ns = duration_from(defaults, "expectedDuration", 1).value_or(0);
   spec.default_priority = tier_of(defaults.choice("priority", "", {"High", "Medium", "Low"}));
   if (spec.default_priority && *spec.default_priority < spec.tier)
     defaults.problem("priority",

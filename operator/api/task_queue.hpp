@@ -57,6 +57,7 @@ struct TaskQueueSpec {
   std::optional<sched::Order> order;
   std::optional<sched::Passing> passing;
   std::optional<bool> borrowing;
+  bool learn = false;  // who may pass is chosen by what is known of past runs
   std::int64_t depth = kDefaultDepth;
   std::int64_t reserve_after_ns = 0;  // 0: only the head of the queue holds a reservation
   std::int64_t floor_ns = kDefaultFloorNs;
@@ -148,7 +149,8 @@ struct TaskQueueStatus {
   std::vector<FlavorUse> flavors;
   std::vector<TenantShare> tenants;  // those with the largest shares
   std::int64_t tenant_count = 0;
-  std::int64_t budget_violations = 0;  // Pods that were deleted although a budget had refused
+  std::int64_t budget_violations = 0;   // Pods that were deleted although a budget had refused
+  std::int64_t reservations_moved = 0;  // because a task outlived its estimate
   std::vector<QueueHeadEntry> head;
   QueuePast past;
   std::optional<QueueCost> cost;

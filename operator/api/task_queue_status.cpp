@@ -4,6 +4,7 @@
 #include "libk8s/codec/json.hpp"
 #include "libk8s/codec/rfc3339.hpp"
 #include "operator/api/duration.hpp"
+#include "operator/api/status_fields.hpp"
 #include "operator/api/task_queue.hpp"
 
 namespace fermi {
@@ -11,16 +12,9 @@ namespace {
 
 using Json = nlohmann::json;
 
-k8s::StringMap texts_at(const Json& from, const char* key) {
-  k8s::StringMap out;
-  for (const auto& [name, text] : k8s::object_at(from, key).items())
-    if (text.is_string()) out[name] = text.get<std::string>();
-  return out;
-}
-
 Json encode(const TenantShare& tenant) {
   Json out = {{"tenant", tenant.tenant}, {"running", tenant.running}, {"share", tenant.share}};
-  if (!tenant.used.empty()) out["used"] = tenant.used;
+  put_field(out, "used", tenant.used);
   return out;
 }
 
@@ -48,7 +42,7 @@ Json encode(const TenantPast& tenant) {
 
 TenantPast decode_past(const Json& from) {
   TenantPast out{k8s::string_at(from, "tenant"),
-                 time_at(from, "lastStart").value_or(k8s::WallTime{}),
+                 time_or_none(from, "lastStart"),
                  k8s::int_at(from, "starts"),
                  {}};
   for (const Json& use : k8s::array_at(from, "used"))
@@ -64,11 +58,6 @@ QueuePast decode_queue_past(const Json& from) {
   for (const Json& tenant : k8s::array_at(from, "tenants"))
     out.tenants.push_back(decode_past(tenant));
   return out;
-}
-
-std::int64_t micros_at(const Json& from, const char* key) {
-  const auto micros = parse_micros(k8s::string_at(from, key));
-  return micros ? *micros : 0;
 }
 
 std::vector<CostLine> decode_lines(const Json& from, const char* key, const char* name) {
@@ -103,7 +92,7 @@ Json encode(const QueueCost& cost) {
               {"day", cost.day},
               {"perHour", format_micros(cost.per_hour)},
               {"today", format_micros(cost.today)}};
-  if (cost.observed_at) out["observedAt"] = k8s::format_time(*cost.observed_at);
+  put_field(out, "observedAt", cost.observed_at);
   if (!cost.tenants.empty()) out["tenants"] = encode(cost.tenants, "tenant");
   if (!cost.pools.empty()) out["pools"] = encode(cost.pools, "pool");
   return out;
@@ -119,11 +108,6 @@ std::optional<std::int64_t> permille_at(const Json& from, const char* key) {
   return micros ? std::optional(*micros / 1000) : std::nullopt;
 }
 
-std::optional<std::int64_t> seconds_at(const Json& from, const char* key) {
-  if (!k8s::has(from, key)) return std::nullopt;
-  return k8s::int_at(from, key);
-}
-
 StrategyFigures decode_figures(const Json& from) {
   StrategyFigures out;
   out.strategy = k8s::string_at(from, "strategy");
@@ -136,9 +120,9 @@ StrategyFigures decode_figures(const Json& from) {
   out.success_permille = permille_at(from, "successRate");
   out.utilisation_permille = permille_at(from, "utilisation");
   out.fairness_permille = permille_at(from, "fairness");
-  out.mean_wait_s = seconds_at(from, "meanWaitSeconds");
-  out.p50_wait_s = seconds_at(from, "p50WaitSeconds");
-  out.p95_wait_s = seconds_at(from, "p95WaitSeconds");
+  out.mean_wait_s = maybe_int_at(from, "meanWaitSeconds");
+  out.p50_wait_s = maybe_int_at(from, "p50WaitSeconds");
+  out.p95_wait_s = maybe_int_at(from, "p95WaitSeconds");
   return out;
 }
 
@@ -173,7 +157,7 @@ void decode_lists(const Json& from, TaskQueueStatus& out) {
                            texts_at(entry, "borrowed")});
   for (const Json& entry : k8s::array_at(from, "tenants"))
     out.tenants.push_back({k8s::string_at(entry, "tenant"), k8s::int_at(entry, "running"),
-                           texts_at(entry, "used"), k8s::string_at(entry, "share")});
+                           text_map_at(entry, "used"), k8s::string_at(entry, "share")});
   out.past = decode_queue_past(k8s::object_at(from, "past"));
   out.conflict_counts = decode_conflict_counts(k8s::object_at(from, "conflictCounts"));
   for (const Json& entry : k8s::array_at(from, "conflicts"))
@@ -215,22 +199,24 @@ TaskQueueStatus decode_task_queue_status(const Json& status) {
   out.pending = k8s::int_at(status, "pending");
   out.running = k8s::int_at(status, "running");
   out.gpus = k8s::string_at(status, "gpus");
-  out.used = texts_at(status, "used");
-  out.borrowed = texts_at(status, "borrowed");
+  out.used = text_map_at(status, "used");
+  out.borrowed = text_map_at(status, "borrowed");
   out.tenant_count = k8s::int_at(status, "tenantCount");
   out.budget_violations = k8s::int_at(status, "budgetViolations");
+  out.reservations_moved = k8s::int_at(status, "reservationsMoved");
   decode_lists(status, out);
   return out;
 }
 
 Json encode_status(const TaskQueueStatus& status) {
   Json out = {{"pending", status.pending}, {"running", status.running}};
-  if (status.observed_generation != 0) out["observedGeneration"] = status.observed_generation;
-  if (!status.gpus.empty()) out["gpus"] = status.gpus;
-  if (!status.used.empty()) out["used"] = status.used;
-  if (!status.borrowed.empty()) out["borrowed"] = status.borrowed;
-  if (status.tenant_count != 0) out["tenantCount"] = status.tenant_count;
-  if (status.budget_violations != 0) out["budgetViolations"] = status.budget_violations;
+  put_field(out, "observedGeneration", status.observed_generation);
+  put_field(out, "gpus", status.gpus);
+  put_field(out, "used", status.used);
+  put_field(out, "borrowed", status.borrowed);
+  put_field(out, "tenantCount", status.tenant_count);
+  put_field(out, "budgetViolations", status.budget_violations);
+  put_field(out, "reservationsMoved", status.reservations_moved);
   encode_lists(status, out);
   return out;
 }

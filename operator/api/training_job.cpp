@@ -99,10 +99,36 @@ void read_zones(FieldReader& scheduling, const JobGroup& base, TrainingJobSpec& 
   });
 }
 
+// Any number of nodes from `min` to `max`, and nothing said beside it that holds for one number
+// only.
+void read_elastic(FieldReader& spec, JobGroup base, TrainingJobSpec& out) {
+  FieldReader elastic = spec.child("elastic");
+  elastic.require("min");
+  elastic.require("max");
+  base.nodes = elastic.integer("min", 1, kNodes);
+  const std::int64_t most = elastic.integer("max", base.nodes, kNodes);
+  if (most < base.nodes)
+    elastic.problem("max", std::to_string(most) + " is not allowed; at least spec.elastic.min, " +
+                               std::to_string(base.nodes));
+  if (spec.has("nodes"))
+    spec.problem("nodes", "may not be given together with spec.elastic, which says it");
+  if (!out.groups.empty())
+    spec.problem("elastic",
+                 "may not be given together with spec.scheduling.zones, which says how "
+                 "many nodes each zone gives");
+  if (base.gpu_milli > 0)
+    spec.problem("elastic",
+                 "may not be given together with a part of a GPU; an elastic job asks "
+                 "for whole ones");
+  out.most_nodes = std::max(most, base.nodes);
+  out.groups.assign(1, std::move(base));
+}
+
 // The gang: either the split over zones, or so many nodes anywhere.
 void read_groups(FieldReader& spec, FieldReader& scheduling, TrainingJobSpec& out) {
   JobGroup base = read_resources(spec, out);
   read_zones(scheduling, base, out);
+  if (spec.has("elastic")) return read_elastic(spec, std::move(base), out);
   if (out.groups.empty()) {
     base.nodes = spec.integer("nodes", 1, kNodes);
     out.groups.push_back(std::move(base));
@@ -206,6 +232,15 @@ void read_scheduling(FieldReader& scheduling, bool split, JobScheduling& out) {
   read_topology(scheduling, out);
 }
 
+// An even spread, and a least number in each zone, hold for one number of nodes.
+void check_elastic(FieldReader& spec, const TrainingJobSpec& out) {
+  if (out.most_nodes == 0) return;
+  if (out.scheduling.zone_policy == sched::ZonePolicy::kSpread)
+    spec.problem("elastic", "may not be given together with zonePolicy Spread");
+  if (out.scheduling.min_per_zone > 0)
+    spec.problem("elastic", "may not be given together with spec.scheduling.minPerZone");
+}
+
 void read_retry(FieldReader retry, TrainingJobSpec& out) {
   out.retry_limit = retry.integer("limit", out.retry_limit, {0, 1000});
   out.retry_backoff_ns = retry.duration_ns("backoff").value_or(out.retry_backoff_ns);
@@ -250,6 +285,7 @@ TrainingJobSpec read_spec(FieldReader& spec) {
   read_groups(spec, scheduling, out);
   const bool split = !out.groups.front().zone.empty() || out.groups.size() > 1;
   read_scheduling(scheduling, split, out.scheduling);
+  check_elastic(spec, out);
   out.processes_per_node = spec.integer("processesPerNode", 0, {1, 1024});
   out.parameters = spec.text_map("parameters", 128, {0, 4096}, true);
   for (const char* key : {"model", "dataset"}) spec.child(key).text("path", {0, 4096});

@@ -68,6 +68,8 @@ struct JobScheduling {
 struct TrainingJobSpec {
   bool pytorch = false;          // framework PyTorch; else Command
   std::vector<JobGroup> groups;  // never empty; ranks are numbered in this order
+  // spec.elastic.max; the minimum is the size of the one group. 0: it has one size.
+  std::int64_t most_nodes = 0;
   std::optional<std::int64_t> ephemeral_bytes, shm_bytes;  // of each Pod
   std::int64_t processes_per_node = 0;                     // 0: one per GPU, at least one
   JobScheduling scheduling;
@@ -78,7 +80,8 @@ struct TrainingJobSpec {
   bool suspend = false;
   std::optional<std::int64_t> active_deadline_ns, ttl_after_finished_ns;
 
-  std::int64_t nodes() const;  // over all groups
+  std::int64_t nodes() const;  // over all groups; of an elastic job at least
+  bool may_have_several() const { return nodes() > 1 || most_nodes > 1; }
   // The group that a rank belongs to; ranks beyond the last fall into it.
   const JobGroup& group_of(std::int64_t rank) const;
 };
@@ -133,6 +136,14 @@ inline constexpr std::string_view kPreempted = "Preempted";  // the reason of a 
 inline constexpr std::string_view kByTier = "Tier", kReclaim = "Reclaim", kRotation = "Rotation",
                                   kResolution = "Resolution";
 
+// The last change of an elastic job's size while it ran.
+struct JobResized {
+  k8s::WallTime at;
+  std::int64_t from = 0, to = 0;  // nodes
+  std::string by{}, by_task_id{};  // for whom it became smaller; "" when it grew
+  friend bool operator==(const JobResized&, const JobResized&) = default;
+};
+
 struct TimelineEntry {
   k8s::WallTime time;
   std::string from, to, why;
@@ -159,6 +170,8 @@ struct TrainingJobStatus {
   std::optional<JobStopping> stopping;
   std::int64_t restarts = 0, disruptions = 0, start_failures = 0, preemptions = 0;
   std::optional<JobPreempted> preempted;
+  std::int64_t resizes = 0;
+  std::optional<JobResized> resized;
   // Medium, while it runs: nobody may preempt it before then. What was left of it when the gang
   // stopped for another reason than preemption is what the next run gets.
   std::optional<k8s::WallTime> guarantee_until;

@@ -5,22 +5,13 @@
 #include "libk8s/codec/json.hpp"
 #include "libk8s/codec/rfc3339.hpp"
 #include "operator/api/duration.hpp"
+#include "operator/api/status_fields.hpp"
 #include "operator/api/training_job.hpp"
 
 namespace fermi {
 namespace {
 
 using Json = nlohmann::json;
-
-void put(Json& out, const char* key, const std::string& text) {
-  if (!text.empty()) out[key] = text;
-}
-void put(Json& out, const char* key, std::int64_t number) {
-  if (number != 0) out[key] = number;
-}
-void put(Json& out, const char* key, const std::optional<k8s::WallTime>& time) {
-  if (time) out[key] = k8s::format_time(*time);
-}
 
 Json encode(const JobPlacement& placement) {
   Json zones = Json::array();
@@ -32,16 +23,11 @@ Json encode(const JobPlacement& placement) {
               {"zones", std::move(zones)},
               {"nodes", placement.nodes}};
   if (!placement.devices.empty()) out["devices"] = placement.devices;
-  put(out, "port", placement.port);
-  put(out, "tenant", placement.tenant);
+  put_field(out, "port", placement.port);
+  put_field(out, "tenant", placement.tenant);
   for (const PoolRate& rate : placement.rates)
     out["pools"].push_back({{"pool", rate.pool}, {"costPerHour", format_micros(rate.micros)}});
   return out;
-}
-
-std::int64_t micros_at(const Json& from, const char* key) {
-  auto micros = parse_micros(k8s::string_at(from, key));
-  return micros ? *micros : 0;
 }
 
 JobPlacement decode_placement(const Json& from) {
@@ -49,9 +35,8 @@ JobPlacement decode_placement(const Json& from) {
   out.attempt = k8s::int_at(from, "attempt");
   out.epoch = k8s::int_at(from, "epoch");
   out.port = k8s::int_at(from, "port");
-  out.decided_at = time_at(from, "decidedAt").value_or(k8s::WallTime{});
-  for (const Json& node : k8s::array_at(from, "nodes"))
-    if (node.is_string()) out.nodes.push_back(node.get<std::string>());
+  out.decided_at = time_or_none(from, "decidedAt");
+  out.nodes = texts_at(from, "nodes");
   for (const Json& device : k8s::array_at(from, "devices"))
     out.devices.push_back(device.is_number_integer() ? device.get<std::int64_t>() : -1);
   for (const Json& zone : k8s::array_at(from, "zones"))
@@ -64,20 +49,20 @@ JobPlacement decode_placement(const Json& from) {
 
 Json encode(const TimelineEntry& entry) {
   Json out = {{"time", k8s::format_time(entry.time)}, {"to", entry.to}};
-  put(out, "from", entry.from);
-  put(out, "why", entry.why);
+  put_field(out, "from", entry.from);
+  put_field(out, "why", entry.why);
   return out;
 }
 
 void encode_times(const TrainingJobStatus& s, Json& out) {
-  put(out, "observedAt", s.observed_at);
-  put(out, "retryAt", s.retry_at);
-  put(out, "submitTime", s.submit_time);
-  put(out, "startTime", s.start_time);
-  put(out, "runningSince", s.running_since);
-  put(out, "completionTime", s.completion_time);
-  put(out, "costAccountedAt", s.cost_accounted_at);
-  put(out, "succeededAt", s.succeeded_at);
+  put_field(out, "observedAt", s.observed_at);
+  put_field(out, "retryAt", s.retry_at);
+  put_field(out, "submitTime", s.submit_time);
+  put_field(out, "startTime", s.start_time);
+  put_field(out, "runningSince", s.running_since);
+  put_field(out, "completionTime", s.completion_time);
+  put_field(out, "costAccountedAt", s.cost_accounted_at);
+  put_field(out, "succeededAt", s.succeeded_at);
 }
 
 void decode_times(const Json& from, TrainingJobStatus& out) {
@@ -94,24 +79,28 @@ void decode_times(const Json& from, TrainingJobStatus& out) {
 void decode_lists(const Json& from, TrainingJobStatus& out) {
   out.conditions = decode_conditions(k8s::array_at(from, "conditions"));
   for (const Json& entry : k8s::array_at(from, "timeline"))
-    out.timeline.push_back({time_at(entry, "time").value_or(k8s::WallTime{}),
-                            k8s::string_at(entry, "from"), k8s::string_at(entry, "to"),
-                            k8s::string_at(entry, "why")});
+    out.timeline.push_back({time_or_none(entry, "time"), k8s::string_at(entry, "from"),
+                            k8s::string_at(entry, "to"), k8s::string_at(entry, "why")});
   if (k8s::has(from, "placement"))
     out.placement = decode_placement(k8s::object_at(from, "placement"));
-  for (const Json& met : k8s::array_at(from, "afterMet"))
-    if (met.is_string()) out.after_met.push_back(met.get<std::string>());
+  out.after_met = texts_at(from, "afterMet");
   for (const Json& rank : k8s::array_at(from, "succeededRanks"))
     if (rank.is_number_integer() && rank >= 0) out.succeeded.push_back(rank.get<std::int64_t>());
   for (const Json& part : k8s::array_at(from, "costs"))
     out.costs.push_back({k8s::string_at(part, "day"), k8s::string_at(part, "queue"),
                          k8s::string_at(part, "tenant"), k8s::string_at(part, "pool"),
                          micros_at(part, "cost")});
+  out.resizes = k8s::int_at(from, "resizes");
+  const Json& resized = k8s::object_at(from, "resized");
+  if (!resized.empty())
+    out.resized = JobResized{time_or_none(resized, "at"),
+                             k8s::int_at(resized, "from"), k8s::int_at(resized, "to"),
+                             k8s::string_at(resized, "by"), k8s::string_at(resized, "byTaskId")};
   const Json& preempted = k8s::object_at(from, "preempted");
   if (!preempted.empty())
-    out.preempted = JobPreempted{
-        k8s::string_at(preempted, "by"), k8s::string_at(preempted, "byTaskId"),
-        time_at(preempted, "at").value_or(k8s::WallTime{}), k8s::string_at(preempted, "reason")};
+    out.preempted =
+        JobPreempted{k8s::string_at(preempted, "by"), k8s::string_at(preempted, "byTaskId"),
+                     time_or_none(preempted, "at"), k8s::string_at(preempted, "reason")};
   const Json& guarantee = k8s::object_at(from, "guarantee");
   out.estimated_start = time_at(k8s::object_at(from, "estimatedStart"), "p50");
   out.guarantee_until = time_at(guarantee, "until");
@@ -130,12 +119,20 @@ void encode_lists(const TrainingJobStatus& s, Json& out) {
   if (!s.conditions.empty()) out["conditions"] = encode_conditions(s.conditions);
   for (const TimelineEntry& entry : s.timeline) out["timeline"].push_back(encode(entry));
   if (s.placement) out["placement"] = encode(*s.placement);
-  if (!s.after_met.empty()) out["afterMet"] = s.after_met;
+  if (s.placement) out["nodes"] = s.placement->nodes.size();
+  put_field(out, "resizes", s.resizes);
+  if (s.resized) {
+    out["resized"] = {{"from", s.resized->from}, {"to", s.resized->to}};
+    put_field(out["resized"], "at", std::optional(s.resized->at));
+    put_field(out["resized"], "by", s.resized->by);
+    put_field(out["resized"], "byTaskId", s.resized->by_task_id);
+  }
+  put_field(out, "afterMet", s.after_met);
   if (!s.succeeded.empty()) out["succeededRanks"] = s.succeeded;
   if (s.preempted) {
     out["preempted"] = {{"by", s.preempted->by}, {"byTaskId", s.preempted->by_task_id}};
-    put(out["preempted"], "at", std::optional(s.preempted->at));
-    put(out["preempted"], "reason", s.preempted->reason);
+    put_field(out["preempted"], "at", std::optional(s.preempted->at));
+    put_field(out["preempted"], "reason", s.preempted->reason);
   }
   for (const CostPart& part : s.costs)
     out["costs"].push_back({{"day", part.day},
@@ -143,41 +140,41 @@ void encode_lists(const TrainingJobStatus& s, Json& out) {
                             {"tenant", part.tenant},
                             {"pool", part.pool},
                             {"cost", format_micros(part.micros)}});
-  if (s.estimated_start) put(out["estimatedStart"], "p50", s.estimated_start);
-  if (s.guarantee_until) put(out["guarantee"], "until", s.guarantee_until);
+  if (s.estimated_start) put_field(out["estimatedStart"], "p50", s.estimated_start);
+  if (s.guarantee_until) put_field(out["guarantee"], "until", s.guarantee_until);
   if (s.guarantee_left_ns) out["guarantee"]["leftSeconds"] = *s.guarantee_left_ns / kNsPerSecond;
   if (!s.stopping) return;
   out["stopping"]["to"] = name(s.stopping->to);
-  put(out["stopping"], "reason", s.stopping->reason);
-  put(out["stopping"], "message", s.stopping->message);
+  put_field(out["stopping"], "reason", s.stopping->reason);
+  put_field(out["stopping"], "message", s.stopping->message);
 }
 
 }  // namespace
 
 Json encode_status(const TrainingJobStatus& s) {
   Json out = Json::object();
-  put(out, "observedGeneration", s.observed_generation);
-  put(out, "phase", std::string(name(s.phase)));
-  put(out, "taskId", s.task_id);
-  put(out, "queue", s.queue);
-  put(out, "priority", s.priority);
-  put(out, "queuePosition", s.queue_position);
+  put_field(out, "observedGeneration", s.observed_generation);
+  put_field(out, "phase", std::string(name(s.phase)));
+  put_field(out, "taskId", s.task_id);
+  put_field(out, "queue", s.queue);
+  put_field(out, "priority", s.priority);
+  put_field(out, "queuePosition", s.queue_position);
   if (s.queue_position != 0) out["tasksAhead"] = s.tasks_ahead;
-  put(out, "reason", s.reason);
-  put(out, "message", s.message);
+  put_field(out, "reason", s.reason);
+  put_field(out, "message", s.message);
   out["attempt"] = s.attempt;
   out["restarts"] = s.restarts;
-  put(out, "disruptions", s.disruptions);
-  put(out, "disruptionsInRow", s.disruptions_in_row);
-  put(out, "startFailures", s.start_failures);
-  put(out, "preemptions", s.preemptions);
+  put_field(out, "disruptions", s.disruptions);
+  put_field(out, "disruptionsInRow", s.disruptions_in_row);
+  put_field(out, "startFailures", s.start_failures);
+  put_field(out, "preemptions", s.preemptions);
   if (s.exit_code) out["exitCode"] = *s.exit_code;
   if (!s.currency.empty()) out["costPerHour"] = format_micros(s.cost_per_hour_micros);
   if (!s.currency.empty()) out["costAccumulated"] = format_micros(s.cost_micros);
-  put(out, "currency", s.currency);
-  put(out, "ranSeconds", s.ran_seconds);
-  put(out, "suspendedSeconds", s.held_seconds);
-  put(out, "lostGpuSeconds", s.lost_gpu_seconds);
+  put_field(out, "currency", s.currency);
+  put_field(out, "ranSeconds", s.ran_seconds);
+  put_field(out, "suspendedSeconds", s.held_seconds);
+  put_field(out, "lostGpuSeconds", s.lost_gpu_seconds);
   if (!s.charged_queue.empty())
     out["chargedTo"] = {{"queue", s.charged_queue}, {"tenant", s.charged_tenant}};
   encode_times(s, out);
@@ -202,7 +199,7 @@ TrainingJobStatus decode_training_job_status(const Json& from) {
   s.disruptions_in_row = k8s::int_at(from, "disruptionsInRow");
   s.start_failures = k8s::int_at(from, "startFailures");
   s.preemptions = k8s::int_at(from, "preemptions");
-  if (k8s::has(from, "exitCode")) s.exit_code = k8s::int_at(from, "exitCode");
+  s.exit_code = maybe_int_at(from, "exitCode");
   s.cost_per_hour_micros = micros_at(from, "costPerHour");
   s.cost_micros = micros_at(from, "costAccumulated");
   s.currency = k8s::string_at(from, "currency");

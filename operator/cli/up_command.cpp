@@ -55,8 +55,9 @@ void add_up(CLI::App& app, const std::string& self, Run& run) {
   command->add_option("--apply", options->apply, "Files or folders of manifests to apply");
   command->add_flag("--fresh", options->fresh, "Delete what --apply names before applying it");
   command->add_flag("--follow", options->follow, "Show the applied TrainingJobs live");
-  command->add_flag("--once", options->once,
-                    "End when they have ended, with their outcome as exit code");
+  command->add_flag(
+      "--once", options->once,
+      "End when they have ended (at once when there are none), with their outcome as exit code");
   command->add_flag("--stop-pods", options->stop_pods,
                     "End all processes of Pods at the end; else they go on and are adopted");
   command->callback(

@@ -208,8 +208,11 @@ void JobCommitter::create_pod(const Context& c, std::int64_t rank, std::shared_p
                               Next next) {
   const JobPlacement& placement = *c.job->status.placement;
   const std::string name = pod_name(*c.job, placement.attempt, rank);
+  // The template is its author's: what is misspelt in it must not vanish without a word.
+  k8s::WriteOptions strict;
+  strict.strict = true;
   writer_.send(request::create(resources::pods(), c.job->meta.ns,
-                               job_pod(*c.job, placement, rank, *c.config)),
+                               job_pod(*c.job, placement, rank, *c.config), strict),
                [this, c, name, tally, next = std::move(next)](Answer answer) {
                  if (answer) {
                    ++writer_.metrics().pods_created;

@@ -123,7 +123,11 @@ struct HttpServer::Impl {
     if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
     if (!error) acceptor.bind(endpoint, error);
     if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
-    if (error) return {k8s::Code::kUnavailable, "cannot listen: " + error.message()};
+    if (error) {
+      return {k8s::Code::kUnavailable, "cannot listen on " + endpoint.address().to_string() + ":" +
+                                           std::to_string(endpoint.port()) + ": " +
+                                           error.message()};
+    }
     const auto local = acceptor.local_endpoint();
     address = local.address().to_string() + ":" + std::to_string(local.port());
     return k8s::Status::ok();

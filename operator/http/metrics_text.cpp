@@ -49,9 +49,8 @@ class Families {
     std::uint64_t below = 0;
     for (std::size_t i = 0; i < from.buckets.size(); ++i) {
       below += from.buckets[i];
-      const double bound = i < Histogram::kBoundsUs.size()
-                               ? static_cast<double>(Histogram::kBoundsUs[i]) / 1e6
-                               : std::numeric_limits<double>::infinity();
+      const double bound = i < from.bounds.size() ? static_cast<double>(from.bounds.at(i)) / 1e6
+                                                  : std::numeric_limits<double>::infinity();
       metric.histogram.bucket.push_back({below, bound});
     }
     metric.histogram.sample_count = from.count;
@@ -219,6 +218,12 @@ std::string metrics_text(const Metrics& m) {
                   "Pods deleted although a disruption budget had refused, by queue (pdbPolicy).",
                   MetricType::Counter);
   for (const auto& [queue, count] : m.budget_violations) {
+    families.counter(static_cast<double>(count), {{"queue", queue}});
+  }
+  families.family("fermi_reservations_moved_total",
+                  "Reservations that moved because a task outlived its estimate, by queue.",
+                  MetricType::Counter);
+  for (const auto& [queue, count] : m.reservations_moved) {
     families.counter(static_cast<double>(count), {{"queue", queue}});
   }
   families.family("fermi_watches_total", "Watch requests sent, by resource.", MetricType::Counter);

@@ -1,12 +1,14 @@
 #include "operator/ledger/books.hpp"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <utility>
 
 #include "libk8s/codec/json.hpp"
 #include "operator/api/duration.hpp"
 #include "operator/reconcile/cost.hpp"
+#include "scheduler/limits.hpp"
 
 namespace fermi {
 namespace {
@@ -17,7 +19,8 @@ constexpr const char* kCost = "cost/";
 constexpr const char* kRuns = "runs/";
 constexpr const char* kBefore = "before";
 constexpr const char* kOthers = "(others)";
-constexpr std::size_t kRunsKept = 32;
+constexpr std::size_t kRunsKept = sched::kPastRunsMax;
+constexpr std::int64_t kSecondsMax = std::int64_t{1} << 33;  // as nanoseconds still a number
 constexpr std::size_t kDayLength = 10, kMonthLength = 7;
 
 std::int64_t micros_of(const Json& value) {
@@ -124,10 +127,53 @@ std::string shape_of(const TrainingJobSpec& spec) {
   return out.substr(0, 128);
 }
 
+// Of one that ran to its end.
+FinishedRun run_of(const TrainingJob& job, const TaskQueue* queue, const std::string& tenant) {
+  const TrainingJobStatus& s = job.status;
+  FinishedRun run{s.queue, tenant, "TrainingJob", shape_of(job.spec)};
+  run.ended_s = s.completion_time->ns / kNsPerSecond;
+  run.ran_s = (*s.completion_time - *s.running_since).count() / kNsPerSecond;
+  std::int64_t stated = job.spec.scheduling.expected_duration_ns;
+  if (stated == 0 && queue != nullptr) stated = queue->spec.default_duration_ns;
+  run.stated_s = stated / kNsPerSecond;
+  std::int64_t pods = 0;
+  for (const JobGroup& group : job.spec.groups) {
+    run.size += group.nodes * group.gpus;
+    pods += group.nodes;
+  }
+  if (run.size == 0) run.size = pods;
+  const k8s::WallTime submitted = s.submit_time.value_or(job.meta.creation_time);
+  const std::int64_t waited = (*s.running_since - submitted).count() / kNsPerSecond;
+  run.waited_s = std::max<std::int64_t>(waited, 0);
+  return run;
+}
+
+using RunNumbers = std::array<std::int64_t, 4>;  // ended, ran, stated, size
+
+std::vector<RunNumbers> numbers_of(const Json& record) {
+  std::vector<RunNumbers> all;
+  for (const Json& run : k8s::array_at(record, "runs")) {
+    RunNumbers numbers{};
+    const bool whole = run.is_array() && run.size() == numbers.size() &&
+                       std::all_of(run.begin(), run.end(),
+                                   [](const Json& part) { return part.is_number_integer(); });
+    for (std::size_t i = 0; whole && i < numbers.size(); ++i)
+      numbers[i] = std::clamp<std::int64_t>(run[i].get<std::int64_t>(), 0, kSecondsMax);
+    if (whole) all.push_back(numbers);
+  }
+  return all;
+}
+
+sched::PastRuns::Run to_run(const RunNumbers& n) {
+  return {{n[0] * kNsPerSecond}, n[1] * kNsPerSecond, n[2] * kNsPerSecond, n[3]};
+}
+
 }  // namespace
 
-FinishedTask finished_task(const TrainingJob& job, const std::string& strategy, k8s::WallTime now) {
+FinishedTask finished_task(const TrainingJob& job, const TaskQueue* queue, k8s::WallTime now) {
   const TrainingJobStatus& s = job.status;
+  const std::string strategy =
+      queue == nullptr ? "" : std::string(strategy_name(queue->spec.strategy));
   FinishedTask out{job.meta.uid, s.costs, std::nullopt, outcome_of(job, strategy, now), ""};
   const std::string tenant = s.charged_tenant.empty() ? job.meta.ns : s.charged_tenant;
   const k8s::WallTime end =
@@ -139,8 +185,7 @@ FinishedTask finished_task(const TrainingJob& job, const std::string& strategy, 
   if (rest > 0) out.costs.push_back({out.day, s.queue, tenant, "", rest});
   if (is_terminal(s.phase) && s.running_since && s.completion_time &&
       *s.running_since <= *s.completion_time)
-    out.run = FinishedRun{s.queue, tenant, "TrainingJob", shape_of(job.spec),
-                          (*s.completion_time - *s.running_since).count() / kNsPerSecond};
+    out.run = run_of(job, queue, tenant);
   return out;
 }
 
@@ -157,10 +202,40 @@ void add_cost(LedgerRecords& records, const CostPart& part) {
 
 void add_run(LedgerRecords& records, const FinishedRun& run, const std::string& day) {
   Json& record = records[kRuns + book_of(run.queue, run.tenant) + "/" + run.kind + "/" + run.shape];
-  Json seconds = k8s::array_at(record, "seconds");
-  seconds.push_back(run.seconds);
-  while (seconds.size() > kRunsKept) seconds.erase(seconds.begin());
-  record = {{"at", day}, {"seconds", std::move(seconds)}};
+  std::vector<RunNumbers> all = numbers_of(record);
+  const RunNumbers numbers{run.ended_s, run.ran_s, run.stated_s, run.size};
+  all.insert(std::upper_bound(all.begin(), all.end(), numbers), numbers);
+  if (all.size() > kRunsKept) all.erase(all.begin());
+  const std::int64_t waited = std::max(k8s::int_at(record, "longestWait"), run.waited_s);
+  record = {{"at", day}, {"longestWait", waited}, {"runs", all}};
+}
+
+sched::PastRuns to_engine(const FinishedRun& run) {
+  return {run.queue,
+          run.kind,
+          run.tenant,
+          run.shape,
+          {to_run({run.ended_s, run.ran_s, run.stated_s, run.size})},
+          std::nullopt};
+}
+
+void add_runs_of(const LedgerRecords& records, const std::string& queue,
+                 std::vector<sched::PastRuns>& out) {
+  const std::string prefix = kRuns + queue + "/";
+  const auto [first, last] = range(records, prefix);
+  for (auto at = first; at != last; ++at) {
+    const std::string rest = at->first.substr(prefix.size());
+    const std::size_t tenant = rest.find('/'), shape = rest.rfind('/');
+    if (tenant == std::string::npos || tenant == shape) continue;
+    sched::PastRuns& past = out.emplace_back();
+    past.queue = queue;
+    past.tenant = rest.substr(0, tenant);
+    past.kind = rest.substr(tenant + 1, shape - tenant - 1);
+    past.shape = rest.substr(shape + 1);
+    for (const RunNumbers& numbers : numbers_of(at->second)) past.runs.push_back(to_run(numbers));
+    const std::int64_t waited = k8s::int_at(at->second, "longestWait");
+    past.longest_wait_ns = std::clamp<std::int64_t>(waited, 0, kSecondsMax) * kNsPerSecond;
+  }
 }
 
 void add_costs_of(const LedgerRecords& records, const std::string& day, CostCells& cells) {

@@ -1,10 +1,12 @@
 #include "operator/ledger/task_ledger.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "libk8s/codec/json.hpp"
 #include "libk8s/codec/rfc3339.hpp"
 #include "operator/api/duration.hpp"
+#include "operator/api/status_fields.hpp"
 
 namespace fermi {
 namespace {
@@ -41,7 +43,7 @@ OpenTask from_record(const nlohmann::json& record) {
   out.spending.queue = k8s::string_at(record, "queue");
   out.spending.tenant = k8s::string_at(record, "tenant");
   out.spending.rates = {{k8s::string_at(record, "pool"), micros ? *micros : 0}};
-  out.spending.since = time_at(record, "since").value_or(k8s::WallTime{});
+  out.spending.since = time_or_none(record, "since");
   return out;
 }
 
@@ -111,6 +113,7 @@ void TaskLedger::fold(const FinishedTask& task, std::function<void()> done) {
   }
   for (auto& [shard, share] : shares) {
     marks_[id].insert(shard);
+    if (share.run && on_run_) on_run_(*share.run);
     change(shard, change_of(task, std::move(share)), [this, id] { on_written(id); });
   }
 }
@@ -169,6 +172,17 @@ void TaskLedger::keep_only(const std::set<std::string>& task_ids) {
   for (const auto& [id, shards] : marks_)
     if (task_ids.count(id) == 0) gone.push_back(id);
   for (const std::string& id : gone) forget(id);
+}
+
+std::vector<sched::PastRuns> TaskLedger::runs_of(const std::string& queue) const {
+  std::vector<sched::PastRuns> out;
+  for (std::size_t shard = 0; shard < store_.shards(); ++shard)
+    add_runs_of(store_.records(shard), queue, out);
+  std::int64_t longest = 0;
+  for (const sched::PastRuns& past : out)
+    longest = std::max(longest, past.longest_wait_ns.value_or(0));
+  for (sched::PastRuns& past : out) past.longest_wait_ns = longest;
+  return out;
 }
 
 AllSums TaskLedger::sums() const {

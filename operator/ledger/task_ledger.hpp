@@ -53,6 +53,11 @@ class TaskLedger {
   // The same for every task that a leader before us had folded, but these.
   void keep_only(const std::set<std::string>& task_ids);
 
+  // `on_run` is called with each run that is folded in from now on, once.
+  void tell_runs(std::function<void(const FinishedRun&)> on_run) { on_run_ = std::move(on_run); }
+  // How long tasks of a queue lasted, as far as it is kept. Each tells the longest wait of all.
+  std::vector<sched::PastRuns> runs_of(const std::string& queue) const;
+
   // What tasks that are over have spent on a day.
   CostCells costs_of(const std::string& day) const;
   // How they went, by queue and strategy.
@@ -71,6 +76,7 @@ class TaskLedger {
   void change(std::size_t shard, LedgerStore::Change change, LedgerStore::Written written);
 
   LedgerStore store_;
+  std::function<void(const FinishedRun&)> on_run_;
   std::map<std::string, Folding> folding_;
   std::set<std::string> durable_;
   std::map<std::string, std::set<std::size_t>> marks_;  // by task: shards known to have its mark

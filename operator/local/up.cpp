@@ -227,7 +227,7 @@ struct Up::Impl {
       return;
     }
     print("Ready.");
-    if (manifests.empty()) return;
+    if (manifests.empty()) return nothing_to_follow();
     applier->apply(std::move(manifests), options.fresh, [this](auto result) {
       if (!result) return fail("--apply", result.status());
       if (options.follow || options.once) follow(*result);
@@ -241,10 +241,17 @@ struct Up::Impl {
       const auto& meta = k8s::object_at(object, "metadata");
       keys.push_back(k8s::string_at(meta, "namespace") + "/" + k8s::string_at(meta, "name"));
     }
-    if (keys.empty()) return;
+    if (keys.empty()) return nothing_to_follow();
     follower = std::make_unique<Follower>(loop, *transport, std::move(keys), print,
                                           [this](Follower::Outcome outcome) { followed(outcome); });
     follower->start();
+  }
+
+  // With --once the end has come when all jobs have ended, be there none.
+  void nothing_to_follow() {
+    if (!options.once) return;
+    print("There is no TrainingJob to wait for.");
+    loop.post([this] { shut_down(); });
   }
 
   void followed(const Follower::Outcome& outcome) {

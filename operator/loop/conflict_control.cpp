@@ -11,21 +11,30 @@ namespace {
 constexpr k8s::Duration kSettle = std::chrono::milliseconds(100);
 constexpr k8s::Duration kPeriod = std::chrono::seconds(1);
 constexpr std::int64_t kSecond = 1'000'000'000, kTellAfter = 10 * kSecond;
-constexpr std::size_t kToldAtOnce = 5, kMessageMax = 1024, kKeptMax = 256;
+constexpr k8s::Duration kPatience = std::chrono::minutes(1);
+constexpr std::size_t kToldAtOnce = 5, kMessageMax = 1024;
 
 bool serious(sched::Severity severity) { return severity >= sched::Severity::kHigh; }
 
 }  // namespace
 
 ConflictControl::ConflictControl(World& world, std::function<void(const std::string&)> changed)
-    : world_(world), changed_(std::move(changed)) {}
+    : world_(world),
+      changed_(changed),
+      slices_(world, std::move(changed)),
+      history_(world.loop, world.writer, world.options.ns, world.caches.ledger) {}
 
 ConflictControl::~ConflictControl() { world_.loop.cancel(timer_); }
 
 // Whoever led before has told people of what was serious, or would have soon.
 void ConflictControl::restore(const TaskQueue& queue) {
+  slices_.restore(queue);
   for (const QueueConflict& shown : queue.status.conflicts) {
     book_.restore(shown.id, {shown.since.ns});
+    inherited_[shown.id] = {queue.meta.name, shown};
+    for (const QueueResolution& r : queue.status.resolutions)
+      if (r.outcome == "Accepted" && r.conflict == shown.id && r.at >= shown.since)
+        resolved_[shown.id] = r.strategy;
     const auto severity = sched::severity(shown.severity);
     if (severity && serious(*severity)) told_.insert(shown.id);
   }
@@ -77,13 +86,13 @@ void ConflictControl::look() {
   ready_ = true;
   for (const auto* const part : {&changes.begun, &changes.changed, &changes.over})
     for (const sched::Conflict& conflict : *part) queues.insert(conflict.waits.queue);
-  for (const sched::Conflict& conflict : changes.over) {
-    if (told_.erase(conflict.id) != 0) tell(conflict, true, outcome(conflict));
-    resolved_.erase(conflict.id);
-  }
+  for (const sched::Conflict& conflict : changes.over) close(conflict);
+  close_inherited();
+  forget_late();
   count();
   tell_people(now);
   for (const std::string& queue : queues) changed_(queue);
+  if (const auto turn = slices_.step(book_)) look_after(*turn);
   // A timer far away is set anew from time to time: wall clocks are adjusted.
   const k8s::Duration most = std::chrono::hours(1);
   if (survey.next)
@@ -97,15 +106,67 @@ void ConflictControl::count() {
     ++open[{sched::name(conflict->type), sched::name(conflict->severity)}];
 }
 
-std::string ConflictControl::outcome(const sched::Conflict& conflict) const {
-  const auto by = resolved_.find(conflict.id);
+// --- what is over
+
+std::string ConflictControl::outcome(const std::string& id, const std::string& uid,
+                                     const std::string& name) const {
+  const auto by = resolved_.find(id);
   const std::string how = by == resolved_.end() ? "" : ", resolved " + by->second;
-  const auto state = world_.engine.engine().state(conflict.waits.uid);
-  if (!state || *state == sched::TaskState::kEnded)
-    return conflict.waits.name + " does not wait any more" + how;
-  if (*state == sched::TaskState::kWaiting)
-    return conflict.waits.name + " waits for other reasons now" + how;
-  return conflict.waits.name + " has its room" + how;
+  const auto state = world_.engine.engine().state(uid);
+  if (!state || *state == sched::TaskState::kEnded) return name + " does not wait any more" + how;
+  if (*state == sched::TaskState::kWaiting) return name + " waits for other reasons now" + how;
+  return name + " has its room" + how;
+}
+
+void ConflictControl::close(const sched::Conflict& conflict) {
+  const std::string how = outcome(conflict.id, conflict.waits.uid, conflict.waits.name);
+  if (told_.erase(conflict.id) != 0) tell(conflict, true, how);
+  remember(conflict.waits.queue, to_status(conflict), how);
+}
+
+// Those that were over before this leader's first look: nobody else will tell of them.
+void ConflictControl::close_inherited() {
+  for (auto& [id, shown] : std::exchange(inherited_, {})) {
+    const sched::Conflict* const open = book_.find(id);
+    if (open != nullptr && whole_seconds({open->began.ns}) == shown.conflict.since) continue;
+    const ConflictParty& waits = shown.conflict.waiting;
+    const std::string name = waits.ns.empty() ? waits.name : waits.ns + "/" + waits.name;
+    const std::string how = outcome(id, waits.task_id, name);
+    if (open == nullptr) told_.erase(id);
+    remember(shown.queue, std::move(shown.conflict), how);
+  }
+}
+
+void ConflictControl::remember(const std::string& queue, QueueConflict conflict,
+                               const std::string& how) {
+  const std::string id = conflict.id;
+  conflict.resolution = how.substr(0, kMessageMax);
+  conflict.resolution_at = whole_seconds(world_.loop.wall_now());
+  resolved_.erase(id);
+  const k8s::WallTime since = conflict.since;
+  leaving_[id] = {since, queue, world_.loop.now() + kPatience};
+  history_.add(queue, std::move(conflict), [this, id, since, queue] {
+    const auto going = leaving_.find(id);
+    if (going == leaving_.end() || going->second.since != since) return;
+    leaving_.erase(going);
+    if (!stopped_) changed_(queue);
+  });
+}
+
+// A ledger that cannot be written is no reason to show for ever what is over.
+void ConflictControl::forget_late() {
+  const k8s::TimePoint now = world_.loop.now();
+  std::optional<k8s::TimePoint> next;
+  for (auto it = leaving_.begin(); it != leaving_.end();) {
+    if (it->second.until <= now) {
+      changed_(it->second.queue);
+      it = leaving_.erase(it);
+    } else {
+      next = std::min(next.value_or(it->second.until), it->second.until);
+      ++it;
+    }
+  }
+  if (next) look_after(*next - now);
 }
 
 // --- people
@@ -138,6 +199,7 @@ void ConflictControl::tell(const sched::Conflict& conflict, bool over, const std
 }
 
 void ConflictControl::show(const TaskQueue& queue, QueueFacts& facts) const {
+  facts.slices = slices_.of(queue.meta.name);
   if (!ready_) {
     facts.conflict_counts = queue.status.conflict_counts;
     facts.conflicts = queue.status.conflicts;
@@ -145,8 +207,16 @@ void ConflictControl::show(const TaskQueue& queue, QueueFacts& facts) const {
   }
   for (const sched::Conflict* conflict : book_.by_severity()) {
     if (conflict->waits.queue != queue.meta.name) continue;
-    ::fermi::count(*conflict, facts.conflict_counts);
+    ::fermi::count(conflict->severity, facts.conflict_counts);
     if (facts.conflicts.size() < kShownConflicts) facts.conflicts.push_back(to_status(*conflict));
+  }
+  for (const QueueConflict& shown : queue.status.conflicts) {
+    const auto going = leaving_.find(shown.id);
+    if (going == leaving_.end() || going->second.since != shown.since) continue;
+    if (book_.find(shown.id) != nullptr || facts.conflicts.size() >= kShownConflicts) continue;
+    if (const auto severity = sched::severity(shown.severity))
+      ::fermi::count(*severity, facts.conflict_counts);
+    facts.conflicts.push_back(shown);
   }
 }
 
@@ -167,6 +237,7 @@ QueueResolution ConflictControl::resolve(const TaskQueue& queue, const std::stri
       wish.conflict, wish.strategy, "Refused", wish.problem, whole_seconds(world_.loop.wall_now()),
       text};
   if (!wish.problem.empty()) return out;
+  if (wish.stops) return stop_turns(queue.meta.name, std::move(out));
   const sched::Conflict* const conflict = find(queue.meta.name, wish.conflict);
   if (conflict == nullptr) {
     out.message = "no conflict " + wish.conflict.substr(0, 60) + " is open in queue " +
@@ -175,7 +246,7 @@ QueueResolution ConflictControl::resolve(const TaskQueue& queue, const std::stri
   }
   sched::Resolve asked{conflict->waits.uid, {}, *wish.by, world_.engine.now()};
   for (const sched::Party& other : conflict->others) asked.others.push_back(other.uid);
-  const std::string id = conflict->id;
+  out.conflict = conflict->id;
   sched::Hold kept;
   const sched::Ruling ruling = world_.engine.resolve(asked, kept);
   out.message = sched::sentence(ruling).substr(0, kMessageMax);
@@ -184,14 +255,27 @@ QueueResolution ConflictControl::resolve(const TaskQueue& queue, const std::stri
   if (!done && verdict != sched::Verdict::kUnderWay && verdict != sched::Verdict::kStarts)
     return out;
   out.outcome = "Accepted";
-  resolved_[id] = wish.strategy;
+  resolved_[out.conflict] = wish.strategy;
   if (!done) return out;
   ++world_.metrics.resolutions;
-  if (kept.placement.nodes.empty() || kept.placement.nodes.size() > kKeptMax) return out;
-  out.held_for = kept.task;
-  out.nodes = kept.placement.nodes;
-  out.devices = kept.placement.devices;
-  out.until = whole_seconds({kept.until.ns});
+  keep_in(out, kept);
+  if (*wish.by == sched::Settlement::kTimeSlice)
+    slices_.begin(queue.meta.name, *conflict, out);
+  else
+    slices_.end(asked.task, "another wish took their place");
+  return out;
+}
+
+QueueResolution ConflictControl::stop_turns(const std::string& queue, QueueResolution out) {
+  const sched::Conflict* const conflict = find(queue, out.conflict);
+  const std::string why = "an administrator ended them";
+  if (slices_.end_named(queue, out.conflict, why) ||
+      (conflict != nullptr && slices_.end(conflict->waits.uid, why))) {
+    out.outcome = "Accepted";
+    out.message = "they take no more turns";
+  } else {
+    out.message = "no tasks of " + out.conflict.substr(0, 60) + " take turns in queue " + queue;
+  }
   return out;
 }
 

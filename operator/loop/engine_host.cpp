@@ -92,6 +92,7 @@ void EngineHost::pass() {
   const std::vector<sched::Start> starts = sound(plan, at);
   for (const sched::Start& start : starts) carry_out(start, at);
   preempt(plan, starts, at);
+  grow(plan, starts, at);
   // A plan that was cut off goes on at once; one that the auditor stopped is made anew later.
   if (starts.size() != plan.starts.size())
     arrange(kAfterViolation);
@@ -103,10 +104,22 @@ void EngineHost::pass() {
   if (options_.planned) options_.planned();
 }
 
-sched::Reason EngineHost::explain(const std::string& task) {
+sched::Time EngineHost::asked() {
   const sched::Time at = now();
   if (!asked_ || at < *asked_ || at.ns - asked_->ns > kSameMomentNs) asked_ = at;
-  return engine_.explain(task, *asked_);
+  return *asked_;
+}
+
+sched::Reason EngineHost::explain(const std::string& task) {
+  return engine_.explain(task, asked());
+}
+
+void EngineHost::count_moves() {
+  for (const sched::Moves::Move& move : moves_.look(engine_, asked())) {
+    ++metrics_.reservations_moved[move.queue];
+    k8s::log::info("a reservation moved",
+                   {{"task", move.task}, {"outlived", move.by}, {"queue", move.queue}});
+  }
 }
 
 // Only beside all its starts is a preemption what the plan meant. A hold that is not used in time
@@ -128,6 +141,20 @@ void EngineHost::preempt(const sched::Plan& plan, const std::vector<sched::Start
     apply(last_hold_);
     options_.preempt(preemption);
   }
+}
+
+// What is left beside all its starts.
+void EngineHost::grow(const sched::Plan& plan, const std::vector<sched::Start>& starts,
+                      sched::Time at) {
+  if (plan.grows.empty() || starts.size() != plan.starts.size()) return;
+  sched::Plan asked;
+  asked.grows = plan.grows;
+  if (const auto violations = auditor_.check(asked, at); !violations.empty()) {
+    ++metrics_.plan_rejections;
+    k8s::log::error("the audit stopped a change of size", {{"violation", violations.front()}});
+    return arrange(kAfterViolation);
+  }
+  for (const sched::Resize& resize : plan.grows) options_.grow(resize);
 }
 
 std::vector<sched::Start> EngineHost::sound(const sched::Plan& plan, sched::Time at) {

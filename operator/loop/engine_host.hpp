@@ -20,6 +20,7 @@
 #include "operator/loop/forecaster.hpp"
 #include "operator/report/metrics.hpp"
 #include "scheduler/audit/audit.hpp"
+#include "scheduler/backfill/moves.hpp"
 #include "scheduler/engine.hpp"
 
 namespace fermi {
@@ -33,6 +34,8 @@ class EngineHost {
     std::function<bool(const sched::Start&)> accept;
     // Asks the victims to stop. They have been told to the engine as evicted, the task as held for.
     std::function<void(const sched::Preemption&)> preempt;
+    // An elastic gang gets more nodes: told to the engine by whoever knows the task.
+    std::function<void(const sched::Resize&)> grow;
     // After each pass, with or without starts.
     std::function<void()> planned;
     // There are new answers about when who waits will start.
@@ -58,16 +61,22 @@ class EngineHost {
   // Why a task waits, and when it is expected to start. Between two changes all answers are as of
   // one moment, at most a second ago: so they cost one look together.
   sched::Reason explain(const std::string& task);
+  // Counts the reservations that moved since it was last asked because a task outlived its
+  // estimate, in the metrics.
+  void count_moves();
   Foreseen foreseen(const std::string& task) const { return forecaster_.of(task); }
   sched::Time now() const { return {loop_.wall_now().ns}; }
 
  private:
+  // The moment of the answers.
+  sched::Time asked();
   void arrange(k8s::Duration delay);
   void pass();
   // The starts that the auditor has nothing against, in order.
   std::vector<sched::Start> sound(const sched::Plan& plan, sched::Time at);
   void carry_out(const sched::Start& start, sched::Time at);
   void preempt(const sched::Plan& plan, const std::vector<sched::Start>& starts, sched::Time at);
+  void grow(const sched::Plan& plan, const std::vector<sched::Start>& starts, sched::Time at);
 
   k8s::Loop& loop_;
   Metrics& metrics_;
@@ -76,6 +85,7 @@ class EngineHost {
   sched::Auditor auditor_;
   Forecaster forecaster_;
   std::optional<sched::Time> asked_;  // the moment of the answers, until something changes
+  sched::Moves moves_;
   sched::Hold last_hold_;
   bool open_ = false;
   k8s::TimerId timer_ = k8s::TimerId::kNone;

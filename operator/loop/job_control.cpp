@@ -246,10 +246,11 @@ JobFacts JobControl::facts_of(Record& r, const TrainingJob& job) {
   facts.decided = r.decided;
   facts.after_met = r.after.met;
   facts.preempt = r.preempt;
+  if (r.may_go) facts.resize = r.resize;
   facts.objection = r.objection;
   facts.eviction_refused = r.memory->eviction_refused;
   facts.guarantee_ns = guarantee_of(r);
-  facts.regions = r.decided_regions;
+  facts.regions = r.resize ? r.resize_regions : r.decided_regions;
   facts.folded = world_.ledger.folded(r.uid);
   facts.service_known =
       job.status.placement && r.memory->service_attempt == job.status.placement->attempt;
@@ -334,6 +335,20 @@ std::int64_t JobControl::waiting_cost(Record& r, const TrainingJob& job,
   return cost;
 }
 
+// What has to change before room matters; of several, what its spec asks for and nobody has.
+Obstacle JobControl::obstacle_of(const Record& r, const TrainingJob& job) const {
+  if (std::string part = part_problem(job, world_.config); !part.empty())
+    return {"NoGpuSharing", std::move(part)};
+  if (Obstacle queue = queue_problem(job, queue_of(job).get()); !queue.sentence.empty())
+    return {std::move(queue.reason), std::move(queue.sentence)};
+  if (std::string level = level_problem(job, world_.config); !level.empty())
+    return {"UnknownTopologyLevel", std::move(level)};
+  if (!r.outsider.empty()) return {"NamespaceNotSelected", r.outsider};
+  if (r.after.hopeless) return {r.after.reason, r.after.why};
+  if (!r.pins.problem.empty()) return {"Volumes", "spec.volumes: " + r.pins.problem};
+  return {};
+}
+
 std::optional<Waiting> JobControl::waiting_of(Record& r, const TrainingJob& job) {
   const sched::Engine& engine = world_.engine.engine();
   if (engine.state(r.uid) != sched::TaskState::kWaiting) return std::nullopt;
@@ -360,36 +375,10 @@ std::optional<Waiting> JobControl::waiting_of(Record& r, const TrainingJob& job)
   if (const std::string objection = world_.objection(r.uid); !objection.empty())
     out.message += (out.message.empty() ? "" : "; ") + objection;
   if (!r.pins.where.empty() && !out.message.empty()) out.message += "; " + r.pins.where;
-  if (!r.pins.problem.empty()) {
+  if (Obstacle obstacle = obstacle_of(r, job); !obstacle.sentence.empty()) {
     out.hopeless = true;
-    out.reason = "Volumes";
-    out.message = "spec.volumes: " + r.pins.problem;
-  }
-  if (r.after.hopeless) {
-    out.hopeless = true;
-    out.reason = r.after.reason;
-    out.message = r.after.why;
-  }
-  if (!r.outsider.empty()) {
-    out.hopeless = true;
-    out.reason = "NamespaceNotSelected";
-    out.message = r.outsider;
-  }
-  if (const std::string level = level_problem(job, world_.config); !level.empty()) {
-    out.hopeless = true;
-    out.reason = "UnknownTopologyLevel";
-    out.message = level;
-  }
-  const QueueProblem problem = queue_problem(job, queue_of(job).get());
-  if (!problem.sentence.empty()) {
-    out.hopeless = true;
-    out.reason = problem.reason;
-    out.message = problem.sentence;
-  }
-  if (const std::string part = part_problem(job, world_.config); !part.empty()) {
-    out.hopeless = true;
-    out.reason = "NoGpuSharing";
-    out.message = part;
+    out.reason = std::move(obstacle.reason);
+    out.message = std::move(obstacle.sentence);
   }
   return out;
 }
@@ -430,10 +419,9 @@ void JobControl::carry_out(RecordRef r, std::shared_ptr<const TrainingJob> job, 
 void JobControl::fold(const Record& r, const TrainingJob& job, k8s::WorkQueue::Finish finish) {
   world_.costs.erase(r.uid);
   const auto queue = world_.caches.queues.get(job.status.charged_queue);
-  const std::string strategy =
-      queue == nullptr ? "" : std::string(strategy_name(queue->spec.strategy));
   const k8s::WallTime now = world_.loop.wall_now();
-  world_.ledger.fold(finished_task(job, strategy, now), [this, key = r.key] { queue_.add(key); });
+  world_.ledger.fold(finished_task(job, queue.get(), now),
+                     [this, key = r.key] { queue_.add(key); });
   finish(Verdict::done());
 }
 

@@ -52,6 +52,13 @@ class JobControl {
   // The engine decided that the room of these jobs is needed by another task; those that are not
   // jobs are left alone.
   void preempt(const sched::Preemption& preemption, const std::string& by);
+  // The engine decided that an elastic job goes on with other nodes: counted so from now on, and
+  // carried out once it may. False when there is no such job, or it has moved on.
+  bool book_resize(const sched::Resize& resize, const std::string& by,
+                   const std::string& by_task_id);
+  void carry_out_resize(const std::string& uid);
+  // It stays as it is, if it is not told yet.
+  void forget_resize(const std::string& uid);
   // The Pods of a job that are known now; none when there is no such job.
   Pods pods_of(const std::string& uid) { return pods_.controlled_by(uid); }
   // It was to make room and does not: people are to know why.
@@ -98,11 +105,12 @@ class JobControl {
   void tell_dependents(const std::string& key);
   void sync_ended(Record& r, const TrainingJobStatus& status);
   void tell_task(Record& r, const sched::Task& task);
-  void release(Record& r, const TrainingJob& job, const char* why);
+  void release(Record& r, const TrainingJob& job, const std::string& why);
   void index_nodes(Record& r, const std::vector<std::string>& nodes);
   void book_unseen(const Record& r);
   // Books the next attempt of a gang on its own nodes before that is written down.
   void book_restart(Record& r, const TrainingJob& job, const TrainingJobStatus& next);
+  void drop_stale_resize(Record& r, const TrainingJob& job);
   bool has_room(const TrainingJob& job, const JobPlacement& placement) const;
   std::int64_t free_port(const Record& r) const;
   static const std::string& queue_name(const TrainingJob& job);
@@ -115,6 +123,7 @@ class JobControl {
   bool is_overdue(Record& r, const JobFacts& facts);
   static bool is_room_kept(const JobFacts& facts);
   std::optional<Waiting> waiting_of(Record& r, const TrainingJob& job);
+  Obstacle obstacle_of(const Record& r, const TrainingJob& job) const;
   // What it would cost where it is expected to go; else at least, by the cheapest nodes it may use.
   std::int64_t waiting_cost(Record& r, const TrainingJob& job, const Foreseen& foreseen) const;
   void arm_refresh();

@@ -34,6 +34,11 @@ struct JobControl::Record {
   Regions decided_regions;
   // It has to make room, which is not in the status yet.
   std::optional<JobPreempted> preempt;
+  // It is to have another size, which is not in the status yet; the engine counts it so already.
+  // `may_go`: nobody objects.
+  std::optional<JobResize> resize;
+  Regions resize_regions;
+  bool may_go = false;
   std::string objection;  // why it did not make room when it was to
   // Ranks of attempt `lost_of` whose Pods are gone, and with them the room that was counted for
   // them.

@@ -43,6 +43,13 @@ void reindex(Index& index, const std::string& uid, std::set<std::string>& had,
   had = std::move(now);
 }
 
+// Why it is in the line again, in the words that its timeline has for it: somebody who waits for
+// the next try is to see what went wrong with this one.
+std::string why_back(const TrainingJob& job) {
+  const auto& timeline = job.status.timeline;
+  return timeline.empty() ? "taken back" : timeline.back().why;
+}
+
 // What is told of a victim. In a rotation others than peers may have to stop, by their tier.
 std::string_view reason_of(sched::PreemptionKind kind, bool peer) {
   switch (kind) {
@@ -97,6 +104,7 @@ void JobControl::count_cost(const Record& r, const TrainingJob& job) {
 void JobControl::sync_phase(Record& r, const TrainingJob& job, bool rebuilding) {
   if (is_terminal(job.status.phase)) return sync_ended(r, job.status);
   const bool waits = !holds_place(job);
+  if (waits) r.resize.reset();
   if (waits && (job.meta.deleting() || !job.problems.empty())) {
     r.decided.reset();
     if (r.sent) world_.engine.apply(sched::TaskRemove{r.uid, world_.engine.now()});
@@ -181,7 +189,7 @@ void JobControl::sync_waiting(Record& r, const TrainingJob& job, const sched::Ta
   // The decision that is being written was made for the task as it was.
   r.preempt.reset();
   if (r.decided && r.sent && *r.sent == task) return;
-  if (r.told) release(r, job, r.decided ? "the task changed" : "taken back");
+  if (r.told) release(r, job, r.decided ? "the task changed" : why_back(job));
   r.decided.reset();
   tell_task(r, task);
 }
@@ -189,6 +197,8 @@ void JobControl::sync_waiting(Record& r, const TrainingJob& job, const sched::Ta
 void JobControl::sync_placed(Record& r, const TrainingJob& job, const sched::Task& task,
                              bool rebuilding) {
   if (r.restarting) return;  // the answer will tell which attempt it is
+  drop_stale_resize(r, job);
+  if (r.resize) return;  // counted as it will be
   const JobPlacement& placement = *job.status.placement;
   const std::pair wanted{placement.attempt, to_engine(placement)};
   if (r.decided && wanted == std::pair{r.decided->attempt, to_engine(*r.decided)})
@@ -241,6 +251,63 @@ void JobControl::book_restart(Record& r, const TrainingJob& job, const TrainingJ
   world_.recount(r.uid);
 }
 
+// It stands in the status, or another attempt does: the status tells what the engine is to count.
+void JobControl::drop_stale_resize(Record& r, const TrainingJob& job) {
+  if (r.resize && job.status.placement->attempt + 1 != r.resize->placement.attempt)
+    r.resize.reset();
+}
+
+bool JobControl::book_resize(const sched::Resize& resize, const std::string& by,
+                             const std::string& by_task_id) {
+  const auto found = records_.find(resize.task);
+  if (found == records_.end()) return false;
+  Record& r = *found->second;
+  const auto job = jobs_.get(r.key);
+  const bool stands = job != nullptr && job->meta.uid == r.uid && holds_place(*job) &&
+                      job->status.placement->attempt == resize.attempt && !r.restarting;
+  if (!stands) return false;
+  const std::int64_t attempt = resize.attempt + 1;
+  world_.engine.apply(sched::Assume{r.uid, attempt, resize.placement, world_.engine.now()});
+  index_nodes(r, resize.placement.nodes);
+  r.told = {attempt, resize.placement};
+  r.confirmed = false;
+  const auto node = [this](const std::string& name) { return world_.node(name); };
+  const sched::Start start{r.uid, attempt, resize.placement, 0, 0};
+  JobPlacement placement =
+      to_placement(start, {world_.epoch, r.port, world_.loop.wall_now()}, node);
+  placement.tenant = job->status.charged_tenant;
+  placement.rates = gang_rates(*job, placement, world_.config, node);
+  r.resize = JobResize{std::move(placement), by, by_task_id};
+  r.resize_regions = {regions_of(resize.placement.nodes, node), 0};
+  r.may_go = false;
+  return true;
+}
+
+void JobControl::carry_out_resize(const std::string& uid) {
+  const auto found = records_.find(uid);
+  if (found == records_.end() || !found->second->resize) return;
+  found->second->may_go = true;
+  queue_.add(found->second->key);
+}
+
+// Back to what stands in the status: its Pods are where they were all the time.
+void JobControl::forget_resize(const std::string& uid) {
+  const auto found = records_.find(uid);
+  if (found == records_.end() || !found->second->resize || found->second->may_go) return;
+  Record& r = *found->second;
+  r.resize.reset();
+  const auto job = jobs_.get(r.key);
+  if (job == nullptr || job->meta.uid != uid || !holds_place(*job) || r.restarting) return;
+  const JobPlacement& placement = *job->status.placement;
+  const std::pair before{placement.attempt, to_engine(placement)};
+  world_.engine.apply(
+      sched::Assume{uid, placement.attempt, before.second, {placement.decided_at.ns}});
+  index_nodes(r, placement.nodes);
+  r.told = before;
+  r.confirmed = false;
+  sync(r, *job, false);
+}
+
 bool JobControl::keeps(const PodRank& rank) const {
   const auto found = records_.find(rank.task);
   if (found == records_.end()) return false;
@@ -250,6 +317,7 @@ bool JobControl::keeps(const PodRank& rank) const {
 
 void JobControl::sync_ended(Record& r, const TrainingJobStatus& status) {
   r.preempt.reset();
+  r.resize.reset();
   r.decided.reset();
   const k8s::WallTime at = status.completion_time.value_or(world_.loop.wall_now());
   if (r.sent && !r.ended) world_.engine.apply(sched::TaskEnd{r.uid, {at.ns}});
@@ -265,7 +333,7 @@ void JobControl::tell_task(Record& r, const sched::Task& task) {
   r.sent = task;
 }
 
-void JobControl::release(Record& r, const TrainingJob& job, const char* why) {
+void JobControl::release(Record& r, const TrainingJob& job, const std::string& why) {
   const std::int64_t not_before = job.status.retry_at ? job.status.retry_at->ns : 0;
   world_.engine.apply(sched::Reject{r.uid, why, {not_before}, world_.engine.now()});
   index_nodes(r, {});

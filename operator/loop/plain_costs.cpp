@@ -37,14 +37,21 @@ bool is_of_gang(const k8s::Pod& pod) {
   return !pod.meta.label(label::kGang).empty() || !native_key(pod).empty();
 }
 
-std::optional<FinishedRun> run_of(const k8s::Pod& pod, const Spending& spending,
-                                  k8s::WallTime end) {
+std::optional<FinishedRun> run_of(const k8s::Pod& pod, const TaskQueue* queue,
+                                  const Spending& spending, k8s::WallTime end) {
   if (!pod.finished() || !pod.start_time || is_of_gang(pod) || end < *pod.start_time)
     return std::nullopt;
   const auto gpus = pod.requests.find(std::string(kGpuResource));
   const std::int64_t count = gpus == pod.requests.end() ? 0 : gpus->second;
-  return FinishedRun{spending.queue, spending.tenant, "Pod", "1x" + std::to_string(count),
-                     (end - *pod.start_time).count() / kNsPerSecond};
+  FinishedRun run{spending.queue, spending.tenant, "Pod", "1x" + std::to_string(count)};
+  const sched::Task task = plain_task({std::make_shared<const k8s::Pod>(pod)}, 0, queue);
+  run.ended_s = end.ns / kNsPerSecond;
+  run.ran_s = (end - *pod.start_time).count() / kNsPerSecond;
+  run.stated_s = task.expected_duration_ns / kNsPerSecond;
+  run.size = std::max<std::int64_t>(count, 1);
+  const std::int64_t waited = (*pod.start_time - pod.meta.creation_time).count() / kNsPerSecond;
+  run.waited_s = std::max<std::int64_t>(waited, 0);
+  return run;
 }
 
 }  // namespace
@@ -111,7 +118,8 @@ void PlainCosts::look(const k8s::Pod& pod) {
   }
   if (!pod.finished() || found->second.end) return;
   const k8s::WallTime end = end_of(pod, world_.loop.wall_now());
-  found->second.run = run_of(pod, found->second.spending, end);
+  const auto queue = world_.caches.queues.get(found->second.spending.queue);
+  found->second.run = run_of(pod, queue.get(), found->second.spending, end);
   ended(uid, end);
 }
 

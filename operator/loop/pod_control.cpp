@@ -386,7 +386,7 @@ void PodControl::shrink(const BatchRef& old) {
 
 // Ends a placed batch. What of it is bound stays where it is and goes on
 // counting, as a batch of its own; what is not waits again.
-void PodControl::give_up(const BatchRef& batch, const char* why) {
+void PodControl::give_up(const BatchRef& batch, const std::string& why) {
   k8s::log::debug("pods released", {{"group", batch->group}, {"why", why}});
   for (const Member& member : batch->members) placed_.erase(member.uid);
   world_.engine.apply(sched::TaskRemove{batch->id, world_.engine.now()});

@@ -73,6 +73,8 @@ class PodControl {
   std::size_t pending() const { return queue_.waiting() + queue_.processing(); }
 
  private:
+  // Whether one that is asked to stop in these words gave way to a peer after its turn.
+  static bool ends_a_turn(const std::string& message);
   struct Member {
     std::string key, uid;
   };
@@ -134,7 +136,7 @@ class PodControl {
   void shrink(const BatchRef& batch);
   sched::Time running_since(const Batch& batch);
   void tell_bound(const Batch& batch);
-  void give_up(const BatchRef& batch, const char* why);
+  void give_up(const BatchRef& batch, const std::string& why);
   void place(const BatchRef& batch, std::vector<std::string> nodes);
   bool is_current(const BatchRef& batch) const;
   void on_stray(const k8s::Pod& pod);

@@ -25,12 +25,15 @@ bool is_told(const k8s::Pod& pod) {
   return said != nullptr && said->status == "True";
 }
 
-// "makes room for work/high, task UID": for people, and for the next leader.
-std::string message_of(const std::string& by, const sched::Preemption& preemption) {
+constexpr const char* kWhoseTurn = ", whose turn it is";
+
+// "makes room for work/high, task UID": for people, and for the next leader. In a rotation others
+// than peers may have to stop, by their tier.
+std::string message_of(const std::string& by, const sched::Preemption& preemption, bool peer) {
   std::string why;
   if (preemption.kind == sched::PreemptionKind::kReclaim)
     why = ", whose queue is guaranteed what was borrowed";
-  if (preemption.kind == sched::PreemptionKind::kRotation) why = ", whose turn it is";
+  if (preemption.kind == sched::PreemptionKind::kRotation && peer) why = kWhoseTurn;
   return "makes room for " + by + why + ", task " + preemption.task;
 }
 
@@ -41,11 +44,17 @@ std::string task_in(const std::string& message) {
 
 }  // namespace
 
+bool PodControl::ends_a_turn(const std::string& message) {
+  return message.find(kWhoseTurn) != std::string::npos;
+}
+
 void PodControl::preempt(const sched::Preemption& preemption, const std::string& by) {
+  const sched::Task* const above = world_.task(preemption.task);
   for (const std::string& victim : preemption.victims) {
     const auto found = batches_.find(victim);
     if (found == batches_.end() || found->second->nodes.empty()) continue;
-    found->second->evicted_for = message_of(by, preemption);
+    const bool peer = above != nullptr && above->queue == found->second->task.queue;
+    found->second->evicted_for = message_of(by, preemption, peer);
     queue_.add(victim);
   }
 }

@@ -8,6 +8,7 @@
 #include "libk8s/codec/rfc3339.hpp"
 #include "libk8s/request/request.hpp"
 #include "operator/api/api.hpp"
+#include "operator/api/status_fields.hpp"
 
 namespace fermi {
 namespace {
@@ -50,7 +51,8 @@ Json encode_past(const PodPast& past) {
               {"preemptions", past.preemptions},
               {"lastPreempted", k8s::format_time(past.last_preempted)},
               {"of", past.of}};
-  if (!past.heir.empty()) out["heir"] = past.heir;
+  put_field(out, "turnOver", past.turn_over);
+  put_field(out, "heir", past.heir);
   return out;
 }
 
@@ -64,9 +66,10 @@ PodPasts decode_pasts(const Json& config_map) {
     if (!submitted) continue;
     PodPast past;
     past.submitted = *submitted;
-    past.last_preempted = time_at(*entry, "lastPreempted").value_or(k8s::WallTime{});
+    past.last_preempted = time_or_none(*entry, "lastPreempted");
     past.preemptions = std::clamp<std::int64_t>(k8s::int_at(*entry, "preemptions"), 0, 1'000'000);
     past.of = k8s::string_at(*entry, "of");
+    past.turn_over = time_or_none(*entry, "turnOver");
     past.heir = k8s::string_at(*entry, "heir");
     out[key] = std::move(past);
   }

@@ -1,5 +1,6 @@
 // PodMemory: what must outlive a plain Pod that was preempted: when it was submitted, how often and
-// when it was preempted last. So the Pods that its controller makes instead wait at the old place.
+// when it was preempted last. So the Pods that its controller makes instead wait at the old place,
+// or, where they take turns, behind those that waited when the turn was over.
 //
 // One small ConfigMap for each controller that lost a Pod, named after the controller's uid and
 // owned by it: it goes with its owner. One entry for each task:
@@ -30,6 +31,8 @@ namespace fermi {
 
 struct PodPast {
   k8s::WallTime submitted, last_preempted;
+  // Its turn was over then, and a peer followed; 0: it made room for another reason.
+  k8s::WallTime turn_over{};
   std::int64_t preemptions = 0;
   std::string of;    // the task (uid) whose preemption was counted last
   std::string heir;  // of pod.UID: the Pod that took it over; "" for nobody yet

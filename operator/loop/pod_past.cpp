@@ -42,8 +42,10 @@ std::string key_of(const std::string& group, const std::string& task, const PodP
   return "";
 }
 
-void apply_past(const PodPast& past, sched::Task& task) {
+void apply_past(const PodPast& past, const TaskQueue* queue, sched::Task& task) {
   task.submitted = std::min(task.submitted, sched::Time{past.submitted.ns});
+  if (queue != nullptr && takes_turns(*queue) && past.turn_over.ns > 0)
+    task.submitted = behind_turn(task.submitted, past.turn_over);
   task.preemptions = past.preemptions;
   task.last_preempted = {past.last_preempted.ns};
 }
@@ -105,7 +107,7 @@ void PodControl::recall(const std::string& group, const std::vector<PodRef>& mem
   std::string key = key_of(group, task.uid, pasts);
   if (key.empty() && !gang) key = inheritance(pod, pasts);
   if (key.empty()) return;
-  apply_past(pasts.at(key), task);
+  apply_past(pasts.at(key), queue_of(task.queue).get(), task);
   if (gang || pasts.at(key).heir == task.uid) return;
   memory_.change(
       *owner, [&](PodPasts& all) { all[key].heir = task.uid; }, [](const k8s::Status&) {});
@@ -119,7 +121,7 @@ void PodControl::recall_placed(Batch& batch) {
   const PodPasts& pasts = *memory_.of(owner->ref.uid);
   const std::string key = key_of(batch.group, batch.id, pasts);
   if (key.empty()) return;
-  apply_past(pasts.at(key), batch.task);
+  apply_past(pasts.at(key), queue_of(batch.task.queue).get(), batch.task);
   world_.engine.apply(sched::TaskUpsert{batch.task});
   protect(batch, queue_of(batch.task.queue).get());
 }
@@ -143,6 +145,7 @@ void PodControl::remember(const BatchRef& batch, Finish finish) {
     const k8s::WallTime own = whole_seconds({batch->task.submitted.ns});
     past.submitted = past.preemptions > 0 ? std::min(past.submitted, own) : own;
     past.last_preempted = whole_seconds(world_.loop.wall_now());
+    past.turn_over = ends_a_turn(batch->evicted_for) ? past.last_preempted : k8s::WallTime{};
     ++past.preemptions;
     past.of = batch->id;
     past.heir.clear();

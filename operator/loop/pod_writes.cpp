@@ -355,8 +355,8 @@ void PodControl::take_back(const BatchRef& batch, Finish finish) {
       [members, undo](std::size_t i, std::function<void(bool)> next) {
         undo(members[i], std::move(next));
       },
-      [this, batch, finish = std::move(finish)] {
-        if (is_current(batch)) give_up(batch, "taken back");
+      [this, batch, why, finish = std::move(finish)] {
+        if (is_current(batch)) give_up(batch, why);
         finish(Verdict::done());
       });
 }

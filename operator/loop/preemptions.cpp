@@ -31,12 +31,17 @@ Preemptions::Preemptions(World& world, Parts parts)
              [this](const std::string& by, Finish finish) { work(by, std::move(finish)); }) {}
 
 void Preemptions::begin(const sched::Preemption& preemption, const std::string& by) {
-  if (preemption.victims.empty()) return;
+  if (preemption.victims.empty() && preemption.shrinks.empty()) return;
   Open& open = open_[preemption.task];
   open.by = by;
   open.kind = preemption.kind;
   if (open.victims.empty()) open.since = world_.loop.now();
-  for (const std::string& victim : preemption.victims) {
+  std::vector<std::string> asked = preemption.victims;
+  for (const sched::Resize& shrink : preemption.shrinks) {
+    asked.push_back(shrink.task);
+    open.shrinks.insert_or_assign(shrink.task, shrink);
+  }
+  for (const std::string& victim : asked) {
     const sched::Task* task = world_.task(victim);
     if (open.attempts.emplace(victim, task != nullptr ? task->attempt : 0).second)
       open.victims.push_back(victim);
@@ -138,9 +143,16 @@ void Preemptions::answered(const std::string& by, const std::vector<std::string>
   if (unread || answer->empty()) {
     sched::Preemption told;
     told.task = by;
-    told.victims = asked;
+    for (const std::string& victim : asked) {
+      const auto shrink = open.shrinks.find(victim);
+      if (shrink == open.shrinks.end())
+        told.victims.push_back(victim);
+      else
+        told.shrinks.push_back(shrink->second);
+    }
     told.kind = open.kind;
     open.victims.clear();
+    open.shrinks.clear();
     open.attempts.clear();
     open.objection.clear();
     parts_.tell(told, open.by);
@@ -178,9 +190,15 @@ bool Preemptions::has_begun_anew(const Open& open) const {
 
 // Nobody is on the way, and nothing is kept.
 void Preemptions::release(const std::string& by, Open& open) {
-  for (const std::string& victim : open.victims) world_.engine.apply(sched::Evict{victim, "", {}});
+  for (const std::string& victim : open.victims) {
+    if (open.shrinks.count(victim) != 0)
+      parts_.keep_size(victim);
+    else
+      world_.engine.apply(sched::Evict{victim, "", {}});
+  }
   world_.engine.apply(sched::Hold{by, {}, {}});
   open.victims.clear();
+  open.shrinks.clear();
   open.attempts.clear();
 }
 

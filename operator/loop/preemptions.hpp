@@ -32,6 +32,8 @@ class Preemptions {
     std::function<Pods(const std::string& task)> pods;
     // They may go: tell them, and evict them.
     std::function<void(const sched::Preemption& preemption, const std::string& by)> tell;
+    // This task, which was to give some of its nodes up, is not told and keeps all of them.
+    std::function<void(const std::string& task)> keep_size;
     // Somebody is to know that this task was to make room and does not.
     std::function<void(const std::string& task, const std::string& why)> object;
     // Whether this task is left out has changed: the engine is to be told.
@@ -58,7 +60,8 @@ class Preemptions {
   struct Open {
     std::string by;  // its name
     sched::PreemptionKind kind = sched::PreemptionKind::kTier;
-    std::vector<std::string> victims;              // being asked about
+    std::vector<std::string> victims;              // being asked about, those of `shrinks` too
+    std::map<std::string, sched::Resize> shrinks;  // who only gives some of its nodes up
     std::map<std::string, std::int64_t> attempts;  // of these, when they were chosen
     k8s::TimePoint since;
     std::string objection;

@@ -73,6 +73,7 @@ void QueueControl::rebuild() {
     world_.engine.apply(sched::QueueUpsert{rules});
     for (const sched::Served& served : to_served(queue->status.past, rules, world_.engine.now()))
       world_.engine.apply(served);
+    tell_past(name);
     queue_.add(name);
   }
 }
@@ -91,14 +92,18 @@ void QueueControl::on_queue(const k8s::Informer<TaskQueue>::Event& event) {
     world_.metrics.queues.erase(name);
     written_at_.erase(name);
     violations_before_.erase(name);
+    moved_before_.erase(name);
     slots_.erase(name);
     answers_.erase(name);
+    conflicts_.remove(name);
     rules_changed_(name);
     return;
   }
   const std::string& name = event.after->meta.name;
   if (event.before == nullptr || !same_rules(*event.before, *event.after)) {
+    const bool known = world_.engine.engine().queue(name) != nullptr;
     world_.engine.apply(sched::QueueUpsert{to_engine(*event.after, world_.config)});
+    if (!known) tell_past(name);
     rules_changed_(name);
   }
   queue_.add(name);
@@ -109,6 +114,7 @@ void QueueControl::on_planned() {
   if (refresh_timer_ != k8s::TimerId::kNone) return;
   refresh_timer_ = world_.loop.after(kSettle, [this] {
     refresh_timer_ = k8s::TimerId::kNone;
+    world_.engine.count_moves();
     world_.caches.queues.for_each(
         [this](const std::shared_ptr<const TaskQueue>& queue) { queue_.add(queue->meta.name); });
   });
@@ -118,7 +124,7 @@ void QueueControl::stop(std::function<void()> drained) {
   world_.loop.cancel(refresh_timer_);
   queue_.stop();
   conflicts_.stop();
-  queue_.on_drained(std::move(drained));
+  queue_.on_drained([this, drained = std::move(drained)] { conflicts_.drain(drained); });
 }
 
 void QueueControl::work(const std::string& key, k8s::WorkQueue::Finish finish) {
@@ -166,15 +172,34 @@ std::string gpus_in_words(const sched::Resources& used, const std::string& gpu) 
 
 }  // namespace
 
-// A sum that an answer which was lost cannot make wrong: it is computed anew each time.
+namespace {
+
+// What all leaders counted. A sum that an answer which was lost cannot make wrong: it is computed
+// anew each time. `before`: what the status said when this term began, less what this process had
+// counted by then.
+std::int64_t sum_of(const std::map<std::string, std::uint64_t>& counted, const std::string& queue,
+                    std::int64_t shown, std::map<std::string, std::int64_t>& before) {
+  const auto found = counted.find(queue);
+  const std::int64_t here =
+      found == counted.end() ? std::int64_t{0} : static_cast<std::int64_t>(found->second);
+  return before.try_emplace(queue, shown - here).first->second + here;
+}
+
+}  // namespace
+
 std::int64_t QueueControl::budget_violations(const TaskQueue& queue) {
-  const auto counted = world_.metrics.budget_violations.find(queue.meta.name);
-  const auto here = counted == world_.metrics.budget_violations.end()
-                        ? std::int64_t{0}
-                        : static_cast<std::int64_t>(counted->second);
-  const auto before =
-      violations_before_.try_emplace(queue.meta.name, queue.status.budget_violations - here).first;
-  return before->second + here;
+  return sum_of(world_.metrics.budget_violations, queue.meta.name, queue.status.budget_violations,
+                violations_before_);
+}
+
+std::int64_t QueueControl::reservations_moved(const TaskQueue& queue) {
+  return sum_of(world_.metrics.reservations_moved, queue.meta.name, queue.status.reservations_moved,
+                moved_before_);
+}
+
+// How long its tasks lasted, as far as the ledger knows.
+void QueueControl::tell_past(const std::string& queue) {
+  for (const sched::PastRuns& past : world_.ledger.runs_of(queue)) world_.engine.apply(past);
 }
 
 QueueFacts QueueControl::facts_of(const TaskQueue& queue) {
@@ -194,6 +219,7 @@ QueueFacts QueueControl::facts_of(const TaskQueue& queue) {
   }
   show_tenants(queue, facts);
   facts.budget_violations = budget_violations(queue);
+  facts.reservations_moved = reservations_moved(queue);
   conflicts_.show(queue, facts);
   facts.now = world_.loop.wall_now();
   facts.cost = cost_of(queue.meta.name, facts.now);

@@ -46,6 +46,8 @@ class QueueControl {
   };
   QueueFacts facts_of(const TaskQueue& queue);
   std::int64_t budget_violations(const TaskQueue& queue);
+  std::int64_t reservations_moved(const TaskQueue& queue);
+  void tell_past(const std::string& queue);
   std::vector<StrategyFigures> strategies_of(const TaskQueue& queue, const QueueFacts& facts);
   const Costs& costs_at(k8s::WallTime now);
   std::optional<QueueCost> cost_of(const std::string& queue, k8s::WallTime now);
@@ -70,6 +72,7 @@ class QueueControl {
   // What the status said of budgets violated when this term began, less what this process had
   // counted by then.
   std::map<std::string, std::int64_t> violations_before_;
+  std::map<std::string, std::int64_t> moved_before_;  // the same of reservations that moved
   Costs costs_;
   AllSums sums_;  // of the ledger at this version
   bool sums_known_ = false;

@@ -32,8 +32,15 @@ Term::Term(Context context)
                    },
                .preempt =
                    [this](const sched::Preemption& preemption) {
-                     const sched::Task* by = world_.task(preemption.task);
-                     preemptions_.begin(preemption, by != nullptr ? by->ns + "/" + by->name : "");
+                     const sched::Task* task = world_.task(preemption.task);
+                     const std::string by = task != nullptr ? task->ns + "/" + task->name : "";
+                     for (const sched::Resize& shrink : preemption.shrinks)
+                       jobs_.book_resize(shrink, by, preemption.task);
+                     preemptions_.begin(preemption, by);
+                   },
+               .grow =
+                   [this](const sched::Resize& resize) {
+                     if (jobs_.book_resize(resize, "", "")) jobs_.carry_out_resize(resize.task);
                    },
                .planned =
                    [this] {
@@ -80,6 +87,7 @@ Term::Term(Context context)
   };
   world_.is_left_out = [this](const std::string& uid) { return preemptions_.is_left_out(uid); };
   world_.objection = [this](const std::string& uid) { return preemptions_.objection(uid); };
+  ledger_.tell_runs([this](const FinishedRun& run) { engine_.apply(to_engine(run)); });
   pods_.on_bound([this](const k8s::Pod& bound) { book(bound); });
   rebuild();
 }
@@ -94,10 +102,12 @@ Preemptions::Parts Term::preemption_parts() {
     return pods.empty() ? plain_.pods_of(uid) : pods;
   };
   parts.tell = [this](const sched::Preemption& preemption, const std::string& by) {
-    ++context_.metrics.preemptions;
+    if (!preemption.victims.empty()) ++context_.metrics.preemptions;
     jobs_.preempt(preemption, by);
     plain_.preempt(preemption, by);
+    for (const sched::Resize& shrink : preemption.shrinks) jobs_.carry_out_resize(shrink.task);
   };
+  parts.keep_size = [this](const std::string& uid) { jobs_.forget_resize(uid); };
   parts.object = [this](const std::string& uid, const std::string& why) {
     jobs_.object(uid, why);
     plain_.object(uid, why);

@@ -132,6 +132,14 @@ Step make_room(const JobFacts& v) {
               "made room for " + v.preempt->by + why + times + next);
 }
 
+// Neither a preemption nor a failure: its guarantee, its limits and its place in line stay as they
+// are. The Pods of this attempt stop with their grace first, so that they can write a checkpoint.
+Step change_size(const JobFacts& v) {
+  Draft d(v);
+  resize(d, *v.resize);
+  return d.done();
+}
+
 // It was to make room, and disruption budgets would not have it: people see why it stays. Written
 // once for each objection.
 std::optional<Step> tell_objection(const JobFacts& v) {
@@ -414,6 +422,7 @@ Step starting(const JobFacts& v) {
   if (v.job->spec.suspend)
     return stop(v, Draft(v), Phase::kStopped, "Suspended", "spec.suspend is true");
   if (v.preempt) return make_room(v);
+  if (v.resize) return change_size(v);
   if (auto step = tell_objection(v)) return *step;
   if (auto step = clear_away(v, gang.others, true)) return *step;
   if (v.job->status.retry_at && v.now < *v.job->status.retry_at)
@@ -463,6 +472,7 @@ Step running(const JobFacts& v) {
   const Trouble trouble = trouble_of(v, gang, true);
   if (!trouble.failures.empty()) return after_trouble(v, trouble);
   if (v.preempt) return make_room(v);
+  if (v.resize) return change_size(v);
   if (auto step = tell_objection(v)) return *step;
   std::optional<k8s::WallTime> deadline;
   if (job.spec.active_deadline_ns && job.status.start_time)

@@ -14,7 +14,9 @@
 //   Starting  -> Stopping    suspended; refused by the server; not bound whole, or not running,
 //                            in time
 //   Running   -> Completed   every rank ended with 0
-//   Running   -> Starting    a rank failed and is tried again soon: next attempt, same nodes
+//   Running   -> Starting    a rank failed and is tried again soon: next attempt, same nodes; an
+//                            elastic gang has another size: next attempt, the nodes decided
+//                            (from Starting as well)
 //   Running   -> Stopping    suspended; failed for good; past its deadline; a node was lost;
 //                            preempted (from Starting as well)
 //   Stopping  -> Pending, Stopped, Failed or Completed, once the Pods are gone
@@ -79,6 +81,12 @@ struct SelectNode {
   std::string claim, node;
 };
 
+// The engine decided that an elastic gang goes on with other nodes, under its next attempt.
+struct JobResize {
+  JobPlacement placement;
+  std::string by{}, by_task_id{};  // for whom it gives some up; "" when it gets more
+};
+
 struct JobFacts {
   const TrainingJob* job = nullptr;
   // Every Pod that this job controls, of all attempts, in the order of their names. A Pod that is
@@ -92,6 +100,7 @@ struct JobFacts {
   std::vector<std::string> after_met;
   // The engine decided that it has to make room: for whom.
   std::optional<JobPreempted> preempt;
+  std::optional<JobResize> resize;
   std::string objection;         // why it did not make room when it was to; "" when it never was
   std::string violates_budgets;  // its queue's name, if that lets disruption budgets be violated
   // While it stops to make room: why one of its Pods stays.

@@ -106,8 +106,12 @@ void keep_times(Draft& d, Phase to, std::string_view reason) {
   const std::int64_t ran = since(*s.running_since);
   s.ran_seconds += ran;
   if (reason != kPreempted) return;
-  for (const JobGroup& group : d.view.job->spec.groups)
-    s.lost_gpu_seconds += ran * group.nodes * group.gpus;
+  const TrainingJobSpec& spec = d.view.job->spec;
+  if (spec.most_nodes > 0 && s.placement) {
+    s.lost_gpu_seconds += ran * std::ssize(s.placement->nodes) * spec.groups.front().gpus;
+    return;
+  }
+  for (const JobGroup& group : spec.groups) s.lost_gpu_seconds += ran * group.nodes * group.gpus;
 }
 
 void next_attempt(Draft& d) {
@@ -348,6 +352,30 @@ void restart_in_place(Draft& d, k8s::WallTime at, std::string_view reason,
   d.status.placement->decided_at = whole_seconds(d.view.now);
   d.status.retry_at = whole_seconds(at);
   move_to(d, Phase::kStarting, reason, message, true);
+}
+
+void resize(Draft& d, const JobResize& to) {
+  TrainingJobStatus& s = d.status;
+  account(d, true);
+  next_attempt(d);
+  const std::int64_t before = std::ssize(s.placement->nodes);
+  s.placement = to.placement;
+  s.placement->attempt = s.attempt;
+  s.placement->epoch = d.view.epoch;
+  s.placement->tenant = s.charged_tenant;
+  s.cost_per_hour_micros = sum_of(s.placement->rates);
+  s.retry_at.reset();
+  const std::int64_t size = std::ssize(s.placement->nodes);
+  ++s.resizes;
+  s.resized = JobResized{whole_seconds(d.view.now), before, size, to.by, to.by_task_id};
+  const std::string change = "goes on with " + std::to_string(size) + " nodes instead of " +
+                             std::to_string(before) + ", from its checkpoint: ";
+  if (to.by.empty())
+    move_to(d, Phase::kStarting, "Grown", change + "nobody waits for the room");
+  else
+    move_to(d, Phase::kStarting, "Shrunk", change + "made room for " + to.by);
+  set(d, "Admitted", true, "Admitted", "placed on " + places(*s.placement, d.view.config));
+  tell_regions(d);
 }
 
 void begin_stop(Draft& d, Phase to, std::string_view reason, std::string_view message) {

@@ -47,6 +47,8 @@ void requeue(Draft& d, std::string_view reason, std::string_view message);
 // The next attempt on the same nodes, not before `at`.
 void restart_in_place(Draft& d, k8s::WallTime at, std::string_view reason,
                       std::string_view message);
+// The next attempt of an elastic gang, as large as it is to be.
+void resize(Draft& d, const JobResize& to);
 // Stopping, on the way to `to`.
 void begin_stop(Draft& d, Phase to, std::string_view reason, std::string_view message);
 

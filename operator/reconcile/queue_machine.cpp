@@ -32,14 +32,31 @@ bool is_answered(const TaskQueue& queue, const std::string& wish) {
   return !all.empty() && all.back().request == wish;
 }
 
+// As the turns of those that stand there go on. The last ten are kept, and those that go on
+// longest.
+void set_turns(const QueueFacts& f, TaskQueueStatus& s) {
+  for (QueueResolution& resolution : s.resolutions) {
+    for (const QueueResolution& now : f.slices) {
+      if (now.conflict != resolution.conflict || now.at != resolution.at) continue;
+      const std::string request = std::exchange(resolution, now).request;
+      resolution.request = request;
+    }
+  }
+  while (s.resolutions.size() > kShownResolutions) {
+    const auto over = std::find_if(s.resolutions.begin(), s.resolutions.end(),
+                                   [](const QueueResolution& r) { return r.between.empty(); });
+    s.resolutions.erase(over == s.resolutions.end() ? s.resolutions.begin() : over);
+  }
+}
+
 // The answer to a wish that has been taken off stands alone.
 void set_resolutions(const QueueFacts& f, TaskQueueStatus& s) {
   const std::string wish = wish_of(*f.queue);
   for (QueueResolution& resolution : s.resolutions)
     if (resolution.request != wish) resolution.request.clear();
-  if (wish.empty() || !f.resolution || is_answered(*f.queue, wish)) return;
-  s.resolutions.push_back(*f.resolution);
-  if (s.resolutions.size() > kShownResolutions) s.resolutions.erase(s.resolutions.begin());
+  if (!wish.empty() && f.resolution && !is_answered(*f.queue, wish))
+    s.resolutions.push_back(*f.resolution);
+  set_turns(f, s);
 }
 
 void set_conditions(const QueueFacts& f, TaskQueueStatus& s) {
@@ -112,6 +129,7 @@ QueueStep next_step(const QueueFacts& f) {
   s.tenants = f.tenants;
   s.tenant_count = f.tenant_count;
   s.budget_violations = f.budget_violations;
+  s.reservations_moved = f.reservations_moved;
   s.past = f.past;
   s.head = f.head;
   s.strategies = f.strategies;

@@ -26,11 +26,13 @@ struct QueueFacts {
   std::vector<FlavorUse> flavors;
   std::vector<TenantShare> tenants;  // those to be shown
   std::int64_t tenant_count = 0;
-  std::int64_t budget_violations = 0;  // by all leaders so far
-  QueuePast past;                      // empty where the order does not depend on it
+  // By all leaders so far.
+  std::int64_t budget_violations = 0, reservations_moved = 0;
+  QueuePast past;  // empty where the order does not depend on it
   ConflictCounts conflict_counts;
   std::vector<QueueConflict> conflicts;       // those to be shown
   std::optional<QueueResolution> resolution;  // the answer to the wish in the annotation
+  std::vector<QueueResolution> slices;        // those whose tasks take turns, as they stand now
   std::string gpus_used = "0";                // may be a decimal: parts of GPUs count
   std::int64_t gpus_total = 0;                // what may be used at most
   std::vector<QueueHeadEntry> head;

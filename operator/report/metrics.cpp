@@ -5,8 +5,8 @@
 namespace fermi {
 
 void Histogram::observe(std::int64_t us) {
-  const auto* bound = std::lower_bound(kBoundsUs.begin(), kBoundsUs.end(), us);
-  ++buckets[static_cast<std::size_t>(bound - kBoundsUs.begin())];
+  const auto* bound = std::lower_bound(bounds.begin(), bounds.end(), us);
+  ++buckets[static_cast<std::size_t>(bound - bounds.begin())];
   ++count;
   sum_us += us;
 }

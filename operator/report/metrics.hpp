@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -17,9 +18,17 @@ namespace fermi {
 
 // A histogram with fixed upper bounds in microseconds; the last bucket has none.
 struct Histogram {
-  static constexpr std::array<std::int64_t, 10> kBoundsUs = {
-      100, 250, 1'000, 2'500, 10'000, 25'000, 100'000, 250'000, 1'000'000, 5'000'000};
-  std::array<std::uint64_t, kBoundsUs.size() + 1> buckets{};  // not cumulative
+  using Bounds = std::array<std::int64_t, 10>;
+  // For work of this process: a tenth of a millisecond to 5 s.
+  static constexpr Bounds kWork = {100,    250,     1'000,   2'500,     10'000,
+                                   25'000, 100'000, 250'000, 1'000'000, 5'000'000};
+  // For people who wait: a second to a week.
+  static constexpr Bounds kWait = {1'000'000,      5'000'000,      30'000'000,     120'000'000,
+                                   600'000'000,    3'600'000'000,  14'400'000'000, 43'200'000'000,
+                                   86'400'000'000, 604'800'000'000};
+  explicit Histogram(const Bounds& b) : bounds(b) {}
+  Bounds bounds;
+  std::array<std::uint64_t, std::tuple_size_v<Bounds> + 1> buckets{};  // not cumulative
   std::uint64_t count = 0;
   std::int64_t sum_us = 0;
   void observe(std::int64_t us);
@@ -63,15 +72,17 @@ struct Metrics {
   std::uint64_t leaderships = 0;           // how often this process became leader
   // By queue: Pods that were deleted although a disruption budget had refused.
   std::map<std::string, std::uint64_t> budget_violations;
+  // By queue: reservations that moved because a task outlived its estimate.
+  std::map<std::string, std::uint64_t> reservations_moved;
   // By verb ("GET", "WATCH", "POST", ...) and HTTP status; 0 when no answer came.
   std::map<std::pair<std::string, int>, std::uint64_t> api_requests;
   // Watch requests sent, by resource ("pods"); the first of each is the start.
   std::map<std::string, std::uint64_t> watches;
 
-  Histogram plan_duration;
-  Histogram wait_duration;  // submitted to wholly running, in microseconds
+  Histogram plan_duration{Histogram::kWork};
+  Histogram wait_duration{Histogram::kWait};  // submitted to wholly running, in microseconds
 
-  // Gauges.
+  // Gauges. Of queues and conflicts the leader alone tells; they are empty on a standby.
   std::map<std::string, QueueGauges> queues;
   // Open conflicts between tasks, by type and severity ("PriorityConflict", "High").
   std::map<std::pair<std::string, std::string>, std::int64_t> open_conflicts;

@@ -137,6 +137,10 @@ k8s::Result<std::int64_t> amount(const nlohmann::json& item, const char* key,
       k8s::Quantity::parse(value->is_string() ? k8s::string_at(item, key) : k8s::json_text(*value));
   if (!quantity) return invalid(std::string(key) + ": " + quantity.status().message());
   if (quantity->negative()) return invalid(std::string(key) + " cannot be negative");
+  constexpr k8s::Quantity::Nano kOne = 1'000'000'000;
+  if (std::string_view(resource) == kGpu && quantity->nano() % kOne != 0) {
+    return invalid(std::string(key) + ": a node has a whole number of GPUs");
+  }
   return std::min(k8s::resource_amount(resource, *quantity), sched::kAmountMax);
 }
 

@@ -97,6 +97,9 @@ std::optional<std::string_view> Lines::next() {
   while (status_.is_ok()) {
     ++number_;
     if (!read()) break;
+    constexpr std::string_view kMark =
+        "\xEF\xBB\xBF";  // that a text is UTF-8, as some programs say
+    if (number_ == 1 && line_.starts_with(kMark)) line_.erase(0, kMark.size());
     if (const auto line = trimmed(line_); !line.empty()) return line;
   }
   return std::nullopt;
@@ -142,11 +145,11 @@ std::string_view Row::text(std::size_t column, const char* what) {
   return {};
 }
 
-std::int64_t Row::seconds(std::size_t column, const char* what) {
+std::int64_t Row::seconds(std::size_t column, const char* what, const char* expected) {
   const auto field = text(column, what);
   if (!error_.empty()) return 0;
   const auto ns = parse_seconds(field);
-  return ns ? *ns : wrong(field, what, "a number of seconds of at most 292 years");
+  return ns ? *ns : wrong(field, what, expected);
 }
 
 std::int64_t Row::moment(std::size_t column, const char* what) {
@@ -154,7 +157,8 @@ std::int64_t Row::moment(std::size_t column, const char* what) {
   if (!error_.empty()) return 0;
   const auto date = parse_date(field);
   const auto ns = date ? date : parse_seconds(field);
-  return ns ? *ns : wrong(field, what, "a number of seconds or YYYY-MM-DD hh:mm:ss");
+  return ns ? *ns
+            : wrong(field, what, "a number of seconds of at most 292 years or YYYY-MM-DD hh:mm:ss");
 }
 
 std::int64_t Row::whole(std::size_t column, const char* what) {

@@ -43,9 +43,11 @@ class Row {
   Row(std::string_view line, char separator);
 
   std::size_t size() const { return fields_.size(); }
+  bool empty(std::size_t column) const { return column < size() && fields_[column].empty(); }
   std::string_view text(std::size_t column, const char* what);
   // Seconds as decimal digits, with a fraction or without; digits after the ninth are cut.
-  std::int64_t seconds(std::size_t column, const char* what);
+  std::int64_t seconds(std::size_t column, const char* what,
+                       const char* expected = "a number of seconds of at most 292 years");
   // Seconds, or "2017-10-09 07:01:55" (also with a T between and a Z behind) taken as UTC.
   std::int64_t moment(std::size_t column, const char* what);
   // A whole number, at most kSizeMax; "8.0" is one.

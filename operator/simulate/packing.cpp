@@ -9,9 +9,6 @@
 namespace fermi::simulate {
 namespace {
 
-using sched::kWholeDevice;
-using sched::Need;
-
 // Bounds against files that are no logs of this kind.
 constexpr std::int64_t kDevicesMax = 1024;
 constexpr std::int64_t kMilliCoresMax = 1'000'000'000;
@@ -19,7 +16,7 @@ constexpr std::int64_t kMebibytesMax = std::int64_t{1} << 30;
 constexpr std::size_t kRowsMax = 1'000'000;
 
 constexpr PackingRule kRules[] = {PackingRule::kBestFit, PackingRule::kFragmentGradient,
-                                  PackingRule::kSlots, PackingRule::kEngine};
+                                  PackingRule::kEngine};
 
 // The places of named columns; the first that is not there is what is wrong.
 class Columns {
@@ -105,11 +102,9 @@ const char* name(PackingRule rule) {
     case PackingRule::kFragmentGradient:
       return "FragmentGradient";
     case PackingRule::kEngine:
-      return "Engine";
-    case PackingRule::kSlots:
       break;
   }
-  return "Slots";
+  return "Engine";
 }
 
 k8s::Result<std::vector<PackingRule>> parse_packing_rules(std::string_view text) {
@@ -121,7 +116,7 @@ k8s::Result<std::vector<PackingRule>> parse_packing_rules(std::string_view text)
                                   [&](PackingRule rule) { return name(rule) == part; });
     if (at == std::end(kRules)) {
       return invalid("\"" + std::string(part) +
-                     "\" is no rule; there are BestFit, FragmentGradient, Slots and Engine");
+                     "\" is no rule; there are BestFit, FragmentGradient and Engine");
     }
     rules.push_back(*at);
     begin = end + 1;

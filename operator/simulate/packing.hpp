@@ -7,12 +7,11 @@
 // seed, modulo the number of tasks. All is integers: the same input gives the same result anywhere.
 //
 // Rules:
-//   BestFit         the node with least left after it, cores and GPUs by the largest node's
+//   BestFit           the node with least left after it, cores and GPUs by the largest node's
 //   FragmentGradient  as published: the least growth of what the expected task cannot use of a
-//   node's
-//                   free GPUs. It is told the mix of the whole log
-//   Slots           the rule of scheduler/place/packing.hpp. It learns the mix from what it placed
-//   Engine          the engine itself: each task is submitted, planned and assumed
+//                     node's free GPUs. It is told the mix of the whole log
+//   Engine            the engine itself (scheduler/place/packing.hpp): each task is submitted,
+//                     planned and assumed, or removed. It knows what was placed so far, no more
 // Ties of the first two go to the node that comes first, and there to the device with least free.
 #pragma once
 
@@ -23,22 +22,22 @@
 #include <vector>
 
 #include "libk8s/base/status.hpp"
-#include "scheduler/place/room.hpp"
+#include "operator/simulate/room.hpp"
 
 namespace fermi::simulate {
 
 struct PackingNode {
-  sched::Room room;
+  Room room;
   std::string model;
 };
 
 // Columns cpu_milli, memory_mib, num_gpu, gpu_milli.
-k8s::Result<std::vector<sched::Need>> read_packing_tasks(std::istream& in);
+k8s::Result<std::vector<Need>> read_packing_tasks(std::istream& in);
 // Columns cpu_milli, memory_mib, gpu, model. Nodes without GPUs are left out.
 k8s::Result<std::vector<PackingNode>> read_packing_nodes(std::istream& in);
 
-enum class PackingRule : std::uint8_t { kBestFit, kFragmentGradient, kSlots, kEngine };
-// "BestFit,Slots"; kInvalid names what there is.
+enum class PackingRule : std::uint8_t { kBestFit, kFragmentGradient, kEngine };
+// "BestFit,Engine"; kInvalid names what there is.
 k8s::Result<std::vector<PackingRule>> parse_packing_rules(std::string_view text);
 const char* name(PackingRule rule);
 
@@ -51,7 +50,7 @@ struct PackingResult {
 };
 
 // kInvalid: no tasks with GPUs, no nodes, or a load outside 1 .. kPackingLoadMax per cent.
-k8s::Result<PackingResult> run_packing(const std::vector<sched::Need>& tasks,
+k8s::Result<PackingResult> run_packing(const std::vector<Need>& tasks,
                                        const std::vector<PackingNode>& nodes, PackingRule rule,
                                        std::uint64_t seed, std::int64_t load_percent);
 

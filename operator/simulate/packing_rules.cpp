@@ -10,10 +10,6 @@
 namespace fermi::simulate {
 namespace {
 
-using sched::kNoDevice;
-using sched::Need;
-using sched::Room;
-
 std::int64_t free_milli(const Room& room) {
   return std::accumulate(room.devices.begin(), room.devices.end(), std::int64_t{0});
 }
@@ -64,7 +60,7 @@ class CostPacker : public Packer {
   // Devices with least free first, so that they win ties.
   Entry measure(const Room& room, const Need& need) const {
     Entry best{true, false, 0, kNoDevice};
-    if (sched::slots(room, need) == 0) return best;
+    if (slots(room, need) == 0) return best;
     std::map<std::int32_t, std::size_t> devices;
     for (std::size_t d = 0; d < room.devices.size() && need.part > 0; ++d) {
       if (room.devices[d] >= need.part) devices.try_emplace(room.devices[d], d);
@@ -123,34 +119,13 @@ class FragmentGradient : public CostPacker {
     return sum;
   }
   static std::int64_t useless(const Room& room, std::int64_t free, const Need& need) {
-    if (need.device_milli() == 0 || sched::slots(room, need) == 0) return free;
-    const std::int32_t least = need.part > 0 ? need.part : sched::kWholeDevice;
+    if (need.device_milli() == 0 || slots(room, need) == 0) return free;
+    const std::int32_t least = need.part > 0 ? need.part : kWholeDevice;
     std::int64_t sum = 0;
     for (const std::int32_t device : room.devices) sum += device < least ? device : 0;
     return sum;
   }
   const std::vector<std::int64_t> counts_;
-};
-
-// Nodes of one model are alike.
-class SlotPacker : public Packer {
- public:
-  SlotPacker(const std::vector<PackingNode>& nodes, const std::vector<Need>& needs) {
-    std::map<std::string, std::uint32_t> groups;
-    for (const PackingNode& node : nodes) {
-      const auto group = groups.try_emplace(node.model, static_cast<std::uint32_t>(groups.size()));
-      packing_.add(node.room, group.first->second);
-    }
-    for (const Need& need : needs) packing_.need(need);
-  }
-  bool place(std::uint32_t need) override {
-    const auto spot = packing_.pick(need);
-    if (spot) packing_.start(need, *spot);
-    return spot.has_value();
-  }
-
- private:
-  sched::Packing packing_;
 };
 
 // One queue without reservations: what does not fit now is dropped.
@@ -213,7 +188,6 @@ std::unique_ptr<Packer> make_packer(PackingRule rule, const std::vector<PackingN
                                     const std::vector<std::int64_t>& counts) {
   if (rule == PackingRule::kBestFit) return std::make_unique<BestFit>(nodes, needs);
   if (rule == PackingRule::kEngine) return std::make_unique<EnginePacker>(nodes, needs);
-  if (rule == PackingRule::kSlots) return std::make_unique<SlotPacker>(nodes, needs);
   return std::make_unique<FragmentGradient>(nodes, needs, counts);
 }
 

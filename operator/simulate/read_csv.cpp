@@ -79,18 +79,20 @@ class Columns {
 
 // Cores may be written with a fraction; their thousandths are kept.
 std::int64_t milli(Row& row, std::size_t column) {
-  return row.seconds(column, "number of cores") / (kSecond / 1000);
+  return row.seconds(column, "number of cores", "a number such as 8 or 0.5") / (kSecond / 1000);
 }
 
+// What is not said of a job is not known: an empty field.
 Job job_of(Row& row, const Columns& at, TraceBuilder& out) {
+  const auto says = [&](const char* word) { return at.has(word) && !row.empty(at[word]); };
   Job job;
   job.submit_ns = row.moment(at["submit"], "submit time");
-  job.run_ns = row.seconds(at["runtime"], "run time");
-  if (at.has("estimate")) job.estimate_ns = row.seconds(at["estimate"], "estimate");
+  job.run_ns = says("runtime") ? row.seconds(at["runtime"], "run time") : -kSecond;
+  if (says("estimate")) job.estimate_ns = row.seconds(at["estimate"], "estimate");
   if (at.has("nodes")) job.nodes = row.whole(at["nodes"], "number of nodes");
-  if (at.has("gpus")) job.gpus = row.whole(at["gpus"], "number of GPUs");
-  if (at.has("cpu")) job.cpu_milli = milli(row, at["cpu"]);
-  if (at.has("memory")) job.memory_mib = row.whole(at["memory"], "amount of memory in MiB");
+  if (says("gpus")) job.gpus = row.whole(at["gpus"], "number of GPUs");
+  if (says("cpu")) job.cpu_milli = milli(row, at["cpu"]);
+  if (says("memory")) job.memory_mib = row.whole(at["memory"], "amount of memory in MiB");
   if (!at.has("gpus") && !at.has("cpu")) job.gpus = at.has("nodes") ? job.nodes : 1;
   if (at.has("tenant")) job.tenant = out.tenant(row.text(at["tenant"], "tenant"));
   return job;

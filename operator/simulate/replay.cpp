@@ -150,6 +150,13 @@ std::optional<sched::Time> Replay::started(std::size_t job, std::int64_t now) {
 }
 
 void Replay::ended(std::size_t job, std::int64_t now) {
+  if (strategy_.queue.learned) {
+    const sched::Task task = task_of(job);
+    const std::int64_t size = trace_.jobs[job].gpus, stated = task.expected_duration_ns;
+    const std::string shape = std::to_string(size) + " for " + std::to_string(stated);
+    const sched::PastRuns::Run run{{now}, now - runs_[job].since_ns, stated, size};
+    forward_.engine().apply(sched::PastRuns{task.queue, task.kind, task.tenant, shape, {run}, {}});
+  }
   outcome_.end_ns[job] = now;
   gpu_milli_ -= trace_.jobs[job].gpu_milli();
   ++ended_;

@@ -47,10 +47,10 @@ QueueConflict to_status(const sched::Conflict& c) {
   return out;
 }
 
-void count(const sched::Conflict& conflict, ConflictCounts& counts) {
+void count(sched::Severity severity, ConflictCounts& counts) {
   ++counts.total;
   std::int64_t* const by[] = {&counts.low, &counts.medium, &counts.high, &counts.critical};
-  ++*by[static_cast<std::size_t>(conflict.severity)];
+  ++*by[static_cast<std::size_t>(severity)];
 }
 
 std::string in_words(const sched::Conflict& c) {
@@ -75,9 +75,10 @@ ConflictWish read_wish(std::string_view text) {
   out.conflict = text.substr(0, equals);
   out.strategy = text.substr(equals + 1);
   out.by = sched::settlement(out.strategy);
-  if (!out.by)
+  out.stops = out.strategy == "Stop";
+  if (!out.by && !out.stops)
     out.problem = prefix + "\"" + out.strategy.substr(0, 60) +
-                  "\" is no strategy; one of ByPriority, FairShare, TimeSlice";
+                  "\" is no strategy; one of ByPriority, FairShare, TimeSlice, Stop";
   return out;
 }
 

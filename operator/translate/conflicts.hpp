@@ -13,7 +13,7 @@ namespace fermi {
 
 QueueConflict to_status(const sched::Conflict& conflict);
 
-void count(const sched::Conflict& conflict, ConflictCounts& counts);
+void count(sched::Severity severity, ConflictCounts& counts);
 
 // "PriorityConflict: work/a waits for 8 x A100 in zone-a that work/b has; the guarantee of ..."
 std::string in_words(const sched::Conflict& conflict);
@@ -24,6 +24,7 @@ struct ConflictWish {
   std::string conflict;
   std::string strategy;
   std::optional<sched::Settlement> by;
+  bool stops = false;   // "Stop": who take turns by time slice, take no more
   std::string problem;  // one sentence, "" when it is understood
 };
 ConflictWish read_wish(std::string_view text);

@@ -40,13 +40,18 @@ std::string upper_name(const std::string& name) {
   return out;
 }
 
+// An elastic job has as many as this attempt was given.
+std::int64_t nodes_of(const TrainingJob& job, const JobPlacement& placement) {
+  return job.spec.most_nodes > 0 ? std::ssize(placement.nodes) : job.spec.nodes();
+}
+
 std::string master_address(const TrainingJob& job) {
   return needs_service(job) ? job.meta.name + "-0." + job.meta.name : "localhost";
 }
 
 void set_rendezvous(const TrainingJob& job, const JobPlacement& placement, std::int64_t rank,
                     Environment& env) {
-  const std::int64_t nodes = job.spec.nodes();
+  const std::int64_t nodes = nodes_of(job, placement);
   const std::int64_t gpus = job.spec.group_of(rank).gpus;
   const std::int64_t stated = job.spec.processes_per_node;
   const std::int64_t processes = stated != 0 ? stated : std::max<std::int64_t>(gpus, 1);
@@ -72,7 +77,7 @@ void set_fermi(const TrainingJob& job, const JobPlacement& placement, std::int64
   env.set("FERMI_TASK_ID", job.meta.uid);
   env.set("FERMI_JOB_NAME", job.meta.name);
   env.set("FERMI_NODE_RANK", rank);
-  env.set("FERMI_NODES", job.spec.nodes());
+  env.set("FERMI_NODES", nodes_of(job, placement));
   // Who shares a GPU sees one.
   const JobGroup& group = job.spec.group_of(rank);
   env.set("FERMI_GPUS_PER_NODE", group.gpu_milli > 0 ? 1 : group.gpus);

@@ -194,7 +194,7 @@ std::string pod_name(const TrainingJob& job, std::int64_t attempt, std::int64_t 
   return job.meta.name + "-" + std::to_string(attempt) + "-" + std::to_string(rank);
 }
 
-bool needs_service(const TrainingJob& job) { return job.spec.nodes() > 1; }
+bool needs_service(const TrainingJob& job) { return job.spec.may_have_several(); }
 
 Json owner_reference(const TrainingJob& job) {
   return {{"apiVersion", kApiVersion}, {"kind", "TrainingJob"}, {"name", job.meta.name},

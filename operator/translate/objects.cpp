@@ -22,10 +22,6 @@ std::optional<std::int64_t> number_of(std::string_view text) {
   return value;
 }
 
-bool takes_turns(const TaskQueue& queue) {
-  return queue.spec.quantum_ns || queue.spec.strategy == sched::Strategy::kTimeSlicing;
-}
-
 void describe(const TrainingJob& job, sched::Task& task) {
   task.uid = job.meta.uid;
   task.ns = job.meta.ns;
@@ -59,11 +55,9 @@ void place_in_queue(const TrainingJob& job, const TaskQueue* queue, sched::Task&
   const sched::Tier fallback = queue->spec.default_priority.value_or(queue->spec.tier);
   task.tier = std::max(wish.priority.value_or(fallback), queue->spec.tier);
   if (task.expected_duration_ns == 0) task.expected_duration_ns = queue->spec.default_duration_ns;
-  // Who gave way to a peer after its turn stands behind those that waited then. The API keeps whole
-  // seconds: behind all of that second, too.
   const auto& preempted = job.status.preempted;
   if (takes_turns(*queue) && preempted && preempted->reason == kRotation)
-    task.submitted = std::max(task.submitted, sched::Time{preempted->at.ns + 999'999'999});
+    task.submitted = behind_turn(task.submitted, preempted->at);
   if (queue->spec.tenant_label.empty()) return;
   const std::string tenant{job.meta.label(queue->spec.tenant_label)};
   if (!tenant.empty()) task.tenant = tenant;
@@ -92,9 +86,18 @@ void add_groups(const TrainingJob& job, const Configuration& config, sched::Task
                            group.gpu_milli > 0 ? config.gpu_resource : "", group.gpu_milli});
     rank += group.nodes;
   }
+  task.groups.front().most = job.spec.most_nodes;
 }
 
 }  // namespace
+
+bool takes_turns(const TaskQueue& queue) {
+  return queue.spec.quantum_ns || queue.spec.strategy == sched::Strategy::kTimeSlicing;
+}
+
+sched::Time behind_turn(sched::Time submitted, k8s::WallTime turn_over) {
+  return std::max(submitted, sched::Time{turn_over.ns + 999'999'999});
+}
 
 std::string gpu_model_of(const k8s::Node& node, const Configuration& config) {
   const std::string value{node.meta.label(config.gpu_models.label)};
@@ -138,6 +141,7 @@ sched::Queue to_engine(const TaskQueue& queue, const Configuration&) {
   out.passing = spec.passing;
   out.pooling = spec.borrowing;
   out.depth = spec.depth;
+  out.learned = spec.learn;
   out.reserve_after_ns = spec.reserve_after_ns;
   out.floor_ns = spec.floor_ns;
   out.cooldown_ns = spec.cooldown_ns.value_or(spec.floor_ns);
@@ -193,7 +197,7 @@ sched::PodUpsert to_engine(const k8s::Pod& pod) {
   return out;
 }
 
-QueueProblem queue_problem(const TrainingJob& job, const TaskQueue* queue) {
+Obstacle queue_problem(const TrainingJob& job, const TaskQueue* queue) {
   if (queue == nullptr) return {};
   const JobScheduling& wish = job.spec.scheduling;
   const std::string name = " queue \"" + queue->meta.name + "\"";

@@ -44,12 +44,18 @@ sched::PodUpsert to_engine(const k8s::Pod& pod);
 // problems and has not ended.
 sched::Task to_engine(const TrainingJob& job, const TaskQueue* queue, const Configuration& config);
 
+// Whether its tasks take turns, each for a quantum.
+bool takes_turns(const TaskQueue& queue);
+// Who gave way to a peer after its turn stands behind those that waited then. The API keeps whole
+// seconds: behind all of that second, too.
+sched::Time behind_turn(sched::Time submitted, k8s::WallTime turn_over);
+
 // Why the job may not be scheduled although its object is well formed: a tier above its queue's, or
 // a promise that the tier which it takes from its queue does not give.
-struct QueueProblem {
+struct Obstacle {
   std::string reason, sentence;  // "" when it may
 };
-QueueProblem queue_problem(const TrainingJob& job, const TaskQueue* queue);
+Obstacle queue_problem(const TrainingJob& job, const TaskQueue* queue);
 
 // The same for a level of the topology that the configuration does not name.
 std::string level_problem(const TrainingJob& job, const Configuration& config);

@@ -89,7 +89,9 @@ std::vector<PoolRate> gang_rates(const TrainingJob& job, const JobPlacement& pla
   for (const JobGroup& group : job.spec.groups) {
     const sched::Resources requests =
         pod_to_engine(effective_requests(job, static_cast<std::int64_t>(rank), config));
-    for (std::int64_t i = 0; i < group.nodes && rank < placement.nodes.size(); ++i, ++rank) {
+    // An elastic job has one group, of as many as it was given.
+    const std::int64_t nodes = job.spec.most_nodes > 0 ? std::ssize(placement.nodes) : group.nodes;
+    for (std::int64_t i = 0; i < nodes && rank < placement.nodes.size(); ++i, ++rank) {
       const auto at = node(placement.nodes[rank]);
       if (at == nullptr) continue;
       const PricedAt place = priced_at(*at, config);

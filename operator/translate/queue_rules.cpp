@@ -30,10 +30,11 @@ std::string passing_in_words(const sched::Queue& queue, sched::Passing passing) 
     case sched::Passing::kStrict:
       return "nobody passes one that is blocked";
     case sched::Passing::kEasy:
-      return "others pass one that is blocked where that delays neither the first" +
+      return "others pass one that is blocked where that " +
              (queue.reserve_after_ns > 0
-                  ? " nor any that waits for " + format_duration(queue.reserve_after_ns)
-                  : " one in line");
+                  ? "delays neither the first in line nor any that waits for " +
+                        format_duration(queue.reserve_after_ns)
+                  : std::string("does not delay the first in line"));
     case sched::Passing::kConservative:
       return "others pass one that is blocked where that delays none of the first " +
              std::to_string(queue.depth);
@@ -41,6 +42,10 @@ std::string passing_in_words(const sched::Queue& queue, sched::Passing passing) 
       return "others pass one that is blocked";
   }
   return "";
+}
+
+bool learns(const sched::Queue& queue, const sched::Rules& rules) {
+  return queue.learned && rules.passing == sched::Passing::kEasy && !sched::by_tenant(rules.order);
 }
 
 std::string unused(const TaskQueueSpec& spec, const sched::Queue& queue,
@@ -54,6 +59,7 @@ std::string unused(const TaskQueueSpec& spec, const sched::Queue& queue,
   if (spec.reserve_after_ns > 0 && rules.passing != sched::Passing::kEasy) add("spec.reserveAfter");
   if (spec.depth != kDefaultDepth && rules.passing != sched::Passing::kConservative)
     add("spec.backfill.depth");
+  if (spec.learn && !learns(queue, rules)) add("spec.backfill.learn");
   if (spec.quantum_ns && queue.tier == sched::Tier::kHigh)
     add("spec.quantum (High runs until it ends)");
   if (rules.pooling && queue.tier == sched::Tier::kHigh) add("borrowing (High never borrows)");
@@ -66,6 +72,7 @@ std::string rules_in_words(const TaskQueueSpec& spec, const sched::Queue& queue)
   const sched::Rules rules = sched::rules_of(queue);
   std::string out =
       order_in_words(queue, rules.order) + "; " + passing_in_words(queue, rules.passing);
+  if (learns(queue, rules)) out += ", judged by how long such tasks lasted";
   if (rules.pooling && queue.tier != sched::Tier::kHigh)
     out += "; idle room that is guaranteed to other queues may be borrowed";
   if (rules.spread) out += "; on the nodes where least runs";

@@ -7,7 +7,8 @@
 //
 // What it checks of every start
 //   1. the task is known, waits, is not held, is not in back-off, and starts once;
-//   2. the gang is whole; its ranks lie group by group, in the zones asked for (exact split,
+//   2. the gang is whole (an elastic one between its minimum and its maximum); its ranks lie group
+//   by group, in the zones asked for (exact split,
 //      Single, SameRegion, Spread, maxZones, minPerZone, maxLatency), and below the zone in one
 //      domain of the level that is required, numbered domain by domain;
 //   3. each node is there, ready, not cordoned, passes pool, model, selector, affinity, taints,
@@ -33,6 +34,19 @@
 //      preempts for others; its queue may run it there by then;
 //   9. what resolves a conflict was wished for by name, breaks no promise and follows the wish's
 //      rule (resolutions.cpp).
+//   10. an elastic gang that gives something up keeps its minimum at least, of what it has, and
+//   what
+//      it gives up is what a victim may be asked for; Pods of attempts that are over count as gone;
+//
+// And of elastic gangs (grow_check.cpp)
+//   11. what one starts with, or gets while it runs, beyond its minimum is where nobody waits for
+//      room; a running one has run for its queue's cooldown, stays where it is, and what it gets
+//      would be a start as in 3 to 5.
+//
+// And of every reservation that a forecast tells (reservations.cpp)
+//   12. it is for a whole gang that waits, on nodes that its Pods may run on, and when it begins
+//       there is room beside what is then expected to run, as the auditor estimates ends itself,
+//       and beside what others have reserved.
 //
 // And of every move: that a running task of a group goes from a backup zone to a healthy primary
 // one with room, one of its group at a time (group_check.hpp).
@@ -65,6 +79,7 @@ class Auditor {
   friend class LimitCheck;
   friend class PlanCheck;
   friend class PreemptionCheck;
+  friend class ReservationCheck;
   using Amount = std::map<std::string, std::int64_t>;  // by resource name
   using ByTenant = std::map<std::pair<std::string, std::string>, audit::Charge>;
   enum class Phase { kWaits, kHolds, kOver };
@@ -75,7 +90,7 @@ class Auditor {
     std::int64_t attempt = 0;
     Placement placement;           // the decision
     std::set<std::size_t> seen;    // ranks whose Pod took the reservation over
-    std::vector<PodGroup> groups;  // as decided
+    std::vector<PodGroup> groups;  // as decided: an elastic one as large as it is
     bool runs = false;             // the whole gang, since this decision
     Time since;                    // when it runs: the moment that it began
     std::string evicted_by;        // while it holds a decision
@@ -101,11 +116,18 @@ class Auditor {
   void on(const Evict& d);
   void on(const Hold& d);
   void on(const Served&) {}
+  void on(const PastRuns& d);
   void on(const Resolve& d);
   std::string forbids_wish(const Known& above, const Known& below, Time now,
                            const ByTenant& more) const;
   double share(const std::string& queue, const std::string* tenant, const ByTenant& more) const;
   std::vector<std::string> check_preemptions(const Plan& plan, Time now) const;
+  // What Pods have there, and decisions whose Pods are not there yet.
+  audit::NodeUse in_use(const std::string& node) const;
+  std::vector<std::string> check_reservations(const Plan& plan, Time now) const;
+  std::vector<PastRuns::Run> past_of(const Task& task) const;
+  // When one that holds a decision is expected to end, estimated by the auditor itself.
+  std::int64_t end_of(const Known& task, Time now) const;
   void rule(const std::string& name, const Queue* queue);
   void give_up(Known& task);
   void line_up(const std::string& uid);
@@ -139,6 +161,9 @@ class Auditor {
   static audit::Charge shares_of(const Task& task, const std::vector<PodGroup>& groups);
   ConfigUpdate config_;
   std::map<std::string, Resolve> wishes_;  // by the task that waits
+  // By queue, kind and tenant, then by shape; the newest first.
+  using Runs = std::map<std::string, std::vector<PastRuns::Run>>;
+  std::map<std::tuple<std::string, std::string, std::string>, Runs> past_;
 };
 
 }  // namespace sched

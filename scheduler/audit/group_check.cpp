@@ -79,7 +79,13 @@ std::vector<std::string> GroupCheck::add(const Start& start, const Auditor::Know
   std::set<std::string> zones;
   for (const std::string& node : start.placement.nodes) zones.insert(known_.nodes_.at(node).zone);
   // Room that was kept for it was chosen before; what the group has may have changed since.
-  const bool was_kept = start.placement.nodes == task.hold.nodes;
+  // An elastic gang may have more of the same zone.
+  const auto& nodes = start.placement.nodes;
+  const bool was_kept =
+      !task.hold.nodes.empty() &&
+      std::all_of(task.hold.nodes.begin(), task.hold.nodes.end(), [&](const std::string& node) {
+        return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
+      });
   for (const std::string& zone : zones) {
     if (was_kept) break;
     if (const std::string why = zone_wrong(task.task, zone); !why.empty()) wrong.push_back(why);

@@ -13,11 +13,12 @@ std::string plain(const std::string& resource) { return resource.substr(0, resou
 }  // namespace
 
 std::vector<std::string> LimitCheck::add(const Start& start, const Auditor::Known& task,
-                                         const Queue& queue) {
+                                         const Queue& queue, std::int64_t tasks) {
   std::vector<std::string> wrong;
-  if (const std::string why = tenant_wrong(task, queue); !why.empty()) wrong.push_back(why);
+  const std::string why = tasks > 0 ? tenant_wrong(task, queue) : too_much_for_tenant(task, queue);
+  if (!why.empty()) wrong.push_back(why);
   Auditor::Usage& more = more_[{queue.name, task.task.tenant}];
-  ++more.tasks;
+  more.tasks += tasks;
   for (const auto& [name, value] : Auditor::shares_of(task.task, task.task.groups)) {
     more.amount[plain(name)] += value;
   }
@@ -29,29 +30,41 @@ bool LimitCheck::admits(const Auditor::Known& task, const Queue& queue) const {
   return tenant_wrong(task, queue).empty();
 }
 
-// Which of the tenant's limits it would exceed; "" when none. Read before it is counted.
-std::string LimitCheck::tenant_wrong(const Auditor::Known& task, const Queue& queue) const {
-  const TenantLimits& limits = queue.tenant_limits;
-  const Owner owner{queue.name, task.task.tenant};
+Auditor::Usage LimitCheck::used_by(const Owner& owner) const {
   Auditor::Usage used;
   if (auto at = more_.find(owner); at != more_.end()) used = at->second;
   if (auto at = known_.placed_of_.find(owner); at != known_.placed_of_.end()) {
     used.tasks += at->second;
   }
-  if (limits.running > 0 && used.tasks >= limits.running) return "its tenant runs too many tasks";
-  if (limits.has_resources) {
-    if (auto at = known_.tenants_.find(owner); at != known_.tenants_.end()) {
-      for (const auto& [name, value] : at->second) used.amount[plain(name)] += value;
-    }
-    for (const auto& [name, value] : Auditor::shares_of(task.task, task.task.groups)) {
-      used.amount[plain(name)] += value;
-      const audit::Charge most = audit::limits(limits.resources);
-      const auto limit = most.find(plain(name));
-      if (value > 0 && limit != most.end() && used.amount[plain(name)] > limit->second) {
-        return "its tenant has too much " + plain(name);
-      }
+  if (auto at = known_.tenants_.find(owner); at != known_.tenants_.end()) {
+    for (const auto& [name, value] : at->second) used.amount[plain(name)] += value;
+  }
+  return used;
+}
+
+std::string LimitCheck::too_much_for_tenant(const Auditor::Known& task, const Queue& queue) const {
+  const TenantLimits& limits = queue.tenant_limits;
+  if (!limits.has_resources) return "";
+  Auditor::Usage used = used_by({queue.name, task.task.tenant});
+  for (const auto& [name, value] : Auditor::shares_of(task.task, task.task.groups)) {
+    used.amount[plain(name)] += value;
+    const audit::Charge most = audit::limits(limits.resources);
+    const auto limit = most.find(plain(name));
+    if (value > 0 && limit != most.end() && used.amount[plain(name)] > limit->second) {
+      return "its tenant has too much " + plain(name);
     }
   }
+  return "";
+}
+
+// Which of the tenant's limits it would exceed; "" when none. Read before it is counted.
+std::string LimitCheck::tenant_wrong(const Auditor::Known& task, const Queue& queue) const {
+  const TenantLimits& limits = queue.tenant_limits;
+  const Owner owner{queue.name, task.task.tenant};
+  if (limits.running > 0 && used_by(owner).tasks >= limits.running) {
+    return "its tenant runs too many tasks";
+  }
+  if (std::string why = too_much_for_tenant(task, queue); !why.empty()) return why;
   if (limits.pending <= 0) return "";
   std::int64_t ahead = 0;
   if (auto line = known_.lines_.find(queue.name); line != known_.lines_.end()) {

@@ -16,8 +16,10 @@ class LimitCheck {
  public:
   explicit LimitCheck(const Auditor& known) : known_(known) {}
 
-  // Counts a start whose ranks have been checked; says what it breaks.
-  std::vector<std::string> add(const Start& start, const Auditor::Known& task, const Queue& queue);
+  // Counts a start whose ranks have been checked; says what it breaks. `tasks`: 0 when it only adds
+  // to one that runs.
+  std::vector<std::string> add(const Start& start, const Auditor::Known& task, const Queue& queue,
+                               std::int64_t tasks);
   // Whether its tenant may have it now, beside what was counted so far.
   bool admits(const Auditor::Known& task, const Queue& queue) const;
 
@@ -26,6 +28,8 @@ class LimitCheck {
 
   void check_quotas(const Start& start, const Auditor::Known& task, const Queue& queue,
                     std::vector<std::string>& wrong);
+  Auditor::Usage used_by(const Owner& owner) const;
+  std::string too_much_for_tenant(const Auditor::Known& task, const Queue& queue) const;
   std::string tenant_wrong(const Auditor::Known& task, const Queue& queue) const;
 
   const Auditor& known_;

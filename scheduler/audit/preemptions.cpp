@@ -25,6 +25,9 @@ class PreemptionCheck {
   void read(const Preemption& p);
   void check_task(const Preemption& p, const Known& task);
   void check_victims(const Preemption& p, const Known& task);
+  std::set<std::size_t> check_shrink(const Preemption& p, const Resize& shrink, const Known& task);
+  void give_up(const Resize& shrink);
+  bool goes(const std::string& task, std::int64_t attempt, std::int64_t rank) const;
   std::string forbids(const Known& above, const Known& below) const;
   std::string still_protected(const Known& below) const;
   std::string forbids_turn(const Known& above, const Known& below) const;
@@ -48,7 +51,8 @@ class PreemptionCheck {
   const Auditor& known_;
   const Time now_;
   std::set<std::string> starting_, done_;
-  std::set<std::string> leaving_;  // asked to stop before, or by this plan
+  std::set<std::string> leaving_;                       // asked to stop before, or by this plan
+  std::map<std::string, std::set<std::size_t>> gives_;  // ranks that elastic gangs give up
   // By node: starts, holds, and what was preempted for.
   std::map<std::string, audit::NodeUse> taken_;
   // By queue: what starts, and then what was preempted for, beside what runs.
@@ -68,7 +72,9 @@ std::vector<std::string> PreemptionCheck::run(const Plan& plan) {
     starting_.insert(start.task);
     auto task = known_.tasks_.find(start.task);
     if (task == known_.tasks_.end()) continue;
-    const Task& started = task->second.task;
+    Task started = task->second.task;
+    const auto groups = audit::groups_for(started, start.placement.nodes.size());
+    if (groups) started.groups = *groups;
     take(start.placement, started.groups);
     count(start.placement.nodes, started);
     Charge& given = given_[{started.queue, started.tenant}];
@@ -93,6 +99,7 @@ void PreemptionCheck::read(const Preemption& p) {
   check_task(p, task->second);
   check_victims(p, task->second);
   for (const std::string& victim : p.victims) leaving_.insert(victim);
+  for (const Resize& shrink : p.shrinks) give_up(shrink);
   if (!check_ranks(p, task->second, queue->second)) return;
   check_zones(p, task->second, queue->second);
   check_room(p, task->second);
@@ -125,31 +132,90 @@ void PreemptionCheck::check_victims(const Preemption& p, const Known& task) {
     }
     return by_tier;
   };
-  for (const std::string& uid : p.victims) {
+  const auto check = [&](const std::string& uid) {
     auto victim = known_.tasks_.find(uid);
     if (victim == known_.tasks_.end()) {
-      say(p, "preempts " + uid + ", which does not exist");
-      continue;
+      return say(p, "preempts " + uid + ", which does not exist");
     }
     if (victim->second.phase != Auditor::Phase::kHolds) {
       say(p, "preempts " + uid + ", which does not run");
-    } else if (leaving_.contains(uid)) {
+    } else if (leaving_.contains(uid) || gives_.contains(uid)) {
       say(p, "preempts " + uid + ", which was asked to stop already");
     } else if (const std::string why = why_not(victim->second); !why.empty()) {
       say(p, "preempts " + uid + ", which " + why);
     }
-    Gone& left = gone[victim->second.task.queue];
-    for (const PodGroup& group : victim->second.groups) {
-      audit::charge(left.all, group, std::max<std::int64_t>(0, group.count));
+  };
+  const auto count = [&](const Known& victim, const std::set<std::size_t>* ranks) {
+    Gone& left = gone[victim.task.queue];
+    for (std::size_t rank = 0; rank < victim.placement.nodes.size(); ++rank) {
+      if (ranks != nullptr && !ranks->contains(rank)) continue;
+      const PodGroup& group = *Auditor::group_of(victim.groups, rank);
+      audit::charge(left.all, group, 1);
+      audit::charge(left.on[victim.placement.nodes[rank]], group, 1);
     }
-    const std::vector<std::string>& nodes = victim->second.placement.nodes;
-    for (std::size_t rank = 0; rank < nodes.size(); ++rank) {
-      audit::charge(left.on[nodes[rank]], *Auditor::group_of(victim->second.groups, rank), 1);
+  };
+  std::set<std::string> named;
+  for (const std::string& uid : p.victims) {
+    check(uid);
+    if (auto known = known_.tasks_.find(uid); known != known_.tasks_.end()) {
+      count(known->second, nullptr);
     }
-    if (std::count(p.victims.begin(), p.victims.end(), uid) > 1) {
-      say(p, "names " + uid + " twice");
-    }
+    if (!named.insert(uid).second) say(p, "names " + uid + " twice");
   }
+  for (const Resize& shrink : p.shrinks) {
+    check(shrink.task);
+    if (!named.insert(shrink.task).second) say(p, "names " + shrink.task + " twice");
+    auto known = known_.tasks_.find(shrink.task);
+    if (known == known_.tasks_.end()) continue;
+    const auto given = check_shrink(p, shrink, known->second);
+    count(known->second, &given);
+  }
+}
+
+// The ranks that an elastic gang gives up: of each node those of the highest number. Its Pods are
+// alike.
+std::set<std::size_t> PreemptionCheck::check_shrink(const Preemption& p, const Resize& shrink,
+                                                    const Known& task) {
+  const auto wrong = [&](const std::string& what) {
+    say(p, "makes " + shrink.task + " smaller, which " + what);
+    return std::set<std::size_t>{};
+  };
+  if (p.kind == PreemptionKind::kRotation) return wrong("has its turn as a whole");
+  if (shrink.attempt != task.attempt) return wrong("has another attempt by now");
+  const auto& keeps = shrink.placement.nodes;
+  if (keeps.size() >= task.placement.nodes.size()) return wrong("gives up nothing");
+  if (!audit::groups_for(task.task, keeps.size())) return wrong("needs more Pods than it keeps");
+  std::map<std::string, std::int64_t> left;
+  for (const std::string& node : keeps) ++left[node];
+  std::set<std::size_t> given;
+  for (std::size_t rank = 0; rank < task.placement.nodes.size(); ++rank) {
+    if (--left[task.placement.nodes[rank]] < 0) given.insert(rank);
+  }
+  if (given.size() + keeps.size() != task.placement.nodes.size()) {
+    return wrong("would run where it does not");
+  }
+  return given;
+}
+
+void PreemptionCheck::give_up(const Resize& shrink) {
+  const auto known = known_.tasks_.find(shrink.task);
+  if (known == known_.tasks_.end()) return;
+  std::map<std::string, std::int64_t> left;
+  for (const std::string& node : shrink.placement.nodes) ++left[node];
+  for (std::size_t rank = 0; rank < known->second.placement.nodes.size(); ++rank) {
+    if (--left[known->second.placement.nodes[rank]] < 0) gives_[shrink.task].insert(rank);
+  }
+}
+
+// Whether a Pod, or the room that waits for it, is there no more when all have gone.
+bool PreemptionCheck::goes(const std::string& task, std::int64_t attempt, std::int64_t rank) const {
+  if (leaving_.contains(task)) return true;
+  const auto known = known_.tasks_.find(task);
+  if (known == known_.tasks_.end() || known->second.phase != Auditor::Phase::kHolds) return false;
+  if (attempt < known->second.attempt) return true;
+  const auto gives = gives_.find(task);
+  return gives != gives_.end() && attempt == known->second.attempt && rank >= 0 &&
+         gives->second.contains(static_cast<std::size_t>(rank));
 }
 
 // Why one may not have the other's room; "" when it may. Written from the table of tiers.
@@ -380,7 +446,7 @@ audit::NodeUse PreemptionCheck::stays(const std::string& node) const {
   if (auto pods = known_.pods_on_.find(node); pods != known_.pods_on_.end()) {
     for (const std::string& uid : pods->second) {
       const PodUpsert& pod = known_.pods_.at(uid);
-      if (!leaving_.contains(pod.task)) used.add(audit::asked(pod), pod.device);
+      if (!goes(pod.task, pod.attempt, pod.rank)) used.add(audit::asked(pod), pod.device);
     }
   }
   auto holders = known_.holders_on_.find(node);
@@ -390,6 +456,7 @@ audit::NodeUse PreemptionCheck::stays(const std::string& node) const {
     const Known& task = known_.tasks_.at(uid);
     for (std::size_t rank = 0; rank < task.placement.nodes.size(); ++rank) {
       if (task.placement.nodes[rank] != node || task.seen.contains(rank)) continue;
+      if (goes(uid, task.attempt, static_cast<std::int64_t>(rank))) continue;
       used.add(audit::asked(*Auditor::group_of(task.groups, rank)),
                audit::device_at(task.placement, rank));
     }

@@ -128,6 +128,26 @@ bool counts_gpus(const std::string& resource) {
   return kind == "gpu" || kind.rfind("gpu.", 0) == 0 || kind.rfind("mig-", 0) == 0;
 }
 
+std::optional<std::vector<PodGroup>> groups_for(const Task& task, std::size_t nodes) {
+  if (nodes == 0 || nodes > static_cast<std::size_t>(kGangMax)) return std::nullopt;
+  const auto size = static_cast<std::int64_t>(nodes);
+  std::vector<PodGroup> groups;
+  std::int64_t least = 0;
+  for (const PodGroup& group : task.groups) {
+    if (group.count <= 0) continue;
+    if (group.count > kGangMax) return std::nullopt;
+    least += group.count;
+    if (least > kGangMax) return std::nullopt;
+    groups.push_back(group);
+  }
+  if (size == least) return task.groups;
+  const bool elastic = groups.size() == 1 && groups[0].shared_milli == 0 &&
+                       task.zone_policy != ZonePolicy::kSpread && task.min_per_zone <= 0;
+  if (!elastic || size < least || size > groups[0].most) return std::nullopt;
+  groups[0].count = size;
+  return groups;
+}
+
 // In the order in which a reader would look: wishes, volumes, the queue, labels, taints.
 std::string refuses(const Node& node, const Task& task, const Queue& queue) {
   if (!task.pool.empty() && node.pool != task.pool) return "is in pool " + node.pool;
@@ -166,13 +186,20 @@ std::int64_t Geography::latency(const std::string& a, const std::string& b) cons
   return region_of.at(a) == region_of.at(b) ? 0 : kLatencyFar;
 }
 
-// Zone forms one by one; the exact split is checked rank by rank elsewhere.
 bool in_one_zone(const Task& task) {
   const bool grouped =
       !task.group_uid.empty() && (!task.group_zones.empty() || task.group_skew > 0);
   return grouped && task.zone_policy != ZonePolicy::kExact;
 }
 
+bool group_names(const Task& task, const std::string& zone) {
+  const auto& zones = task.group_zones;
+  return task.group_uid.empty() || zones.empty() ||
+         std::any_of(zones.begin(), zones.end(),
+                     [&](const GroupZone& g) { return g.zone == zone; });
+}
+
+// Zone forms one by one; the exact split is checked rank by rank elsewhere.
 std::string zones_wrong(const Task& task, const std::map<std::string, std::int64_t>& per_zone,
                         const std::set<std::string>& eligible, const Geography& geography) {
   const auto used = static_cast<std::int64_t>(per_zone.size());

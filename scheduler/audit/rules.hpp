@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -22,6 +23,11 @@ bool counts_in(const Quota& quota, const Node& node);
 std::string of_nodes(const Quota& quota);  // " in zone a, in pool p"
 bool counts_gpus(const std::string& resource);
 
+// The Pods of a task that is given so many nodes, group by group; nothing when it may not have so
+// many. An elastic task has one group, no even spread, no least number in each zone and whole
+// devices only.
+std::optional<std::vector<PodGroup>> groups_for(const Task& task, std::size_t nodes);
+
 // Why a Pod of this task may not run on the node; "" when it may. Room, readiness and cordons are
 // not part of it.
 std::string refuses(const Node& node, const Task& task, const Queue& queue);
@@ -35,6 +41,8 @@ struct Geography {
 
 // Whether what a task says of its group puts it whole into one zone.
 bool in_one_zone(const Task& task);
+// Whether a task may be in the zone, as far as its group goes: it names it, or names none.
+bool group_names(const Task& task, const std::string& zone);
 // Why Pods divided like this over zones are not what the task asks for; "" when they are.
 // `eligible`: the zones an even spread counts.
 std::string zones_wrong(const Task& task, const std::map<std::string, std::int64_t>& per_zone,

@@ -45,7 +45,10 @@ void Auditor::rule(const std::string& name, const Queue* queue) {
   for (const Seat& seat : lines_[name]) waiting.push_back(std::get<3>(seat));
   for (const std::string& uid : waiting) step_out(uid);
   if (queue != nullptr) queues_[name] = *queue;
-  if (queue == nullptr) queues_.erase(name);
+  if (queue == nullptr) {
+    queues_.erase(name);
+    std::erase_if(past_, [&](const auto& entry) { return std::get<0>(entry.first) == name; });
+  }
   for (const std::string& uid : waiting) line_up(uid);
 }
 
@@ -161,12 +164,8 @@ void Auditor::on(const Assume& d) {
   auto known = tasks_.find(d.task);
   if (known == tasks_.end() || known->second.phase == Phase::kOver) return;
   Known& task = known->second;
-  std::int64_t pods = 0;
-  for (const PodGroup& group : task.task.groups) {
-    pods += std::clamp<std::int64_t>(group.count, 0, kGangMax + 1);
-    if (pods > kGangMax) return;
-  }
-  if (pods == 0 || d.placement.nodes.size() != static_cast<std::size_t>(pods)) return;
+  const auto groups = audit::groups_for(task.task, d.placement.nodes.size());
+  if (!groups) return;
   if (task.phase == Phase::kHolds && task.attempt == d.attempt && task.placement == d.placement) {
     return;
   }
@@ -178,7 +177,7 @@ void Auditor::on(const Assume& d) {
   task.rejected_until = {};
   task.attempt = d.attempt;
   task.placement = d.placement;
-  task.groups = task.task.groups;
+  task.groups = *groups;
   for (const std::string& node : task.placement.nodes) holders_on_[node].insert(d.task);
   if (auto pods_here = pods_of_.find(d.task); pods_here != pods_of_.end()) {
     for (const std::string& uid : pods_here->second) {
@@ -245,6 +244,27 @@ void Auditor::on(const PodRemove& d) {
   forget(pods_on_, old->second.node, d.uid);
   forget(pods_of_, old->second.task, d.uid);
   pods_.erase(old);
+}
+
+audit::NodeUse Auditor::in_use(const std::string& node) const {
+  audit::NodeUse used;
+  if (auto pods = pods_on_.find(node); pods != pods_on_.end()) {
+    for (const std::string& uid : pods->second) {
+      const PodUpsert& pod = pods_.at(uid);
+      used.add(audit::asked(pod), pod.device);
+    }
+  }
+  auto holders = holders_on_.find(node);
+  if (holders == holders_on_.end()) return used;
+  for (const std::string& uid : holders->second) {
+    const Known& task = tasks_.at(uid);
+    for (std::size_t rank = 0; rank < task.placement.nodes.size(); ++rank) {
+      if (task.placement.nodes[rank] != node || task.seen.contains(rank)) continue;
+      used.add(audit::asked(*Auditor::group_of(task.groups, rank)),
+               audit::device_at(task.placement, rank));
+    }
+  }
+  return used;
 }
 
 }  // namespace sched

@@ -197,26 +197,32 @@ void Calendar::keep(Trial& trial, Time end) {
 
 NodeAmounts Calendar::kept(Time end, TaskId of) {
   NodeAmounts out;
-  const auto own = [of](const Booking& booking) { return booking.task == of; };
   for (const Booked& all : booked_) {
     if (all.bookings.empty()) continue;
-    Amounts kept;
-    if (std::none_of(all.bookings.begin(), all.bookings.end(), own)) {
-      kept = kept_on(all, now_, false, end);
-    } else {
-      Booked others = all;
-      std::erase_if(others.bookings, own);
-      kept = kept_on(others, now_, false, end);
-    }
+    Amounts kept = kept_on(all.node, end, of, {});
     if (!kept.zero()) out.emplace_back(all.node, std::move(kept));
   }
   return out;
 }
 
+Amounts Calendar::kept_on(NodeId node, Time end, TaskId of,
+                          const std::vector<Release>& gone) const {
+  if (!reserves(node)) return {};
+  const Booked& all = booked_[spot(node)];
+  const auto own = [of](const Booking& booking) { return booking.task == of; };
+  if (std::none_of(all.bookings.begin(), all.bookings.end(), own)) {
+    return kept_on(all, now_, false, end, gone);
+  }
+  Booked others = all;
+  std::erase_if(others.bookings, own);
+  return kept_on(others, now_, false, end, gone);
+}
+
 // The most that is missing between `from` and `to`: what the reservations need there at some moment
 // less what has ended by then. Need only grows where a reservation begins. `applied`: what ends
-// until `from` has been ended already.
-Amounts Calendar::kept_on(const Booked& booked, Time from, bool applied, Time to) const {
+// until `from` has been ended already. `gone`: what gives nothing back any more.
+Amounts Calendar::kept_on(const Booked& booked, Time from, bool applied, Time to,
+                          const std::vector<Release>& gone) const {
   Amounts most;
   for (std::size_t i = 0; i < booked.bookings.size(); ++i) {
     const Booking& moment = booked.bookings[i];
@@ -237,6 +243,9 @@ Amounts Calendar::kept_on(const Booked& booked, Time from, bool applied, Time to
     for (const Release& r : booked.releases) ended(r);
     if (const auto here = started_on_.find(booked.node); here != started_on_.end()) {
       for (const Release& r : here->second) ended(r);
+    }
+    for (const Release& r : gone) {
+      if (r.at <= at) need.plus(*r.amounts);
     }
     most.raise_to(need);
   }

@@ -61,6 +61,10 @@ class Calendar {
   void keep(Trial& trial, Time end);
   // The same of all nodes. What is reserved for the task `of` itself is not counted.
   NodeAmounts kept(Time end, TaskId of = kNoId);
+  // The same of one node, if all of `gone` had ended by now and gave nothing back later.
+  Amounts kept_on(NodeId node, Time end, TaskId of, const std::vector<Release>& gone) const;
+  Time expected_end_of(TaskId task) const { return expected_end(state_, state_.tasks[task], now_); }
+  bool reserves(NodeId node) const { return spot(node) != kNoId; }
 
  private:
   struct Booking {  // on one node
@@ -81,7 +85,8 @@ class Calendar {
                      const std::vector<std::int64_t>& devices);
   // The position of a node in `booked_`; kNoId when it has no reservations.
   std::uint32_t spot(NodeId node) const { return node < spot_of_.size() ? spot_of_[node] : kNoId; }
-  Amounts kept_on(const Booked& booked, Time from, bool applied, Time to) const;
+  Amounts kept_on(const Booked& booked, Time from, bool applied, Time to,
+                  const std::vector<Release>& gone = {}) const;
   std::vector<Release> releases_on(NodeId node) const;
   const std::vector<Release>& started();  // soonest first
 

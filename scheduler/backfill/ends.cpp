@@ -1,7 +1,5 @@
 #include "scheduler/backfill/ends.hpp"
 
-#include <algorithm>
-
 namespace sched {
 
 Time end_after(Time now, std::int64_t duration_ns) {
@@ -10,13 +8,14 @@ Time end_after(Time now, std::int64_t duration_ns) {
   return ends ? Time{now.ns + duration_ns} : kEndless;
 }
 
-Time expected_end(const State& state, const TaskRecord& task, Time now) {
+Estimate expectation(const State& state, const TaskRecord& task, Time now) {
   const std::int64_t duration = task.task.expected_duration_ns;
-  if (task.state != TaskState::kRunning) return end_after(now, duration);
+  if (task.state != TaskState::kRunning) return {end_after(now, duration), {}};
   const Time end = end_after(task.since, duration);
-  if (end > now) return end;
-  if (state.config.overrun == Overrun::kEndsNow) return now;
-  return end_after(now, std::max<std::int64_t>(now.ns - task.since.ns, 1));
+  if (end > now) return {end, {}};
+  if (state.config.overrun == Overrun::kEndsNow) return {now, end};
+  const Past::Runs* runs = state.queues[task.queue].past.of(task.task.kind, task.task.tenant);
+  return estimate_again(task.since, end, runs, now, kEndless);
 }
 
 }  // namespace sched

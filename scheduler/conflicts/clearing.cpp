@@ -8,12 +8,13 @@ namespace {
 class Clearing {
  public:
   Clearing(const State& state, Trial& trial, std::vector<TaskId> order, Overlay& overlay,
-           std::int64_t& looked)
+           std::int64_t& looked, EarlyEnds* early)
       : state_(state),
         trial_(trial),
         order_(std::move(order)),
         overlay_(overlay),
-        looked_(looked) {}
+        looked_(looked),
+        early_(early) {}
 
   std::optional<std::vector<TaskId>> run() {
     go_to(order_.size());
@@ -27,8 +28,10 @@ class Clearing {
   bool fits() { return trial_.fits(overlay_, looked_); }
   void end(TaskId task, int sign) {
     ++looked_;
-    state_.each_use(
-        task, [&](NodeId node, const Amounts& amounts) { trial_.change(node, amounts, sign); });
+    state_.each_own_use(task, [&](NodeId node, const Amounts& amounts) {
+      trial_.change(node, amounts, sign);
+      if (early_ != nullptr) early_->change(task, node, amounts, sign);
+    });
   }
   // The first `count` have ended, and no others.
   void go_to(std::size_t count) {
@@ -66,6 +69,7 @@ class Clearing {
   std::vector<TaskId> order_;
   Overlay& overlay_;
   std::int64_t& looked_;
+  EarlyEnds* const early_;
   std::size_t ended_ = 0;
 };
 
@@ -73,8 +77,8 @@ class Clearing {
 
 std::optional<std::vector<TaskId>> clear_room(const State& state, Trial& trial,
                                               std::vector<TaskId> order, Overlay& overlay,
-                                              std::int64_t& looked) {
-  return Clearing(state, trial, std::move(order), overlay, looked).run();
+                                              std::int64_t& looked, EarlyEnds* early) {
+  return Clearing(state, trial, std::move(order), overlay, looked, early).run();
 }
 
 }  // namespace sched

@@ -144,7 +144,7 @@ Settled Settling::run(Overlay& overlay, std::int64_t& looked, const Surroundings
   look_ahead(state_, task_, [&](NodeId node, const Amounts& amounts, int sign) {
     trial.change(node, amounts, sign);
   });
-  for (const auto& [node, amounts] : around.kept) trial.change(node, amounts, -1);
+  EarlyEnds early(around.calendar, around.end, trial, around.of);
   // It has only to wait. If it was for this task that they were asked, its room wants to be kept.
   const bool fits = trial.fits(overlay, looked);
   if (fits && !leaving) return refused(say(Verdict::kUnderWay), "");
@@ -153,7 +153,7 @@ Settled Settling::run(Overlay& overlay, std::int64_t& looked, const Surroundings
     victims.emplace();
   else if (!allowed.empty())
     victims = clear_room(state_, trial, in_victim_order({allowed.begin(), allowed.end()}), overlay,
-                         looked);
+                         looked, &early);
   const std::optional<Gang> gang = victims ? trial.place(overlay, looked) : std::optional<Gang>();
   if (!gang) return first_refusal ? *first_refusal : refused(say(Verdict::kNoRoom), names);
   Preemption found{waits().task.uid, waits().task.attempt, {}, {}, PreemptionKind::kResolution};

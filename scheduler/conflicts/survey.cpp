@@ -156,6 +156,9 @@ bool Surveyor::room_taken(TaskId waiting, Conflict& out) {
   // It has only to wait until they have left, whoever asked them.
   if (trial.fits(overlay_, looked_)) {
     for (const TaskId id : state_.leaving) others_.push_back(id);
+    state_.each_passing_use([this](TaskId id, const Use&) {
+      if (others_.empty() || others_.back() != id) others_.push_back(id);
+    });
     std::sort(others_.begin(), others_.end(),
               [this](TaskId a, TaskId b) { return uid(a) < uid(b); });
     out.ending = Ending::kVictimsLeave;

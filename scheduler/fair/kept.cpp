@@ -453,24 +453,29 @@ bool Lenders::exceeds(const QueueRecord& queue, const Use& use, std::size_t clai
   });
 }
 
-bool Lenders::lends(TaskId id) {
+bool Lenders::claims(NodeId id) const {
+  const Node& node = state_.cluster.node(id).node;
+  return std::any_of(claims_.begin(), claims_.end(),
+                     [&](const Quota* nodes) { return matches(*nodes, node); });
+}
+
+bool Lenders::lends(TaskId id, const std::vector<std::size_t>& ranks) {
   const TaskRecord& task = state_.tasks[id];
   const Use& use = use_of(task.queue);
   for (std::size_t c = 0; c < claims_.size(); ++c) {
-    const bool runs_there =
-        std::any_of(task.ranks.begin(), task.ranks.end(), [&](const TaskRecord::Rank& rank) {
-          return matches(*claims_[c], state_.cluster.node(rank.node).node);
-        });
+    const bool runs_there = std::any_of(ranks.begin(), ranks.end(), [&](const std::size_t rank) {
+      return matches(*claims_[c], state_.cluster.node(task.ranks[rank].node).node);
+    });
     if (runs_there && exceeds(state_.queues[task.queue], use, c)) return true;
   }
   return false;
 }
 
-void Lenders::take(TaskId id) {
+void Lenders::take(TaskId id, const std::vector<std::size_t>& ranks) {
   const TaskRecord& task = state_.tasks[id];
   Use& use = use_of(task.queue);
   const Grants grants = grants_of(state_.queues[task.queue]);
-  for (std::size_t r = 0; r < task.ranks.size(); ++r) {
+  for (const std::size_t r : ranks) {
     const Node& node = state_.cluster.node(task.ranks[r].node).node;
     const Amounts& request = state_.request_of(task, r);
     for (std::size_t c = 0; c < claims_.size(); ++c) {

@@ -105,9 +105,11 @@ class Lenders {
  public:
   Lenders(const State& state, TaskId claims);
   bool claims() const { return !claims_.empty(); }  // something of a grant is idle that it asks for
-  // Whether the task's queue has too much on nodes where the task runs, those gone that were taken.
-  bool lends(TaskId task);
-  void take(TaskId task);
+  bool claims(NodeId node) const;                   // there
+  // Whether the task's queue has too much on nodes where these ranks of it run, those gone that
+  // were taken.
+  bool lends(TaskId task, const std::vector<std::size_t>& ranks);
+  void take(TaskId task, const std::vector<std::size_t>& ranks);
 
  private:
   struct Use {

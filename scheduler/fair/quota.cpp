@@ -109,6 +109,17 @@ Promised promised_to_others(const State& state, TaskId task) {
   return promised;
 }
 
+Amounts beside_promised(const State& state, TaskId task, const Amounts& asked) {
+  if (!state.queues[state.tasks[task].queue].queue.has_maximum) return asked;
+  Amounts sum = asked;
+  const Promised promised = promised_to_others(state, task);
+  for (ResourceId r = 0; r < kFirstExtended; ++r) {
+    if (sum.base[r] > 0) sum.base[r] += promised.amounts.base[r];
+  }
+  for (auto& [r, amount] : sum.extended) amount += promised.amounts.at(r);
+  return sum;
+}
+
 Amounts used_of(const State& state, QueueId id, std::size_t quota) {
   const QueueRecord& queue = state.queues[id];
   Amounts used = queue.limits[quota].used;

@@ -42,6 +42,9 @@ struct Promised {
 };
 Promised promised_to_others(const State& state, TaskId task);
 
+// `asked` by the task, and what was promised to others of its queue of the same resources.
+Amounts beside_promised(const State& state, TaskId task, const Amounts& asked);
+
 // What a queue uses of one of its quotas, and what of it is kept for its tasks that wait for
 // others.
 Amounts used_of(const State& state, QueueId queue, std::size_t quota);

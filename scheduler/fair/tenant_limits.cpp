@@ -55,9 +55,12 @@ class Look {
   }
 
   std::optional<TenantExcess> resources() const {
+    return resources(state_.shapes[task_.shape].served);
+  }
+
+  std::optional<TenantExcess> resources(const Amounts& asked) const {
     const TenantLimits& limits = queue_.queue.tenant_limits;
     if (!limits.has_resources) return std::nullopt;
-    const Amounts& asked = state_.shapes[task_.shape].served;
     std::optional<TenantExcess> found;
     const auto look = [&](const std::string& name, std::int64_t most, std::int64_t asks,
                           std::int64_t used) {
@@ -105,6 +108,10 @@ std::optional<TenantExcess> tenant_excess(const State& state, TaskId id, bool al
   if (auto excess = look.running()) return excess;
   if (auto excess = look.resources()) return excess;
   return alone ? std::nullopt : look.pending();
+}
+
+bool tenant_may_have(const State& state, TaskId id, const Amounts& served) {
+  return !Look(state, id, false).resources(served);
 }
 
 }  // namespace sched

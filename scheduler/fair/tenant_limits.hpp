@@ -21,5 +21,7 @@ struct TenantExcess {
   std::int64_t needed = 0, left = 0, most = 0;
 };
 std::optional<TenantExcess> tenant_excess(const State& state, TaskId task, bool alone);
+// Whether the tenant of a task that is placed may have so much more, as shares count it.
+bool tenant_may_have(const State& state, TaskId task, const Amounts& served);
 
 }  // namespace sched

@@ -200,6 +200,17 @@ void State::pretend(TaskId id, const std::vector<NodeId>& ranks, int sign) {
   wake_guarded();
 }
 
+void State::pretend_more(TaskId id, NodeId node, const Amounts& request, const Amounts& served,
+                         int sign) {
+  QueueRecord& queue = queues[tasks[id].queue];
+  count_in(queue, cluster.node(node).node, request, sign);
+  queue.used.plus(request, sign);
+  for (Tenant* who : {&queue.tenants[tasks[id].tenant], &queue.whole}) {
+    who->used.plus(served, sign);
+    ++who->version;
+  }
+}
+
 // The past is replaced as a whole; what runs stays counted.
 bool State::on(const Served& d) {
   const auto known = queue_ids.find(d.queue);

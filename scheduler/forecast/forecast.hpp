@@ -3,8 +3,8 @@
 // A copy of the engine is moved forward event by event (forward.hpp) under these assumptions:
 //
 //   - what runs ends when it is expected to (backfill/ends.hpp), and once that is assumed it
-//     stands: one past its stated end lasts as long again as it has lasted until now, and the copy
-//     is told so; who stated no duration never ends;
+//     stands: one past its stated end ends when it is estimated to by now, and the copy is told
+//     so; who stated no duration never ends;
 //   - what is placed begins to run now, whatever starts later runs from that moment on, and both
 //     run for as long as they stated; Medium tasks are protected as they would be;
 //   - who was asked to stop has stopped; who is preempted waits again with the duration it stated;

@@ -1,5 +1,7 @@
 #include "scheduler/forecast/forward.hpp"
 
+#include <algorithm>
+
 namespace sched {
 namespace {
 
@@ -65,9 +67,24 @@ void Forward::preempt(const Preemption& decided, Time now) {
     engine_.apply(Evict{victim, decided.task, now});
   }
   engine_.apply(Hold{decided.task, decided.placement, {now.ns + kHoldNs}});
+  for (const Resize& resize : decided.shrinks) shrink(resize, now);
   for (const std::string& victim : decided.victims) {
     stop(victim, world_.stopped(victim, decided.task, now), decided.task, now);
   }
+}
+
+// It runs on at once, and ends when it would have ended: what a restart costs, and that fewer Pods
+// do less, is not known. Its Pods go last: those it keeps are booked anew.
+void Forward::shrink(const Resize& decided, Time now) {
+  engine_.apply(Assume{decided.task, decided.attempt + 1, decided.placement, now});
+  const auto end = end_of_.find(decided.task);
+  if (end != end_of_.end()) {
+    Task task = *engine_.task(decided.task);
+    task.expected_duration_ns = std::max<std::int64_t>(end->second.ns - now.ns, 1);
+    engine_.apply(TaskUpsert{std::move(task)});
+  }
+  engine_.apply(Confirm{decided.task, now});
+  clear(decided.task);
 }
 
 // Its Pods go last, so that nobody sees the room free before it is held.

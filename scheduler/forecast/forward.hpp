@@ -62,6 +62,7 @@ class Forward {
  private:
   void start(const Start& start, Time now);
   void preempt(const Preemption& preemption, Time now);
+  void shrink(const Resize& decided, Time now);
   void forget(const std::string& task);
   void clear(const std::string& task);
 

@@ -48,7 +48,7 @@ void fields(A& a, Queue& v) {
 }
 template <class A>
 void fields(A& a, PodGroup& v) {
-  a(v.zone, v.count, v.requests, v.shared_resource, v.shared_milli);
+  a(v.zone, v.count, v.requests, v.shared_resource, v.shared_milli, v.most);
 }
 template <class A>
 void fields(A& a, GroupZone& v) {
@@ -137,6 +137,14 @@ void fields(A& a, Served& v) {
   a(v.queue, v.tenant, v.last_start, v.starts, v.spans);
 }
 template <class A>
+void fields(A& a, PastRuns::Run& v) {
+  a(v.ended, v.ran_ns, v.stated_ns, v.size);
+}
+template <class A>
+void fields(A& a, PastRuns& v) {
+  a(v.queue, v.kind, v.tenant, v.shape, v.runs, v.longest_wait_ns);
+}
+template <class A>
 void fields(A& a, Resolve& v) {
   a(v.task, v.others, v.by, v.at);
 }
@@ -160,9 +168,9 @@ void fields(A& a, PlanRecord& v) {
 
 // The word that names each delta, in the order of the variant.
 inline constexpr const char* kVerbs[] = {
-    "node",   "node-remove", "queue",  "queue-remove", "task",   "task-remove",
-    "pod",    "pod-remove",  "assume", "confirm",      "reject", "end",
-    "config", "evict",       "hold",   "served",       "resolve"};
+    "node",   "node-remove", "queue",  "queue-remove", "task",    "task-remove",
+    "pod",    "pod-remove",  "assume", "confirm",      "reject",  "end",
+    "config", "evict",       "hold",   "served",       "resolve", "past"};
 static_assert(std::size(kVerbs) == std::variant_size_v<Delta>);
 
 }  // namespace sched::journal

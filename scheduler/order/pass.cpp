@@ -45,6 +45,7 @@ Pass::Pass(State& state, Time now, std::size_t max_starts, Look look)
   settle_wishes();
   propose_moves();
   if (forecast_) tell_reservations();
+  if (!forecast_) widen();
   // What was decided here is decided again until a delta says that it is done.
   const bool decided = !plan_.starts.empty() || !plan_.preemptions.empty();
   if (!forecast_ && looked_at_all_ && !decided) state_.holds_moved = false;
@@ -214,6 +215,12 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
     return turns.close(offer.queue);
   }
   if (answer == Answer::kNoQuota || answer == Answer::kNoClaim) return turns.replace(offer);
+  if (answer == Answer::kEvicting) {
+    // Room is kept for it: the first that lacks any is the next known not to fit, or its twin.
+    turns.replace(offer);
+    if (!turns.out_of_line(offer)) turns.go_on(offer);
+    return;
+  }
   if (for_room && chooses(queue)) {
     if (!patience_.contains(offer.queue)) arrange(turns, offer);
   } else if (for_room && deserves_reservation(offer)) {
@@ -228,7 +235,7 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
 // waited, too.
 void Pass::arrange(Turns& turns, const Turns::Offer& head) {
   const QueueRecord& queue = state_.queues[head.queue];
-  std::int64_t longest = queue.predictor.longest_wait();
+  std::int64_t longest = queue.past.longest_wait();
   for (const TaskId task : started_) {
     if (state_.tasks[task].queue != head.queue) continue;
     longest = std::max(longest, span(state_.tasks[task].task.submitted, now_));
@@ -245,7 +252,7 @@ void Pass::arrange(Turns& turns, const Turns::Offer& head) {
       const Place& place = bucket.tasks.get(at);
       if (place.task == head.place.task || started_.contains(place.task)) continue;
       const std::int64_t stated = state_.tasks[place.task].task.expected_duration_ns;
-      const std::int64_t step = backfill_step(size, queue.predictor.predict(size, stated));
+      const std::int64_t step = backfill_step(size, queue.past.predict(size, stated));
       candidates.push_back({(std::int64_t{tier_of(place)} << kTier) + step, place, id});
     }
   }
@@ -259,8 +266,8 @@ Time Pass::judged_end(TaskId id) const {
   const auto patience = patience_.find(task.queue);
   if (patience == patience_.end() || stated > patience->second) return stated;
   const std::int64_t size = size_of(state_, state_.shapes[task.shape]);
-  return end_after(
-      now_, state_.queues[task.queue].predictor.predict(size, task.task.expected_duration_ns));
+  return end_after(now_,
+                   state_.queues[task.queue].past.predict(size, task.task.expected_duration_ns));
 }
 
 // As far as the queue's rules go.
@@ -373,7 +380,9 @@ bool Pass::may_claim(TaskId task) const {
 
 // Beside every reservation ahead, too: those are older promises.
 bool Pass::ask(TaskId task, PreemptionKind kind) {
-  if (!may_ask(task, kind)) return false;
+  // Who gives something up and runs on is known to the next pass, once it has been told.
+  const bool resizes = !plan_.preemptions.empty() && !plan_.preemptions.back().shrinks.empty();
+  if (resizes || !may_ask(task, kind)) return false;
   if (++searches_ > state_.config.victim_searches) return false;
   if (kind == PreemptionKind::kTier && is_hopeless(state_, task, now_)) return false;
   // A hold of its own that stands no longer is replaced, and kept when nothing better is found: as
@@ -382,7 +391,7 @@ bool Pass::ask(TaskId task, PreemptionKind kind) {
   const Time end = end_after(now_, state_.tasks[task].task.expected_duration_ns);
   Overlay look(state_);
   std::optional<Preemption> found = find_preemption(state_, task, now_, look, plan_.work.victims,
-                                                    {calendar_.kept(end), &overlay_}, kind);
+                                                    {&calendar_, end, kNoId, &overlay_}, kind);
   if (!found) return false;
   pledges_.add(*found, now_, kEndless);
   plan_.preemptions.push_back(std::move(*found));
@@ -399,6 +408,8 @@ const Preemption* Pass::preemption_of(TaskId task) const {
 // --- what administrators want
 
 void Pass::settle_wishes() {
+  const auto shrinks = [](const Preemption& p) { return !p.shrinks.empty(); };
+  if (std::any_of(plan_.preemptions.begin(), plan_.preemptions.end(), shrinks)) return;
   for (const auto& [uid, wish] : state_.wishes) {
     Settled settled = settle(wish);
     if (!settled.preemption) continue;
@@ -439,7 +450,7 @@ Settled Pass::settle(const Resolve& wish) {
   const Time end = end_after(now_, state_.tasks[id].task.expected_duration_ns);
   Overlay look(state_);
   return sched::settle(state_, wish, now_, look, plan_.work.victims,
-                       {calendar_.kept(end, id), &overlay_});
+                       {&calendar_, end, id, &overlay_});
 }
 
 // --- trying one
@@ -470,15 +481,7 @@ Pass::Answer Pass::attempt(TaskId task, BucketId id) {
 }
 
 Amounts Pass::beside_promised(TaskId task) const {
-  const Shape& shape = state_.shapes[state_.tasks[task].shape];
-  if (!state_.queues[state_.tasks[task].queue].queue.has_maximum) return shape.total;
-  Amounts asked = shape.total;
-  const Promised promised = promised_to_others(state_, task);
-  for (ResourceId r = 0; r < kFirstExtended; ++r) {
-    if (asked.base[r] > 0) asked.base[r] += promised.amounts.base[r];
-  }
-  for (auto& [r, amount] : asked.extended) amount += promised.amounts.at(r);
-  return asked;
+  return sched::beside_promised(state_, task, state_.shapes[state_.tasks[task].shape].total);
 }
 
 // It does not fit: whether room would help, or its queue's quotas keep it out wherever there is
@@ -535,7 +538,8 @@ std::optional<Gang> Pass::room_beside(const Shape& shape, Time end) {
   calendar_.keep(trial, end);
   if (!trial.counts_allow()) return std::nullopt;
   Overlay look(state_);
-  return trial.place(look, plan_.work.nodes);
+  const auto first = shape.spread ? Trial::First::kTightest : Trial::First::kSlots;
+  return trial.place(look, plan_.work.nodes, first);
 }
 
 void Pass::start(TaskId id, const Gang& gang) {

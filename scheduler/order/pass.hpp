@@ -12,11 +12,11 @@
 //      first behind them would fit: until then they bind nobody.
 //      It would fit but for a reservation: twins that last as long are passed over, shorter ones
 //      are tried.
-//   3. A task that is the first of its queue to lack room may have others stop for it (preempt/): a
-//      High or Medium one by its tier, any for what its queue may claim back, and any in a queue
-//      that takes turns, also for room within that queue's maximum. Who, is proved at once on named
-//      nodes, and that room is kept for it from then on, as the state keeps it for those of earlier
-//      passes.
+//   3. A task that is the first of its queue to lack room, and for which none is kept, may have
+//      others stop for it (preempt/): a High or Medium one by its tier, any for what its queue may
+//      claim back, and any in a queue that takes turns, also for room within that queue's maximum.
+//      Who, is proved at once on named nodes, and that room is kept for it from then on, as the
+//      state keeps it for those of earlier passes.
 //   4. In a queue that learns, those behind the blocked head are tried in the order of
 //   scheduler/learn
 //      and judged by how long they are predicted to run, as long as a wrong prediction costs the
@@ -26,6 +26,8 @@
 //   6. What administrators want for tasks that still wait comes last, beside all of it
 //      (conflicts/settlement.hpp). Then, of each group with backup zones, one task that could be in
 //      a primary zone again.
+//   7. Elastic gangs start at their minimum in all of this. What is left then, and nobody who waits
+//      could use, is theirs (elastic/growth.hpp): of those that start, then of those that run.
 //
 // While the pass lives, the state carries its bookings; the destructor gives them back, and the
 // state is as before (what was parked because of the bookings is awake again).
@@ -124,6 +126,9 @@ class Pass {
   TaskId to_move(const std::set<TaskId>& group) const;
   bool has_right_to_both(const TaskRecord& task, const Shape& shape) const;
   std::optional<Move> move_back(TaskId task);
+  void widen();
+  bool may_take_room(TaskId task, BucketId bucket) const;
+  std::vector<ShapeId> waited_for() const;
 
   State& state_;
   const Time now_;

@@ -169,6 +169,7 @@ class Teller {
     return scope_of(state_.cluster, state_.cluster.profile(g.profile), zone);
   }
   std::string combination() const;
+  std::string far_apart() const;
   Reason topology(Room room) const;
   const Shape::Group* without_domain(Room room) const;
   DomainId best_domain(const Shape::Group& g, Room room) const;
@@ -186,13 +187,22 @@ class Teller {
   const Reason base_;
 };
 
+std::string in_time(std::int64_t us) {
+  return us % 1000 == 0 ? std::to_string(us / 1000) + " ms" : std::to_string(us) + " us";
+}
+
 // The wish about zones, in words that a sentence can end with.
 std::string Teller::combination() const {
   if (!shape_.group.empty()) return "in a zone where its group may have one more";
   const auto limit = shape_.max_latency_us;
   if (shape_.policy == ZonePolicy::kSingle) return "in one zone";
-  if (limit > 0) return "in zones at most " + std::to_string(limit) + " us apart";
-  if (shape_.policy == ZonePolicy::kSameRegion) return "in the zones of one region";
+  if (limit > 0) return "in zones at most " + in_time(limit) + " apart";
+  if (shape_.policy == ZonePolicy::kSameRegion) {
+    if (shape_.max_zones <= 0) return "in the zones of one region";
+    const bool one = shape_.max_zones == 1;
+    return (one ? "in one zone" : "in at most " + std::to_string(shape_.max_zones) + " zones") +
+           std::string(" of one region");
+  }
   if (shape_.policy == ZonePolicy::kSpread) return "spread evenly over the zones";
   if (shape_.max_zones > 0) return "in at most " + std::to_string(shape_.max_zones) + " zones";
   return "";
@@ -252,10 +262,30 @@ Reason Teller::below_the_zone(const Shape::Group& g, Room room) const {
   return r;
 }
 
+// Two zones that are named and lie further apart than asked for; "" when there are none.
+std::string Teller::far_apart() const {
+  for (const Shape::Group& a : shape_.groups) {
+    for (const Shape::Group& b : shape_.groups) {
+      const ZoneId from = zone_of(a), to = zone_of(b);
+      if (shape_.max_latency_us <= 0 || from == kNoId || to == kNoId) continue;
+      const std::int64_t us = state_.latency_us(from, to);
+      if (us <= shape_.max_latency_us) continue;
+      return a.zone + " and " + b.zone + " are " + in_time(us) + " apart, and at most " +
+             in_time(shape_.max_latency_us) + " is asked for";
+    }
+  }
+  return "";
+}
+
 // Each group would fit, the zones together do not: numbers of the zone with most room.
 Reason Teller::topology(Room room) const {
   Reason r = base_;
   r.code = room == Room::kEmpty ? ReasonCode::kNever : ReasonCode::kTopology;
+  r.detail = far_apart();
+  if (!r.detail.empty()) {
+    r.nodes_needed = shape_.pods;
+    return r;
+  }
   r.detail = combination();
   const Shape::Group& g = shape_.groups.front();
   ZoneId best = zone_of(g);
@@ -517,16 +547,39 @@ std::optional<Reason> kept_by_place(const State& state, const Shape& shape, Reas
   return r;
 }
 
+// Whether one that was asked to stop leaves what is kept for the task. Asked by that task, or by
+// one that does not need it any more.
+bool makes_room(const State& state, TaskId leaves, TaskId id) {
+  const std::string& by = state.tasks[leaves].evicted_by;
+  const TaskId asked_by = state.find(by);
+  if (by != state.tasks[id].task.uid && state.held.contains(asked_by)) return false;
+  const std::vector<NodeId>& kept = state.held_rooms.at(id).ranks;
+  const std::vector<Use>& uses = state.uses(leaves);
+  return std::any_of(uses.begin(), uses.end(), [&kept](const Use& use) {
+    return std::find(kept.begin(), kept.end(), use.node) != kept.end();
+  });
+}
+
 // The tasks that were asked to stop for this one, or are by this plan: the first few by name, with
 // what they have of the first resource that it asks for.
 bool leaving(const State& state, const Pass& pass, TaskId id, Reason& r) {
   std::set<TaskId> tasks;
   const bool waits_for_room = state.held_rooms.contains(id);
   for (const TaskId other : waits_for_room ? state.leaving : std::set<TaskId>{}) {
-    if (state.tasks[other].evicted_by == state.tasks[id].task.uid) tasks.insert(other);
+    if (makes_room(state, other, id)) tasks.insert(other);
+  }
+  // Those that gave something up for it go on under another attempt.
+  if (waits_for_room) {
+    const NodeAmounts& kept = state.held_rooms.at(id).need;
+    state.each_passing_use([&](TaskId other, const Use& use) {
+      const bool here = std::any_of(kept.begin(), kept.end(),
+                                    [&](const auto& part) { return part.first == use.node; });
+      if (here) tasks.insert(other);
+    });
   }
   if (const Preemption* const preemption = pass.preemption_of(id)) {
     for (const std::string& uid : preemption->victims) tasks.insert(state.find(uid));
+    for (const Resize& shrink : preemption->shrinks) tasks.insert(state.find(shrink.task));
   }
   if (tasks.empty()) return false;
   const Shape& shape = state.shapes[state.tasks[id].shape];

@@ -6,6 +6,7 @@
 
 #include "scheduler/limits.hpp"
 #include "scheduler/place/domains.hpp"
+#include "scheduler/place/packing.hpp"
 #include "scheduler/place/parts.hpp"
 #include "scheduler/place/spread.hpp"
 #include "scheduler/state/devices.hpp"
@@ -29,11 +30,14 @@ std::vector<std::size_t> hardest_first(const Shape& shape) {
   return order;
 }
 
+// By which rule nodes are chosen. Tight: fullest first, by what is on the nodes alone.
+enum class Rule : std::uint8_t { kTight, kSlots, kSpread };
+
 // One placement in the making: what it books, and what it has looked at.
 struct Making {
   State& state;
   const Shape& shape;
-  bool spread = false;
+  Rule rule = Rule::kTight;
   Overlay& overlay;
   Allowance& left;  // of the quotas, beside what is booked so far
   std::int64_t& looked;
@@ -95,14 +99,37 @@ bool pack_part(const Making& m, const Shape::Group& group, ZoneId zone, const Do
 // The Pods of one group in one zone, each with the device of its node that it shares.
 using Seats = std::vector<Seat>;
 
+// Each where it costs the others least.
+bool keep_slots(const Making& m, const Shape::Group& group, ZoneId zone, const DomainPart& part,
+                Seats& seats) {
+  Seats found;
+  Packing packing(m.state, group, {zone, part.domain}, m.looked);
+  const auto open = [&](ClassId cls) { return m.left.pods(cls, group.request) > 0; };
+  for (std::int64_t i = 0; i < part.count; ++i) {
+    const std::optional<Seat> seat = packing.next(open);
+    if (!seat) return false;
+    m.left.take(m.state.cluster.node(seat->node).cls, group.request, 1);
+    found.push_back(*seat);
+  }
+  std::map<std::pair<NodeId, std::int64_t>, std::int64_t> pods;
+  for (const Seat& seat : found) ++pods[{seat.node, seat.device}];
+  for (const auto& [at, count] : pods) {
+    m.overlay.book(at.first, use_of(group.request, at.second), count);
+  }
+  seats.insert(seats.end(), found.begin(), found.end());
+  return true;
+}
+
 bool place_part(const Making& m, const Shape::Group& group, ZoneId zone, const DomainPart& part,
                 Seats& seats) {
+  if (m.rule == Rule::kSlots) return keep_slots(m, group, zone, part, seats);
+  const bool spread = m.rule == Rule::kSpread;
   if (has_parts(group.request)) {
-    return share_devices(m.state, group, zone, part, m.spread, m.overlay, m.left, seats, m.looked);
+    return share_devices(m.state, group, zone, part, spread, m.overlay, m.left, seats, m.looked);
   }
   std::vector<NodeId> nodes;
   const bool placed =
-      m.spread ? spread_part(m, group, zone, part, nodes) : pack_part(m, group, zone, part, nodes);
+      spread ? spread_part(m, group, zone, part, nodes) : pack_part(m, group, zone, part, nodes);
   for (const NodeId node : nodes) seats.push_back({node, -1});
   return placed;
 }
@@ -200,7 +227,7 @@ std::vector<DomainId> candidates(const Making& m, const Split& split, ZoneId zon
     return false;
   });
   std::stable_sort(found.begin(), found.end(), [&](DomainId a, DomainId b) {
-    return m.spread ? lead.slots(a) > lead.slots(b) : lead.slots(a) < lead.slots(b);
+    return m.rule == Rule::kSpread ? lead.slots(a) > lead.slots(b) : lead.slots(a) < lead.slots(b);
   });
   if (found.size() > kDomainTriesMax) found.resize(kDomainTriesMax);
   return found;
@@ -327,27 +354,83 @@ Fit fits_alone(State& state, const Shape& shape, std::int64_t& looked) {
   return {answer.gang.has_value(), answer.exact};
 }
 
+namespace {
+
+// A division over zones and an order of the groups that led to places for all.
+struct Way {
+  const Split* split = nullptr;
+  const std::vector<std::size_t>* order = nullptr;
+};
+
+class Placing {
+ public:
+  Placing(State& state, const Shape& shape, Overlay& overlay, std::int64_t& looked)
+      : state_(state),
+        shape_(shape),
+        overlay_(overlay),
+        looked_(looked),
+        fresh_(state, shape, Quotas::kNow) {
+    hardest_ = hardest_first(shape);
+    written_.resize(hardest_.size());
+    std::iota(written_.begin(), written_.end(), 0);
+  }
+
+  // The first way that succeeds, over the best splits.
+  std::optional<Gang> first(const ZoneAnswer& zones, Rule rule, Way* found = nullptr) {
+    for (const Split& split : zones.splits) {
+      for (const auto* order : {&hardest_, &written_}) {
+        if (order == &written_ && written_ == hardest_) continue;
+        std::optional<Gang> gang = go({&split, order}, rule);
+        if (gang && found != nullptr) *found = {&split, order};
+        if (gang) return gang;
+      }
+    }
+    return std::nullopt;
+  }
+
+  std::optional<Gang> go(const Way& way, Rule rule) {
+    Allowance left = fresh_;
+    return place_split({state_, shape_, rule, overlay_, left, looked_}, *way.split, *way.order);
+  }
+
+ private:
+  State& state_;
+  const Shape& shape_;
+  Overlay& overlay_;
+  std::int64_t& looked_;
+  const Allowance fresh_;
+  std::vector<std::size_t> hardest_, written_;
+};
+
+// Whether some way leads to places whatever rule chooses the nodes, if any does.
+bool exact(const State& state, const Shape& shape) {
+  return !groups_share_zones(shape) && exact_beside_quotas(state, shape);
+}
+
+}  // namespace
+
+// Whether groups that compete fit is found out by what is on the nodes alone: it must not depend on
+// who else waits. What was found is then improved.
 GangAnswer place_gang(State& state, const Shape& shape, Overlay& overlay, std::int64_t& looked) {
   const ZoneAnswer zones = divide(state, shape, Room::kNow);
   if (zones.splits.empty()) return no_gang(state, shape, zones);
-  std::vector<std::size_t> hardest = hardest_first(shape);
-  std::vector<std::size_t> written(hardest.size());
-  std::iota(written.begin(), written.end(), 0);
-  const Allowance fresh(state, shape, Quotas::kNow);
+  Placing placing(state, shape, overlay, looked);
   // Groups that compete may fit packed where they do not fit spread.
-  for (const bool spread : {shape.spread, false}) {
-    for (const Split& split : zones.splits) {
-      for (const auto* order : {&hardest, &written}) {
-        if (order == &written && written == hardest) continue;
-        Allowance left = fresh;
-        if (auto gang = place_split({state, shape, spread, overlay, left, looked}, split, *order)) {
-          return {std::move(gang), true};
-        }
-      }
-    }
-    if (!spread) break;
+  if (shape.spread) {
+    if (auto gang = placing.first(zones, Rule::kSpread)) return {std::move(gang), true};
+  } else if (exact(state, shape)) {
+    if (auto gang = placing.first(zones, Rule::kSlots)) return {std::move(gang), true};
   }
-  return {std::nullopt, !groups_share_zones(shape) && exact_beside_quotas(state, shape)};
+  const std::size_t mark = overlay.mark();
+  Way way;
+  std::optional<Gang> gang = placing.first(zones, Rule::kTight, &way);
+  if (!gang) return {std::nullopt, exact(state, shape)};
+  if (!shape.spread && !exact(state, shape)) {
+    overlay.undo(mark);
+    std::optional<Gang> better = placing.go(way, Rule::kSlots);
+    gang = better ? std::move(better) : placing.go(way, Rule::kTight);
+  }
+  return {std::move(gang), true};
 }
 
 // Ranks on one node stand together within a zone: one booking for each such run.

@@ -1,12 +1,14 @@
 // Gang: puts a whole gang on nodes, or leaves everything as it was.
 //
-// Beside the quotas of its queue (allowance.hpp). Takes nodes in the packing order (Cluster::Walk),
-// Pod by Pod the least loaded one where the queue spreads (spread.hpp), or the device for a part of
-// one (parts.hpp), and books each in the
-// live state, so that everything placed later is placed beside it. The overlay remembers what was
-// booked and gives it back. Exact for groups that do not share a zone; groups that do are placed in
-// two orders (hardest first, then as written) over the best splits: a heuristic, and `exact` says
-// so.
+// Beside the quotas of its queue (allowance.hpp). Takes, Pod by Pod, the node and the device that
+// cost the others least (packing.hpp), or the least loaded one where the queue spreads
+// (spread.hpp), and books it in the live state, so that everything placed later is placed beside
+// it. The overlay remembers what was booked and gives it back.
+//
+// Exact for groups that do not share a zone; groups that do are placed in two orders (hardest
+// first, then as written) over the best splits: a heuristic, and `exact` says so. Whether these fit
+// is found out with the tightest nodes (Cluster::Walk, parts.hpp), so that it depends on what is on
+// the nodes alone; where the Pods then go follows packing.hpp, too, if they all find a place so.
 #pragma once
 
 #include <cstdint>

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "scheduler/limits.hpp"
+#include "scheduler/place/packing.hpp"
 #include "scheduler/state/devices.hpp"
 
 namespace sched {
@@ -270,6 +271,10 @@ bool Trial::fill(const Part& part, First first, std::vector<NodeId>& ranks,
   const auto begin = static_cast<std::ptrdiff_t>(ranks.size());
   const std::size_t profile = groups_[part.group].profile;
   for (const DomainPart& of : part.domains) {
+    if (first == First::kSlots) {
+      if (!keep_slots(part, of, ranks, looked)) return false;
+      continue;
+    }
     std::int64_t left = of.count;
     const auto take = [&](NodeId node) {
       const std::int64_t pods = std::min(left, slots_on(profile, node));
@@ -284,6 +289,20 @@ bool Trial::fill(const Part& part, First first, std::vector<NodeId>& ranks,
   }
   std::sort(ranks.begin() + begin, ranks.end(),
             [this](NodeId a, NodeId b) { return state_.cluster.stands_before(a, b); });
+  return true;
+}
+
+bool Trial::keep_slots(const Part& part, const DomainPart& of, std::vector<NodeId>& ranks,
+                       std::int64_t& looked) const {
+  Packing packing(state_, shape_.groups[part.group], {part.zone, of.domain}, looked);
+  for (const Spot& spot : spots_) {
+    if (!spot.ended.zero()) packing.change(spot.node, spot.ended);
+  }
+  for (std::int64_t i = 0; i < of.count; ++i) {
+    const std::optional<Seat> seat = packing.next([](ClassId) { return true; });
+    if (!seat) return false;
+    ranks.push_back(seat->node);
+  }
   return true;
 }
 

@@ -50,8 +50,9 @@ class Trial {
 
   void apply(Overlay& overlay) const;
   // Names the gang's nodes, and books nothing. `kFreed`: those on which something ended come
-  // first, those with least free now before the others; then as packing chooses.
-  enum class First : std::uint8_t { kTightest, kFreed };
+  // first, those with least free now before the others; then the tightest. `kSlots`: as place_gang
+  // chooses for what starts (packing.hpp).
+  enum class First : std::uint8_t { kTightest, kFreed, kSlots };
   std::optional<Gang> place(Overlay& overlay, std::int64_t& looked, First first = First::kTightest);
 
  private:
@@ -85,6 +86,8 @@ class Trial {
   };
   std::optional<std::vector<Part>> parts_of(const Split& split) const;
   bool fill(const Part& part, First first, std::vector<NodeId>& ranks, std::int64_t& looked) const;
+  bool keep_slots(const Part& part, const DomainPart& of, std::vector<NodeId>& ranks,
+                  std::int64_t& looked) const;
   void fill_zone(const Part& part, First first, const std::int64_t& left,
                  const std::function<void(NodeId)>& take, std::int64_t& looked) const;
   void fill_domain(const Part& part, DomainId domain, First first, const std::int64_t& left,

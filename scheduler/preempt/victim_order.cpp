@@ -8,7 +8,10 @@ namespace sched {
 Candidate rate(const State& state, TaskId id, Time now, bool turns) {
   const TaskRecord& task = state.tasks[id];
   const bool runs = task.state == TaskState::kRunning;
-  Candidate c{id, 0, 0, 0, task.ranks.size(), std::numeric_limits<std::int64_t>::max()};
+  Candidate c;
+  c.task = id;
+  c.pods = task.ranks.size();
+  c.begun = std::numeric_limits<std::int64_t>::max();
   const bool medium = tier_of(task.task, state.queues[task.queue]) == Tier::kMedium;
   const std::int64_t safe = turns ? task.turn_ns : medium ? task.task.guarantee_until.ns : 0;
   if (runs && safe > 0 && safe < now.ns) c.overdue = __int128{now.ns} - safe;

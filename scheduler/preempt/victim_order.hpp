@@ -3,14 +3,25 @@
 // Within a tier: longest past its guarantee (its turn, to rotate), least work lost, fewest Pods,
 // latest start, uid. Work lost is GPU time since it runs; CPU time counts for tasks without GPUs,
 // which lose less than any with GPUs. A total order on exact integers.
+//
+// An elastic gang above its minimum stands in it twice: with what it has beyond that, which it may
+// give up and run on, and as a whole. Both lose the same work, since a change of size restarts all
+// of it; the first is fewer Pods, and so always comes before the second.
 #pragma once
 
 #include "scheduler/state/state.hpp"
 
 namespace sched {
 
+enum class Scope : std::uint8_t {
+  kWhole,    // a gang of one size, or at its minimum
+  kSurplus,  // what an elastic gang has beyond its minimum
+  kRest,     // all of an elastic gang, after its surplus
+};
+
 struct Candidate {
   TaskId task = kNoId;
+  Scope scope = Scope::kWhole;
   __int128 overdue = 0;  // nanoseconds past its guarantee, or its turn
   __int128 gpu_work = 0, cpu_work = 0;
   std::size_t pods = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "scheduler/elastic/surplus.hpp"
 #include "scheduler/fair/kept.hpp"
 #include "scheduler/place/trial.hpp"
 #include "scheduler/preempt/holds.hpp"
@@ -28,7 +29,7 @@ class Freed {
   Freed(const Freed&) = delete;
   Freed& operator=(const Freed&) = delete;
 
-  // Whether it was one of the queue.
+  // A whole task: nobody shrinks to let a peer have its turn. Whether it was one of the queue.
   bool end(TaskId id, int sign) {
     const TaskRecord& task = state_.tasks[id];
     if (task.queue != queue_) return false;
@@ -63,7 +64,7 @@ class Freed {
 class Search {
  public:
   Search(State& state, TaskId task, const Shape& shape, Time now, Overlay& overlay,
-         std::int64_t& looked, PreemptionKind kind)
+         std::int64_t& looked, PreemptionKind kind, const Surroundings& around)
       : state_(state),
         task_(task),
         now_(now),
@@ -72,7 +73,9 @@ class Search {
         kind_(kind),
         shape_(shape),
         tier_(tier_of(state.tasks[task].task, state.queues[state.tasks[task].queue])),
-        trial_(state, shape_) {
+        trial_(state, shape_),
+        booked_(around.booked),
+        early_(around.calendar, around.end, trial_, around.of) {
     if (kind == PreemptionKind::kRotation) freed_.emplace(state, task);
     if (kind != PreemptionKind::kReclaim) return;
     if (shape.claims != kNoId) {
@@ -82,28 +85,46 @@ class Search {
     }
   }
 
-  std::optional<Preemption> run(const Surroundings& around);
+  std::optional<Preemption> run();
 
  private:
   struct Victim {
     TaskId task = kNoId;
+    Scope scope = Scope::kWhole;
     bool stays = false;  // put back
   };
   void list();
   void list(TaskId id, bool protected_before);
   bool allowed(TaskId id) const;
-  bool still_borrows(TaskId id);
+  bool still_borrows(TaskId id, Scope scope);
+  std::vector<std::size_t> ranks_of(TaskId id, Scope scope) const;
+  void offer(TaskId id, std::vector<Candidate>& heap);
   bool gather();
   bool gather(Tier tier);
   void shorten();
   void put_back();
-  void remember(const Surroundings& around);
+  void put_back_single();
+  bool rest_goes(TaskId task) const;
+  void remember();
   std::optional<Preemption> name_nodes();
   void end(const Victim& victim, int sign) {
-    state_.each_use(victim.task, [&](NodeId node, const Amounts& amounts) {
+    if (victim.scope != Scope::kWhole) return end_part(victim, sign);
+    state_.each_own_use(victim.task, [&](NodeId node, const Amounts& amounts) {
       trial_.change(node, amounts, sign);
+      early_.change(victim.task, node, amounts, sign);
     });
     if (freed_ && freed_->end(victim.task, sign)) trial_.recount();
+  }
+  void end_part(const Victim& victim, int sign) {
+    const Surplus& surplus = surplus_.at(victim.task);
+    if (victim.scope == Scope::kRest) return end_uses(victim.task, surplus.rest, sign);
+    for (const Surplus::Given& given : surplus.given) end_uses(victim.task, given.uses, sign);
+  }
+  void end_uses(TaskId task, const std::vector<Use>& uses, int sign) {
+    for (const Use& use : uses) {
+      trial_.change(use.node, use.amounts, sign);
+      early_.change(task, use.node, use.amounts, sign);
+    }
   }
   bool fits() { return (!freed_ || freed_->allow()) && trial_.fits(overlay_, looked_); }
   // Has memory bring what `end` will read of victims to come: they lie anywhere.
@@ -122,11 +143,14 @@ class Search {
   const PreemptionKind kind_;
   const Shape& shape_;
   const Tier tier_;
-  std::optional<Freed> freed_;       // to rotate
-  Amounts claim_;                    // to reclaim: what the task asks for within its guarantee
-  std::map<QueueId, Amounts> gone_;  // to reclaim: what has ended of other queues
-  std::optional<Lenders> lenders_;   // the same where it depends on the nodes
+  std::optional<Freed> freed_;         // to rotate
+  Amounts claim_;                      // to reclaim: what the task asks for within its guarantee
+  std::map<QueueId, Amounts> gone_;    // to reclaim: what has ended of other queues
+  std::optional<Lenders> lenders_;     // the same where it depends on the nodes
+  std::map<TaskId, Surplus> surplus_;  // of elastic gangs that may be asked
   Trial trial_;
+  const Overlay* const booked_;                 // what the caller has
+  EarlyEnds early_;                             // beside what is reserved
   std::array<std::vector<TaskId>, 3> allowed_;  // by tier
   std::vector<Victim> victims_;                 // in the victim order; all of them have ended
   std::size_t too_few_ = 0;                     // this many are known not to suffice
@@ -134,22 +158,22 @@ class Search {
   bool alike_ = true;  // who may be asked is the same for all of this shape and tier
 };
 
-std::optional<Preemption> Search::run(const Surroundings& around) {
+std::optional<Preemption> Search::run() {
   look_ahead(state_, task_, [this](NodeId node, const Amounts& amounts, int sign) {
     trial_.change(node, amounts, sign);
   });
-  for (const auto& [node, amounts] : around.kept) trial_.change(node, amounts, -1);
   for (const TaskId id : state_.leaving) {
     if (freed_) freed_->end(id, 1);
   }
   if (!fits()) {
     list();
     if (!gather()) {
-      remember(around);
+      remember();
       return std::nullopt;
     }
     shorten();
     put_back();
+    put_back_single();
   }
   return name_nodes();
 }
@@ -187,29 +211,68 @@ bool Search::allowed(TaskId id) const {
 
 // Whether it may be asked although those who were taken before it have gone. They count as gone
 // from then on.
-bool Search::still_borrows(TaskId id) {
+bool Search::still_borrows(TaskId id, Scope scope) {
   if (kind_ != PreemptionKind::kReclaim) return true;
   const TaskRecord& task = state_.tasks[id];
   const bool by_tier = may_preempt(state_, task_, id, now_);
   if (lenders_) {
-    if (!by_tier && !lenders_->lends(id)) return false;
-    lenders_->take(id);
+    const std::vector<std::size_t> ranks = ranks_of(id, scope);
+    if (!by_tier && !lenders_->lends(id, ranks)) return false;
+    lenders_->take(id, ranks);
     return true;
   }
   Amounts& gone = gone_[task.queue];
   if (!by_tier && !borrows(state_.queues[task.queue], claim_, gone)) return false;
-  gone.plus(task.booked);
+  if (scope == Scope::kWhole) {
+    gone.plus(task.booked);
+    return true;
+  }
+  // The Pods of an elastic gang are alike.
+  const auto given = static_cast<std::int64_t>(surplus_.at(id).given.size());
+  const auto all = static_cast<std::int64_t>(task.ranks.size());
+  gone.plus(state_.request_of(task, 0), scope == Scope::kSurplus ? given : all - given);
   return true;
+}
+
+// Those that go: all, those beyond the minimum of an elastic gang, or the rest of it.
+std::vector<std::size_t> Search::ranks_of(TaskId id, Scope scope) const {
+  std::vector<bool> gives(state_.tasks[id].ranks.size(), scope != Scope::kSurplus);
+  if (scope != Scope::kWhole) {
+    for (const Surplus::Given& given : surplus_.at(id).given) {
+      gives[given.rank] = scope == Scope::kSurplus;
+    }
+  }
+  std::vector<std::size_t> ranks;
+  for (std::size_t rank = 0; rank < gives.size(); ++rank) {
+    if (gives[rank]) ranks.push_back(rank);
+  }
+  return ranks;
 }
 
 bool Search::gather() { return gather(Tier::kLow) || gather(Tier::kMedium) || gather(Tier::kHigh); }
 
+// One of a size that can change stands in the order twice.
+void Search::offer(TaskId id, std::vector<Candidate>& heap) {
+  Candidate whole = rate(state_, id, now_, freed_.has_value());
+  const bool may_shrink = !freed_ && has_surplus(state_.tasks[id]);
+  if (may_shrink) {
+    const auto useful = [this](NodeId node) {
+      return trial_.eligible(node) && (!lenders_ || lenders_->claims(node));
+    };
+    const Surplus& surplus = surplus_[id] = surplus_of(state_, id, useful);
+    Candidate part = whole;
+    part.scope = Scope::kSurplus;
+    part.pods = surplus.given.size();
+    heap.push_back(part);
+    whole.scope = Scope::kRest;
+  }
+  heap.push_back(whole);
+}
+
 // A heap, since mostly a few of many are needed. Tried after 1, 2, 4, ... and at the end.
 bool Search::gather(Tier tier) {
   std::vector<Candidate> heap;
-  for (const TaskId id : allowed_[static_cast<std::size_t>(tier)]) {
-    heap.push_back(rate(state_, id, now_, freed_.has_value()));
-  }
+  for (const TaskId id : allowed_[static_cast<std::size_t>(tier)]) offer(id, heap);
   const auto after = [this](const Candidate& a, const Candidate& b) {
     return before(state_, b, a);
   };
@@ -217,11 +280,12 @@ bool Search::gather(Tier tier) {
   while (!heap.empty()) {
     std::pop_heap(heap.begin(), heap.end(), after);
     const TaskId id = heap.back().task;
+    const Scope scope = heap.back().scope;
     heap.pop_back();
     if (!heap.empty()) fetch_uses(heap.front().task);
     ++looked_;
-    if (!still_borrows(id)) continue;
-    victims_.push_back({id, false});
+    if (!still_borrows(id, scope)) continue;
+    victims_.push_back({id, scope, false});
     end(victims_.back(), 1);
     if (victims_.size() < next_try_) continue;
     if (fits()) return true;
@@ -236,13 +300,13 @@ bool Search::gather(Tier tier) {
 
 // All have ended who may be asked. What the caller has booked or promised may be gone the next
 // time: it does not count.
-void Search::remember(const Surroundings& around) {
+void Search::remember() {
   if (!alike_ || kind_ != PreemptionKind::kTier) return;
   const auto back = [this](NodeId node, const Amounts& amounts, int sign) {
     trial_.change(node, amounts, -sign);
   };
-  for (const auto& [node, amounts] : around.kept) back(node, amounts, -1);
-  if (around.booked != nullptr) around.booked->each(back);
+  early_.give_back();
+  if (booked_ != nullptr) booked_->each(back);
   if (trial_.counts_allow()) return;
   remember_hopeless(state_, state_.tasks[task_].shape, tier_, now_, trial_.missing());
 }
@@ -282,6 +346,7 @@ void Search::put_back() {
       const auto left = static_cast<std::size_t>(victims_.rend() - victim);
       if (left > kFar) fetch_uses(victims_[left - 1 - kFar].task);
       if (left > kNear) fetch_node(victims_[left - 1 - kNear].task);
+      if (victim->scope == Scope::kSurplus && rest_goes(victim->task)) continue;
       end(*victim, -1);
       victim->stays = fits();
       if (!victim->stays) end(*victim, 1);
@@ -291,17 +356,43 @@ void Search::put_back() {
   }
 }
 
+// Then there is nothing that its surplus could be left to.
+bool Search::rest_goes(TaskId task) const {
+  return std::any_of(victims_.begin(), victims_.end(), [task](const Victim& other) {
+    return other.task == task && other.scope == Scope::kRest && !other.stays;
+  });
+}
+
+// A gang that runs on gives up no Pod more than it has to.
+void Search::put_back_single() {
+  for (const Victim& victim : victims_) {
+    if (victim.scope != Scope::kSurplus || rest_goes(victim.task)) continue;
+    std::vector<Surplus::Given>& given = surplus_.at(victim.task).given;
+    for (auto each = given.rbegin(); each != given.rend(); ++each) {
+      end_uses(victim.task, each->uses, -1);
+      each->stays = fits();
+      if (!each->stays) end_uses(victim.task, each->uses, 1);
+    }
+  }
+}
+
 std::optional<Preemption> Search::name_nodes() {
   const std::optional<Gang> gang = trial_.place(overlay_, looked_);
   if (!gang) return std::nullopt;
   const Task& task = state_.tasks[task_].task;
-  Preemption found{task.uid, task.attempt, {}, {}, kind_};
+  Preemption found{task.uid, task.attempt, {}, {}, kind_, {}};
   for (const NodeId node : gang->ranks) {
     found.placement.nodes.push_back(state_.cluster.node(node).node.name);
   }
   found.placement.devices = gang->devices;
   for (const Victim& victim : victims_) {
-    found.victims.push_back(state_.tasks[victim.task].task.uid);
+    const TaskRecord& record = state_.tasks[victim.task];
+    if (victim.scope != Scope::kSurplus) {
+      found.victims.push_back(record.task.uid);
+    } else if (!rest_goes(victim.task)) {
+      const Surplus& surplus = surplus_.at(victim.task);
+      found.shrinks.push_back({record.task.uid, record.attempt, surplus.kept(state_, record)});
+    }
   }
   return found;
 }
@@ -320,11 +411,11 @@ std::optional<Preemption> find_preemption(State& state, TaskId preemptor, Time n
   if (shape.groups.empty() || shape.too_large || never(state, task.shape)) return std::nullopt;
   const Quiet quiet(state.cluster);
   if (kind != PreemptionKind::kReclaim || state.granting == 0) {
-    return Search(state, preemptor, shape, now, overlay, looked, kind).run(around);
+    return Search(state, preemptor, shape, now, overlay, looked, kind, around).run();
   }
   Shape claimed = shape;
   claimed.claims = preemptor;
-  return Search(state, preemptor, claimed, now, overlay, looked, kind).run(around);
+  return Search(state, preemptor, claimed, now, overlay, looked, kind, around).run();
 }
 
 }  // namespace sched

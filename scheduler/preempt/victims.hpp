@@ -15,16 +15,20 @@
 //   5. The gang is placed on named nodes.
 //
 // What counts as free: what is free now in the live state (so: beside everything the caller has
-// booked), and what those leave who were asked to stop already; less what is kept by the holds of
+// booked), and what those leave who were asked to stop already, and Pods of attempts that are over;
+// less what is kept by the holds of
 // other tasks. When that alone suffices, there are no victims: the task has only to wait, and wants
 // a hold.
 //
-// Gangs are evicted whole. The state is left exactly as it was; nobody is woken.
+// Gangs are evicted whole. An elastic one may give up what it has beyond its minimum instead
+// (elastic/surplus.hpp), and in the end no Pod more of it than is needed; not to rotate: there a
+// turn ends. The state is left exactly as it was; nobody is woken.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 
+#include "scheduler/backfill/early_ends.hpp"
 #include "scheduler/place/trial.hpp"
 #include "scheduler/plan.hpp"
 
@@ -32,7 +36,9 @@ namespace sched {
 
 // What the caller has done to the live state, or has promised beside it.
 struct Surroundings {
-  NodeAmounts kept;                 // promised to others, and not booked
+  Calendar* calendar = nullptr;     // what is promised to others, and not booked,
+  Time end{};                       // to those who run until then
+  TaskId of = kNoId;                // but not what is promised to this one
   const Overlay* booked = nullptr;  // in which it booked
 };
 

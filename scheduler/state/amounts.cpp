@@ -10,11 +10,17 @@ namespace {
 
 std::int64_t cut(std::int64_t amount) { return std::clamp<std::int64_t>(amount, 0, kAmountMax); }
 
+// Nearly all are of small numbers, for which the short division is several times cheaper.
+std::int64_t quotient(std::int64_t amount, std::int64_t by) {
+  if ((static_cast<std::uint64_t>(amount | by) >> 32) != 0) return amount / by;
+  return static_cast<std::uint32_t>(amount) / static_cast<std::uint32_t>(by);
+}
+
 // Parts of this size that fit on the devices that are free and on what is left of shared ones.
 std::int64_t part_slots(const Amounts& free, ResourceId whole, std::int64_t milli) {
   __int128 parts = __int128{free.at(whole)} * (kWholeMilli / milli);
   for (const auto& [id, left] : free.extended) {
-    if (is_device(id) && whole_of(id) == whole) parts += left / milli;
+    if (is_device(id) && whole_of(id) == whole) parts += quotient(left, milli);
   }
   return static_cast<std::int64_t>(std::min<__int128>(parts, kSlotsMax));
 }
@@ -65,12 +71,16 @@ bool Amounts::zero() const {
 std::int64_t slots(const Amounts& free, const Amounts& request) {
   std::int64_t least = kSlotsMax;
   for (const auto& [id, amount] : request.extended) {
-    least = std::min(least,
-                     is_milli(id) ? part_slots(free, whole_of(id), amount) : free.at(id) / amount);
+    least = std::min(least, is_milli(id) ? part_slots(free, whole_of(id), amount)
+                                         : quotient(free.at(id), amount));
     if (least == 0) return 0;
   }
   for (ResourceId id = 0; id < kFirstExtended; ++id) {
-    if (request.base[id] > 0) least = std::min(least, free.base[id] / request.base[id]);
+    // A product is cheaper than a quotient, and most often enough.
+    const std::int64_t amount = request.base[id];
+    if (amount > 0 && __int128{amount} * least > free.base[id]) {
+      least = quotient(free.base[id], amount);
+    }
   }
   return least;
 }

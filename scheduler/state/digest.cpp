@@ -95,6 +95,7 @@ void put_task(Hash& h, const State& s, const TaskRecord& t) {
   }
   h.number(t.task.group_skew);
   put(h, s.names, t.booked);
+  for (const PodGroup& group : t.task.groups) h.number(group.most);
   h.number(t.evicted_at.ns);
   h.number(t.hold_until.ns);
   for (const std::string& node : t.hold) h.text(node);
@@ -145,6 +146,15 @@ void put_tenant(Hash& h, const State& s, const Tenant& t) {
   put_line(h, s, t.line);
 }
 
+void put_runs(Hash& h, const std::string& shape, const Past::Runs& runs) {
+  h.text(shape);
+  for (const Past::Run& run : runs) {
+    for (const std::int64_t part : {run.ended.ns, run.ran_ns, run.stated_ns, run.size}) {
+      h.number(part);
+    }
+  }
+}
+
 // The line in its order: two states that would start tasks in another order differ.
 void put_queue(Hash& h, const State& s, const QueueRecord& q) {
   h.text(q.queue.name);
@@ -174,7 +184,12 @@ void put_queue(Hash& h, const State& s, const QueueRecord& q) {
   for (const auto& [name, id] : q.tenant_ids) put_tenant(h, s, q.tenants[id]);
   put_tenant(h, s, q.whole);
   h.number(q.queue.learned);
-  for (const std::int64_t part : q.predictor.content()) h.number(part);
+  h.number(q.past.longest_wait());
+  for (const auto& [kind, of] : q.past.kinds()) {
+    h.text(kind.first);
+    h.text(kind.second);
+    for (const auto& [shape, runs] : of.shapes) put_runs(h, shape, runs);
+  }
 }
 
 }  // namespace
@@ -186,6 +201,11 @@ std::uint64_t digest(const State& s) {
     put_task(h, s, s.tasks[s.task_ids.at(uid)]);
   }
   for (const auto& [name, id] : s.queue_ids) put_queue(h, s, s.queues[id]);
+  s.mix.each_heaviest([&h](const Mix::Need& need) {
+    h.text(need.key);
+    h.number(need.pods);
+    return true;
+  });
   for (const std::string& uid : sorted_keys(s.pod_ids)) {
     const PodRecord& pod = s.pods[s.pod_ids.at(uid)];
     for (const std::string* part : {&pod.pod.uid, &pod.pod.node, &pod.pod.task}) h.text(*part);

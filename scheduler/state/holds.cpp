@@ -42,6 +42,7 @@ bool State::on(const Hold& d) {
   if (id == kNoId || tasks[id].state != TaskState::kWaiting) return false;
   const TaskRecord& task = tasks[id];
   const std::vector<std::string>& nodes = d.placement.nodes;
+  if (task.task.held && !nodes.empty()) return false;  // nothing is kept for one that may not start
   if (nodes.size() > static_cast<std::size_t>(kGangMax)) return false;
   if (nodes.empty() && task.hold.empty()) return false;
   const bool same = task.hold == nodes && task.hold_devices == d.placement.devices;

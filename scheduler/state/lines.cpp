@@ -85,6 +85,7 @@ bool State::on(const QueueRemove& d) {
   reline(id, bare, false);
   if (kept != (granting > 0)) line_up_anew();
   forget_pasts(queues[id]);
+  queues[id].past = {};
   forget_queue(id);
   return true;
 }
@@ -117,6 +118,7 @@ void State::reline(QueueId id, const Queue& queue, bool known) {
     }
   }
   for (const TaskId task : placed) track(task, -1);
+  record.past.learn(known && queue.learned);
   const auto memory = [&] { return record.known ? half_life_ms(record.queue) : 0; };
   const std::int64_t remembered = memory();
   const bool other_quotas = old.quotas != queue.quotas;

@@ -28,6 +28,7 @@
 //   4. used(queue) is the sum of the requests of its reserved and running tasks; so is that of each
 //      of its tenants. What it uses of a quota is the sum over those ranks whose node matches, as
 //      the node is labelled now; a node that is not there has no labels.
+//   5. The mix counts the Pods of the tasks that have not ended.
 #pragma once
 
 #include <algorithm>
@@ -44,8 +45,9 @@
 #include "scheduler/delta.hpp"
 #include "scheduler/engine.hpp"
 #include "scheduler/fair/tenants.hpp"
-#include "scheduler/learn/predictor.hpp"
+#include "scheduler/learn/past.hpp"
 #include "scheduler/state/cluster.hpp"
+#include "scheduler/state/mix.hpp"
 
 namespace sched {
 
@@ -136,8 +138,8 @@ struct QueueRecord {
   std::deque<Tenant> tenants;
   std::map<std::string, TenantId> tenant_ids;
   std::vector<TenantId> free_tenants;
-  Tenant whole;         // all its tenants together: the queue's own share
-  Predictor predictor;  // fed only while the queue learns
+  Tenant whole;  // all its tenants together: the queue's own share
+  Past past;     // how long its tasks lasted that are over
 };
 
 struct TaskRecord {
@@ -166,11 +168,14 @@ struct TaskRecord {
   Amounts served;         // the same as shares count it
   std::int64_t gpus = 0;  // of `booked`, of all kinds, rounded up; and exactly
   std::int64_t gpu_milli = 0;
-  std::vector<PodId> pods;  // that are known to be its own, in the order of their coming
+  std::vector<PodId> pods;   // that are known to be its own, in the order of their coming
+  Few<NeedId, 2> needs;      // of its groups, as long as it has not ended
+  std::int64_t passing = 0;  // how many of them are of attempts before the decided one
   Time since;
   std::int64_t protected_ns = 0;  // its key in `protected_until`; 0: not there
   bool unprotected = false;       // in `unprotected`
   std::int64_t turn_ns = 0;       // its key in its queue's `turns_over`; 0: not there
+  std::int64_t grow_ns = 0;       // its key in `growable`; 0: not there
   // While it holds a decision: who it was asked to stop for ("" for nobody), and when.
   std::string evicted_by;
   Time evicted_at;
@@ -184,6 +189,7 @@ struct TaskRecord {
 struct Use {
   NodeId node = kNoId;
   Amounts amounts;
+  bool passing = false;  // a Pod of an attempt before the decided one: it is on its way out
 };
 
 struct PodRecord {
@@ -211,6 +217,7 @@ class State {
   // --- what is known
   ResourceNames names;
   Cluster cluster;
+  Mix mix;
   ConfigUpdate config;
   std::deque<TaskRecord> tasks;
   std::unordered_map<std::string, TaskId> task_ids;
@@ -249,6 +256,12 @@ class State {
   std::set<TaskId> unprotected;
   // Placed tasks that were asked to stop.
   std::set<TaskId> leaving;
+  // Placed tasks some of whose Pods are of attempts before the decided one: these are on their way
+  // out, though the task stays.
+  std::set<TaskId> moving;
+  // Running elastic tasks below their maximum, by when they may be given more: time alone may then
+  // change a plan.
+  std::set<std::pair<std::int64_t, TaskId>> growable;
   // Changes of single nodes that may have made more of them free, or in the hands of those who may
   // be asked to stop. Grows only.
   std::uint64_t loosened = 0;
@@ -268,6 +281,9 @@ class State {
   // Moves tasks whose back-off is over into their buckets (back out of them when time was set
   // back).
   void advance(Time now);
+  // What a task would ask for in this queue, interned; each call is matched by a release.
+  ShapeId acquire_shape(const Task& task, const QueueRecord& queue);
+  void release_shape(ShapeId id);
   void park(ShapeId shape, bool fragile);
   void park_for_quota(BucketId bucket);
   void wake_changed();  // after bookings: shapes for which there may be room again
@@ -278,11 +294,12 @@ class State {
   // with almost everything.
   void wake_kept();
   void wake_group(const std::string& group);
-  // The shape that a task would have if it waited, for a look; to be given back.
-  ShapeId acquire_shape(const Task& task, const QueueRecord& queue);
-  void release_shape(ShapeId id);
   // Counts a waiting task as one that has started on these nodes, or takes that back.
   void pretend(TaskId task, const std::vector<NodeId>& ranks, int sign);
+  // Counts one Pod more of a task that is placed, or pretends to be, or takes that back. Wakes
+  // nobody.
+  void pretend_more(TaskId task, NodeId node, const Amounts& request, const Amounts& served,
+                    int sign);
   // Counts a placed task in the quotas of its queue, or out.
   void occupy(const TaskRecord& task, int sign);
   // A placed task was asked to stop for `by` ("": no longer).
@@ -309,6 +326,7 @@ class State {
   // Its dominant share by weight, decayed where the queue decays.
   Fraction dominant_share(const QueueRecord& queue, const Tenant& tenant) const;
   std::vector<Served> served(QueueId id) const;
+  std::vector<PastRuns> past_runs(QueueId id) const;
   Time heard;  // the latest time that a delta named
   // Whether a High task waits: only for those does it matter when a guarantee ends.
   bool waits_high() const;
@@ -332,6 +350,23 @@ class State {
   template <class Visit>
   void each_use(TaskId task, const Visit& visit) const {
     for (const Use& use : uses(task)) visit(use.node, use.amounts);
+  }
+  // What ends when the task is asked to stop now: not what is on its way out already.
+  template <class Visit>
+  void each_own_use(TaskId task, const Visit& visit) const {
+    for (const Use& use : uses(task)) {
+      if (!use.passing) visit(use.node, use.amounts);
+    }
+  }
+  // What is on its way out of placed tasks that stay.
+  template <class Visit>
+  void each_passing_use(const Visit& visit) const {
+    for (const TaskId id : moving) {
+      if (!tasks[id].evicted_by.empty()) continue;  // all of it is
+      for (const Use& use : uses(id)) {
+        if (use.passing) visit(id, use);
+      }
+    }
   }
   // The same of one node alone.
   template <class Visit>
@@ -360,6 +395,7 @@ class State {
   bool on(const Hold& d);
   bool on(const Served& d);
   bool on(const Resolve& d);
+  bool on(const PastRuns& d);
   void forget_hold(TaskId id);
   bool hold_counts(const TaskRecord& task) const;
   HeldRoom room_for(const TaskRecord& task) const;
@@ -374,9 +410,13 @@ class State {
   void forget_pasts(QueueRecord& queue);
   void restart_usage(QueueId queue);
   void charge(const TaskRecord& task, int sign);
+  void mix_in(TaskRecord& task);
+  void mix_out(TaskRecord& task);
   void set_limits(QueueId queue);
   void recount(NodeId node, int sign);
   std::int64_t turn_of(const TaskRecord& task) const;
+  std::int64_t grows_from(const TaskRecord& task) const;
+  void count_passing(TaskId task);
   void meter(const TaskRecord& task, int sign);
   void note_start(const TaskRecord& task, Time at);
   void note_end(const TaskRecord& task, Time at);
@@ -406,9 +446,6 @@ class State {
   void release_rank(TaskRecord& task, std::size_t rank, NodeId node, const Amounts* pod);
   void book_pod(PodId id);
   void unbook_pod(PodId id);
-  bool learns(const TaskRecord& task) const {
-    return queues[task.queue].known && queues[task.queue].queue.learned;
-  }
   // Keeps `ends`, `starting` and `tasks_on_node` true; `sign` -1 before a change, 1 after.
   void track(TaskId id, int sign);
   void forget_uses(TaskId task) {

@@ -1,6 +1,7 @@
 // State: tasks, decisions and Pods.
 #include <algorithm>
 
+#include "scheduler/elastic/size.hpp"
 #include "scheduler/limits.hpp"
 #include "scheduler/order/rules.hpp"
 #include "scheduler/preempt/guarantee.hpp"
@@ -20,6 +21,11 @@ const Amounts& part_of_rank(const std::vector<std::pair<std::int64_t, Amounts>>&
     return static_cast<std::int64_t>(r) < part.first;
   };
   return std::upper_bound(parts.begin(), parts.end(), rank, ends_after)->second;
+}
+
+// Whether a Pod of the task is of an attempt before the one that holds the place.
+bool passes(const TaskRecord& task, const PodUpsert& pod) {
+  return !task.ranks.empty() && pod.attempt < task.attempt;
 }
 
 }  // namespace
@@ -74,6 +80,7 @@ bool State::on(const TaskUpsert& d) {
     }
     forget_uses(id);
     join_group(id, 1);
+    mix_in(tasks[id]);
     enlist(id);
     return true;
   }
@@ -84,26 +91,44 @@ bool State::on(const TaskUpsert& d) {
   if (decided(record)) charge(record, -1);
   track(id, -1);
   join_group(id, -1);
+  mix_out(record);
   record.task = d.task;
   record.queue = queue;
   record.tenant = tenant;
   join_group(id, 1);
+  if (record.state != TaskState::kEnded) mix_in(record);
   track(id, 1);
   if (decided(record)) {
     charge(record, 1);
     loosened += record.ranks.size() + record.pods.size();
   }
   if (record.state == TaskState::kWaiting) enlist(id);
+  if (record.task.held) forget_hold(id);
   leave(before, tenant_before);
   --queues[before].members;
   forget_queue(before);
   return true;
 }
 
+void State::mix_in(TaskRecord& task) {
+  for (const PodGroup& group : task.task.groups) {
+    const std::int64_t pods = std::clamp<std::int64_t>(group.count, 0, kGangMax);
+    task.needs.push_back(mix.add(task.task, group, pods, names));
+  }
+}
+
+void State::mix_out(TaskRecord& task) {
+  for (std::size_t g = 0; g < task.needs.size(); ++g) {
+    mix.remove(task.needs[g], std::clamp<std::int64_t>(task.task.groups[g].count, 0, kGangMax));
+  }
+  task.needs.clear();
+}
+
 bool State::on(const TaskRemove& d) {
   const TaskId id = find(d.uid);
   if (id == kNoId) return false;
   withdraw(id, hear(d.at));
+  mix_out(tasks[id]);
   const QueueId queue = tasks[id].queue;
   const TenantId tenant = tasks[id].tenant;
   forget_hold(id);
@@ -128,13 +153,8 @@ bool State::on(const Assume& d) {
   const TaskId id = find(d.task);
   if (id == kNoId || tasks[id].state == TaskState::kEnded) return false;
   TaskRecord& task = tasks[id];
-  std::int64_t pods = 0;
-  for (const PodGroup& group : task.task.groups) {
-    pods += std::clamp<std::int64_t>(group.count, 0, kGangMax + 1);
-    if (pods > kGangMax) return false;
-  }
   // Without a node for each rank there is nothing to book.
-  if (pods == 0 || d.placement.nodes.size() != static_cast<std::size_t>(pods)) return false;
+  if (!sizes_of(task.task).allow(d.placement.nodes.size())) return false;
   if (decided(task)) {
     bool same = task.attempt == d.attempt;
     for (std::size_t r = 0; same && r < task.ranks.size(); ++r) {
@@ -155,6 +175,7 @@ bool State::on(const Assume& d) {
   task.rejected_why.clear();
   task.since = {};
   reserve(task, d);
+  count_passing(id);
   forget_uses(id);
   note_start(task, hear(d.at));
   track(id, 1);
@@ -194,8 +215,10 @@ void State::track(TaskId id, int sign) {
     const bool low = tier_of(task.task, queues[task.queue]) == Tier::kLow;
     task.unprotected = (low || task.task.preemptible) && !task.task.unevictable;
     task.turn_ns = turn_of(task);
+    task.grow_ns = grows_from(task);
   }
   if (task.turn_ns > 0) mark(queues[task.queue].turns_over, std::pair{task.turn_ns, id});
+  if (task.grow_ns > 0) mark(growable, std::pair{task.grow_ns, id});
   if (task.unprotected) mark(unprotected, id);
   if (task.protected_ns > 0) mark(protected_until, std::pair{task.protected_ns, id});
   for (const TaskRecord::Rank& rank : task.ranks) {
@@ -219,6 +242,15 @@ std::int64_t State::turn_of(const TaskRecord& task) const {
   return task.task.guarantee_until.ns > 0 ? std::max(over, task.protected_ns) : 0;
 }
 
+// From when on it may be given more: each change of its size costs it a restart, so that it runs
+// for the cooldown of its queue at least between two of them. 0: never.
+std::int64_t State::grows_from(const TaskRecord& task) const {
+  const Sizes sizes = sizes_of(task.task);
+  const bool below = task.ranks.size() < static_cast<std::size_t>(sizes.most);
+  if (task.state != TaskState::kRunning || !sizes.elastic() || !below) return 0;
+  return std::max<std::int64_t>(later(task.since, queues[task.queue].queue.cooldown_ns).ns, 1);
+}
+
 const Amounts& State::request_of(const TaskRecord& task, std::size_t rank) const {
   return part_of_rank(task.asks, rank);
 }
@@ -236,11 +268,21 @@ const std::vector<Use>& State::uses(TaskId id) const {
   for (std::size_t r = 0; r < task.ranks.size(); ++r) {
     if (task.ranks[r].reserved) known.list.push_back({task.ranks[r].node, use_of_rank(task, r)});
   }
-  for (const PodId pod : task.pods) known.list.push_back({pods[pod].node, pods[pod].amounts});
+  for (const PodId pod : task.pods) {
+    known.list.push_back({pods[pod].node, pods[pod].amounts, passes(task, pods[pod].pod)});
+  }
   std::stable_sort(known.list.begin(), known.list.end(),
                    [](const Use& a, const Use& b) { return a.node < b.node; });
   known.known = true;
   return known.list;
+}
+
+// After its Pods, or which of its attempts is the decided one, have changed.
+void State::count_passing(TaskId id) {
+  TaskRecord& task = tasks[id];
+  task.passing = 0;
+  for (const PodId pod : task.pods) task.passing += passes(task, pods[pod].pod);
+  task.passing > 0 ? void(moving.insert(id)) : void(moving.erase(id));
 }
 
 // Books each rank whose Pod was not seen yet. Pods may come before the decision: a new leader reads
@@ -251,16 +293,19 @@ void State::reserve(TaskRecord& task, const Assume& d) {
   task.asks.clear();
   task.booked = {};
   std::int64_t end = 0;
+  const bool elastic = sizes_of(task.task).elastic();
   for (const PodGroup& group : task.task.groups) {
     if (group.count <= 0) continue;
     const Amounts request =
         names.request(group.requests, group.shared_resource, group.shared_milli);
-    task.booked.plus(request, group.count);
-    for (std::int64_t rank = end; has_parts(request) && rank < end + group.count; ++rank) {
+    // An elastic gang has one group.
+    const auto count = elastic ? static_cast<std::int64_t>(d.placement.nodes.size()) : group.count;
+    task.booked.plus(request, count);
+    for (std::int64_t rank = end; has_parts(request) && rank < end + count; ++rank) {
       const std::int64_t device = device_at(d.placement, static_cast<std::size_t>(rank));
       task.parts.emplace_back(rank + 1, use_of(request, device));
     }
-    end += group.count;
+    end += count;
     task.asks.emplace_back(end, request);
     if (!has_parts(request)) task.parts.emplace_back(end, request);
   }
@@ -310,6 +355,7 @@ void State::release(TaskId id, Time at) {
   task.gpus = 0;
   task.gpu_milli = 0;
   task.attempt = 0;
+  count_passing(id);
   task.since = {};
   mark_leaving(id, "", {});
 }
@@ -328,8 +374,8 @@ bool State::on(const Confirm& d) {
   TaskRecord& task = tasks[id];
   if (task.state == TaskState::kRunning && task.since == d.at) return false;
   hear(d.at);
-  if (task.state == TaskState::kReserved && learns(task)) {
-    queues[task.queue].predictor.waited(span(task.task.submitted, d.at));
+  if (task.state == TaskState::kReserved && queues[task.queue].known) {
+    queues[task.queue].past.waited(span(task.task.submitted, d.at));
   }
   track(id, -1);
   meter(task, -1);
@@ -363,14 +409,10 @@ bool State::on(const TaskEnd& d) {
   const TaskId id = find(d.task);
   if (id == kNoId || tasks[id].state == TaskState::kEnded) return false;
   const Time at = hear(d.at);
-  if (TaskRecord& task = tasks[id]; task.state == TaskState::kRunning && learns(task)) {
-    const auto size = task.gpus > 0 ? task.gpus : static_cast<std::int64_t>(task.ranks.size());
-    queues[task.queue].predictor.finished(size, task.task.expected_duration_ns,
-                                          span(task.since, at));
-  }
   withdraw(id, at);
   forget_hold(id);
   wishes.erase(d.task);
+  mix_out(tasks[id]);
   tasks[id].state = TaskState::kEnded;
   return true;
 }
@@ -387,6 +429,7 @@ void State::book_pod(PodId pod) {
     unsettle_for(tasks[id]);
     forget_uses(id);
     tasks[id].pods.push_back(pod);
+    if (passes(tasks[id], record.pod) && ++tasks[id].passing == 1) moving.insert(id);
   } else if (!record.pod.task.empty()) {
     orphans[record.pod.task].push_back(pod);
   }
@@ -427,6 +470,7 @@ void State::unbook_pod(PodId pod) {
     unsettle_for(tasks[id]);
     forget_uses(id);
     std::erase(tasks[id].pods, pod);
+    if (passes(tasks[id], record.pod) && --tasks[id].passing == 0) moving.erase(id);
     return;
   }
   const auto of_task = orphans.find(record.pod.task);

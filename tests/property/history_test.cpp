@@ -34,7 +34,27 @@ void expect_reasons(const Engine& engine, const World& world, const Plan& plan) 
   }
 }
 
-void run_history(std::uint64_t seed, int events, WorldOptions options = {.guarantees = true}) {
+// Every change of size that a plan asks for, of those who grow and of those who make room.
+std::vector<Delta> resized(World& world, const Plan& plan) {
+  std::vector<Resize> all = plan.grows;
+  for (const Preemption& p : plan.preemptions) {
+    all.insert(all.end(), p.shrinks.begin(), p.shrinks.end());
+  }
+  std::vector<Delta> deltas;
+  for (const Resize& resize : all) {
+    for (Delta& delta : world.resize(resize)) deltas.push_back(std::move(delta));
+  }
+  return deltas;
+}
+
+// What a history with ends came across: a property of nothing is no property.
+struct Seen {
+  int reservations = 0, outlived = 0;
+};
+
+void run_history(std::uint64_t seed, int events, WorldOptions options = {.guarantees = true},
+                 Seen* seen = nullptr) {
+  int told = 0, outlived = 0;
   SCOPED_TRACE("seed " + std::to_string(seed));
   options.parts = seed % 2 == 0;
   World world(seed, options);
@@ -49,7 +69,8 @@ void run_history(std::uint64_t seed, int events, WorldOptions options = {.guaran
   feed(world.begin());
   for (int i = 0; i < events; ++i) {
     const Plan plan = engine.plan(world.now);
-    const std::vector<Delta> deltas = world.event(plan.starts);
+    const std::vector<Delta> deltas =
+        options.elastic && i % 3 == 0 ? resized(world, plan) : world.event(plan.starts);
     feed(deltas);
     const std::uint64_t before = engine.digest();
     const Plan next = engine.plan(world.now);
@@ -61,12 +82,23 @@ void run_history(std::uint64_t seed, int events, WorldOptions options = {.guaran
     ASSERT_EQ(text(anew.starts), text(next.starts))
         << "event " << i << ": " << (deltas.empty() ? "" : encode(deltas.back()));
     ASSERT_EQ(anew.moves, next.moves) << "event " << i;
+    ASSERT_EQ(anew.grows, next.grows) << "event " << i;
     ASSERT_EQ(anew.preemptions, next.preemptions)
         << "event " << i << ": " << (deltas.empty() ? "" : encode(deltas.back()));
     const auto violations = auditor.check(next, world.now);
     ASSERT_TRUE(violations.empty()) << violations.front() << ", event " << i;
+    if (options.ends) {
+      const auto wrong = auditor.check(engine.forecast(world.now), world.now);
+      ASSERT_TRUE(wrong.empty()) << wrong.front() << ", forecast, event " << i;
+      told += static_cast<int>(engine.reservations(world.now).size());
+      outlived += static_cast<int>(engine.outlived(world.now).size());
+    }
     if (i % 7 == 0) expect_reasons(engine, world, next);
     if (::testing::Test::HasFailure()) return;
+  }
+  if (seen != nullptr) {
+    seen->reservations += told;
+    seen->outlived += outlived;
   }
 }
 
@@ -106,6 +138,29 @@ TEST(History, So_it_is_where_groups_say_in_which_zones_their_tasks_may_be) {
   }
 }
 
+TEST(History, So_it_is_with_gangs_that_grow_and_shrink) {
+  for (const std::uint64_t seed : seeds(40)) {
+    run_history(seed, 120,
+                {.topology = seed % 3 == 0,
+                 .guarantees = seed % 2 == 0,
+                 .elastic = true,
+                 .limits = seed % 4 == 1});
+    if (HasFailure()) return;
+  }
+}
+
+// With what is told of past runs, and of nothing else that was learned.
+TEST(History, So_it_is_with_past_runs_estimates_that_are_outlived_and_queues_that_learn) {
+  Seen seen;
+  for (const std::uint64_t seed : seeds(50)) {
+    run_history(seed, 120, {.guarantees = seed % 3 == 0, .ends = true}, &seen);
+    if (HasFailure()) return;
+  }
+  if (std::getenv("FERMI_SEED") != nullptr) return;
+  EXPECT_GT(seen.reservations, 100);
+  EXPECT_GT(seen.outlived, 100);
+}
+
 // 817: a heuristic search was not asked again after something was booked in the same pass. 1669: a
 // task over its quota asked others to stop, if it was known already that there was no room. 4439:
 // one over its quota took the turn of another that was known not to fit. 2941: a spread over zones
@@ -121,8 +176,9 @@ TEST(History, The_order_of_events_of_one_instant_does_not_matter) {
                        .guarantees = true,
                        .parts = seed % 4 < 2,
                        .limits = seed % 3 == 0,
-                       .groups = seed % 5 == 0,
-                       .grants = seed % 6 == 0});
+                       .groups = seed % 5 == 1,
+                       .grants = seed % 6 == 0,
+                       .ends = seed % 5 == 0});
     Engine engine = built(world.begin());
     for (int i = 0; i < 60; ++i) {
       for (const Delta& d : world.event(engine.plan(world.now).starts)) engine.apply(d);
@@ -142,8 +198,9 @@ TEST(History, A_copy_and_a_replay_decide_the_same) {
                        .guarantees = true,
                        .parts = seed % 4 < 2,
                        .limits = seed % 3 == 0,
-                       .groups = seed % 5 == 0,
-                       .grants = seed % 6 == 0});
+                       .groups = seed % 5 == 1,
+                       .grants = seed % 6 == 0,
+                       .ends = seed % 5 == 0});
     Engine engine;
     Replayer replayer;
     ASSERT_TRUE(replayer.line(journal_header()));

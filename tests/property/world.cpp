@@ -93,6 +93,13 @@ Queue World::random_queue(const std::string& name) {
   if (rng.one_in(6)) q.pools = {"", "train"};
   if (rng.one_in(6)) q.gpu_models = {"A100"};
   if (options_.limits) add_limits(q);
+  if (options_.elastic) q.cooldown_ns = more_.below(4) * 1'000'000'000;
+  if (options_.ends) {
+    q.learned = more_.one_in(2);
+    if (more_.one_in(2)) q.passing = more_.one_in(2) ? Passing::kConservative : Passing::kEasy;
+    if (more_.one_in(3)) q.reserve_after_ns = (1 + more_.below(4)) * 1'000'000'000;
+    if (more_.one_in(4)) q.closed = false;
+  }
   return q;
 }
 
@@ -176,6 +183,9 @@ Task World::random_task(const std::string& uid) {
     const std::int64_t count = 1 + rng.below(4);
     t.groups.push_back(random_group(named ? zones[static_cast<std::size_t>(g)] : "", count));
   }
+  if (options_.elastic && t.groups.size() == 1 && more_.one_in(2)) {
+    t.groups[0].most = t.groups[0].count + more_.below(4);
+  }
   if (rng.one_in(6)) t.max_zones = 1 + rng.below(2);
   if (rng.one_in(8)) t.min_per_zone = 1 + rng.below(2);
   if (rng.one_in(6)) t.max_latency_us = 500 + 1000 * rng.below(3);
@@ -201,6 +211,7 @@ Task World::random_task(const std::string& uid) {
   if (rng.one_in(10)) t.excluded_nodes = {"n" + std::to_string(rng.below(6))};
   if (rng.one_in(12)) t.held = true;
   if (rng.one_in(8)) t.not_before.ns = now.ns + rng.below(5) * 1'000'000'000;
+  if (options_.ends) add_ends(t);
   return t;
 }
 
@@ -222,6 +233,14 @@ void World::join(Task& t) {
   if (more_.one_in(8)) t.replaces = "t" + std::to_string(more_.below(6));
 }
 
+// Most state how long they last, and are of a few kinds and tenants, so that many have a past.
+void World::add_ends(Task& task) {
+  if (!more_.one_in(6)) task.expected_duration_ns = (1 + more_.below(6)) * 1'000'000'000;
+  task.kind = more_.one_in(4) ? "Pod" : "TrainingJob";
+  if (more_.one_in(2)) task.tenant = kTenants.front();
+  if (more_.one_in(2)) task.queue = kQueues.front();
+}
+
 std::vector<Delta> World::begin() {
   std::vector<Delta> deltas;
   const std::int64_t count = 1 + rng.below(options_.nodes_max);
@@ -235,6 +254,7 @@ std::vector<Delta> World::begin() {
     if (options_.plain) {
       q = {};
       q.name = name;
+      if (options_.elastic) q.cooldown_ns = 2'000'000'000;
     }
     queues[name] = q;
     deltas.push_back(QueueUpsert{q});
@@ -300,6 +320,17 @@ std::vector<Delta> World::carry_out(const std::vector<Start>& starts) {
   return deltas;
 }
 
+std::vector<Delta> World::resize(const Resize& resize) {
+  Known& known = tasks.at(resize.task);
+  note_end(known);
+  note_start(known.task);
+  known.decision = Assume{resize.task, resize.attempt + 1, resize.placement, now};
+  known.task.attempt = resize.attempt + 1;
+  known.confirmed.reset();
+  known.gone.clear();
+  return {*known.decision, TaskUpsert{known.task}};
+}
+
 std::vector<Delta> World::node_event() {
   const std::string name = "n" + std::to_string(rng.below(options_.nodes_max));
   if (nodes.contains(name) && rng.one_in(3)) {
@@ -320,6 +351,8 @@ std::vector<Delta> World::queue_event() {
   if (queues.contains(name) && rng.one_in(4)) {
     queues.erase(name);
     forget_pasts(name, true);
+    runs.erase(name);
+    longest_wait.erase(name);
     return {QueueRemove{name}};
   }
   const Queue before = queues[name];
@@ -412,12 +445,16 @@ std::vector<Delta> World::life_event() {
   };
   switch (rng.below(3)) {
     case 0:
+      if (!known->confirmed) note_wait(*known);
       known->confirmed = Confirm{uid, now};
       return {*known->confirmed};
-    case 1:
+    case 1: {
+      std::vector<Delta> deltas = tell_run(*known);
       stop();
       known->ended = true;
-      return {TaskEnd{uid, now}};
+      deltas.push_back(TaskEnd{uid, now});
+      return deltas;
+    }
     default:
       stop();
       known->rejected = Reject{uid, "refused", Time{now.ns + rng.below(3) * 1'000'000'000}, now};
@@ -440,10 +477,39 @@ void World::note_end(const Known& known) {
   Served& past = pasts[{known.task.queue, known.task.tenant}];
   past.queue = known.task.queue;
   past.tenant = known.task.tenant;
+  const bool one = known.task.groups.size() == 1;
   for (const PodGroup& group : known.task.groups) {
-    for (std::int64_t i = 0; i < group.count; ++i) {
+    const std::int64_t size = one ? std::ssize(known.decision->placement.nodes) : group.count;
+    for (std::int64_t i = 0; i < size; ++i) {
       past.spans.push_back({known.confirmed->at, now, known.task.gpu_model, charged(group)});
     }
+  }
+}
+
+void World::note_wait(const Known& known) {
+  if (!queues.contains(known.task.queue)) return;
+  std::int64_t& longest = longest_wait[known.task.queue];
+  longest = std::max(longest, now.ns - known.task.submitted.ns);
+}
+
+// As the books would tell it of one that ran.
+std::vector<Delta> World::tell_run(const Known& known) {
+  const Task& task = known.task;
+  if (!options_.ends || !known.confirmed || !queues.contains(task.queue)) return {};
+  const std::int64_t pods = static_cast<std::int64_t>(known.decision->placement.nodes.size());
+  const PastRuns::Run run{now, now.ns - known.confirmed->at.ns, task.expected_duration_ns, pods};
+  const std::string shape = std::to_string(pods);
+  runs[task.queue].push_back({task.queue, task.kind, task.tenant, shape, {run}, {}});
+  return {runs[task.queue].back()};
+}
+
+// All that was ever told, one by one: what is kept of it is for the engine to say.
+void World::tell_runs(std::vector<Delta>& deltas, bool shuffled) {
+  for (const auto& [name, queue] : queues) {
+    std::vector<PastRuns> all = runs[name];
+    if (shuffled) rng.shuffle(all);
+    all.push_back({name, "", "", "", {}, longest_wait[name]});
+    deltas.insert(deltas.end(), all.begin(), all.end());
   }
 }
 
@@ -482,6 +548,7 @@ std::vector<Delta> World::snapshot(bool shuffled) {
     }
   }
   for (const auto& [who, past] : pasts) base.push_back(past);
+  tell_runs(base, shuffled);
   return base;
 }
 

@@ -51,9 +51,11 @@ struct WorldOptions {
   bool topology = false;    // blocks and racks, some tasks ask for one of them
   bool guarantees = false;  // queues have guaranteed room, some of them borrow
   bool parts = false;       // nodes share their devices, and Pods ask for parts of them
+  bool elastic = false;     // half of the gangs of one group may have more Pods than they ask for
   bool limits = false;      // queues have quotas of some nodes, limits for tenants, turns
   bool groups = false;      // tasks of groups that say in which zones they may be
   bool grants = false;      // with `limits`: of some nodes something is guaranteed, too
+  bool ends = false;        // tasks state how long they last, and outlive it; some queues learn
 };
 
 class World {
@@ -66,6 +68,8 @@ class World {
   // What happens next: one event, as one or more deltas. `starts` are those of a plan that the
   // caller may hand in to be carried out.
   std::vector<Delta> event(const std::vector<Start>& starts);
+  // An elastic gang has another size: the next attempt is decided.
+  std::vector<Delta> resize(const Resize& resize);
   // The content so far, by kind, shuffled within each kind when asked.
   std::vector<Delta> snapshot(bool shuffled);
 
@@ -95,6 +99,9 @@ class World {
   std::map<std::string, Known> tasks;
   // What tenants had, by queue and tenant, in an own account.
   std::map<std::pair<std::string, std::string>, Served> pasts;
+  // How long tasks lasted, every one, and the longest wait, by queue, in an own account.
+  std::map<std::string, std::vector<PastRuns>> runs;
+  std::map<std::string, std::int64_t> longest_wait;
 
  private:
   std::vector<Delta> carry_out(const std::vector<Start>& starts);
@@ -107,6 +114,10 @@ class World {
   void forget_decision(Known& known);
   void note_start(const Task& task);
   void note_end(const Known& known);
+  void note_wait(const Known& known);
+  std::vector<Delta> tell_run(const Known& known);
+  void tell_runs(std::vector<Delta>& deltas, bool shuffled);
+  void add_ends(Task& task);
   void forget_pasts(const std::string& queue, bool starts_too);
 
   void add_limits(Queue& queue);

@@ -49,11 +49,14 @@ void Runner::expect(Words words) {
     if (conflict_of(task) != nullptr) fail(task + " is in a conflict");
     return;
   }
+  if (what == "moved") return expect_moved(words);
   const std::string name = take(words);
+  if (what == "end") return expect_end(name, words);
   if (what == "used") return expect_used(name, words);
   if (what == "zones") return expect_zones(name, take(words));
   if (what == "position") return equal("position", engine_.position(name), integer(take(words)));
   if (what == "ahead") return equal("ahead", engine_.tasks_ahead(name), integer(take(words)));
+  if (what == "size") return expect_size(name, words);
   if (what == "preempted") return expect_preempted(name, words);
   if (what != "ended") throw BadLine("cannot expect " + what);
   if (engine_.state(name) != TaskState::kEnded) {
@@ -122,6 +125,13 @@ void Runner::expect_used(const std::string& node, Words words) {
   no_more(words);
 }
 
+// "T 4", "T 4 resized 1": how many Pods it has, and how often that was changed.
+void Runner::expect_size(const std::string& task, Words words) {
+  equal("size of " + task, std::ssize(placed_[task].nodes), integer(take(words)));
+  if (flag(words, "resized")) equal("changes of " + task, resized_[task], integer(take(words)));
+  no_more(words);
+}
+
 // "T", "T 2", "T 2 Rotation": how often, and why the last time.
 void Runner::expect_preempted(const std::string& task, Words words) {
   equal("preemptions", tasks_.at(task).preemptions, words.empty() ? 1 : integer(take(words)));
@@ -130,6 +140,30 @@ void Runner::expect_preempted(const std::string& task, Words words) {
   const std::string is =
       preempted_.contains(task) ? names[static_cast<int>(preempted_[task])] : "-";
   if (is != take(words)) fail(task + " was preempted by " + is);
+}
+
+// "T 2h", "T unknown": when it is expected to end.
+void Runner::expect_end(const std::string& task, Words words) {
+  const std::string wanted = take(words);
+  for (const Engine::Placed& placed : engine_.placed(now_)) {
+    if (placed.task != task) continue;
+    if ((wanted == "unknown") != !placed.end) return fail(task + ": whether its end is known");
+    if (placed.end) equal("end", placed.end->ns, duration_ns(wanted));
+    return;
+  }
+  fail(task + " holds no place");
+}
+
+// "0", "1 head by long": how many reservations moved, whose the last time, and who outlived its
+// estimate.
+void Runner::expect_moved(Words words) {
+  equal("moved", static_cast<std::int64_t>(moved_.size()), integer(take(words)));
+  if (words.empty() || moved_.empty()) return;
+  const std::string task = take(words);
+  if (moved_.back().task != task) fail("the reservation of " + moved_.back().task + " moved");
+  if (!words.empty() && take(words) == "by" && take(words) != moved_.back().by) {
+    fail(moved_.back().by + " outlived its estimate");
+  }
 }
 
 void Runner::expect_order(const Words& words) {

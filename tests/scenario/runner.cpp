@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <sstream>
+#include <utility>
 
 #include "scheduler/preempt/guarantee.hpp"
 #include "scheduler/reason.hpp"
@@ -164,10 +165,14 @@ void Runner::advance(Time to) {
     Time next = to;
     if (!ends_.empty()) next.ns = std::min(next.ns, ends_.begin()->first);
     if (!leaves_.empty()) next.ns = std::min(next.ns, leaves_.begin()->first);
+    if (!returns_.empty()) next.ns = std::min(next.ns, returns_.begin()->first);
     if (const auto retry = engine_.next_time(now_)) next.ns = std::min(next.ns, retry->ns);
     now_ = next;
     while (!ends_.empty() && ends_.begin()->first <= now_.ns) finish(ends_.begin()->second);
     while (!leaves_.empty() && leaves_.begin()->first <= now_.ns) leave(leaves_.begin()->second);
+    while (!returns_.empty() && returns_.begin()->first <= now_.ns) {
+      return_resized(returns_.begin()->second);
+    }
     dirty_ = true;
     if (now_ == to) return;
     settle();
@@ -182,8 +187,13 @@ void Runner::settle() {
     for (const Start& s : plan.starts) start(s);
     for (const Preemption& p : plan.preemptions) preempt(p);
     for (const Move& m : plan.moves) move(m);
+    for (const Resize& grow : plan.grows) resize(grow);
   }
   book_.update(engine_.conflicts(now_), now_);
+  for (const std::string& violation : auditor_.check(engine_.forecast(now_), now_)) {
+    fail("audit of the forecast: " + violation);
+  }
+  for (Moves::Move& move : moves_.look(engine_, now_)) moved_.push_back(std::move(move));
 }
 
 // As the operator does it: who has to stop for whom, what is kept, and then each stops.
@@ -191,6 +201,7 @@ void Runner::preempt(const Preemption& p) {
   constexpr std::int64_t kHold = 600'000'000'000;
   for (const std::string& victim : p.victims) apply(Evict{victim, p.task, now_});
   apply(Hold{p.task, p.placement, later(now_, kHold)});
+  for (const Resize& shrink : p.shrinks) resize(shrink);
   for (const std::string& victim : p.victims) {
     const bool peer = tasks_.at(victim).queue == tasks_.at(p.task).queue;
     const bool turn = p.kind == PreemptionKind::kRotation && peer;
@@ -236,17 +247,7 @@ void Runner::leave(const std::string& name) {
 void Runner::start(const Start& s) {
   apply(Assume{s.task, s.attempt, s.placement, now_});
   Task& task = tasks_.at(s.task);
-  std::size_t rank = 0;
-  for (const PodGroup& group : task.groups) {
-    for (std::int64_t i = 0; i < group.count; ++i, ++rank) {
-      const std::string uid = s.task + "-" + std::to_string(s.attempt) + "-" + std::to_string(rank);
-      const bool shares = rank < s.placement.devices.size();
-      apply(PodUpsert{uid, s.placement.nodes[rank], group.requests, s.task, s.attempt,
-                      static_cast<std::int64_t>(rank), group.shared_resource, group.shared_milli,
-                      shares ? s.placement.devices[rank] : -1});
-      pods_[s.task].insert(uid);
-    }
-  }
+  make_pods(s.task, s.attempt, s.placement);
   const Tier tier = std::max(task.tier, queues_.at(task.queue).tier);
   if (tier == Tier::kMedium && task.expected_duration_ns > 0) {
     task.guarantee_until = later(now_, guarantee_ns(task.expected_duration_ns, task.preemptions,
@@ -260,16 +261,75 @@ void Runner::start(const Start& s) {
   if (runs_ns_[s.task] > 0) ends_.emplace(now_.ns + runs_ns_[s.task], s.task);
 }
 
+// An elastic gang has one group.
+void Runner::make_pods(const std::string& name, std::int64_t attempt, const Placement& placement) {
+  std::vector<const PodGroup*> groups;
+  for (const PodGroup& group : tasks_.at(name).groups) {
+    groups.insert(groups.end(), static_cast<std::size_t>(group.count), &group);
+  }
+  groups.resize(placement.nodes.size(), groups.front());
+  for (std::size_t rank = 0; rank < groups.size(); ++rank) {
+    const PodGroup& group = *groups[rank];
+    const std::string uid = name + "-" + std::to_string(attempt) + "-" + std::to_string(rank);
+    const bool shares = rank < placement.devices.size();
+    apply(PodUpsert{uid, placement.nodes[rank], group.requests, name, attempt,
+                    static_cast<std::int64_t>(rank), group.shared_resource, group.shared_milli,
+                    shares ? placement.devices[rank] : -1});
+    pods_[name].insert(uid);
+  }
+}
+
+// Another size: the decision is written down first, and the gang starts anew when its Pods have
+// stopped.
+void Runner::resize(const Resize& resize) {
+  Task& task = tasks_.at(resize.task);
+  task.attempt = resize.attempt + 1;
+  apply(Assume{resize.task, task.attempt, resize.placement, now_});
+  apply(TaskUpsert{task});
+  placed_[resize.task] = resize.placement;
+  ++resized_[resize.task];
+  const std::int64_t until = now_.ns + grace_ns_[resize.task];
+  returns_.emplace(until, resize.task);
+  if (until == now_.ns) return_resized(resize.task);
+}
+
+// The name may be part of what is forgotten here.
+void Runner::return_resized(std::string name) {
+  std::erase_if(returns_, [&](const auto& end) { return end.second == name; });
+  for (const std::string& uid : std::exchange(pods_[name], {})) apply(PodRemove{uid});
+  make_pods(name, tasks_.at(name).attempt, placed_[name]);
+  apply(Confirm{name, now_});
+}
+
 // The name may be part of what is forgotten here.
 void Runner::forget_pods(std::string task) {
   for (const std::string& uid : pods_[task]) apply(PodRemove{uid});
   pods_.erase(task);
   placed_.erase(task);
+  std::erase_if(returns_, [&](const auto& end) { return end.second == task; });
   std::erase_if(ends_, [&](const auto& end) { return end.second == task; });
   std::erase_if(leaves_, [&](const auto& end) { return end.second == task; });
 }
 
+// As the books tell it: how long it lasted, before it is forgotten.
+void Runner::remember(const std::string& task) {
+  const Task& known = tasks_.at(task);
+  std::int64_t pods = 0, gpus = 0;
+  for (const PodGroup& group : known.groups) {
+    pods += group.count;
+    gpus += group.count * group.requests.extended_amount(kGpu);
+  }
+  for (const Engine::Placed& placed : engine_.placed(now_)) {
+    if (placed.task != task || !placed.running) continue;
+    const PastRuns::Run run{now_, now_.ns - placed.since.ns, known.expected_duration_ns,
+                            gpus > 0 ? gpus : pods};
+    const std::string shape = std::to_string(pods) + "x" + std::to_string(gpus);
+    apply(PastRuns{known.queue, known.kind, known.tenant, shape, {run}, {}});
+  }
+}
+
 void Runner::finish(const std::string& task) {
+  remember(task);
   apply(TaskEnd{task, now_});
   forget_pods(task);
 }
@@ -371,6 +431,11 @@ void Runner::switches(Queue& q, Words& words) {
   if (const std::string word = option(words, "passing"); !word.empty()) q.passing = passing(word);
   if (const std::string word = option(words, "pooling"); !word.empty()) q.pooling = word == "yes";
   if (const std::string word = option(words, "spread"); !word.empty()) q.spread = word == "yes";
+  if (const std::string word = option(words, "learned"); !word.empty()) q.learned = word == "yes";
+  q.depth = integer(option(words, "depth", std::to_string(q.depth)));
+  if (const std::string word = option(words, "reserveAfter"); !word.empty()) {
+    q.reserve_after_ns = duration_ns(word);
+  }
   if (const std::string word = option(words, "halfLife"); !word.empty()) {
     q.half_life_ns = duration_ns(word);
   }
@@ -454,6 +519,7 @@ void Runner::submit(Words words) {
   if (zones.empty()) {
     t.groups.push_back(each);
     t.groups.back().count = count;
+    t.groups.back().most = integer(option(words, "most", "0"));
   }
   if (const std::string word = option(words, "policy"); !word.empty()) t.zone_policy = policy(word);
   t.max_zones = integer(option(words, "maxZones", "0"));

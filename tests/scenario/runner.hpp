@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "scheduler/audit/audit.hpp"
+#include "scheduler/backfill/moves.hpp"
 #include "scheduler/conflicts/book.hpp"
 #include "scheduler/engine.hpp"
 #include "tests/scenario/words.hpp"
@@ -31,7 +32,11 @@ class Runner {
   void move(const Move& move);
   void group_of(Task& task, Words& words);
   void leave(const std::string& task);
+  void resize(const Resize& resize);
+  void return_resized(std::string task);
+  void make_pods(const std::string& task, std::int64_t attempt, const Placement& placement);
   void finish(const std::string& task);
+  void remember(const std::string& task);
   void forget_pods(std::string task);
   void fail(const std::string& what);
 
@@ -52,6 +57,9 @@ class Runner {
   void expect_zones(const std::string& task, const std::string& zones);
   void expect_used(const std::string& node, Words words);
   void expect_order(const Words& words);
+  void expect_size(const std::string& task, Words words);
+  void expect_end(const std::string& task, Words words);
+  void expect_moved(Words words);
   void expect_preempted(const std::string& task, Words words);
   const Conflict* conflict_of(const std::string& waiting);
   void expect_conflict(Words words);
@@ -72,13 +80,17 @@ class Runner {
   std::map<std::string, std::int64_t> runs_ns_;
   std::map<std::string, std::int64_t> grace_ns_;
   std::set<std::pair<std::int64_t, std::string>> ends_;
-  std::set<std::pair<std::int64_t, std::string>> leaves_;  // those who were asked to stop
-  std::map<std::string, PreemptionKind> preempted_;        // the last time, and why
+  std::set<std::pair<std::int64_t, std::string>> leaves_;   // those who were asked to stop
+  std::set<std::pair<std::int64_t, std::string>> returns_;  // whose old Pods stop, of another size
+  std::map<std::string, std::int64_t> resized_;             // how often
+  std::map<std::string, PreemptionKind> preempted_;         // the last time, and why
   std::map<std::string, Placement> placed_;
   std::map<std::string, std::set<std::string>> pods_;  // by task, or by node for foreign ones
   std::vector<std::string> started_;
   ConfigUpdate config_;
   Book book_;
+  Moves moves_;
+  std::vector<Moves::Move> moved_;
 };
 
 }  // namespace sched::scenario

@@ -12,7 +12,8 @@
 //   6 (at rest)  The engine's own accounting equals that of a fresh look at the truth.
 //   7 (at rest)  Every job that could end has ended; one that waits, waits for a reason it states.
 //  11 (at rest)  Nothing is written when nothing happens.
-// 6, 7 and 11 are checked by the run itself (simulation.hpp), with the helpers here.
+//  18 (at rest)  Cost and run time of each task that is over are in the ledger once (accounts.hpp).
+// 6, 7, 11 and 18 are checked by the run itself (simulation.hpp), with the helpers here.
 #pragma once
 
 #include <cstdint>

@@ -87,6 +87,7 @@ int crash_sweep(const Arguments& arguments) {
 int seeds(const Arguments& arguments) {
   const Clock clock;
   std::uint64_t runs = 0, failures = 0, bindings = 0, crashes = 0;
+  std::int64_t spent = 0;
   for (std::uint64_t i = 0;; ++i) {
     if (arguments.seconds > 0 ? clock.seconds() > arguments.seconds : i >= arguments.seeds) break;
     RunOptions options;
@@ -101,13 +102,16 @@ int seeds(const Arguments& arguments) {
     failures += report(options, result) ? 0 : 1;
     ++runs;
     bindings += result.bindings;
+    spent += result.spent;
     crashes += static_cast<std::uint64_t>(result.crashes);
   }
   std::printf(
-      "simulation: %llu seeds from %llu, %llu bindings, %llu crashes, %llu failures, %.1f s\n",
+      "simulation: %llu seeds from %llu, %llu bindings, %llu crashes, %lld spent, %llu failures, "
+      "%.1f s\n",
       static_cast<unsigned long long>(runs), static_cast<unsigned long long>(arguments.seed),
       static_cast<unsigned long long>(bindings), static_cast<unsigned long long>(crashes),
-      static_cast<unsigned long long>(failures), clock.seconds());
+      static_cast<long long>(spent / 1'000'000), static_cast<unsigned long long>(failures),
+      clock.seconds());
   return failures == 0 ? 0 : 1;
 }
 

@@ -28,6 +28,7 @@ void OperatorHost::boot() {
   fermi::Options options;
   options.identity = options_.name + "-" + std::to_string(++lives_);
   options.leader_elect = options_.leader_elect;
+  options.config_text = "prices: {gpu: \"36.00\", cpuCore: \"0.36\"}\n";  // so that work costs
   operator_ = std::make_unique<Operator>(*loop_, *transport_, std::move(options));
   operator_->start();
 }

@@ -6,6 +6,7 @@
 
 #include "libk8s/base/log.hpp"
 #include "scheduler/engine.hpp"
+#include "tests/sim/accounts.hpp"
 #include "tests/sim/invariants.hpp"
 #include "tests/sim/kubelet.hpp"
 
@@ -47,6 +48,7 @@ class Run {
   SimServer server_;
   Truth truth_;
   Invariants invariants_;
+  Accounts accounts_;
   Kubelet kubelet_;
   World world_;
   std::vector<std::unique_ptr<OperatorHost>> hosts_;
@@ -62,6 +64,7 @@ Run::Run(const RunOptions& options)
       server_(loop_, random_.next()),
       truth_(server_),
       invariants_(server_, truth_),
+      accounts_(server_, truth_),
       kubelet_(server_, truth_, random_.next()),
       world_(server_, truth_, random_.next(), world_options(random_, options.faults)),
       errors_before_(k8s::log::error_count()) {
@@ -183,6 +186,9 @@ void Run::liveness() {
                                             : "invariant 7: " + unfinished());
   if (safe()) check_accounts();
   if (safe()) check_quiet();
+  if (!safe()) return;
+  if (const std::string wrong = accounts_.check(); !wrong.empty())
+    invariants_.violate("invariant 18: " + wrong);
 }
 
 void Run::check_accounts() {
@@ -225,6 +231,7 @@ RunResult Run::result() {
   made.at_s = static_cast<double>(loop_.now().ns) / 1e9;
   made.digest = digest_;
   made.bindings = invariants_.bindings();
+  made.spent = accounts_.spent();
   for (const auto& host : hosts_) {
     made.writes += host->writes();
     made.crashes += host->crashes();

@@ -4,7 +4,8 @@
 // between, a simulated kubelet, users, and people who get in the way. Two phases:
 //   safety    faults and interference; invariants 1 to 4 hold throughout
 //   liveness  both stop; within a bounded time every job that can end has ended, the accounts are
-//             right (6), no work is lost (7), and then nothing is written any more (11)
+//             right (6), no work is lost (7), then nothing is written any more (11), and what was
+//             spent is in the ledger once (18)
 // Two runs of one seed are the same run: their `digest` is equal.
 #pragma once
 
@@ -31,6 +32,7 @@ struct RunResult {
   std::uint64_t digest = 0;  // of all that was asked of the server, in order
   std::uint64_t writes = 0;  // by the operators, leases and all
   std::uint64_t bindings = 0;
+  std::int64_t spent = 0;  // by all tasks, in millionths
   int crashes = 0;
 };
 

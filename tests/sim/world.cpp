@@ -57,8 +57,11 @@ bool World::set_up() {
     const Json object = {{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", ns}}}};
     if (!make("/api/v1/namespaces", object)) return false;
   }
-  for (const char* queue : {"default", "high", "medium", "low"})
+  for (const char* queue : {"default", "high", "medium", "low"}) {
     if (!apply_file("manifests/queues/" + std::string(queue) + ".yaml", kQueues)) return false;
+    if (random_.chance(500))
+      patch(std::string(kQueues) + "/" + queue, {{"spec", {{"backfill", {{"learn", true}}}}}});
+  }
   if (!make_nodes()) return false;
   const std::int64_t window_ms = options_.submit_within.count() / 1'000'000;
   for (int i = 0; i < options_.jobs; ++i)
@@ -121,7 +124,9 @@ Json World::job_spec(const std::string& name) {
                 {{"metadata", {{"annotations", annotations(name)}}},
                  {"spec", {{"terminationGracePeriodSeconds", random_.between(1, 10)}}}}}};
   static const char* const kQueueNames[] = {"default", "high", "medium", "low"};
-  spec["scheduling"] = {{"queue", kQueueNames[random_.below(4)]}, {"expectedDuration", "2m"}};
+  // Most state too much, some outlive what they state.
+  spec["scheduling"] = {{"queue", kQueueNames[random_.below(4)]},
+                        {"expectedDuration", random_.chance(300) ? "20s" : "2m"}};
   if (options_.zones > 1 && random_.chance(400)) {
     spec["scheduling"]["zones"] =
         Json::array({{{"zone", "zone-a"},

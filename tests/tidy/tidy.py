@@ -152,8 +152,11 @@ def check_readmes(root: Path) -> Iterator[str]:
     folders = {str(Path(name).parent) for name in tracked if name.endswith((".cpp", ".hpp", ".py", ".go"))}
     for folder in sorted(folders):
         parents = [root / folder, (root / folder).parent]
-        if not any((p / "README.md").exists() for p in parents):
+        if not any((p / "README.md").exists() for p in parents if p != root):
             yield f"{folder}/: has no README.md (nor has the folder above): say who may call whom"
+    for top in sorted({name.split("/")[0] for name in tracked if "/" in name and not name.startswith(".")}):
+        if not (root / top / "README.md").exists():
+            yield f"{top}/: has no README.md: say what lies where in it, and who may call whom"
 
 
 def main() -> int:

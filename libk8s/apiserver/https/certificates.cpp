@@ -10,7 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -108,14 +110,39 @@ Result<Certificates> make_certificates() {
   return Certificates{pem_of(ca), pem_of(cert), pem_of(key)};
 }
 
-bool still_good(const std::string& pem) {
+Cert cert_of(const std::string& pem) {
   const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  const Cert cert(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
-  if (!cert) return false;
+  return Cert(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+}
+
+Key key_of(const std::string& pem) {
+  const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  return Key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
+}
+
+bool lasts(const Cert& cert) {
   ASN1_TIME* soon = X509_gmtime_adj(nullptr, kRenewBefore_s);
   const bool good = ASN1_TIME_compare(X509_get0_notAfter(cert.get()), soon) > 0;
   ASN1_STRING_free(soon);
   return good;
+}
+
+// Whole, belonging together, and good for some time yet. What is damaged is made anew.
+bool still_good(const Certificates& kept) {
+  const Cert ca = cert_of(kept.ca_pem);
+  const Cert cert = cert_of(kept.server_pem);
+  const Key key = key_of(kept.server_key_pem);
+  if (!ca || !cert || !key || !lasts(ca) || !lasts(cert)) return false;
+  return X509_check_private_key(cert.get(), key.get()) == 1 &&
+         X509_verify(cert.get(), X509_get0_pubkey(ca.get())) == 1;
+}
+
+// What may stand after "Bearer" (RFC 6750), and long enough not to be guessed.
+bool is_token(std::string_view text) {
+  return text.size() >= 32 && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+           return (c < 0x80 && std::isalnum(c) != 0) ||
+                  std::string_view("-._~+/=").find(static_cast<char>(c)) != std::string_view::npos;
+         });
 }
 
 }  // namespace
@@ -127,8 +154,9 @@ Result<Certificates> load_or_make_certificates(const std::string& directory) {
   const auto ca = read_small_file(ca_path);
   const auto cert = read_small_file(cert_path);
   const auto key = read_small_file(key_path);
-  if (ca && cert && key && still_good(*ca) && still_good(*cert)) {
-    return Certificates{*ca, *cert, *key};
+  if (ca && cert && key) {
+    Certificates kept{*ca, *cert, *key};
+    if (still_good(kept)) return kept;
   }
   auto made = make_certificates();
   if (!made) return made.status();
@@ -143,7 +171,7 @@ Result<std::string> load_or_make_token(const std::string& path) {
   if (auto kept = read_small_file(path)) {
     std::string token = std::move(kept).value();
     while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
-    if (token.size() >= 32) return token;
+    if (is_token(token)) return token;
   }
   std::array<unsigned char, 32> bytes{};
   if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) {

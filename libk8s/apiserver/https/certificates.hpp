@@ -16,10 +16,11 @@ struct Certificates {
   std::string server_key_pem;
 };
 
-// Reads them from `directory`, or makes and writes them (mode 0600).
+// Reads them from `directory`, or makes and writes them (mode 0600): also when they are damaged or
+// do not belong together.
 Result<Certificates> load_or_make_certificates(const std::string& directory);
 
-// 32 random bytes in hex, kept in `path` (mode 0600); made when it is not there.
+// 32 random bytes in hex, kept in `path` (mode 0600); made when it is not there, or no token.
 Result<std::string> load_or_make_token(const std::string& path);
 
 // Writes a file as a whole: a temporary one beside it, synced, then renamed. Mode 0600.

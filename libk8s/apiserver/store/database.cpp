@@ -57,7 +57,7 @@ Result<Database> Database::open(const std::string& path) {
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
   const int rc = sqlite3_open_v2(path.c_str(), &raw, flags, nullptr);
   database.db_.reset(raw);
-  if (rc != SQLITE_OK) return database.failure("cannot open the database " + path);
+  if (rc != SQLITE_OK) return database.failure("cannot open the database");
   Status status = database.configure(path == ":memory:");
   if (status.is_ok()) status = database.prepare_all();
   if (!status.is_ok()) return status;
@@ -180,9 +180,15 @@ Status Database::step(sqlite3_stmt* statement) {
   return status;
 }
 
+// Names the file, so that whoever reads it knows which disk is full and what to look at.
 Status Database::failure(std::string_view doing) const {
-  const char* why = db_ == nullptr ? "out of memory" : sqlite3_errmsg(db_.get());
-  return {Code::kInternal, std::string(doing) + ": " + why};
+  std::string text(doing);
+  if (db_ == nullptr) return {Code::kInternal, text + ": out of memory"};
+  const char* path = sqlite3_db_filename(db_.get(), "main");
+  if (path != nullptr && *path != '\0') text += std::string(" ") + path;
+  const bool taken = sqlite3_errcode(db_.get()) == SQLITE_BUSY;
+  text += taken ? ": another process has it open" : std::string(": ") + sqlite3_errmsg(db_.get());
+  return {Code::kInternal, std::move(text)};
 }
 
 }  // namespace k8s::apiserver

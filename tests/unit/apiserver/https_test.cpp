@@ -390,6 +390,23 @@ TEST_F(Https, Keeps_its_certificates_and_token_over_a_restart_and_to_its_owner) 
   EXPECT_EQ(get("/version").status, 200);
 }
 
+TEST_F(Https, Makes_anew_what_is_damaged_of_its_certificates_and_token) {
+  const auto damage = [this](const std::string& file, const std::string& text) {
+    std::ofstream(https_.data_dir + "/" + file, std::ios::binary) << text;
+  };
+  start();
+  const std::string key = "-----BEGIN PRIVATE KEY-----\n";
+  for (const std::string file : {"ca.crt", "server.crt", "server.key", "admin.token"}) {
+    for (const std::string& text : {std::string(), std::string(300, '\xb3'), key}) {
+      server_.reset();
+      damage(file, text);
+      start();
+      EXPECT_EQ(get("/version").status, 200) << file;
+      EXPECT_TRUE(server_->write_kubeconfig(folder_ + "/kubeconfig", "local").is_ok()) << file;
+    }
+  }
+}
+
 TEST_F(Https, Writes_a_kubeconfig_that_only_its_owner_can_read) {
   start();
   const std::string path = folder_ + "/kubeconfig";

@@ -8,6 +8,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 namespace k8s::apiserver {
@@ -138,7 +139,9 @@ TEST(Store, Keeps_a_second_process_out) {
   (void)store->put(id("a"), thing(1));
   const auto second = Store::open(folder.file(), 10);
   ASSERT_FALSE(second.is_ok());
-  EXPECT_NE(second.status().message().find("locked"), std::string::npos);
+  EXPECT_NE(second.status().message().find(folder.file() + ": another process has it open"),
+            std::string::npos)
+      << second.status().message();
 }
 
 TEST(Store, Refuses_a_database_of_a_newer_version) {
@@ -156,6 +159,11 @@ TEST(Store, Says_so_when_the_file_is_no_database) {
   Folder folder;
   std::filesystem::create_directory(folder.file());
   EXPECT_FALSE(Store::open(folder.file(), 10).is_ok());
+  const std::string other = folder.file() + ".txt";
+  std::ofstream(other) << std::string(5'000, 'x');
+  const auto store = Store::open(other, 10);
+  ASSERT_FALSE(store.is_ok());
+  EXPECT_NE(store.status().message().find(other), std::string::npos) << store.status().message();
 }
 
 TEST(Store, Changes_nothing_when_the_disk_refuses) {

@@ -82,6 +82,19 @@ class ElectorTest : public ::testing::Test {
   LeaseServer server;
 };
 
+TEST_F(ElectorTest, That_the_lease_cannot_be_reached_is_said_once) {
+  Process a(*this, "a");
+  a.cut = true;
+  ::testing::internal::CaptureStderr();
+  a.elector->start();
+  loop.run_for(minutes(1));
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  const auto said = log.find("no route");
+  ASSERT_NE(said, std::string::npos) << log;
+  EXPECT_NE(log.find("lease=system/lock"), std::string::npos) << log;
+  EXPECT_EQ(log.find("no route", said + 1), std::string::npos) << log;
+}
+
 TEST_F(ElectorTest, The_only_candidate_leads_at_once_and_stays_leader) {
   Process a(*this, "a");
   a.elector->start();

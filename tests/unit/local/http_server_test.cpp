@@ -83,6 +83,13 @@ TEST(EndpointAddress, What_is_no_address_is_refused_with_an_example) {
   }
 }
 
+TEST_F(Endpoint, An_address_that_is_taken_is_named) {
+  const auto second = HttpServer::start(loop_, server_->address(), nullptr);
+  ASSERT_FALSE(second);
+  EXPECT_NE(second.status().message().find(server_->address()), std::string::npos)
+      << second.status().message();
+}
+
 TEST(MetricsText, Counters_labels_and_histograms_come_in_the_prometheus_format) {
   Metrics metrics;
   metrics.binds = 7;
@@ -100,6 +107,25 @@ TEST(MetricsText, Counters_labels_and_histograms_come_in_the_prometheus_format) 
         "fermi_plan_duration_seconds_count 1\n"}) {
     EXPECT_NE(text.find(line), std::string::npos) << line << text;
   }
+}
+
+// Jobs wait for minutes and days: buckets that end at seconds would show nothing of it.
+TEST(MetricsText, Waits_are_told_apart_from_seconds_to_days) {
+  constexpr std::int64_t kSecond = 1'000'000;
+  Metrics metrics;
+  for (const std::int64_t seconds : {2, 300, 7'200, 200'000}) {
+    metrics.wait_duration.observe(seconds * kSecond);
+  }
+  const std::string text = metrics_text(metrics);
+  const auto below = [&text](const std::string& bound) {
+    const std::string start = "fermi_wait_duration_seconds_bucket{le=\"" + bound + "\"} ";
+    const auto at = text.find(start);
+    return at == std::string::npos ? -1 : std::stoi(text.substr(at + start.size()));
+  };
+  EXPECT_EQ(below("5"), 1) << text;
+  EXPECT_EQ(below("600"), 2) << text;
+  EXPECT_EQ(below("14400"), 3) << text;
+  EXPECT_EQ(below("604800"), 4) << text;
 }
 
 }  // namespace

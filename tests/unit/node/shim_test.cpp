@@ -196,6 +196,25 @@ TEST_P(Shim, A_folder_that_was_put_in_the_place_of_its_own_is_left_alone) {
   remove_tree(aside);
 }
 
+// As on a disk that is full when the program ends, and has room again later.
+TEST_P(Shim, A_record_that_cannot_be_written_now_is_written_later_and_nothing_is_lost) {
+  ShimBench bench(plan(""));
+  PodPlan again = plan("until test -e " + bench.folder() + "/go; do sleep 0.05; done; exit 7");
+  ASSERT_TRUE(write_file(bench.folder() + "/plan.json", encode(again), Sync::kNone));
+  bench.start();
+  ASSERT_TRUE(bench.wait_running());
+  const std::string in_the_way = bench.folder() + "/state.json.new";
+  ASSERT_TRUE(make_folders(in_the_way));
+  ASSERT_TRUE(rewrite_in_place(bench.folder() + "/go", ""));
+  EXPECT_TRUE(eventually([&] { return marked_processes(again.uid).empty(); }));
+  EXPECT_TRUE(look_at_shim(bench.folder()).locked);
+  EXPECT_FALSE(bench.record().final);
+  std::filesystem::remove(in_the_way);
+  ASSERT_TRUE(bench.wait_final());
+  EXPECT_EQ(bench.record().containers[0].now.exit_code, 7);
+  EXPECT_TRUE(eventually([&] { return bench.gone(); }));
+}
+
 TEST_P(Shim, A_folder_is_locked_as_long_as_its_shim_lives) {
   ShimBench bench(plan("sleep 1000"));
   bench.start();

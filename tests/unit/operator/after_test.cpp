@@ -35,8 +35,7 @@ TEST(After, A_job_waits_for_another_to_complete_and_keeps_its_place_meanwhile) {
   })) << cluster.job("train")["status"].dump(1);
   EXPECT_EQ(cluster.job("train")["status"]["reason"], "Held");
   EXPECT_EQ(cluster.job("train")["status"]["queuePosition"], 1);
-  cluster.submit("prepare", after("", "", "60"));
-  ASSERT_TRUE(cluster.wait_phase("prepare", "Running"));
+  cluster.run("prepare", after("", "", "60"));
   ASSERT_TRUE(cluster.wait(seconds(20), [&] {
     return message_of(cluster, "train").find("to be Completed; it is Running") != std::string::npos;
   })) << message_of(cluster, "train");
@@ -93,8 +92,7 @@ TEST(After, What_was_met_once_stays_met) {
   cluster.submit("prepare", after("", "", "5"));
   Json hog = after("", "", "120");
   hog["gpusPerNode"] = 8;
-  cluster.submit("hog", hog);
-  ASSERT_TRUE(cluster.wait_phase("hog", "Running"));
+  cluster.run("hog", hog);
   Json train = after("prepare", "Completed", "5");
   train["gpusPerNode"] = 8;
   cluster.submit("train", train);

@@ -12,7 +12,6 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 constexpr const char* kBudgets = "/apis/policy/v1/namespaces/work/poddisruptionbudgets";
-constexpr const char* kQueues = "/apis/fermi-cluster.com/v1alpha1/taskqueues";
 
 // --- counting
 
@@ -72,13 +71,9 @@ TEST(BudgetCount, Two_budgets_of_one_Pod_and_a_budget_not_counted_yet_let_nobody
 // --- stories
 
 Json job_in(const std::string& queue, int nodes, const std::string& run_seconds,
-            std::int64_t grace_seconds = 2) {
-  return {{"nodes", nodes},
-          {"gpusPerNode", 8},
-          {"scheduling", {{"queue", queue}, {"expectedDuration", "1h"}}},
-          {"podTemplate",
-           {{"metadata", {{"annotations", {{"sim/run-seconds", run_seconds}}}}},
-            {"spec", {{"terminationGracePeriodSeconds", grace_seconds}}}}}};
+            int grace_seconds = 2) {
+  return job_for(
+      {.queue = queue, .run_seconds = run_seconds, .nodes = nodes, .grace_seconds = grace_seconds});
 }
 
 // So many Pods of this job are to be there.
@@ -105,8 +100,7 @@ std::string message(Cluster& cluster, const std::string& job) {
 TEST(Budgets, A_job_that_a_budget_keeps_runs_on_and_everybody_sees_why) {
   Cluster cluster({{"zone-a", 1, 8}});
   cluster.start_operator();
-  cluster.submit("low", job_in("low", 1, "forever"));
-  ASSERT_TRUE(cluster.wait_phase("low", "Running"));
+  cluster.run("low", job_in("low", 1, "forever"));
   protect(cluster, "low", 1);
   cluster.submit("high", job_in("high", 1, "30"));
   cluster.run_for(minutes(3));
@@ -139,15 +133,12 @@ TEST(Budgets, A_job_that_a_budget_keeps_runs_on_and_everybody_sees_why) {
 TEST(Budgets, Whom_a_budget_keeps_is_left_out_and_others_make_room) {
   Cluster cluster({{"zone-a", 2, 8}});
   cluster.start_operator();
-  cluster.submit("open", job_in("low", 1, "forever"));
-  ASSERT_TRUE(cluster.wait_phase("open", "Running"));
+  cluster.run("open", job_in("low", 1, "forever"));
   cluster.run_for(minutes(5));
   // It has lost least, so that it would be the first to go.
-  cluster.submit("kept", job_in("low", 1, "forever"));
-  ASSERT_TRUE(cluster.wait_phase("kept", "Running"));
+  cluster.run("kept", job_in("low", 1, "forever"));
   protect(cluster, "kept", 1);
-  cluster.submit("high", job_in("high", 1, "forever"));
-  ASSERT_TRUE(cluster.wait_phase("high", "Running")) << cluster.job("high").dump(1);
+  cluster.run("high", job_in("high", 1, "forever"));
   EXPECT_EQ(cluster.phase("kept"), "Running");
   EXPECT_EQ(cluster.job("kept")["status"].value("preemptions", 0), 0);
   EXPECT_EQ(cluster.job("open")["status"]["preemptions"], 1);
@@ -157,8 +148,7 @@ TEST(Budgets, Whom_a_budget_keeps_is_left_out_and_others_make_room) {
 TEST(Budgets, A_gang_of_which_not_all_may_go_is_not_begun_with) {
   Cluster cluster({{"zone-a", 2, 8}});
   cluster.start_operator();
-  cluster.submit("low", job_in("low", 2, "forever"));
-  ASSERT_TRUE(cluster.wait_phase("low", "Running"));
+  cluster.run("low", job_in("low", 2, "forever"));
   protect(cluster, "low", 1);
   cluster.submit("high", job_in("high", 1, "30"));
   cluster.run_for(minutes(3));
@@ -173,16 +163,13 @@ TEST(Budgets, Where_the_queue_allows_it_they_are_violated_and_that_is_counted_ov
   Cluster cluster({{"zone-a", 1, 8}});
   cluster.start_operator();
   cluster.patch(std::string(kQueues) + "/low", {{"spec", {{"pdbPolicy", "Violate"}}}});
-  cluster.submit("low", job_in("low", 1, "forever"));
-  ASSERT_TRUE(cluster.wait_phase("low", "Running"));
+  cluster.run("low", job_in("low", 1, "forever"));
   protect(cluster, "low", 1);
   cluster.submit("high", job_in("high", 1, "20"));
   ASSERT_TRUE(cluster.wait_phase("high", "Running", seconds(30))) << cluster.job("high").dump(1);
   EXPECT_EQ(cluster.job("low")["status"]["preemptions"], 1);
   EXPECT_EQ(cluster.op().metrics().budget_violations.at("low"), 1U);
-  const auto counted = [&] {
-    return cluster.get(std::string(kQueues) + "/low")["status"].value("budgetViolations", 0);
-  };
+  const auto counted = [&] { return cluster.queue_status("low").value("budgetViolations", 0); };
   EXPECT_TRUE(cluster.wait(seconds(10), [&] { return counted() == 1; }));
   cluster.kill_operator();
   cluster.start_operator();
@@ -190,8 +177,7 @@ TEST(Budgets, Where_the_queue_allows_it_they_are_violated_and_that_is_counted_ov
   ASSERT_TRUE(cluster.wait_phase("low", "Running"));
   EXPECT_EQ(counted(), 1);
   cluster.run_for(seconds(5));
-  cluster.submit("again", job_in("high", 1, "20"));
-  ASSERT_TRUE(cluster.wait_phase("again", "Running"));
+  cluster.run("again", job_in("high", 1, "20"));
   EXPECT_TRUE(cluster.wait(seconds(10), [&] { return counted() == 2; }));
 }
 
@@ -199,11 +185,9 @@ TEST(Budgets, Where_none_refuses_nothing_is_violated) {
   Cluster cluster({{"zone-a", 1, 8}});
   cluster.start_operator();
   cluster.patch(std::string(kQueues) + "/low", {{"spec", {{"pdbPolicy", "Violate"}}}});
-  cluster.submit("low", job_in("low", 1, "forever"));
-  ASSERT_TRUE(cluster.wait_phase("low", "Running"));
+  cluster.run("low", job_in("low", 1, "forever"));
   protect(cluster, "low", 0);
-  cluster.submit("high", job_in("high", 1, "20"));
-  ASSERT_TRUE(cluster.wait_phase("high", "Running"));
+  cluster.run("high", job_in("high", 1, "20"));
   EXPECT_TRUE(cluster.op().metrics().budget_violations.empty());
 }
 
@@ -211,8 +195,7 @@ TEST(Budgets, Where_none_refuses_nothing_is_violated) {
 TEST(Budgets, A_task_that_leaves_while_a_budget_objects_leaves_no_trace) {
   Cluster cluster({{"zone-a", 1, 8}});
   cluster.start_operator();
-  cluster.submit("low", job_in("low", 1, "forever"));
-  ASSERT_TRUE(cluster.wait_phase("low", "Running"));
+  cluster.run("low", job_in("low", 1, "forever"));
   protect(cluster, "low", 1);
   cluster.submit("high", job_in("high", 1, "30"));
   cluster.run_for(seconds(20));
@@ -229,8 +212,7 @@ TEST(Budgets, A_task_that_leaves_while_a_budget_objects_leaves_no_trace) {
 TEST(SlowVictims, The_room_of_one_that_ignores_SIGTERM_is_kept_until_its_grace_is_over) {
   Cluster cluster({{"zone-a", 1, 8}});
   cluster.start_operator();
-  cluster.submit("low", job_in("low", 1, "forever", 1200));
-  ASSERT_TRUE(cluster.wait_phase("low", "Running"));
+  cluster.run("low", job_in("low", 1, "forever", 1200));
   cluster.submit("high", job_in("high", 1, "30"));
   ASSERT_TRUE(cluster.wait(seconds(30), [&] { return cluster.phase("low") == "Stopping"; }));
   cluster.run_for(seconds(5));
@@ -254,8 +236,7 @@ TEST(SlowVictims, The_room_of_one_that_ignores_SIGTERM_is_kept_until_its_grace_i
 TEST(SlowVictims, A_finalizer_delays_the_start_and_nothing_else) {
   Cluster cluster({{"zone-a", 1, 8}});
   cluster.start_operator();
-  cluster.submit("low", job_in("low", 1, "forever"));
-  ASSERT_TRUE(cluster.wait_phase("low", "Running"));
+  cluster.run("low", job_in("low", 1, "forever"));
   const std::string pod = "/api/v1/namespaces/work/pods/low-0-0";
   cluster.patch(pod, {{"metadata", {{"finalizers", Json::array({"example.com/keep"})}}}});
   cluster.submit("high", job_in("high", 1, "30"));

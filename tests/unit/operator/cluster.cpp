@@ -10,7 +10,6 @@
 namespace fermi::testing {
 namespace {
 
-constexpr const char* kJobs = "/apis/fermi-cluster.com/v1alpha1/namespaces/work/trainingjobs";
 constexpr const char* kDefinitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
 bool counts(const sim::Served& served) {
@@ -19,7 +18,56 @@ bool counts(const sim::Served& served) {
          served.target.find("/events") == std::string::npos;
 }
 
+Json containers(int gpus) {
+  const Json limits = {{"nvidia.com/gpu", std::to_string(gpus)}};
+  return Json::array({{{"name", "main"}, {"image", "i"}, {"resources", {{"limits", limits}}}}});
+}
+
 }  // namespace
+
+Json job_for(const JobWish& wish) {
+  const Json annotations = {{"sim/run-seconds", wish.run_seconds}, {"sim/exit", wish.exit}};
+  return {{"nodes", wish.nodes},
+          {"gpusPerNode", wish.gpus},
+          {"scheduling",
+           {{"queue", wish.queue},
+            {"expectedDuration", wish.expected},
+            {"priorityValue", wish.priority}}},
+          {"podTemplate",
+           {{"metadata", {{"annotations", annotations}}},
+            {"spec", {{"terminationGracePeriodSeconds", wish.grace_seconds}}}}}};
+}
+
+Json pod_for(const std::string& name, const PodWish& wish) {
+  Json metadata = {{"name", name},
+                   {"namespace", "work"},
+                   {"labels", Json::object()},
+                   {"annotations", {{"sim/run-seconds", wish.run_seconds}}}};
+  if (!wish.queue.empty()) metadata["labels"]["fermi-cluster.com/queue"] = wish.queue;
+  if (!wish.gang.empty()) {
+    metadata["labels"]["fermi-cluster.com/gang"] = wish.gang;
+    metadata["labels"]["fermi-cluster.com/gang-size"] = std::to_string(wish.size);
+  }
+  if (!wish.expected.empty())
+    metadata["annotations"]["fermi-cluster.com/expected-duration"] = wish.expected;
+  metadata["annotations"].update(wish.annotations);
+  if (!wish.owner.is_null()) metadata["ownerReferences"] = Json::array({wish.owner});
+  return {{"apiVersion", "v1"},
+          {"kind", "Pod"},
+          {"metadata", metadata},
+          {"spec",
+           {{"schedulerName", "fermi-scheduler"},
+            {"restartPolicy", "Never"},
+            {"terminationGracePeriodSeconds", wish.grace_seconds},
+            {"containers", containers(wish.gpus)}}}};
+}
+
+std::int64_t millionths(const std::string& amount) {
+  const std::size_t point = amount.find('.');
+  std::string fraction = amount.substr(point + 1);
+  fraction.resize(6, '0');
+  return std::stoll(amount.substr(0, point)) * 1'000'000 + std::stoll(fraction);
+}
 
 Cluster::Cluster(std::vector<Layout> zones, Options options)
     : server(loop, 7), truth(server), kubelet(server, truth, 7), options_(std::move(options)) {
@@ -119,6 +167,45 @@ void Cluster::add_node(const std::string& name, const std::string& zone, int gpu
            {"conditions", Json::array({{{"type", "Ready"}, {"status", "True"}}})}}}});
 }
 
+void Cluster::make_queue(const std::string& name, const Json& spec) {
+  create(kQueues, {{"apiVersion", "fermi-cluster.com/v1alpha1"},
+                   {"kind", "TaskQueue"},
+                   {"metadata", {{"name", name}}},
+                   {"spec", spec}});
+}
+
+Json Cluster::queue_status(const std::string& name) {
+  const Json found = get(std::string(kQueues) + "/" + name);
+  return found.is_null() ? found : found.value("status", Json::object());
+}
+
+Json Cluster::make_owner(const std::string& name) {
+  const Json made = create("/api/v1/namespaces/work/configmaps",
+                           {{"apiVersion", "v1"},
+                            {"kind", "ConfigMap"},
+                            {"metadata", {{"name", name}, {"namespace", "work"}}}});
+  return {{"apiVersion", "v1"},
+          {"kind", "ConfigMap"},
+          {"name", name},
+          {"uid", made["metadata"]["uid"]},
+          {"controller", true}};
+}
+
+void Cluster::bind(const std::string& pod, const std::string& node) {
+  create(std::string(kPods) + "/" + pod + "/binding",
+         {{"apiVersion", "v1"},
+          {"kind", "Binding"},
+          {"metadata", {{"name", pod}, {"namespace", "work"}}},
+          {"target", {{"kind", "Node"}, {"name", node}}}});
+}
+
+void Cluster::evict(const std::string& pod) {
+  create(std::string(kPods) + "/" + pod + "/eviction",
+         {{"apiVersion", "policy/v1"},
+          {"kind", "Eviction"},
+          {"metadata", {{"name", pod}, {"namespace", "work"}}}});
+}
+
 void Cluster::submit(const std::string& name, const Json& spec) {
   Json whole = {{"framework", "Command"}, {"image", "i"}, {"command", {"run"}}};
   whole.merge_patch(spec);
@@ -126,6 +213,11 @@ void Cluster::submit(const std::string& name, const Json& spec) {
                  {"kind", "TrainingJob"},
                  {"metadata", {{"name", name}, {"namespace", "work"}}},
                  {"spec", whole}});
+}
+
+void Cluster::run(const std::string& name, const Json& spec) {
+  submit(name, spec);
+  ASSERT_TRUE(wait_phase(name, "Running")) << job(name).dump(1);
 }
 
 Json Cluster::job(const std::string& name) { return get(std::string(kJobs) + "/" + name); }
@@ -169,6 +261,37 @@ bool Cluster::wait(k8s::Duration span, const std::function<bool()>& done) {
 
 bool Cluster::wait_phase(const std::string& name, const std::string& wanted, k8s::Duration span) {
   return wait(span, [&] { return phase(name) == wanted; });
+}
+
+bool Cluster::wait_attempt(const std::string& name, int attempt) {
+  return wait(std::chrono::minutes(10), [&] {
+    const Json status = job(name).value("status", Json::object());
+    return status.value("attempt", -1) == attempt && status.value("phase", "") == "Running";
+  });
+}
+
+std::map<std::string, Json> Cluster::ledger(const std::string& prefix) {
+  std::map<std::string, Json> out;
+  const Json list = get(kFermiMaps);
+  for (const Json& map : list["items"]) {
+    if (!map["metadata"].value("labels", Json::object()).contains("fermi-cluster.com/ledger"))
+      continue;
+    std::istringstream lines(map.value("/data/records"_json_pointer, ""));
+    for (std::string line; std::getline(lines, line);) {
+      const Json record = Json::parse(line);
+      const auto key = record[0].get<std::string>();
+      if (key.starts_with(prefix)) out[key] = record[1];
+    }
+  }
+  return out;
+}
+
+std::int64_t Cluster::spent() {
+  std::int64_t sum = 0;
+  for (const auto& [key, days] : ledger("cost/"))
+    for (const auto& [day, pools] : days.items())
+      for (const auto& [pool, amount] : pools.items()) sum += millionths(amount);
+  return sum;
 }
 
 }  // namespace fermi::testing

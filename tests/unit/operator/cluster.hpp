@@ -2,6 +2,7 @@
 // time. Nothing goes wrong here by itself; what goes wrong in a test, the test does.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -18,6 +19,33 @@
 namespace fermi::testing {
 
 using Json = nlohmann::json;
+
+// Collections.
+inline constexpr const char* kJobs =
+    "/apis/fermi-cluster.com/v1alpha1/namespaces/work/trainingjobs";
+inline constexpr const char* kQueues = "/apis/fermi-cluster.com/v1alpha1/taskqueues";
+inline constexpr const char* kPods = "/api/v1/namespaces/work/pods";
+inline constexpr const char* kFermiMaps = "/api/v1/namespaces/fermi-system/configmaps";
+
+// What a job asks for, and how its Pods run.
+struct JobWish {
+  std::string queue = "medium", run_seconds = "forever", expected = "1h", exit = "0";
+  int nodes = 1, gpus = 8, priority = 0, grace_seconds = 30;
+};
+Json job_for(const JobWish& wish);  // the spec
+
+// The same of a plain Pod of `work`; with a gang, of one of its members.
+struct PodWish {
+  std::string queue = "medium", gang = "";
+  int size = 1, gpus = 8, grace_seconds = 30;
+  std::string run_seconds = "forever", expected = "";
+  Json annotations = Json::object();
+  Json owner{};  // null: nobody brings it back
+};
+Json pod_for(const std::string& name, const PodWish& wish);
+
+// "1.25" of a currency, with code of its own.
+std::int64_t millionths(const std::string& amount);
 
 class Cluster {
  public:
@@ -45,8 +73,18 @@ class Cluster {
   Json get(const std::string& path);  // null when it is not there
   void add_node(const std::string& name, const std::string& zone, int gpus);
 
+  void make_queue(const std::string& name, const Json& spec);
+  Json queue_status(const std::string& name);
+  // Something that stands for the Job or ReplicaSet of plain Pods, as their owner reference.
+  Json make_owner(const std::string& name = "owner");
+  // As another scheduler does it, and as `kubectl drain` does.
+  void bind(const std::string& pod, const std::string& node);
+  void evict(const std::string& pod);
+
   // A job of `work`, with the fields of `spec` laid over the smallest one.
   void submit(const std::string& name, const Json& spec);
+  // The same, and the test fails when it does not come to run.
+  void run(const std::string& name, const Json& spec);
   Json job(const std::string& name);
   std::string phase(const std::string& name);
   std::vector<Json> pods_of(const std::string& job);
@@ -59,7 +97,13 @@ class Cluster {
   bool wait(k8s::Duration span, const std::function<bool()>& done);
   bool wait_phase(const std::string& job, const std::string& phase,
                   k8s::Duration span = std::chrono::minutes(2));
+  bool wait_attempt(const std::string& job, int attempt);  // until this one runs
   void run_for(k8s::Duration span) { loop.run_for(span); }
+
+  // All records of the ledger whose keys begin so, and what all tasks that are over have spent.
+  std::map<std::string, Json> ledger(const std::string& prefix);
+  std::int64_t spent();
+
   // Mutating requests of the operator so far, leases and events left out.
   int operator_writes() const { return writes_; }
 

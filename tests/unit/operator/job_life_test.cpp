@@ -16,8 +16,7 @@ Json runs_for(const std::string& run_seconds, const std::string& exit = "0") {
 TEST(JobLife, A_job_goes_from_apply_to_Completed) {
   Cluster cluster({{"zone-a", 1, 8}});
   cluster.start_operator();
-  cluster.submit("hello", {{"gpusPerNode", 2}, {"podTemplate", runs_for("5")}});
-  ASSERT_TRUE(cluster.wait_phase("hello", "Running")) << cluster.job("hello").dump(1);
+  cluster.run("hello", {{"gpusPerNode", 2}, {"podTemplate", runs_for("5")}});
   const auto pods = cluster.pods_of("hello");
   ASSERT_EQ(pods.size(), 1U);
   EXPECT_EQ(pods[0]["metadata"]["name"], "hello-0-0");
@@ -51,10 +50,9 @@ TEST(JobLife, Two_nodes_in_one_zone_and_three_in_another_are_exactly_that) {
   cluster.start_operator();
   const Json zones = Json::array({{{"zone", "zone-a"}, {"nodes", 2}, {"gpusPerNode", 8}},
                                   {{"zone", "zone-b"}, {"nodes", 3}, {"gpusPerNode", 8}}});
-  cluster.submit("pair", {{"framework", "PyTorch"},
-                          {"scheduling", {{"zones", zones}}},
-                          {"podTemplate", runs_for("forever")}});
-  ASSERT_TRUE(cluster.wait_phase("pair", "Running")) << cluster.job("pair").dump(1);
+  cluster.run("pair", {{"framework", "PyTorch"},
+                       {"scheduling", {{"zones", zones}}},
+                       {"podTemplate", runs_for("forever")}});
   const Json status = cluster.job("pair")["status"];
   EXPECT_EQ(status["placement"]["zones"],
             Json::array({{{"zone", "zone-a"}, {"nodes", 2}}, {{"zone", "zone-b"}, {"nodes", 3}}}));
@@ -89,8 +87,7 @@ TEST(JobLife, A_retryable_exit_code_restarts_the_gang_and_a_permanent_one_fails_
 TEST(JobLife, A_Pod_deleted_by_hand_restarts_the_whole_gang_under_the_next_attempt) {
   Cluster cluster({{"zone-a", 2, 8}});
   cluster.start_operator();
-  cluster.submit("gang", {{"nodes", 2}, {"gpusPerNode", 8}, {"podTemplate", runs_for("forever")}});
-  ASSERT_TRUE(cluster.wait_phase("gang", "Running"));
+  cluster.run("gang", {{"nodes", 2}, {"gpusPerNode", 8}, {"podTemplate", runs_for("forever")}});
   cluster.remove("/api/v1/namespaces/work/pods/gang-0-1");
   ASSERT_TRUE(cluster.wait(minutes(3), [&] {
     return cluster.phase("gang") == "Running" && cluster.job("gang")["status"]["attempt"] == 1;
@@ -104,8 +101,7 @@ TEST(JobLife, A_Pod_deleted_by_hand_restarts_the_whole_gang_under_the_next_attem
 TEST(JobLife, A_Service_that_is_gone_is_made_again_for_the_next_attempt) {
   Cluster cluster({{"zone-a", 2, 8}});
   cluster.start_operator();
-  cluster.submit("gang", {{"nodes", 2}, {"gpusPerNode", 8}, {"podTemplate", runs_for("forever")}});
-  ASSERT_TRUE(cluster.wait_phase("gang", "Running"));
+  cluster.run("gang", {{"nodes", 2}, {"gpusPerNode", 8}, {"podTemplate", runs_for("forever")}});
   const std::string service = "/api/v1/namespaces/work/services/gang";
   ASSERT_FALSE(cluster.get(service).is_null());
   cluster.remove(service);
@@ -119,8 +115,7 @@ TEST(JobLife, A_Service_that_is_gone_is_made_again_for_the_next_attempt) {
 TEST(JobLife, A_rank_that_has_ended_well_is_not_asked_for_again_when_its_Pod_is_deleted) {
   Cluster cluster({{"zone-a", 2, 8}});
   cluster.start_operator();
-  cluster.submit("gang", {{"nodes", 2}, {"gpusPerNode", 8}, {"podTemplate", runs_for("forever")}});
-  ASSERT_TRUE(cluster.wait_phase("gang", "Running"));
+  cluster.run("gang", {{"nodes", 2}, {"gpusPerNode", 8}, {"podTemplate", runs_for("forever")}});
   const std::string first = "/api/v1/namespaces/work/pods/gang-0-0";
   const auto succeed = [&](const std::string& pod) {
     cluster.server.call("kubelet", "PATCH", pod + "/status", {{"status", {{"phase", "Succeeded"}}}},
@@ -171,8 +166,7 @@ TEST(JobLife, A_gang_that_failed_for_good_leaves_its_whole_room_to_others) {
   cluster.start_operator();
   Json pod = runs_for("forever");
   pod["spec"] = {{"terminationGracePeriodSeconds", 5}};
-  cluster.submit("wrong", {{"nodes", 3}, {"gpusPerNode", 7}, {"podTemplate", pod}});
-  ASSERT_TRUE(cluster.wait_phase("wrong", "Running"));
+  cluster.run("wrong", {{"nodes", 3}, {"gpusPerNode", 7}, {"podTemplate", pod}});
   cluster.server.call(
       "kubelet", "PATCH", "/api/v1/namespaces/work/pods/wrong-0-1/status",
       {{"status",
@@ -188,8 +182,7 @@ TEST(JobLife, A_gang_that_failed_for_good_leaves_its_whole_room_to_others) {
 TEST(JobLife, Suspending_a_running_job_stops_it_and_resuming_starts_it_again) {
   Cluster cluster({{"zone-a", 1, 8}});
   cluster.start_operator();
-  cluster.submit("long", {{"gpusPerNode", 8}, {"podTemplate", runs_for("forever")}});
-  ASSERT_TRUE(cluster.wait_phase("long", "Running"));
+  cluster.run("long", {{"gpusPerNode", 8}, {"podTemplate", runs_for("forever")}});
   const std::string path = "/apis/fermi-cluster.com/v1alpha1/namespaces/work/trainingjobs/long";
   cluster.patch(path, {{"spec", {{"suspend", true}}}});
   ASSERT_TRUE(cluster.wait_phase("long", "Stopped")) << cluster.job("long").dump(1);
@@ -209,6 +202,23 @@ TEST(JobLife, A_killed_operator_leaves_a_successor_all_it_needs) {
   cluster.start_operator();
   ASSERT_TRUE(cluster.wait_phase("gang", "Completed", minutes(10))) << cluster.job("gang").dump(1);
   EXPECT_EQ(cluster.job("gang")["status"]["attempt"], 0);
+}
+
+TEST(JobLife, Who_leads_no_more_tells_nothing_of_the_queues) {
+  Options options;
+  options.leader_elect = true;
+  options.identity = "one";
+  Cluster cluster({{"zone-a", 1, 8}}, options);
+  cluster.start_operator();
+  cluster.submit("j", {{"gpusPerNode", 8}, {"podTemplate", runs_for("600")}});
+  ASSERT_TRUE(cluster.wait_phase("j", "Running"));
+  ASSERT_TRUE(cluster.wait(seconds(5), [&] { return cluster.op().metrics().tasks == 1; }));
+  cluster.patch("/apis/coordination.k8s.io/v1/namespaces/fermi-system/leases/fermi-operator",
+                {{"spec", {{"holderIdentity", "two"}}}});
+  ASSERT_TRUE(cluster.wait(seconds(30), [&] { return !cluster.op().leading(); }));
+  EXPECT_EQ(cluster.op().metrics().tasks, 0);
+  EXPECT_TRUE(cluster.op().metrics().queues.empty());
+  EXPECT_TRUE(cluster.op().metrics().open_conflicts.empty());
 }
 
 }  // namespace

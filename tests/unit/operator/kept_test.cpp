@@ -11,17 +11,9 @@ namespace {
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr const char* kPods = "/api/v1/namespaces/work/pods";
-constexpr const char* kJobs = "/apis/fermi-cluster.com/v1alpha1/namespaces/work/trainingjobs";
-
 Json job_in(const std::string& queue, const std::string& run_seconds, const std::string& expected,
             const std::string& exit = "0") {
-  return {
-      {"nodes", 1},
-      {"gpusPerNode", 8},
-      {"scheduling", {{"queue", queue}, {"expectedDuration", expected}}},
-      {"podTemplate",
-       {{"metadata", {{"annotations", {{"sim/run-seconds", run_seconds}, {"sim/exit", exit}}}}}}}};
+  return job_for({.queue = queue, .run_seconds = run_seconds, .expected = expected, .exit = exit});
 }
 
 std::int64_t seconds_at(const Json& from, const std::string& pointer) {
@@ -39,14 +31,9 @@ std::int64_t guarantee_s(Cluster& cluster, const std::string& job) {
 TEST(Kept, A_retry_after_a_failure_keeps_what_was_left_of_the_guarantee) {
   Cluster cluster({{"zone-a", 1, 8}});
   cluster.start_operator();
-  cluster.submit("medium", job_in("medium", "240", "10m", "once:137"));
-  ASSERT_TRUE(cluster.wait_phase("medium", "Running"));
+  cluster.run("medium", job_in("medium", "240", "10m", "once:137"));
   EXPECT_NEAR(static_cast<double>(guarantee_s(cluster, "medium")), 600, 2);
-  const auto second = [&] {
-    const Json status = cluster.job("medium")["status"];
-    return status.value("attempt", 0) == 1 && status.value("phase", "") == "Running";
-  };
-  ASSERT_TRUE(cluster.wait(minutes(10), second)) << cluster.job("medium").dump(1);
+  ASSERT_TRUE(cluster.wait_attempt("medium", 1)) << cluster.job("medium").dump(1);
   EXPECT_NEAR(static_cast<double>(guarantee_s(cluster, "medium")), 360, 10);
   EXPECT_EQ(cluster.job("medium")["status"]["restarts"], 1);
   EXPECT_EQ(cluster.job("medium")["status"].value("preemptions", 0), 0);
@@ -56,16 +43,11 @@ TEST(Kept, A_retry_after_a_failure_keeps_what_was_left_of_the_guarantee) {
 TEST(Kept, The_loss_of_a_node_neither_halves_the_guarantee_nor_counts) {
   Cluster cluster({{"zone-a", 2, 8}});
   cluster.start_operator();
-  cluster.submit("medium", job_in("medium", "forever", "10m"));
-  ASSERT_TRUE(cluster.wait_phase("medium", "Running"));
+  cluster.run("medium", job_in("medium", "forever", "10m"));
   cluster.run_for(minutes(4));
   const std::string node = cluster.pods_of("medium").at(0)["spec"]["nodeName"];
   cluster.remove("/api/v1/nodes/" + node);
-  const auto second = [&] {
-    const Json status = cluster.job("medium")["status"];
-    return status.value("attempt", 0) == 1 && status.value("phase", "") == "Running";
-  };
-  ASSERT_TRUE(cluster.wait(minutes(10), second)) << cluster.job("medium").dump(1);
+  ASSERT_TRUE(cluster.wait_attempt("medium", 1)) << cluster.job("medium").dump(1);
   EXPECT_NEAR(static_cast<double>(guarantee_s(cluster, "medium")), 360, 10);
   const Json status = cluster.job("medium")["status"];
   EXPECT_EQ(status.value("preemptions", 0), 0);
@@ -76,21 +58,13 @@ TEST(Kept, The_loss_of_a_node_neither_halves_the_guarantee_nor_counts) {
 TEST(Kept, A_drain_neither_halves_the_guarantee_nor_counts) {
   Cluster cluster({{"zone-a", 2, 8}});
   cluster.start_operator();
-  cluster.submit("medium", job_in("medium", "forever", "10m"));
-  ASSERT_TRUE(cluster.wait_phase("medium", "Running"));
+  cluster.run("medium", job_in("medium", "forever", "10m"));
   cluster.run_for(minutes(4));
   const Json pod = cluster.pods_of("medium").at(0);
   const std::string name = pod["metadata"]["name"], node = pod["spec"]["nodeName"];
   cluster.patch("/api/v1/nodes/" + node, {{"spec", {{"unschedulable", true}}}});
-  cluster.create(std::string(kPods) + "/" + name + "/eviction",
-                 {{"apiVersion", "policy/v1"},
-                  {"kind", "Eviction"},
-                  {"metadata", {{"name", name}, {"namespace", "work"}}}});
-  const auto second = [&] {
-    const Json status = cluster.job("medium")["status"];
-    return status.value("attempt", 0) == 1 && status.value("phase", "") == "Running";
-  };
-  ASSERT_TRUE(cluster.wait(minutes(10), second)) << cluster.job("medium").dump(1);
+  cluster.evict(name);
+  ASSERT_TRUE(cluster.wait_attempt("medium", 1)) << cluster.job("medium").dump(1);
   EXPECT_NE(cluster.pods_of("medium").at(0)["spec"]["nodeName"], node);
   EXPECT_NEAR(static_cast<double>(guarantee_s(cluster, "medium")), 360, 40);
   EXPECT_EQ(cluster.job("medium")["status"].value("preemptions", 0), 0);
@@ -99,8 +73,7 @@ TEST(Kept, A_drain_neither_halves_the_guarantee_nor_counts) {
 TEST(Kept, The_submit_time_stays_when_a_job_changes_its_queue) {
   Cluster cluster({{"zone-a", 1, 8}});
   cluster.start_operator();
-  cluster.submit("runs", job_in("high", "300", "1h"));
-  ASSERT_TRUE(cluster.wait_phase("runs", "Running"));
+  cluster.run("runs", job_in("high", "300", "1h"));
   cluster.submit("old", job_in("low", "forever", "1h"));
   cluster.run_for(minutes(1));
   const std::string submitted = cluster.job("old")["status"]["submitTime"];
@@ -121,20 +94,7 @@ TEST(Kept, The_submit_time_stays_when_a_job_changes_its_queue) {
 // --- plain Pods
 
 Json plain(const std::string& name, const Json& annotations) {
-  return {
-      {"apiVersion", "v1"},
-      {"kind", "Pod"},
-      {"metadata",
-       {{"name", name},
-        {"namespace", "work"},
-        {"labels", {{"fermi-cluster.com/queue", "medium"}}},
-        {"annotations", annotations}}},
-      {"spec",
-       {{"schedulerName", "fermi-scheduler"},
-        {"restartPolicy", "Never"},
-        {"containers", Json::array({{{"name", "main"},
-                                     {"image", "i"},
-                                     {"resources", {{"limits", {{"nvidia.com/gpu", "8"}}}}}}})}}}};
+  return pod_for(name, {.annotations = annotations});
 }
 
 TEST(Kept, A_plain_Pod_that_is_held_waits_and_keeps_its_place) {

@@ -18,11 +18,6 @@ using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr const char* kJobs = "/apis/fermi-cluster.com/v1alpha1/namespaces/work/trainingjobs";
-constexpr const char* kQueues = "/apis/fermi-cluster.com/v1alpha1/taskqueues";
-constexpr const char* kPods = "/api/v1/namespaces/work/pods";
-constexpr const char* kMaps = "/api/v1/namespaces/fermi-system/configmaps";
-
 Options priced() {
   Options options;
   options.config_text = "prices: {gpu: \"36.00\"}\n";  // a hundredth a second
@@ -38,47 +33,7 @@ Json job_of(int gpus, const std::string& run_seconds, const std::string& exit_co
 }
 
 Json plain_pod(const std::string& name, int gpus, const std::string& run_seconds) {
-  return {{"apiVersion", "v1"},
-          {"kind", "Pod"},
-          {"metadata",
-           {{"name", name},
-            {"namespace", "work"},
-            {"labels", {{"fermi-cluster.com/queue", "default"}}},
-            {"annotations", {{"sim/run-seconds", run_seconds}}}}},
-          {"spec",
-           {{"schedulerName", "fermi-scheduler"},
-            {"restartPolicy", "Never"},
-            {"containers",
-             Json::array(
-                 {{{"name", "main"},
-                   {"image", "i"},
-                   {"resources", {{"limits", {{"nvidia.com/gpu", std::to_string(gpus)}}}}}}})}}}};
-}
-
-std::int64_t millionths(const std::string& text) {
-  const std::size_t point = text.find('.');
-  std::string fraction = text.substr(point + 1);
-  fraction.resize(6, '0');
-  return std::stoll(text.substr(0, point)) * 1'000'000 + std::stoll(fraction);
-}
-
-std::int64_t spent(Cluster& cluster) {
-  std::int64_t sum = 0;
-  const Json list = cluster.get(kMaps);
-  for (const Json& map : list["items"]) {
-    std::istringstream lines(map.value("/data/records"_json_pointer, ""));
-    for (std::string line; std::getline(lines, line);) {
-      const Json record = Json::parse(line);
-      if (!record[0].get<std::string>().starts_with("cost/")) continue;
-      for (const auto& [day, pools] : record[1].items())
-        for (const auto& [pool, amount] : pools.items()) sum += millionths(amount);
-    }
-  }
-  return sum;
-}
-
-Json status_of(Cluster& cluster, const std::string& queue) {
-  return cluster.get(std::string(kQueues) + "/" + queue).value("status", Json::object());
+  return pod_for(name, {.queue = "default", .gpus = gpus, .run_seconds = run_seconds});
 }
 
 Json annotations(Cluster& cluster, const std::string& pod) {
@@ -97,7 +52,7 @@ TEST(PlainCost, A_plain_Pod_says_what_it_costs_and_has_cost_and_the_ledger_has_i
   const std::int64_t cost = millionths(annotations(cluster, "p")["fermi-cluster.com/cost"]);
   EXPECT_GE(cost, 100 * 40'000);
   EXPECT_LE(cost, 103 * 40'000);
-  EXPECT_EQ(spent(cluster), cost);
+  EXPECT_EQ(cluster.spent(), cost);
   cluster.run_for(seconds(30));
   const auto ledger_writes = cluster.op().metrics().ledger_writes;
   EXPECT_EQ(ledger_writes, 2U) << "when it began, and when it had ended";
@@ -105,7 +60,7 @@ TEST(PlainCost, A_plain_Pod_says_what_it_costs_and_has_cost_and_the_ledger_has_i
   cluster.start_operator();
   cluster.run_for(minutes(30));
   EXPECT_EQ(cluster.op().metrics().ledger_writes, 0U) << "the next leader counts nothing again";
-  EXPECT_EQ(spent(cluster), cost);
+  EXPECT_EQ(cluster.spent(), cost);
 }
 
 TEST(PlainCost, One_that_went_while_nobody_led_is_counted_all_the_same_and_once) {
@@ -119,13 +74,13 @@ TEST(PlainCost, One_that_went_while_nobody_led_is_counted_all_the_same_and_once)
   ASSERT_TRUE(cluster.wait(minutes(2), [&] { return cluster.node_of("p") == "?"; }));
   cluster.start_operator();
   cluster.run_for(minutes(2));
-  const std::int64_t once = spent(cluster);
+  const std::int64_t once = cluster.spent();
   EXPECT_GE(once, 600 * 80'000);
   EXPECT_LE(once, 780 * 80'000);
   cluster.kill_operator();
   cluster.start_operator();
   cluster.run_for(minutes(2));
-  EXPECT_EQ(spent(cluster), once);
+  EXPECT_EQ(cluster.spent(), once);
 }
 
 // Whoever dies when: what the Pod says in the end is what the ledger has.
@@ -146,8 +101,8 @@ std::string pod_after_death(int dies_at, sim::WritePoint point, bool* died) {
   cluster.run_for(seconds(30));
   const std::int64_t cost = millionths(annotations(cluster, "p")["fermi-cluster.com/cost"]);
   if (cost < 30 * 80'000) return "too little: " + std::to_string(cost);
-  return cost == spent(cluster) ? ""
-                                : std::to_string(spent(cluster)) + " for " + std::to_string(cost);
+  return cost == cluster.spent() ? ""
+                                 : std::to_string(cluster.spent()) + " for " + std::to_string(cost);
 }
 
 TEST(PlainCost, Nothing_is_lost_or_counted_twice_wherever_the_leader_dies) {
@@ -161,10 +116,9 @@ TEST(PlainCost, Nothing_is_lost_or_counted_twice_wherever_the_leader_dies) {
 TEST(QueueCost, The_status_tells_what_runs_per_hour_and_what_was_spent_today) {
   Cluster cluster({{"zone-a", 1, 8}}, priced());
   cluster.start_operator();
-  cluster.submit("j", job_of(8, "7200"));
-  ASSERT_TRUE(cluster.wait_phase("j", "Running"));
+  cluster.run("j", job_of(8, "7200"));
   cluster.run_for(seconds(5));
-  Json cost = status_of(cluster, "default").value("cost", Json::object());
+  Json cost = cluster.queue_status("default").value("cost", Json::object());
   EXPECT_EQ(cost.value("perHour", ""), "288.00") << cost.dump();
   EXPECT_EQ(cost.value("/tenants/0/tenant"_json_pointer, ""), "work");
   EXPECT_EQ(cost.value("/tenants/0/perHour"_json_pointer, ""), "288.00");
@@ -177,7 +131,7 @@ TEST(QueueCost, The_status_tells_what_runs_per_hour_and_what_was_spent_today) {
   EXPECT_EQ(cluster.operator_writes(), quiet) << "what is spent moves, and is not written for that";
   ASSERT_TRUE(cluster.wait_phase("j", "Completed", hours(3)));
   cluster.run_for(minutes(1));
-  cost = status_of(cluster, "default")["cost"];
+  cost = cluster.queue_status("default")["cost"];
   EXPECT_EQ(cost["perHour"], "0.00");
   EXPECT_GE(millionths(cost["today"]), 0);
 }
@@ -185,13 +139,12 @@ TEST(QueueCost, The_status_tells_what_runs_per_hour_and_what_was_spent_today) {
 TEST(Strategies, A_queue_tells_how_its_strategy_did_and_the_next_leader_says_the_same) {
   Cluster cluster({{"zone-a", 1, 8}}, priced());
   cluster.start_operator();
-  cluster.submit("first", job_of(8, "100"));
-  ASSERT_TRUE(cluster.wait_phase("first", "Running"));
+  cluster.run("first", job_of(8, "100"));
   cluster.submit("fails", job_of(8, "10", "1"));
   ASSERT_TRUE(cluster.wait_phase("fails", "Failed", minutes(5)));
   cluster.run_for(seconds(30));
   const auto figures = [&] {
-    return status_of(cluster, "default").value("/strategies/0"_json_pointer, Json::object());
+    return cluster.queue_status("default").value("/strategies/0"_json_pointer, Json::object());
   };
   const Json before = figures();
   EXPECT_EQ(before.value("strategy", ""), "Backfill") << before.dump();
@@ -259,8 +212,7 @@ LetGoReport let_go_of(Cluster& cluster, LetGoOptions options) {
 TEST(LetGo, Nothing_waits_for_a_Fermi_that_is_gone) {
   Cluster cluster({{"zone-a", 1, 8}}, priced());
   cluster.start_operator();
-  cluster.submit("runs", job_of(8, "forever"));
-  ASSERT_TRUE(cluster.wait_phase("runs", "Running"));
+  cluster.run("runs", job_of(8, "forever"));
   const LetGoReport refused = let_go_of(cluster, {});
   EXPECT_NE(refused.error.find("still leads"), std::string::npos) << refused.error;
   EXPECT_EQ(refused.jobs, 0);

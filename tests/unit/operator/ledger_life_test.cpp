@@ -2,6 +2,7 @@
 // time: exact over restarts, whoever dies when.
 #include <gtest/gtest.h>
 
+#include "scheduler/engine.hpp"
 #include "tests/unit/operator/cluster.hpp"
 
 namespace fermi::testing {
@@ -10,9 +11,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
-
-constexpr const char* kJobs = "/apis/fermi-cluster.com/v1alpha1/namespaces/work/trainingjobs";
-constexpr const char* kMaps = "/api/v1/namespaces/fermi-system/configmaps";
 
 // 36.00 an hour is a hundredth a second for each GPU.
 Options priced() {
@@ -26,42 +24,9 @@ Json job_of(int gpus, const std::string& run_seconds) {
           {"podTemplate", {{"metadata", {{"annotations", {{"sim/run-seconds", run_seconds}}}}}}}};
 }
 
-// Millionths, read with code of its own.
-std::int64_t millionths(const std::string& text) {
-  const std::size_t point = text.find('.');
-  std::string fraction = text.substr(point + 1);
-  fraction.resize(6, '0');
-  return std::stoll(text.substr(0, point)) * 1'000'000 + std::stoll(fraction);
-}
-
-// All records of the ledger whose keys begin so.
-std::map<std::string, Json> records(Cluster& cluster, const std::string& prefix) {
-  std::map<std::string, Json> out;
-  const Json list = cluster.get(kMaps);
-  for (const Json& map : list["items"]) {
-    if (!map["metadata"].value("labels", Json::object()).contains("fermi-cluster.com/ledger"))
-      continue;
-    std::istringstream lines(map["data"].value("records", ""));
-    for (std::string line; std::getline(lines, line);) {
-      const Json record = Json::parse(line);
-      const auto key = record[0].get<std::string>();
-      if (key.starts_with(prefix)) out[key] = record[1];
-    }
-  }
-  return out;
-}
-
-std::int64_t spent(Cluster& cluster) {
-  std::int64_t sum = 0;
-  for (const auto& [key, days] : records(cluster, "cost/"))
-    for (const auto& [day, pools] : days.items())
-      for (const auto& [pool, amount] : pools.items()) sum += millionths(amount);
-  return sum;
-}
-
 std::size_t runs(Cluster& cluster) {
   std::size_t count = 0;
-  for (const auto& [key, record] : records(cluster, "runs/")) count += record["seconds"].size();
+  for (const auto& [key, record] : cluster.ledger("runs/")) count += record["runs"].size();
   return count;
 }
 
@@ -90,8 +55,7 @@ class LastSaid {
 TEST(LedgerLife, What_a_job_spent_and_how_long_it_ran_are_in_the_ledger_once_it_has_ended) {
   Cluster cluster({{"zone-a", 1, 8}}, priced());
   cluster.start_operator();
-  cluster.submit("j", job_of(8, "100"));
-  ASSERT_TRUE(cluster.wait_phase("j", "Running"));
+  cluster.run("j", job_of(8, "100"));
   EXPECT_EQ(finalizers(cluster.job("j")), Json::array({"fermi-cluster.com/ledger"}));
   ASSERT_TRUE(cluster.wait_phase("j", "Completed", minutes(3)));
   cluster.run_for(seconds(15));
@@ -102,28 +66,65 @@ TEST(LedgerLife, What_a_job_spent_and_how_long_it_ran_are_in_the_ledger_once_it_
   EXPECT_EQ(cost % 80'000, 0) << "whole seconds at 0.08";
   EXPECT_GE(cost, 8'000'000);
   EXPECT_LE(cost, 8'400'000);
-  EXPECT_EQ(spent(cluster), cost);
-  const auto books = records(cluster, "cost/");
+  EXPECT_EQ(cluster.spent(), cost);
+  const auto books = cluster.ledger("cost/");
   ASSERT_EQ(books.count("cost/default/work"), 1U);
-  const auto ran = records(cluster, "runs/default/work/TrainingJob/1x8");
+  const auto ran = cluster.ledger("runs/default/work/TrainingJob/1x8");
   ASSERT_EQ(ran.size(), 1U);
-  EXPECT_NEAR(ran.begin()->second["seconds"][0].get<int>(), 100, 3);
+  const Json& run = ran.begin()->second["runs"][0];
+  EXPECT_NEAR(run[1].get<int>(), 100, 3);
+  EXPECT_EQ(run[2], 3600) << "the default of its queue";
+  EXPECT_EQ(run[3], 8) << "GPUs";
+}
+
+// The leader is told as a task is folded in, the next one reads the books: both know the same.
+TEST(LedgerLife, A_new_leader_knows_how_long_tasks_lasted_and_estimates_the_same) {
+  Cluster cluster({{"zone-a", 4, 8}}, priced());
+  cluster.start_operator();
+  for (int i = 0; i < 4; ++i) {
+    Json job = job_of(8, std::to_string(400 + 100 * i));
+    job["scheduling"] = {{"expectedDuration", "5m"}};
+    cluster.submit("j" + std::to_string(i), job);
+  }
+  for (int i = 0; i < 4; ++i)
+    ASSERT_TRUE(cluster.wait_phase("j" + std::to_string(i), "Completed", minutes(15)));
+  Json job = job_of(8, "forever");
+  job["scheduling"] = {{"expectedDuration", "5m"}};
+  cluster.submit("late", job);
+  ASSERT_TRUE(cluster.wait_phase("late", "Running"));
+  cluster.run_for(minutes(6));
+  const auto past = cluster.op().engine().past_runs("default");
+  ASSERT_EQ(past.size(), 1U);
+  EXPECT_EQ(past.front().runs.size(), 4U);
+  const auto expected = [&] {
+    const auto placed = cluster.op().engine().placed({cluster.loop.wall_now().ns});
+    return placed.empty() || !placed.front().end
+               ? std::int64_t{0}
+               : (placed.front().end->ns - placed.front().since.ns);
+  };
+  const std::int64_t lasts = expected();
+  // 600 s and what it takes to notice: the larger of the two in the middle.
+  EXPECT_NEAR(static_cast<double>(lasts) / 1e9, 600, 10);
+  cluster.kill_operator();
+  cluster.start_operator();
+  ASSERT_TRUE(cluster.wait(minutes(2), [&] { return expected() != 0; }));
+  EXPECT_EQ(cluster.op().engine().past_runs("default"), past);
+  EXPECT_EQ(expected(), lasts);
 }
 
 TEST(LedgerLife, A_job_that_is_deleted_while_it_runs_goes_once_its_cost_is_in_the_ledger) {
   Cluster cluster({{"zone-a", 1, 8}}, priced());
   LastSaid said(cluster);
   cluster.start_operator();
-  cluster.submit("j", job_of(8, "forever"));
-  ASSERT_TRUE(cluster.wait_phase("j", "Running"));
+  cluster.run("j", job_of(8, "forever"));
   cluster.run_for(minutes(90));
   cluster.remove(std::string(kJobs) + "/j");
   ASSERT_TRUE(cluster.wait(minutes(2), [&] { return cluster.job("j").is_null(); }));
   cluster.run_for(seconds(30));
   EXPECT_TRUE(cluster.pods_of("j").empty());
-  EXPECT_GE(spent(cluster), 90 * 60 * std::int64_t{80'000});
-  EXPECT_LE(spent(cluster), 93 * 60 * std::int64_t{80'000});
-  EXPECT_EQ(spent(cluster), said.sum());
+  EXPECT_GE(cluster.spent(), 90 * 60 * std::int64_t{80'000});
+  EXPECT_LE(cluster.spent(), 93 * 60 * std::int64_t{80'000});
+  EXPECT_EQ(cluster.spent(), said.sum());
   EXPECT_EQ(runs(cluster), 0U) << "it did not run to its end";
   const int quiet = cluster.operator_writes();
   cluster.run_for(minutes(30));
@@ -148,8 +149,7 @@ TEST(LedgerLife, What_waits_or_has_ended_goes_without_Fermi) {
 TEST(LedgerLife, A_namespace_that_is_deleted_takes_its_running_jobs_with_it) {
   Cluster cluster({{"zone-a", 1, 8}}, priced());
   cluster.start_operator();
-  cluster.submit("j", job_of(8, "forever"));
-  ASSERT_TRUE(cluster.wait_phase("j", "Running"));
+  cluster.run("j", job_of(8, "forever"));
   cluster.remove("/api/v1/namespaces/work");
   EXPECT_TRUE(cluster.wait(minutes(2), [&] { return cluster.job("j").is_null(); }))
       << cluster.job("j").dump(1);
@@ -196,9 +196,9 @@ std::string after_death(int dies_at, sim::WritePoint point, bool* died) {
   live(seconds(30), [] { return false; });
   *died = cluster.lives() > 1;
   if (runs(cluster) != 2) return std::to_string(runs(cluster)) + " runs";
-  if (spent(cluster) != said.sum())
-    return std::to_string(spent(cluster)) + " and not " + std::to_string(said.sum());
-  return spent(cluster) >= 80'000 * 100 ? "" : "too little: " + std::to_string(spent(cluster));
+  if (cluster.spent() != said.sum())
+    return std::to_string(cluster.spent()) + " and not " + std::to_string(said.sum());
+  return cluster.spent() >= 80'000 * 100 ? "" : "too little: " + std::to_string(cluster.spent());
 }
 
 TEST(LedgerLife, Nothing_is_lost_or_counted_twice_wherever_the_leader_dies) {

@@ -4,9 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "libk8s/transport/client.hpp"
-#include "operator/report/metrics.hpp"
-#include "tests/unit/operator/cluster.hpp"
+#include "tests/unit/operator/ledger_leader.hpp"
 
 namespace fermi::testing {
 namespace {
@@ -15,52 +13,13 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr const char* kMaps = "/api/v1/namespaces/fermi-system/configmaps";
-
-// One leader: its connection, its cache of the ledger, its store.
-class Leader {
- public:
+struct Leader : LedgerLeader<LedgerStore> {
   Leader(Cluster& cluster, LedgerStore::Options options, unsigned seed = 1)
-      : cluster_(cluster), process_(cluster.loop, seed, k8s::Duration(0)), seed_(seed) {
-    transport_ = std::make_unique<sim::SimTransport>(cluster.server, process_, "operator", faults_,
-                                                     seed + 100);
-    client_ = std::make_unique<k8s::Client>(process_, *transport_);
-    writer_ = std::make_unique<Writer>(*client_, metrics);
-    cache_ = std::make_unique<k8s::Informer<LedgerShard>>(
-        process_, *transport_,
-        k8s::InformerOptions{.ns = "fermi-system", .label_selector = kLedgerLabel});
-    cache_->start();
-    EXPECT_TRUE(cluster.wait(minutes(1), [this] { return cache_->synced(); }));
-    store = std::make_unique<LedgerStore>(process_, *writer_, "fermi-system", *cache_,
-                                          std::move(options));
-  }
-  ~Leader() { die(); }
-  // As kill -9 would: half of what is on its way still arrives.
-  void die() {
-    if (!process_.alive()) return;
-    process_.kill();
-    transport_->die();
-    store.reset();
-  }
-  sim::SimTransport& transport() { return *transport_; }
-  sim::ProcessLoop& process() { return process_; }
-
-  Metrics metrics;
-  std::unique_ptr<LedgerStore> store;
-
- private:
-  Cluster& cluster_;
-  sim::Faults faults_;
-  sim::ProcessLoop process_;
-  unsigned seed_;
-  std::unique_ptr<sim::SimTransport> transport_;
-  std::unique_ptr<k8s::Client> client_;
-  std::unique_ptr<Writer> writer_;
-  std::unique_ptr<k8s::Informer<LedgerShard>> cache_;
+      : LedgerLeader(cluster, seed, std::move(options)) {}
 };
 
 std::string text_of(Cluster& cluster, const std::string& name) {
-  const Json map = cluster.get(std::string(kMaps) + "/" + name);
+  const Json map = cluster.get(std::string(kFermiMaps) + "/" + name);
   return map.is_null() ? "-" : map.value("/data/records"_json_pointer, "");
 }
 
@@ -144,7 +103,7 @@ TEST(LedgerStore, One_that_was_deleted_is_made_anew_with_all_that_is_known) {
   Leader leader(cluster, {.name = "notes"});
   leader.store->put("a", 1);
   cluster.run_for(seconds(1));
-  cluster.remove(std::string(kMaps) + "/fermi-ledger-notes-0");
+  cluster.remove(std::string(kFermiMaps) + "/fermi-ledger-notes-0");
   leader.store->put("b", 2);
   cluster.run_for(minutes(1));
   EXPECT_EQ(text_of(cluster, "fermi-ledger-notes-0"), "[\"a\",1]\n[\"b\",2]\n");
@@ -152,13 +111,14 @@ TEST(LedgerStore, One_that_was_deleted_is_made_anew_with_all_that_is_known) {
 
 TEST(LedgerStore, A_line_that_cannot_be_read_is_left_out_and_stops_nobody) {
   Cluster cluster({});
-  cluster.create(kMaps, {{"apiVersion", "v1"},
-                         {"kind", "ConfigMap"},
-                         {"metadata",
-                          {{"name", "fermi-ledger-notes-0"},
-                           {"namespace", "fermi-system"},
-                           {"labels", {{kLedgerLabel, "notes"}}}}},
-                         {"data", {{"records", "[\"a\",1]\n{]\n[\"b\"]\n[3,4]\n\n[\"c\",3]"}}}});
+  cluster.create(kFermiMaps,
+                 {{"apiVersion", "v1"},
+                  {"kind", "ConfigMap"},
+                  {"metadata",
+                   {{"name", "fermi-ledger-notes-0"},
+                    {"namespace", "fermi-system"},
+                    {"labels", {{kLedgerLabel, "notes"}}}}},
+                  {"data", {{"records", "[\"a\",1]\n{]\n[\"b\"]\n[3,4]\n\n[\"c\",3]"}}}});
   Leader leader(cluster, {.name = "notes"});
   EXPECT_EQ(leader.store->records(0).size(), 2U);
   EXPECT_EQ(*leader.store->find("c"), 3);

@@ -9,25 +9,12 @@ namespace {
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr const char* kPods = "/api/v1/namespaces/work/pods";
 constexpr const char* kGroups = "/apis/scheduling.k8s.io/v1alpha2/namespaces/work/podgroups";
 
-Json pod(const std::string& name, const std::string& group, int gpus = 4) {
-  const Json limits = {{"nvidia.com/gpu", std::to_string(gpus)}};
-  return {
-      {"apiVersion", "v1"},
-      {"kind", "Pod"},
-      {"metadata",
-       {{"name", name},
-        {"namespace", "work"},
-        {"labels", {{"fermi-cluster.com/queue", "medium"}}},
-        {"annotations", {{"sim/run-seconds", "forever"}}}}},
-      {"spec",
-       {{"schedulerName", "fermi-scheduler"},
-        {"restartPolicy", "Never"},
-        {"schedulingGroup", {{"podGroupName", group}}},
-        {"containers",
-         Json::array({{{"name", "main"}, {"image", "i"}, {"resources", {{"limits", limits}}}}})}}}};
+Json pod(const std::string& name, const std::string& group) {
+  Json out = pod_for(name, {.gpus = 4});
+  out["spec"]["schedulingGroup"] = {{"podGroupName", group}};
+  return out;
 }
 
 void make_group(Cluster& cluster, const std::string& name, const Json& policy) {
@@ -106,9 +93,9 @@ TEST(NativeGroups, A_new_leader_keeps_a_gang_that_runs) {
   cluster.start_operator();
   cluster.run_for(minutes(2));
   EXPECT_EQ(cluster.node_of("m-0"), "zone-a-0");
-  const Json queue = cluster.get("/apis/fermi-cluster.com/v1alpha1/taskqueues/medium");
-  EXPECT_EQ(queue["status"].value("running", 0), 1);
-  EXPECT_EQ(queue["status"].value("gpus", ""), "8/8");
+  const Json status = cluster.queue_status("medium");
+  EXPECT_EQ(status.value("running", 0), 1);
+  EXPECT_EQ(status.value("gpus", ""), "8/8");
 }
 
 }  // namespace

@@ -57,10 +57,9 @@ TEST(PlacementWishes, A_gang_that_requires_a_rack_waits_for_one_and_lies_in_it) 
   cluster.submit("first", {{"gpusPerNode", 8},
                            {"scheduling", {{"nodeSelector", {{"example.com/rack", "r1"}}}}},
                            {"podTemplate", runs_for("60")}});
-  cluster.submit("second", {{"gpusPerNode", 8},
-                            {"scheduling", {{"nodeSelector", {{"example.com/rack", "r2"}}}}},
-                            {"podTemplate", runs_for("forever")}});
-  ASSERT_TRUE(cluster.wait_phase("second", "Running")) << cluster.job("second").dump(1);
+  cluster.run("second", {{"gpusPerNode", 8},
+                         {"scheduling", {{"nodeSelector", {{"example.com/rack", "r2"}}}}},
+                         {"podTemplate", runs_for("forever")}});
   cluster.submit("close",
                  {{"nodes", 2},
                   {"gpusPerNode", 8},
@@ -172,8 +171,7 @@ TEST(PlacementWishes, GPUs_may_be_another_extended_resource) {
         {{"capacity", {{"amd.com/gpu", "4"}}}, {"allocatable", {{"amd.com/gpu", "4"}}}}}});
   cluster.start_operator();
   cluster.submit("large", {{"gpusPerNode", 8}, {"podTemplate", runs_for("5")}});
-  cluster.submit("small", {{"gpusPerNode", 4}, {"podTemplate", runs_for("5")}});
-  ASSERT_TRUE(cluster.wait_phase("small", "Running")) << cluster.job("small").dump(1);
+  cluster.run("small", {{"gpusPerNode", 4}, {"podTemplate", runs_for("5")}});
   const Json limits = cluster.pods_of("small")[0]["spec"]["containers"][0]["resources"]["limits"];
   EXPECT_EQ(limits["amd.com/gpu"], "4");
   EXPECT_FALSE(limits.contains("nvidia.com/gpu"));
@@ -187,8 +185,7 @@ TEST(PlacementWishes, A_zone_is_used_last_from_the_configured_share_of_lost_node
       "/api/v1/nodes/zone-a-0/status",
       {{"status", {{"conditions", Json::array({{{"type", "Ready"}, {"status", "False"}}})}}}});
   cluster.start_operator();
-  cluster.submit("job", {{"nodes", 3}, {"gpusPerNode", 8}, {"podTemplate", runs_for("5")}});
-  ASSERT_TRUE(cluster.wait_phase("job", "Running")) << cluster.job("job").dump(1);
+  cluster.run("job", {{"nodes", 3}, {"gpusPerNode", 8}, {"podTemplate", runs_for("5")}});
   EXPECT_EQ(cluster.job("job")["status"]["placement"]["zones"],
             Json::array({{{"zone", "zone-b"}, {"nodes", 3}}}));
 }

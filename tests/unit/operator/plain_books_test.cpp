@@ -11,61 +11,32 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr const char* kPods = "/api/v1/namespaces/work/pods";
-constexpr const char* kQueues = "/apis/fermi-cluster.com/v1alpha1/taskqueues";
-
-struct Wish {
-  std::string queue = "team", gang = "";
-  int size = 1, gpus = 4;
-  std::string run_seconds = "forever";
-};
-
-Json pod(const std::string& name, const Wish& wish) {
-  Json labels = Json::object();
-  if (!wish.queue.empty()) labels["fermi-cluster.com/queue"] = wish.queue;
-  if (!wish.gang.empty()) {
-    labels["fermi-cluster.com/gang"] = wish.gang;
-    labels["fermi-cluster.com/gang-size"] = std::to_string(wish.size);
-  }
-  return {
-      {"apiVersion", "v1"},
-      {"kind", "Pod"},
-      {"metadata",
-       {{"name", name},
-        {"namespace", "work"},
-        {"labels", labels},
-        {"annotations",
-         {{"sim/run-seconds", wish.run_seconds}, {"fermi-cluster.com/expected-duration", "5m"}}}}},
-      {"spec",
-       {{"schedulerName", "fermi-scheduler"},
-        {"restartPolicy", "Never"},
-        {"containers",
-         Json::array(
-             {{{"name", "main"},
-               {"image", "i"},
-               {"resources", {{"limits", {{"nvidia.com/gpu", std::to_string(wish.gpus)}}}}}}})}}}};
+Json member(const std::string& name, const std::string& run_seconds = "forever") {
+  return pod_for(name, {.queue = "team",
+                        .gang = "pair",
+                        .size = 2,
+                        .gpus = 4,
+                        .run_seconds = run_seconds,
+                        .expected = "5m"});
 }
 
-void make_queue(Cluster& cluster, const Json& spec) {
-  cluster.create(kQueues, {{"apiVersion", "fermi-cluster.com/v1alpha1"},
-                           {"kind", "TaskQueue"},
-                           {"metadata", {{"name", "team"}}},
-                           {"spec", spec}});
+Json alone(const std::string& name, int gpus, const std::string& queue = "team") {
+  return pod_for(name, {.queue = queue, .gpus = gpus, .expected = "5m"});
 }
 
-Json queue_of(Cluster& cluster) { return cluster.get(std::string(kQueues) + "/team"); }
+void make_queue(Cluster& cluster, const Json& spec) { cluster.make_queue("team", spec); }
+
+Json status_of(Cluster& cluster) { return cluster.queue_status("team"); }
 std::string gpus_used(Cluster& cluster) {
-  return queue_of(cluster).value("/status/used/nvidia.com~1gpu"_json_pointer, "0");
+  return status_of(cluster).value("/used/nvidia.com~1gpu"_json_pointer, "0");
 }
-int running_in(Cluster& cluster) {
-  return queue_of(cluster).value("/status/running"_json_pointer, 0);
-}
+int running_in(Cluster& cluster) { return status_of(cluster).value("/running"_json_pointer, 0); }
 TEST(PlainPods, What_stays_bound_of_a_gang_that_was_given_up_counts_until_it_ends) {
   Cluster cluster({{"zone-a", 1, 8}});
   make_queue(cluster, {{"maxRunning", 1}});
   cluster.start_operator();
-  cluster.create(kPods, pod("m-0", {.gang = "pair", .size = 2}));
-  cluster.create(kPods, pod("m-1", {.gang = "pair", .size = 2}));
+  cluster.create(kPods, member("m-0"));
+  cluster.create(kPods, member("m-1"));
   const auto half = [&] {
     return cluster.node_of("m-0").empty() != cluster.node_of("m-1").empty();
   };
@@ -76,9 +47,9 @@ TEST(PlainPods, What_stays_bound_of_a_gang_that_was_given_up_counts_until_it_end
   cluster.remove(std::string(kPods) + "/" + lost);
   cluster.run_for(seconds(10));
   ASSERT_EQ(cluster.node_of(kept), "zone-a-0");
-  EXPECT_EQ(running_in(cluster), 1) << queue_of(cluster)["status"].dump(1);
+  EXPECT_EQ(running_in(cluster), 1) << status_of(cluster).dump(1);
   EXPECT_EQ(gpus_used(cluster), "4");
-  cluster.create(kPods, pod("next", {.gpus = 1}));
+  cluster.create(kPods, alone("next", 1));
   cluster.run_for(seconds(10));
   EXPECT_EQ(cluster.node_of("next"), "");
   EXPECT_EQ(cluster.why_waits("next").substr(0, 10), "QueueLimit");
@@ -86,30 +57,26 @@ TEST(PlainPods, What_stays_bound_of_a_gang_that_was_given_up_counts_until_it_end
   cluster.remove(std::string(kPods) + "/next");
   cluster.remove(std::string(kQueues) + "/team");
   cluster.run_for(seconds(30));
-  EXPECT_FALSE(queue_of(cluster).is_null());
+  EXPECT_FALSE(status_of(cluster).is_null());
   cluster.remove(std::string(kPods) + "/" + kept);
-  EXPECT_TRUE(cluster.wait(minutes(2), [&] { return queue_of(cluster).is_null(); }))
-      << queue_of(cluster)["status"].dump(1);
+  EXPECT_TRUE(cluster.wait(minutes(2), [&] { return status_of(cluster).is_null(); }))
+      << status_of(cluster).dump(1);
 }
 
 TEST(PlainPods, A_new_leader_counts_what_is_bound_of_a_group_that_is_not_whole) {
   Cluster cluster({{"zone-a", 1, 8}});
   make_queue(cluster, {{"quota", {{"maximum", {{"nvidia.com/gpu", 4}}}}}});
-  cluster.create(kPods, pod("m-0", {.gang = "pair", .size = 2}));
-  cluster.create(kPods, pod("m-1", {.gang = "pair", .size = 2}));
-  cluster.create(std::string(kPods) + "/m-0/binding",
-                 {{"apiVersion", "v1"},
-                  {"kind", "Binding"},
-                  {"metadata", {{"name", "m-0"}, {"namespace", "work"}}},
-                  {"target", {{"kind", "Node"}, {"name", "zone-a-0"}}}});
+  cluster.create(kPods, member("m-0"));
+  cluster.create(kPods, member("m-1"));
+  cluster.bind("m-0", "zone-a-0");
   cluster.start_operator();
   cluster.run_for(seconds(10));
-  EXPECT_EQ(running_in(cluster), 1) << queue_of(cluster)["status"].dump(1);
+  EXPECT_EQ(running_in(cluster), 1) << status_of(cluster).dump(1);
   EXPECT_EQ(gpus_used(cluster), "4");
   EXPECT_EQ(cluster.node_of("m-1"), "");
   EXPECT_EQ(cluster.why_waits("m-1").substr(0, 5), "Quota");
   cluster.remove(std::string(kPods) + "/m-0");
-  cluster.create(kPods, pod("m-2", {.gang = "pair", .size = 2}));
+  cluster.create(kPods, member("m-2"));
   cluster.patch(std::string(kQueues) + "/team",
                 {{"spec", {{"quota", {{"maximum", {{"nvidia.com/gpu", 8}}}}}}}});
   EXPECT_TRUE(cluster.wait(minutes(2), [&] {
@@ -122,14 +89,10 @@ TEST(PlainPods, A_Pod_that_somebody_binds_behind_our_back_counts_for_its_queue) 
   Cluster cluster({{"zone-a", 1, 8}});
   make_queue(cluster, {{"closed", true}});
   cluster.start_operator();
-  cluster.create(kPods, pod("alone", {}));
+  cluster.create(kPods, alone("alone", 4));
   cluster.run_for(seconds(5));
   EXPECT_EQ(running_in(cluster), 0);
-  cluster.create(std::string(kPods) + "/alone/binding",
-                 {{"apiVersion", "v1"},
-                  {"kind", "Binding"},
-                  {"metadata", {{"name", "alone"}, {"namespace", "work"}}},
-                  {"target", {{"kind", "Node"}, {"name", "zone-a-0"}}}});
+  cluster.bind("alone", "zone-a-0");
   EXPECT_TRUE(cluster.wait(seconds(10), [&] { return running_in(cluster) == 1; }));
   EXPECT_EQ(gpus_used(cluster), "4");
 }
@@ -138,14 +101,14 @@ TEST(PlainPods, A_member_that_has_ended_gives_back_its_share_of_the_queue) {
   Cluster cluster({{"zone-a", 2, 8}});
   make_queue(cluster, {{"quota", {{"maximum", {{"nvidia.com/gpu", 8}}}}}});
   cluster.start_operator();
-  cluster.create(kPods, pod("m-0", {.gang = "pair", .size = 2, .run_seconds = "20"}));
-  cluster.create(kPods, pod("m-1", {.gang = "pair", .size = 2}));
+  cluster.create(kPods, member("m-0", "20"));
+  cluster.create(kPods, member("m-1"));
   ASSERT_TRUE(cluster.wait(seconds(30), [&] { return gpus_used(cluster) == "8"; }));
-  cluster.create(kPods, pod("next", {}));
+  cluster.create(kPods, alone("next", 4));
   ASSERT_TRUE(cluster.wait(seconds(10), [&] { return !cluster.why_waits("next").empty(); }));
   EXPECT_EQ(cluster.why_waits("next").substr(0, 5), "Quota");
   ASSERT_TRUE(cluster.wait(minutes(1), [&] { return !cluster.node_of("next").empty(); }))
-      << queue_of(cluster)["status"].dump(1);
+      << status_of(cluster).dump(1);
   cluster.run_for(seconds(5));
   EXPECT_EQ(running_in(cluster), 2);
   EXPECT_EQ(gpus_used(cluster), "8");
@@ -166,7 +129,7 @@ TEST(PlainPods, A_Pod_without_a_queue_is_told_so_once) {
   cluster.start_operator();
   cluster.run_for(seconds(30));
   const int before = cluster.operator_writes();
-  cluster.create(kPods, pod("stray", {.queue = ""}));
+  cluster.create(kPods, alone("stray", 4, ""));
   ASSERT_TRUE(cluster.wait(seconds(30), [&] { return !cluster.why_waits("stray").empty(); }));
   EXPECT_NE(cluster.why_waits("stray").find("fermi-cluster.com/queue"), std::string::npos);
   EXPECT_EQ(cluster.operator_writes(), before + 1);

@@ -9,53 +9,25 @@ namespace {
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr const char* kPods = "/api/v1/namespaces/work/pods";
-
 struct Wish {
   std::string queue = "low", gang = "";
   int size = 1, gpus = 8;
-  std::string run_seconds = "forever", expected = "10m", preemptible = "";
-  Json owner;  // null: nobody brings it back
+  std::string preemptible = "";
+  Json owner{};  // null: nobody brings it back
 };
 
 Json pod(const std::string& name, const Wish& wish) {
-  Json labels = {{"fermi-cluster.com/queue", wish.queue}, {"app", "plain"}};
-  if (!wish.gang.empty()) {
-    labels["fermi-cluster.com/gang"] = wish.gang;
-    labels["fermi-cluster.com/gang-size"] = std::to_string(wish.size);
-  }
-  Json metadata = {{"name", name},
-                   {"namespace", "work"},
-                   {"labels", labels},
-                   {"annotations",
-                    {{"sim/run-seconds", wish.run_seconds},
-                     {"fermi-cluster.com/expected-duration", wish.expected}}}};
-  if (!wish.preemptible.empty())
-    metadata["annotations"]["fermi-cluster.com/preemptible"] = wish.preemptible;
-  if (!wish.owner.is_null()) metadata["ownerReferences"] = Json::array({wish.owner});
-  const Json limits = {{"nvidia.com/gpu", std::to_string(wish.gpus)}};
-  return {
-      {"apiVersion", "v1"},
-      {"kind", "Pod"},
-      {"metadata", metadata},
-      {"spec",
-       {{"schedulerName", "fermi-scheduler"},
-        {"restartPolicy", "Never"},
-        {"containers",
-         Json::array({{{"name", "main"}, {"image", "i"}, {"resources", {{"limits", limits}}}}})}}}};
-}
-
-// Something that stands for a Job or a ReplicaSet.
-Json owner_in(Cluster& cluster) {
-  const Json made = cluster.create("/api/v1/namespaces/work/configmaps",
-                                   {{"apiVersion", "v1"},
-                                    {"kind", "ConfigMap"},
-                                    {"metadata", {{"name", "owner"}, {"namespace", "work"}}}});
-  return {{"apiVersion", "v1"},
-          {"kind", "ConfigMap"},
-          {"name", "owner"},
-          {"uid", made["metadata"]["uid"]},
-          {"controller", true}};
+  Json said = Json::object();
+  if (!wish.preemptible.empty()) said["fermi-cluster.com/preemptible"] = wish.preemptible;
+  Json out = pod_for(name, {.queue = wish.queue,
+                            .gang = wish.gang,
+                            .size = wish.size,
+                            .gpus = wish.gpus,
+                            .expected = "10m",
+                            .annotations = said,
+                            .owner = wish.owner});
+  out["metadata"]["labels"]["app"] = "plain";
+  return out;
 }
 
 bool is_there(Cluster& cluster, const std::string& name) {
@@ -71,15 +43,12 @@ std::string told(Cluster& cluster, const std::string& name) {
 }
 
 Json job_in(const std::string& queue, const std::string& run_seconds) {
-  return {{"nodes", 1},
-          {"gpusPerNode", 8},
-          {"scheduling", {{"queue", queue}, {"expectedDuration", "1m"}}},
-          {"podTemplate", {{"metadata", {{"annotations", {{"sim/run-seconds", run_seconds}}}}}}}};
+  return job_for({.queue = queue, .run_seconds = run_seconds, .expected = "1m"});
 }
 
 TEST(PlainEviction, A_Low_gang_with_a_controller_makes_room_as_a_whole_and_is_told_for_whom) {
   Cluster cluster({{"zone-a", 1, 8}});
-  const Json owner = owner_in(cluster);
+  const Json owner = cluster.make_owner();
   cluster.start_operator();
   for (const char* name : {"m-0", "m-1"})
     cluster.create(kPods, pod(name, {.gang = "pair", .size = 2, .gpus = 4, .owner = owner}));
@@ -116,7 +85,7 @@ TEST(PlainEviction, A_Pod_without_a_controller_is_never_asked) {
 
 TEST(PlainEviction, A_Medium_Pod_is_safe_until_its_guarantee_is_over_whoever_leads) {
   Cluster cluster({{"zone-a", 1, 8}});
-  const Json owner = owner_in(cluster);
+  const Json owner = cluster.make_owner();
   cluster.start_operator();
   cluster.create(kPods, pod("medium", {.queue = "medium", .owner = owner}));
   ASSERT_TRUE(cluster.wait(seconds(30), [&] { return cluster.node_of("medium") == "zone-a-0"; }));
@@ -133,7 +102,7 @@ TEST(PlainEviction, A_Medium_Pod_is_safe_until_its_guarantee_is_over_whoever_lea
 
 TEST(PlainEviction, A_Medium_Pod_may_say_that_it_is_preemptible_and_never_the_contrary) {
   Cluster cluster({{"zone-a", 1, 8}});
-  const Json owner = owner_in(cluster);
+  const Json owner = cluster.make_owner();
   cluster.start_operator();
   cluster.create(kPods, pod("kept", {.queue = "medium", .preemptible = "false", .owner = owner}));
   cluster.create(kPods, pod("odd", {.queue = "medium", .preemptible = "yes", .owner = owner}));
@@ -155,7 +124,7 @@ TEST(PlainEviction, A_Medium_Pod_may_say_that_it_is_preemptible_and_never_the_co
 
 TEST(PlainEviction, A_disruption_budget_is_honoured_and_said) {
   Cluster cluster({{"zone-a", 1, 8}});
-  const Json owner = owner_in(cluster);
+  const Json owner = cluster.make_owner();
   const Json budget = {
       {"apiVersion", "policy/v1"},
       {"kind", "PodDisruptionBudget"},
@@ -177,7 +146,7 @@ TEST(PlainEviction, A_disruption_budget_is_honoured_and_said) {
 
 TEST(PlainStart, Pods_that_do_not_come_to_run_give_their_room_back_in_the_time_of_their_queue) {
   Cluster cluster({{"zone-a", 1, 8}});
-  const Json owner = owner_in(cluster);
+  const Json owner = cluster.make_owner();
   cluster.start_operator();
   cluster.patch("/apis/fermi-cluster.com/v1alpha1/taskqueues/low",
                 {{"spec", {{"startDeadline", "90s"}}}});
@@ -194,7 +163,7 @@ TEST(PlainStart, Pods_that_do_not_come_to_run_give_their_room_back_in_the_time_o
 
 TEST(PlainEviction, A_new_leader_goes_on_with_a_gang_that_was_told) {
   Cluster cluster({{"zone-a", 2, 8}});
-  const Json owner = owner_in(cluster);
+  const Json owner = cluster.make_owner();
   cluster.start_operator();
   for (const char* name : {"m-0", "m-1"})
     cluster.create(kPods, pod(name, {.gang = "pair", .size = 2, .owner = owner}));

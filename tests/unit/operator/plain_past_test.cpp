@@ -11,51 +11,21 @@ namespace {
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr const char* kPods = "/api/v1/namespaces/work/pods";
 constexpr const char* kMaps = "/api/v1/namespaces/work/configmaps";
-
-Json owner_in(Cluster& cluster, const std::string& name = "owner") {
-  const Json made = cluster.create(kMaps, {{"apiVersion", "v1"},
-                                           {"kind", "ConfigMap"},
-                                           {"metadata", {{"name", name}, {"namespace", "work"}}}});
-  return {{"apiVersion", "v1"},
-          {"kind", "ConfigMap"},
-          {"name", name},
-          {"uid", made["metadata"]["uid"]},
-          {"controller", true}};
-}
 
 Json pod(const std::string& name, const Json& owner, const std::string& queue,
          const std::string& gang = "") {
-  Json labels = {{"fermi-cluster.com/queue", queue}};
-  if (!gang.empty()) {
-    labels["fermi-cluster.com/gang"] = gang;
-    labels["fermi-cluster.com/gang-size"] = "2";
-  }
-  const Json limits = {{"nvidia.com/gpu", gang.empty() ? "8" : "4"}};
-  return {
-      {"apiVersion", "v1"},
-      {"kind", "Pod"},
-      {"metadata",
-       {{"name", name},
-        {"namespace", "work"},
-        {"labels", labels},
-        {"ownerReferences", Json::array({owner})},
-        {"annotations",
-         {{"sim/run-seconds", "forever"}, {"fermi-cluster.com/expected-duration", "8m"}}}}},
-      {"spec",
-       {{"schedulerName", "fermi-scheduler"},
-        {"restartPolicy", "Never"},
-        {"terminationGracePeriodSeconds", 2},
-        {"containers",
-         Json::array({{{"name", "main"}, {"image", "i"}, {"resources", {{"limits", limits}}}}})}}}};
+  return pod_for(name, {.queue = queue,
+                        .gang = gang,
+                        .size = 2,
+                        .gpus = gang.empty() ? 8 : 4,
+                        .grace_seconds = 2,
+                        .expected = "8m",
+                        .owner = owner});
 }
 
 Json job_in(const std::string& queue, const std::string& run_seconds) {
-  return {{"nodes", 1},
-          {"gpusPerNode", 8},
-          {"scheduling", {{"queue", queue}, {"expectedDuration", "1m"}}},
-          {"podTemplate", {{"metadata", {{"annotations", {{"sim/run-seconds", run_seconds}}}}}}}};
+  return job_for({.queue = queue, .run_seconds = run_seconds, .expected = "1m"});
 }
 
 bool is_there(Cluster& cluster, const std::string& name) {
@@ -74,7 +44,7 @@ void expect_on_node(Cluster& cluster, const std::string& name, k8s::Duration wit
 TEST(PodPasts, Are_read_as_they_were_written_and_rubbish_is_left_out) {
   PodPast past;
   past.submitted = {5'000'000'000};
-  past.last_preempted = {9'000'000'000};
+  past.last_preempted = past.turn_over = {9'000'000'000};
   past.preemptions = 3;
   past.of = "a";
   past.heir = "b";
@@ -88,7 +58,7 @@ TEST(PodPasts, Are_read_as_they_were_written_and_rubbish_is_left_out) {
 
 TEST(PlainPast, The_Pod_that_comes_instead_waits_at_the_old_place) {
   Cluster cluster({{"zone-a", 1, 8}});
-  const Json owner = owner_in(cluster), other = owner_in(cluster, "other");
+  const Json owner = cluster.make_owner(), other = cluster.make_owner("other");
   cluster.start_operator();
   cluster.create(kPods, pod("old", owner, "low"));
   expect_on_node(cluster, "old", seconds(30));
@@ -112,7 +82,7 @@ TEST(PlainPast, The_Pod_that_comes_instead_waits_at_the_old_place) {
 // Eight minutes, then four, then two; the one that leads in the end knows them from the API server.
 TEST(PlainPast, The_guarantee_is_halved_with_each_preemption_whoever_leads) {
   Cluster cluster({{"zone-a", 1, 8}});
-  const Json owner = owner_in(cluster);
+  const Json owner = cluster.make_owner();
   cluster.start_operator();
   cluster.create(kPods, pod("m-0", owner, "medium"));
   expect_on_node(cluster, "m-0", seconds(30));
@@ -138,7 +108,7 @@ TEST(PlainPast, The_guarantee_is_halved_with_each_preemption_whoever_leads) {
 
 TEST(PlainPast, A_gang_keeps_its_past_under_its_name) {
   Cluster cluster({{"zone-a", 1, 8}});
-  const Json owner = owner_in(cluster), other = owner_in(cluster, "other");
+  const Json owner = cluster.make_owner(), other = cluster.make_owner("other");
   cluster.start_operator();
   for (const char* name : {"g-0", "g-1"}) cluster.create(kPods, pod(name, owner, "low", "g"));
   expect_on_node(cluster, "g-1", seconds(30));
@@ -155,10 +125,44 @@ TEST(PlainPast, A_gang_keeps_its_past_under_its_name) {
   EXPECT_EQ(map_of(cluster, owner)["data"].size(), 1U);
 }
 
+// One that keeps its old place after its turn would have every other turn, and the third none.
+TEST(PlainPast, Whose_turn_is_over_stands_behind_its_peers_whoever_leads) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  cluster.make_queue("turns", {{"tier", "Low"}, {"strategy", "TimeSlicing"}, {"quantum", "5m"}});
+  std::map<std::string, Json> owners;
+  std::map<std::string, int> made;
+  const std::vector<std::string> all = {"one", "two", "three"};
+  const auto name = [&](const std::string& of) { return of + "-" + std::to_string(made[of]); };
+  cluster.start_operator();
+  for (const std::string& of : all) {
+    owners[of] = cluster.make_owner(of);
+    cluster.create(kPods, pod(name(of), owners[of], "turns"));
+    cluster.run_for(seconds(2));
+  }
+  std::vector<std::string> turns;
+  for (int minute = 0; minute < 36; ++minute) {
+    if (minute == 17) cluster.kill_operator();
+    if (minute == 17) cluster.start_operator();
+    for (int i = 0; i < 12; ++i, cluster.run_for(seconds(5))) {
+      for (const std::string& of : all) {
+        if (!is_there(cluster, name(of))) {
+          ++made[of];
+          cluster.create(kPods, pod(name(of), owners[of], "turns"));
+        }
+        const std::string node = cluster.node_of(name(of));
+        if (!node.empty() && node != "?" && (turns.empty() || turns.back() != of))
+          turns.push_back(of);
+      }
+    }
+  }
+  ASSERT_GE(turns.size(), 6U);
+  for (std::size_t i = 0; i < turns.size(); ++i) EXPECT_EQ(turns[i], all[i % 3]) << "turn " << i;
+}
+
 // Each that was preempted has one heir.
 TEST(PlainPast, Two_Pods_of_one_controller_inherit_once_each_and_a_good_end_is_forgotten) {
   Cluster cluster({{"zone-a", 2, 8}});
-  const Json owner = owner_in(cluster);
+  const Json owner = cluster.make_owner();
   cluster.start_operator();
   for (const char* name : {"a-0", "a-1"}) cluster.create(kPods, pod(name, owner, "low"));
   ASSERT_TRUE(cluster.wait(
@@ -189,7 +193,7 @@ TEST(PlainPast, Two_Pods_of_one_controller_inherit_once_each_and_a_good_end_is_f
 // Others' ConfigMaps are none of our business, and neither is a controller that lost nobody.
 TEST(PlainPast, Nothing_is_written_where_nobody_was_preempted) {
   Cluster cluster({{"zone-a", 1, 8}});
-  const Json owner = owner_in(cluster);
+  const Json owner = cluster.make_owner();
   cluster.start_operator();
   cluster.create(kPods, pod("old", owner, "low"));
   expect_on_node(cluster, "old", seconds(30));

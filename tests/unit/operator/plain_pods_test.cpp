@@ -9,33 +9,13 @@ namespace {
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr const char* kPods = "/api/v1/namespaces/work/pods";
-constexpr const char* kJobs = "/apis/fermi-cluster.com/v1alpha1/namespaces/work/trainingjobs";
-constexpr const char* kQueues = "/apis/fermi-cluster.com/v1alpha1/taskqueues";
-
 Json member(const std::string& name, int size, int gpus) {
-  Json labels = {{"fermi-cluster.com/queue", "default"}};
-  if (size > 1) {
-    labels["fermi-cluster.com/gang"] = "pair";
-    labels["fermi-cluster.com/gang-size"] = std::to_string(size);
-  }
-  return {{"apiVersion", "v1"},
-          {"kind", "Pod"},
-          {"metadata",
-           {{"name", name},
-            {"namespace", "work"},
-            {"labels", labels},
-            {"annotations",
-             {{"sim/run-seconds", "20"}, {"fermi-cluster.com/expected-duration", "5m"}}}}},
-          {"spec",
-           {{"schedulerName", "fermi-scheduler"},
-            {"restartPolicy", "Never"},
-            {"containers",
-             Json::array({{{"name", "main"},
-                           {"image", "i"},
-                           {"resources",
-                            {{"requests", {{"cpu", "1"}}},
-                             {"limits", {{"nvidia.com/gpu", std::to_string(gpus)}}}}}}})}}}};
+  return pod_for(name, {.queue = "default",
+                        .gang = size > 1 ? "pair" : "",
+                        .size = size,
+                        .gpus = gpus,
+                        .run_seconds = "20",
+                        .expected = "5m"});
 }
 
 TEST(PlainPods, A_gang_is_bound_all_together_or_not_at_all) {
@@ -90,14 +70,10 @@ TEST(PlainPods, A_successor_goes_on_with_a_gang_that_was_nominated) {
 TEST(Queues, One_in_use_is_deleted_only_when_it_is_empty) {
   Cluster cluster({{"zone-a", 1, 8}});
   cluster.start_operator();
-  cluster.create(kQueues, {{"apiVersion", "fermi-cluster.com/v1alpha1"},
-                           {"kind", "TaskQueue"},
-                           {"metadata", {{"name", "team"}}},
-                           {"spec", Json::object()}});
-  cluster.submit("inside", {{"scheduling", {{"queue", "team"}}},
-                            {"podTemplate",
-                             {{"metadata", {{"annotations", {{"sim/run-seconds", "forever"}}}}}}}});
-  ASSERT_TRUE(cluster.wait_phase("inside", "Running"));
+  cluster.make_queue("team", Json::object());
+  cluster.run("inside", {{"scheduling", {{"queue", "team"}}},
+                         {"podTemplate",
+                          {{"metadata", {{"annotations", {{"sim/run-seconds", "forever"}}}}}}}});
   const std::string team = std::string(kQueues) + "/team";
   ASSERT_TRUE(cluster.wait(seconds(20), [&] {
     return cluster.get(team).value("/status/running"_json_pointer, 0) == 1;
@@ -130,10 +106,7 @@ TEST(Queues, An_unknown_one_is_said_and_its_coming_starts_the_job) {
       << cluster.job("lost").dump(1);
   EXPECT_NE(cluster.job("lost")["status"]["message"].get<std::string>().find("later"),
             std::string::npos);
-  cluster.create(kQueues, {{"apiVersion", "fermi-cluster.com/v1alpha1"},
-                           {"kind", "TaskQueue"},
-                           {"metadata", {{"name", "later"}}},
-                           {"spec", {{"tier", "Low"}, {"strategy", "FIFO"}}}});
+  cluster.make_queue("later", {{"tier", "Low"}, {"strategy", "FIFO"}});
   EXPECT_TRUE(cluster.wait_phase("lost", "Completed"));
 }
 
@@ -185,12 +158,11 @@ TEST(BadLuck, A_Pod_of_somebody_else_under_our_name_is_left_alone) {
 TEST(BadLuck, A_node_that_goes_takes_its_gang_back_into_the_line) {
   Cluster cluster({{"zone-a", 2, 8}});
   cluster.start_operator();
-  cluster.submit("gang", {{"nodes", 2},
-                          {"gpusPerNode", 8},
-                          {"podTemplate",
-                           {{"metadata", {{"annotations", {{"sim/run-seconds", "forever"}}}}},
-                            {"spec", {{"terminationGracePeriodSeconds", 1}}}}}});
-  ASSERT_TRUE(cluster.wait_phase("gang", "Running"));
+  cluster.run("gang", {{"nodes", 2},
+                       {"gpusPerNode", 8},
+                       {"podTemplate",
+                        {{"metadata", {{"annotations", {{"sim/run-seconds", "forever"}}}}},
+                         {"spec", {{"terminationGracePeriodSeconds", 1}}}}}});
   cluster.remove("/api/v1/nodes/zone-a-1");
   ASSERT_TRUE(cluster.wait_phase("gang", "Pending", minutes(2))) << cluster.job("gang").dump(1);
   EXPECT_EQ(cluster.job("gang")["status"]["restarts"], 0);

@@ -12,21 +12,17 @@ using std::chrono::seconds;
 
 Json job_in(const std::string& queue, int nodes, const std::string& run_seconds,
             const std::string& expected) {
-  return {{"nodes", nodes},
-          {"gpusPerNode", 8},
-          {"scheduling", {{"queue", queue}, {"expectedDuration", expected}}},
-          {"podTemplate", {{"metadata", {{"annotations", {{"sim/run-seconds", run_seconds}}}}}}}};
+  return job_for(
+      {.queue = queue, .run_seconds = run_seconds, .expected = expected, .nodes = nodes});
 }
 
 TEST(Preemption, A_High_job_makes_a_Low_one_stop_which_waits_at_its_old_place) {
   Cluster cluster({{"zone-a", 2, 8}});
   cluster.start_operator();
-  cluster.submit("low", job_in("low", 2, "forever", "1h"));
-  ASSERT_TRUE(cluster.wait_phase("low", "Running"));
+  cluster.run("low", job_in("low", 2, "forever", "1h"));
   cluster.submit("other", job_in("low", 1, "5", "1m"));
   const std::string submitted = cluster.job("low")["status"]["submitTime"];
-  cluster.submit("high", job_in("high", 1, "30", "1m"));
-  ASSERT_TRUE(cluster.wait_phase("high", "Running")) << cluster.job("high").dump(1);
+  cluster.run("high", job_in("high", 1, "30", "1m"));
   const Json low = cluster.job("low")["status"];
   EXPECT_EQ(low["phase"], "Pending");
   EXPECT_EQ(low["preemptions"], 1);
@@ -41,8 +37,7 @@ TEST(Preemption, A_High_job_makes_a_Low_one_stop_which_waits_at_its_old_place) {
 TEST(Preemption, A_Medium_job_is_safe_until_its_guarantee_is_over_and_sees_until_when) {
   Cluster cluster({{"zone-a", 1, 8}});
   cluster.start_operator();
-  cluster.submit("medium", job_in("medium", 1, "forever", "10m"));
-  ASSERT_TRUE(cluster.wait_phase("medium", "Running"));
+  cluster.run("medium", job_in("medium", 1, "forever", "10m"));
   EXPECT_TRUE(cluster.job("medium")["status"]["guarantee"].contains("until"));
   cluster.submit("high", job_in("high", 1, "60", "1m"));
   cluster.run_for(minutes(9));
@@ -62,8 +57,7 @@ TEST(Preemption, A_Medium_job_is_safe_until_its_guarantee_is_over_and_sees_until
 TEST(Preemption, A_Medium_job_never_stops_another_Medium_one) {
   Cluster cluster({{"zone-a", 1, 8}});
   cluster.start_operator();
-  cluster.submit("first", job_in("medium", 1, "forever", "1m"));
-  ASSERT_TRUE(cluster.wait_phase("first", "Running"));
+  cluster.run("first", job_in("medium", 1, "forever", "1m"));
   cluster.submit("second", job_in("medium", 1, "5", "1m"));
   cluster.run_for(minutes(30));
   EXPECT_EQ(cluster.phase("first"), "Running");
@@ -76,8 +70,7 @@ TEST(Preemption, A_Medium_job_that_said_preemptible_yields_to_High_from_its_star
   cluster.start_operator();
   Json spec = job_in("medium", 1, "forever", "1h");
   spec["scheduling"]["preemptible"] = true;
-  cluster.submit("medium", spec);
-  ASSERT_TRUE(cluster.wait_phase("medium", "Running"));
+  cluster.run("medium", spec);
   cluster.submit("peer", job_in("medium", 1, "5", "1m"));
   cluster.run_for(minutes(5));
   EXPECT_EQ(cluster.phase("medium"), "Running") << "another Medium one does not";
@@ -105,11 +98,7 @@ TEST(Preemption, A_High_job_yields_to_High_only_if_it_said_so) {
 
 TEST(Preemption, Jobs_of_one_queue_take_turns_and_each_stands_behind_the_others_then) {
   Cluster cluster({{"zone-a", 1, 8}});
-  cluster.create("/apis/fermi-cluster.com/v1alpha1/taskqueues",
-                 {{"apiVersion", "fermi-cluster.com/v1alpha1"},
-                  {"kind", "TaskQueue"},
-                  {"metadata", {{"name", "turns"}}},
-                  {"spec", {{"tier", "Low"}, {"strategy", "TimeSlicing"}, {"quantum", "5m"}}}});
+  cluster.make_queue("turns", {{"tier", "Low"}, {"strategy", "TimeSlicing"}, {"quantum", "5m"}});
   cluster.start_operator();
   for (const char* name : {"one", "two", "three"}) {
     cluster.submit(name, job_in("turns", 1, "forever", "1h"));

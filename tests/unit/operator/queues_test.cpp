@@ -16,8 +16,6 @@ namespace {
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr const char* kQueues = "/apis/fermi-cluster.com/v1alpha1/taskqueues";
-
 TaskQueue queue_with(const Json& spec) {
   auto queue = decode_task_queue({{"metadata", {{"name", "team"}, {"uid", "u"}}}, {"spec", spec}});
   EXPECT_TRUE(queue && queue->problems.empty()) << spec.dump();
@@ -29,24 +27,10 @@ std::string words(const Json& spec) {
   return rules_in_words(queue.spec, to_engine(queue, {}));
 }
 
-void make_queue(Cluster& cluster, const std::string& name, const Json& spec) {
-  cluster.create(kQueues, {{"apiVersion", "fermi-cluster.com/v1alpha1"},
-                           {"kind", "TaskQueue"},
-                           {"metadata", {{"name", name}}},
-                           {"spec", spec}});
-}
-
-Json status_of(Cluster& cluster, const std::string& queue) {
-  const Json found = cluster.get(std::string(kQueues) + "/" + queue);
-  return found.is_null() ? found : found.value("status", Json::object());
-}
-
 Json job_in(const std::string& queue, int nodes, const std::string& run_seconds,
             const std::string& expected = "1h") {
-  return {{"nodes", nodes},
-          {"gpusPerNode", 8},
-          {"scheduling", {{"queue", queue}, {"expectedDuration", expected}}},
-          {"podTemplate", {{"metadata", {{"annotations", {{"sim/run-seconds", run_seconds}}}}}}}};
+  return job_for(
+      {.queue = queue, .run_seconds = run_seconds, .expected = expected, .nodes = nodes});
 }
 
 TEST(Queues, Every_switch_reaches_the_engine) {
@@ -104,6 +88,17 @@ TEST(Queues, Turns_placement_flavors_and_limits_of_tenants_reach_the_engine) {
   EXPECT_EQ(queue.tenant_limits.resources.extended_amount("nvidia.com/gpu"), 4);
 }
 
+TEST(Queues, Learning_is_asked_for_and_reaches_the_engine) {
+  EXPECT_FALSE(to_engine(queue_with({{"strategy", "Backfill"}}), {}).learned);
+  EXPECT_TRUE(to_engine(queue_with({{"backfill", {{"learn", true}}}}), {}).learned);
+  EXPECT_NE(words({{"backfill", {{"learn", true}}}}).find("how long such tasks lasted"),
+            std::string::npos);
+  for (const char* strategy : {"FIFO", "DRF"}) {
+    const std::string idle = words({{"strategy", strategy}, {"backfill", {{"learn", true}}}});
+    EXPECT_NE(idle.find("without effect here: spec.backfill.learn"), std::string::npos) << idle;
+  }
+}
+
 TEST(Queues, Fair_sharing_forgets_by_the_day_unless_told_otherwise) {
   EXPECT_EQ(to_engine(queue_with({{"strategy", "FairSharing"}}), {}).half_life_ns,
             24 * 3600 * kNsPerSecond);
@@ -137,10 +132,9 @@ TEST(Queues, The_rules_are_said_in_words_with_what_has_no_effect) {
 // The head needs both nodes, the one behind it only one: FIFO makes it wait, Backfill does not.
 TEST(Queues, A_strategy_that_is_changed_takes_effect_with_the_next_decision) {
   Cluster cluster({{"zone-a", 2, 8}});
-  make_queue(cluster, "team", {{"strategy", "FIFO"}});
+  cluster.make_queue("team", {{"strategy", "FIFO"}});
   cluster.start_operator();
-  cluster.submit("runs", job_in("team", 1, "forever"));
-  ASSERT_TRUE(cluster.wait_phase("runs", "Running"));
+  cluster.run("runs", job_in("team", 1, "forever"));
   cluster.submit("head", job_in("team", 2, "30"));
   cluster.run_for(seconds(2));  // the API knows whole seconds
   cluster.submit("small", job_in("team", 1, "30", "10m"));
@@ -155,7 +149,7 @@ TEST(Queues, A_strategy_that_is_changed_takes_effect_with_the_next_decision) {
 
 TEST(Queues, Load_balancing_takes_the_node_where_least_runs) {
   Cluster cluster({{"zone-a", 2, 8}});
-  make_queue(cluster, "even", {{"strategy", "LoadBalancing"}});
+  cluster.make_queue("even", {{"strategy", "LoadBalancing"}});
   cluster.start_operator();
   Json small = job_in("even", 1, "forever");
   small["gpusPerNode"] = 1;
@@ -172,11 +166,10 @@ TEST(Queues, Load_balancing_takes_the_node_where_least_runs) {
 // it back.
 TEST(Queues, What_is_guaranteed_is_kept_and_what_was_borrowed_returns_at_the_first_demand) {
   Cluster cluster({{"zone-a", 2, 8}});
-  make_queue(cluster, "owner", {{"quota", {{"guaranteed", {{"nvidia.com/gpu", 8}}}}}});
-  make_queue(cluster, "guest", {{"tier", "Low"}});
+  cluster.make_queue("owner", {{"quota", {{"guaranteed", {{"nvidia.com/gpu", 8}}}}}});
+  cluster.make_queue("guest", {{"tier", "Low"}});
   cluster.start_operator();
-  cluster.submit("one", job_in("guest", 1, "forever"));
-  ASSERT_TRUE(cluster.wait_phase("one", "Running"));
+  cluster.run("one", job_in("guest", 1, "forever"));
   cluster.submit("two", job_in("guest", 1, "forever"));
   cluster.run_for(seconds(20));
   EXPECT_EQ(cluster.job("two")["status"]["reason"], "Guaranteed") << cluster.job("two").dump(1);
@@ -188,11 +181,10 @@ TEST(Queues, What_is_guaranteed_is_kept_and_what_was_borrowed_returns_at_the_fir
 
 TEST(Queues, What_Medium_tasks_borrowed_returns_once_their_guarantee_is_over) {
   Cluster cluster({{"zone-a", 1, 8}});
-  make_queue(cluster, "owner", {{"quota", {{"guaranteed", {{"nvidia.com/gpu", 8}}}}}});
-  make_queue(cluster, "guest", {{"strategy", "ResourcePooling"}});
+  cluster.make_queue("owner", {{"quota", {{"guaranteed", {{"nvidia.com/gpu", 8}}}}}});
+  cluster.make_queue("guest", {{"strategy", "ResourcePooling"}});
   cluster.start_operator();
-  cluster.submit("borrows", job_in("guest", 1, "forever", "10m"));
-  ASSERT_TRUE(cluster.wait_phase("borrows", "Running"));
+  cluster.run("borrows", job_in("guest", 1, "forever", "10m"));
   cluster.submit("owns", job_in("owner", 1, "forever"));
   cluster.run_for(std::chrono::minutes(9));
   EXPECT_EQ(cluster.phase("borrows"), "Running");
@@ -204,13 +196,13 @@ TEST(Queues, What_Medium_tasks_borrowed_returns_once_their_guarantee_is_over) {
 
 TEST(Queues, A_flavor_keeps_a_job_out_of_a_zone_and_says_so) {
   Cluster cluster({{"zone-a", 2, 8}});
-  make_queue(cluster, "team",
-             {{"quota",
-               {{"flavors",
-                 Json::array({Json{{"zone", "zone-a"}, {"maximum", {{"nvidia.com/gpu", 8}}}}})}}}});
+  cluster.make_queue(
+      "team",
+      {{"quota",
+        {{"flavors",
+          Json::array({Json{{"zone", "zone-a"}, {"maximum", {{"nvidia.com/gpu", 8}}}}})}}}});
   cluster.start_operator();
-  cluster.submit("one", job_in("team", 1, "forever"));
-  ASSERT_TRUE(cluster.wait_phase("one", "Running"));
+  cluster.run("one", job_in("team", 1, "forever"));
   cluster.submit("two", job_in("team", 1, "forever"));
   cluster.run_for(seconds(10));
   const Json status = cluster.job("two")["status"];
@@ -253,10 +245,9 @@ TEST(Queues, What_is_guaranteed_of_a_zone_is_kept_there_lent_and_returned) {
 
 TEST(Queues, One_that_its_tenant_has_too_many_of_in_line_is_not_taken_in_before_it_moves_up) {
   Cluster cluster({{"zone-a", 1, 8}});
-  make_queue(cluster, "team", {{"tenantLimits", {{"pending", 1}}}});
+  cluster.make_queue("team", {{"tenantLimits", {{"pending", 1}}}});
   cluster.start_operator();
-  cluster.submit("runs", job_in("team", 1, "60"));
-  ASSERT_TRUE(cluster.wait_phase("runs", "Running"));
+  cluster.run("runs", job_in("team", 1, "60"));
   cluster.submit("first", job_in("team", 1, "forever"));
   cluster.run_for(seconds(2));  // the API knows whole seconds
   cluster.submit("second", job_in("team", 1, "forever"));
@@ -277,7 +268,7 @@ TEST(Queues, One_that_its_tenant_has_too_many_of_in_line_is_not_taken_in_before_
 
 TEST(Queues, Only_selected_namespaces_may_submit_and_their_labels_count_live) {
   Cluster cluster({{"zone-a", 1, 8}});
-  make_queue(cluster, "team", {{"namespaceSelector", {{"matchLabels", {{"team", "vision"}}}}}});
+  cluster.make_queue("team", {{"namespaceSelector", {{"matchLabels", {{"team", "vision"}}}}}});
   cluster.start_operator();
   cluster.submit("job", job_in("team", 1, "forever"));
   cluster.run_for(seconds(10));
@@ -293,28 +284,27 @@ TEST(Queues, Only_selected_namespaces_may_submit_and_their_labels_count_live) {
 
 TEST(Queues, A_queue_says_in_its_condition_by_which_rules_it_goes) {
   Cluster cluster({{"zone-a", 1, 8}});
-  make_queue(cluster, "team", {{"strategy", "Hybrid"}});
+  cluster.make_queue("team", {{"strategy", "Hybrid"}});
   cluster.start_operator();
-  ASSERT_TRUE(
-      cluster.wait(seconds(10), [&] { return status_of(cluster, "team").contains("conditions"); }));
-  const std::string message = status_of(cluster, "team")["conditions"][0]["message"];
+  ASSERT_TRUE(cluster.wait(seconds(10),
+                           [&] { return cluster.queue_status("team").contains("conditions"); }));
+  const std::string message = cluster.queue_status("team")["conditions"][0]["message"];
   EXPECT_NE(message.find("priorityValue"), std::string::npos) << message;
   cluster.patch(std::string(kQueues) + "/team", {{"spec", {{"strategy", "FIFO"}}}});
   EXPECT_TRUE(cluster.wait(seconds(10), [&] {
-    const std::string now = status_of(cluster, "team")["conditions"][0]["message"];
+    const std::string now = cluster.queue_status("team")["conditions"][0]["message"];
     return now.find("nobody passes") != std::string::npos;
   }));
 }
 
 TEST(Queues, The_status_tells_what_each_tenant_has_and_what_is_borrowed) {
   Cluster cluster({{"zone-a", 2, 8}});
-  make_queue(cluster, "owner", {{"quota", {{"guaranteed", {{"nvidia.com/gpu", 8}}}}}});
-  make_queue(cluster, "guest", {{"strategy", "ResourcePooling"}, {"tier", "Low"}});
+  cluster.make_queue("owner", {{"quota", {{"guaranteed", {{"nvidia.com/gpu", 8}}}}}});
+  cluster.make_queue("guest", {{"strategy", "ResourcePooling"}, {"tier", "Low"}});
   cluster.start_operator();
-  cluster.submit("one", job_in("guest", 2, "forever"));
-  ASSERT_TRUE(cluster.wait_phase("one", "Running"));
+  cluster.run("one", job_in("guest", 2, "forever"));
   cluster.run_for(seconds(3));
-  const Json status = status_of(cluster, "guest");
+  const Json status = cluster.queue_status("guest");
   EXPECT_EQ(status["borrowed"]["nvidia.com/gpu"], "16") << status.dump(1);
   EXPECT_EQ(status["tenantCount"], 1);
   EXPECT_EQ(status["tenants"][0]["tenant"], "work");
@@ -420,7 +410,7 @@ TEST(Past, Another_half_life_begins_anew_and_junk_is_nothing) {
 // operator was killed.
 TEST(Past, Whose_turn_it_is_survives_a_change_of_leaders) {
   Cluster cluster({{"zone-a", 1, 8}});
-  make_queue(cluster, "team", {{"order", "RoundRobin"}, {"tenantLabel", "who"}});
+  cluster.make_queue("team", {{"order", "RoundRobin"}, {"tenantLabel", "who"}});
   cluster.start_operator();
   const auto submit = [&](const std::string& name, const std::string& who, const char* seconds) {
     Json spec = {{"framework", "Command"}, {"image", "i"}, {"command", {"run"}}};
@@ -438,15 +428,41 @@ TEST(Past, Whose_turn_it_is_survives_a_change_of_leaders) {
   cluster.run_for(seconds(5));
   submit("bob", "bob", "60");
   ASSERT_TRUE(cluster.wait(seconds(10), [&] {
-    return status_of(cluster, "team").contains("past");
-  })) << status_of(cluster, "team").dump(1);
+    return cluster.queue_status("team").contains("past");
+  })) << cluster.queue_status("team").dump(1);
   cluster.kill_operator();
   // What ends meanwhile is gone with its object: only the status remembers ann.
   cluster.run_for(minutes(2));
   cluster.remove("/apis/fermi-cluster.com/v1alpha1/namespaces/work/trainingjobs/first");
   cluster.start_operator();
-  ASSERT_TRUE(cluster.wait_phase("bob", "Running")) << status_of(cluster, "team").dump(1);
+  ASSERT_TRUE(cluster.wait_phase("bob", "Running")) << cluster.queue_status("team").dump(1);
   EXPECT_EQ(cluster.phase("ann-again"), "Pending");
+}
+
+// It states five minutes and goes on: the head's time moves at five, ten, ... minutes.
+TEST(Queues, A_reservation_that_moves_because_an_estimate_is_outlived_is_counted_over_restarts) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  make_queue(cluster, "team", {{"strategy", "Backfill"}});
+  cluster.start_operator();
+  cluster.submit("late", job_in("team", 1, "forever", "5m"));
+  ASSERT_TRUE(cluster.wait_phase("late", "Running"));
+  cluster.submit("head", job_in("team", 1, "30"));
+  const auto moved = [&] { return status_of(cluster, "team").value("reservationsMoved", 0); };
+  cluster.run_for(minutes(4));
+  cluster.submit("one", job_in("team", 1, "30"));
+  cluster.run_for(seconds(10));
+  EXPECT_EQ(moved(), 0);
+  cluster.run_for(minutes(2));
+  cluster.submit("two", job_in("team", 1, "30"));
+  ASSERT_TRUE(cluster.wait(seconds(30), [&] { return moved() == 1; }));
+  EXPECT_EQ(cluster.op().metrics().reservations_moved.at("team"), 1U);
+  cluster.kill_operator();
+  cluster.start_operator();
+  cluster.run_for(minutes(1));
+  EXPECT_EQ(moved(), 1);
+  cluster.run_for(minutes(5));
+  cluster.submit("three", job_in("team", 1, "30"));
+  ASSERT_TRUE(cluster.wait(seconds(30), [&] { return moved() == 2; }));
 }
 
 }  // namespace

@@ -74,8 +74,7 @@ TEST(Volumes, A_bound_volume_keeps_its_job_in_its_zone_and_the_reason_names_both
   add_claim(cluster, "data", "pv-7");
   cluster.start_operator();
   const Json in_b = Json::array({{{"zone", "zone-b"}, {"nodes", 1}, {"gpusPerNode", 8}}});
-  cluster.submit("before", {{"scheduling", {{"zones", in_b}}}, {"podTemplate", runs_for("60")}});
-  ASSERT_TRUE(cluster.wait_phase("before", "Running")) << cluster.job("before").dump(1);
+  cluster.run("before", {{"scheduling", {{"zones", in_b}}}, {"podTemplate", runs_for("60")}});
   cluster.submit("pinned",
                  {{"gpusPerNode", 8}, {"volumes", uses("data")}, {"podTemplate", runs_for("5")}});
   ASSERT_TRUE(cluster.wait(seconds(30), [&] {
@@ -135,8 +134,7 @@ TEST(Volumes, An_unbound_claim_is_told_the_node_before_the_Pod_is_bound) {
   Cluster cluster({{"zone-a", 1, 8}});
   add_claim(cluster, "data", "");
   cluster.start_operator();
-  cluster.submit("first", {{"volumes", uses("data")}, {"podTemplate", runs_for("5")}});
-  ASSERT_TRUE(cluster.wait_phase("first", "Running")) << cluster.job("first").dump(1);
+  cluster.run("first", {{"volumes", uses("data")}, {"podTemplate", runs_for("5")}});
   const Json claim = cluster.get(std::string(kClaims) + "/data");
   EXPECT_EQ(claim["metadata"]["annotations"]["volume.kubernetes.io/selected-node"], "zone-a-0");
   add_claim(cluster, "other", "");

@@ -14,10 +14,7 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 Json job_of(int nodes, const std::string& run_seconds, const std::string& expected) {
-  return {{"nodes", nodes},
-          {"gpusPerNode", 8},
-          {"scheduling", {{"queue", "medium"}, {"expectedDuration", expected}}},
-          {"podTemplate", {{"metadata", {{"annotations", {{"sim/run-seconds", run_seconds}}}}}}}};
+  return job_for({.run_seconds = run_seconds, .expected = expected, .nodes = nodes});
 }
 
 std::string expected_start(Cluster& cluster, const std::string& name) {
@@ -32,8 +29,7 @@ std::int64_t seconds_at(const Json& job, const char* pointer) {
 TEST(Waiting, The_expected_start_is_when_what_runs_is_expected_to_end) {
   Cluster cluster({{"zone-a", 1, 8}});
   cluster.start_operator();
-  cluster.submit("runs", job_of(1, "600", "10m"));
-  ASSERT_TRUE(cluster.wait_phase("runs", "Running"));
+  cluster.run("runs", job_of(1, "600", "10m"));
   cluster.submit("waits", job_of(1, "30", "1m"));
   ASSERT_TRUE(cluster.wait(seconds(20), [&] { return !expected_start(cluster, "waits").empty(); }));
   const Json runs = cluster.job("runs"), waits = cluster.job("waits");
@@ -45,12 +41,31 @@ TEST(Waiting, The_expected_start_is_when_what_runs_is_expected_to_end) {
   EXPECT_EQ(expected_start(cluster, "waits"), "") << "it waits no more";
 }
 
+TEST(Waiting, Who_tries_again_after_a_refusal_is_told_what_was_refused) {
+  Cluster cluster({{"zone-a", 2, 8}});
+  cluster.start_operator();
+  const std::string services = "/api/v1/namespaces/work/services";
+  cluster.create(services, {{"apiVersion", "v1"},
+                            {"kind", "Service"},
+                            {"metadata", {{"name", "mine"}}},
+                            {"spec", {{"ports", {{{"port", 80}}}}}}});
+  cluster.submit("mine", job_of(2, "600", "10m"));
+  const auto message = [&] {
+    return cluster.job("mine").value("/status/message"_json_pointer, "");
+  };
+  EXPECT_TRUE(cluster.wait(seconds(8), [&] {
+    return message().find("tries again at") != std::string::npos &&
+           message().find("a Service named mine is in the way") != std::string::npos;
+  })) << message();
+  cluster.remove(services + "/mine");
+  EXPECT_TRUE(cluster.wait_phase("mine", "Running"));
+}
+
 // Five behind one another: the reservation knows of the first alone, the forward run of all.
 TEST(Waiting, Each_of_the_first_in_line_is_told_when_it_will_start) {
   Cluster cluster({{"zone-a", 1, 8}});
   cluster.start_operator();
-  cluster.submit("runs", job_of(1, "600", "10m"));
-  ASSERT_TRUE(cluster.wait_phase("runs", "Running"));
+  cluster.run("runs", job_of(1, "600", "10m"));
   for (int i = 1; i <= 5; ++i) {
     cluster.submit("w" + std::to_string(i), job_of(1, "600", "10m"));
     cluster.run_for(seconds(1));
@@ -72,11 +87,10 @@ TEST(Waiting, Each_of_the_first_in_line_is_told_when_it_will_start) {
 TEST(Waiting, Behind_one_that_states_no_end_no_start_is_foreseen_and_that_is_said) {
   Cluster cluster({{"zone-a", 1, 8}});
   cluster.start_operator();
-  cluster.submit("runs", {{"gpusPerNode", 8},
-                          {"scheduling", {{"queue", "low"}}},
-                          {"podTemplate",
-                           {{"metadata", {{"annotations", {{"sim/run-seconds", "forever"}}}}}}}});
-  ASSERT_TRUE(cluster.wait_phase("runs", "Running"));
+  cluster.run("runs", {{"gpusPerNode", 8},
+                       {"scheduling", {{"queue", "low"}}},
+                       {"podTemplate",
+                        {{"metadata", {{"annotations", {{"sim/run-seconds", "forever"}}}}}}}});
   cluster.submit("waits", {{"gpusPerNode", 8}, {"scheduling", {{"queue", "low"}}}});
   EXPECT_TRUE(cluster.wait(seconds(30), [&] {
     return cluster.job("waits")
@@ -96,8 +110,7 @@ TEST(Waiting, Who_waits_for_an_eviction_is_told_of_whom) {
   Json low = job_of(1, "forever", "1h");
   low["scheduling"]["queue"] = "low";
   low["podTemplate"]["spec"]["terminationGracePeriodSeconds"] = 600;
-  cluster.submit("victim", low);
-  ASSERT_TRUE(cluster.wait_phase("victim", "Running"));
+  cluster.run("victim", low);
   Json high = job_of(1, "30", "1m");
   high["scheduling"]["queue"] = "high";
   cluster.submit("urgent", high);
@@ -149,10 +162,8 @@ TEST(Waiting, What_it_would_cost_an_hour_is_told_while_it_waits) {
        {"data",
         {{"config.yaml", "prices: {gpu: \"10.00\", zones: {zone-b: {gpu: \"5.00\"}}}\n"}}}});
   cluster.start_operator();
-  cluster.submit("in-b", job_of(1, "forever", "5h"));
-  ASSERT_TRUE(cluster.wait_phase("in-b", "Running"));
-  cluster.submit("in-a", job_of(1, "600", "10m"));
-  ASSERT_TRUE(cluster.wait_phase("in-a", "Running"));
+  cluster.run("in-b", job_of(1, "forever", "5h"));
+  cluster.run("in-a", job_of(1, "600", "10m"));
   ASSERT_EQ(cluster.job("in-b")["status"]["costPerHour"], "40.00") << "the cheaper one first";
   const auto costs = [&](const std::string& name, const std::string& cost) {
     return cluster.wait(seconds(30), [&] {
@@ -173,8 +184,7 @@ TEST(Waiting, What_it_would_cost_an_hour_is_told_while_it_waits) {
 TEST(Waiting, An_estimate_that_moves_all_the_time_is_not_written_all_the_time) {
   Cluster cluster({{"zone-a", 1, 8}});
   cluster.start_operator();
-  cluster.submit("runs", job_of(1, "forever", "1m"));
-  ASSERT_TRUE(cluster.wait_phase("runs", "Running"));
+  cluster.run("runs", job_of(1, "forever", "1m"));
   cluster.submit("waits", job_of(1, "30", "1m"));
   cluster.run_for(minutes(10));
   const std::string then = expected_start(cluster, "waits");
@@ -192,8 +202,7 @@ TEST(Waiting, An_estimate_that_moves_all_the_time_is_not_written_all_the_time) {
 TEST(Waiting, Numbers_that_changed_are_told_within_ten_seconds_though_nothing_else_happens) {
   Cluster cluster({{"zone-a", 3, 8}});
   cluster.start_operator();
-  cluster.submit("first", job_of(1, "forever", "1h"));
-  ASSERT_TRUE(cluster.wait_phase("first", "Running"));
+  cluster.run("first", job_of(1, "forever", "1h"));
   cluster.submit("waits", job_of(3, "30", "1m"));
   ASSERT_TRUE(cluster.wait(seconds(10), [&] {
     return cluster.job("waits").value("/status/message"_json_pointer, "").find("16 free") !=

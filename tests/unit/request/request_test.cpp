@@ -89,6 +89,10 @@ TEST(Request, Patches_have_their_types_and_apply_its_manager) {
             "/apis/batch.example.com/v1alpha1/namespaces/ns/jobs/"
             "a?fieldManager=me&dryRun=All&force=true");
   EXPECT_EQ(apply.body, R"({"x":1})");
+  WriteOptions none_unknown;
+  none_unknown.strict = true;
+  const auto strict = request::create(kJobs, "ns", {{"x", 1}}, none_unknown);
+  EXPECT_NE(strict.target.find("/jobs?fieldValidation=Strict"), std::string::npos) << strict.target;
   // Force means nothing to the other patch types, and the server refuses it there.
   EXPECT_EQ(
       request::patch(kJobs, "ns", "a", "", PatchType::kMerge, {}, options).target.find("force"),

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <set>
 
 #include "scheduler/audit/audit.hpp"
 #include "scheduler/engine.hpp"
@@ -119,6 +120,53 @@ TEST_F(BadInput, Times_at_the_edges_do_not_stop_anything) {
   expect_good_starts();
   EXPECT_EQ(engine.plan(Time{kMin}).starts.size(), 1u) << "no back-off holds at any time";
   EXPECT_EQ(engine.plan(Time{kMax}).starts.size(), 2u);
+}
+
+// A queue of each kind that looks at times, and a clock that goes where it likes: every plan passes
+// the audit, and at the end everybody has had a place.
+TEST_F(BadInput, A_clock_that_jumps_to_and_fro_breaks_no_promise_and_stops_nobody) {
+  constexpr std::int64_t kYear = 365 * 24 * 3600 * kSecond;
+  Queue turns = queue("turns", Tier::kLow, Strategy::kTimeSlicing);
+  turns.quantum_ns = 600 * kSecond;
+  Queue fair = queue("fair", Tier::kMedium, Strategy::kFairSharing);
+  fair.half_life_ns = 3600 * kSecond;
+  fair.floor_ns = 60 * kSecond;
+  apply(QueueUpsert{turns});
+  apply(QueueUpsert{fair});
+  apply(NodeUpsert{node("n2")});
+  for (int i = 0; i < 12; ++i) {
+    Task t = task("t" + std::to_string(i), i % 2 == 0 ? "turns" : "fair", 1, 8, i);
+    t.tier = i % 2 == 0 ? Tier::kLow : Tier::kMedium;
+    t.tenant = "tenant" + std::to_string(i % 3);
+    t.expected_duration_ns = 300 * kSecond;
+    apply(TaskUpsert{t});
+  }
+  std::set<std::string> running;
+  std::int64_t now = 1000 * kSecond;
+  for (int round = 0; round < 200; ++round) {
+    constexpr std::int64_t kJumps[] = {kSecond,     700 * kSecond, -300 * kSecond, kYear,
+                                       5 * kSecond, -kYear,        3600 * kSecond};
+    now += kJumps[round % 7];
+    const Plan plan = engine.plan(Time{now});
+    EXPECT_THAT(auditor.check(plan, Time{now}), ::testing::IsEmpty()) << "at " << now;
+    for (const Start& start : plan.starts) {
+      apply(Assume{start.task, start.attempt, start.placement, Time{now}});
+      apply(Confirm{start.task, Time{now}});
+      running.insert(start.task);
+    }
+    for (const Preemption& preemption : plan.preemptions) {
+      for (const std::string& victim : preemption.victims) {
+        apply(Evict{victim, preemption.task, Time{now}});
+        apply(Reject{victim, "preempted", {}, Time{now}});
+        running.erase(victim);
+      }
+    }
+    if (round % 3 != 0 || running.empty()) continue;
+    apply(TaskEnd{*running.begin(), Time{now}});
+    running.erase(running.begin());
+  }
+  for (int i = 0; i < 12; ++i)
+    EXPECT_EQ(engine.state("t" + std::to_string(i)), TaskState::kEnded) << i;
 }
 
 TEST_F(BadInput, A_pod_that_asks_for_nothing_is_placed_and_counted) {

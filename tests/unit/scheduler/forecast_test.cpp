@@ -58,13 +58,14 @@ TEST(Forecast, Who_waits_behind_others_starts_when_they_have_ended_one_after_the
   EXPECT_EQ(forecast.starts().at("a").placement.nodes, std::vector<std::string>{"n"});
 }
 
-TEST(Forecast, One_past_its_end_lasts_as_long_again_as_it_has_lasted) {
+// After its 60 seconds it was taken to last 120.
+TEST(Forecast, One_past_its_end_lasts_as_long_again_as_it_had_lasted_then) {
   Engine engine = small();
   run(engine, lasting("runs", 60), later_s(-100));
   engine.apply(TaskUpsert{lasting("a", 60)});
   Forecast forecast(engine, kNow, {});
   finish(forecast);
-  EXPECT_EQ(start_of(forecast, "a"), 100);
+  EXPECT_EQ(start_of(forecast, "a"), 20);
 }
 
 TEST(Forecast, One_that_is_placed_begins_now) {

@@ -12,6 +12,12 @@ namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000, kHour = 3600 * kSecond;
 
+// One after another.
+void learn(Predictor& predictor, std::int64_t size, std::int64_t stated, std::int64_t ran) {
+  static std::int64_t ended = 0;
+  predictor.finished({{++ended}, ran, stated, size});
+}
+
 TEST(Predictor, Who_knows_nothing_believes_what_is_stated) {
   const Predictor predictor;
   EXPECT_EQ(predictor.predict(8, kHour), kHour);
@@ -20,28 +26,28 @@ TEST(Predictor, Who_knows_nothing_believes_what_is_stated) {
 
 TEST(Predictor, Tasks_of_one_size_and_statement_are_judged_by_their_like) {
   Predictor predictor;
-  for (int i = 0; i < 3; ++i) predictor.finished(8, kHour, kHour / 4);
-  for (int i = 0; i < 3; ++i) predictor.finished(1, kHour, kHour / 2);
+  for (int i = 0; i < 3; ++i) learn(predictor, 8, kHour, kHour / 4);
+  for (int i = 0; i < 3; ++i) learn(predictor, 1, kHour, kHour / 2);
   EXPECT_EQ(predictor.predict(8, kHour), kHour / 4);
   EXPECT_EQ(predictor.predict(1, kHour), kHour / 2);
 }
 
 TEST(Predictor, Of_ten_the_seventh_shortest_counts) {
   Predictor predictor;
-  for (int i = 1; i <= 10; ++i) predictor.finished(1, 1024, i * 100);
+  for (int i = 1; i <= 10; ++i) learn(predictor, 1, 1024, i * 100);
   EXPECT_EQ(predictor.predict(1, 1024), 700);
 }
 
 TEST(Predictor, Only_the_last_sixteen_count) {
   Predictor predictor;
-  for (int i = 0; i < 16; ++i) predictor.finished(1, kHour, kHour);
-  for (int i = 0; i < 16; ++i) predictor.finished(1, kHour, kHour / 2);
+  for (int i = 0; i < 16; ++i) learn(predictor, 1, kHour, kHour);
+  for (int i = 0; i < 16; ++i) learn(predictor, 1, kHour, kHour / 2);
   EXPECT_EQ(predictor.predict(1, kHour), kHour / 2);
 }
 
 TEST(Predictor, What_was_never_seen_is_judged_by_what_is_most_like_it) {
   Predictor predictor;
-  for (int i = 0; i < 2; ++i) predictor.finished(8, kHour, kHour / 2);
+  for (int i = 0; i < 2; ++i) learn(predictor, 8, kHour, kHour / 2);
   EXPECT_EQ(predictor.predict(9, kHour), kHour / 2) << "about the same size";
   EXPECT_EQ(predictor.predict(500, kHour), kHour / 2) << "the same statement";
   EXPECT_EQ(predictor.predict(500, 40 * kHour), 20 * kHour) << "anything";
@@ -49,30 +55,35 @@ TEST(Predictor, What_was_never_seen_is_judged_by_what_is_most_like_it) {
 
 TEST(Predictor, One_alone_is_no_likeness) {
   Predictor predictor;
-  predictor.finished(8, kHour, kHour / 2);
+  learn(predictor, 8, kHour, kHour / 2);
   EXPECT_EQ(predictor.predict(8, kHour), kHour);
 }
 
 TEST(Predictor, No_prediction_is_nothing_or_longer_than_stated) {
   Predictor predictor;
-  for (int i = 0; i < 2; ++i) predictor.finished(1, kHour, 0);
+  for (int i = 0; i < 2; ++i) learn(predictor, 1, kHour, 0);
   EXPECT_EQ(predictor.predict(1, kHour), 1);
-  for (int i = 0; i < 16; ++i) predictor.finished(1, kHour, 9 * kHour);
+  for (int i = 0; i < 16; ++i) learn(predictor, 1, kHour, 9 * kHour);
   EXPECT_EQ(predictor.predict(1, kHour), kHour);
   const std::int64_t huge = std::int64_t{1} << 62;
-  for (int i = 0; i < 2; ++i) predictor.finished(huge, huge, huge);
+  for (int i = 0; i < 2; ++i) learn(predictor, huge, huge, huge);
   EXPECT_EQ(predictor.predict(huge, huge), huge);
 }
 
-TEST(Predictor, Its_memory_is_bounded_and_what_is_in_use_stays) {
-  Predictor predictor;
-  const auto kinds = static_cast<std::int64_t>(kPredictorKinds);
-  for (std::int64_t i = 1; i <= 5 * kinds; ++i) {
-    predictor.finished(3, i * kSecond, i * kSecond);
-    if (i % 1000 == 0) predictor.finished(7, kHour, kHour / 2);
-  }
-  EXPECT_LE(predictor.content().size(), static_cast<std::size_t>(2 * 3 * 19 * kinds + 20'000));
-  EXPECT_EQ(predictor.predict(7, kHour), kHour / 2);
+TEST(Predictor, It_is_a_function_of_what_was_told_and_not_forgotten) {
+  const auto run = [](std::int64_t ended, std::int64_t ran) {
+    return PastRuns::Run{{ended}, ran, kHour, 8};
+  };
+  Predictor forwards, backwards;
+  for (std::int64_t i = 1; i <= 20; ++i) forwards.finished(run(i, i * kHour / 20));
+  for (std::int64_t i = 20; i >= 1; --i) backwards.finished(run(i, i * kHour / 20));
+  EXPECT_EQ(forwards.predict(8, kHour), backwards.predict(8, kHour)) << "the last sixteen";
+  for (std::int64_t i = 11; i <= 20; ++i) forwards.forget(run(i, i * kHour / 20));
+  Predictor fewer;
+  for (std::int64_t i = 1; i <= 10; ++i) fewer.finished(run(i, i * kHour / 20));
+  EXPECT_EQ(forwards.predict(8, kHour), fewer.predict(8, kHour)) << "older ones count again";
+  for (std::int64_t i = 1; i <= 10; ++i) forwards.forget(run(i, i * kHour / 20));
+  EXPECT_EQ(forwards.predict(8, kHour), kHour);
 }
 
 TEST(BackfillStep, Short_goes_before_long_and_wide_before_narrow) {
@@ -121,6 +132,13 @@ class LearningQueue : public testing::Test {
     return all;
   }
   void end(const std::string& uid, std::int64_t at) {
+    const Task task = *engine.task(uid);
+    for (const Engine::Placed& placed : engine.placed({at})) {
+      if (placed.task != uid) continue;
+      const PastRuns::Run run{
+          {at}, at - placed.since.ns, task.expected_duration_ns, task.groups[0].count};
+      engine.apply(PastRuns{"q", "", "", "", {run}, {}});
+    }
     engine.apply(TaskEnd{uid, {at}});
     engine.apply(TaskRemove{uid, {at}});
   }
@@ -167,6 +185,39 @@ TEST_F(LearningQueue, A_head_that_has_waited_long_is_passed_by_no_prediction) {
   end("e", 77 * kHour);
   submit("f", 1, 30 * kHour, 77 * kHour);
   EXPECT_EQ(start(77 * kHour), "");
+}
+
+// A queue that begins to learn knows its past at once.
+TEST_F(LearningQueue, Learning_begins_with_what_is_known) {
+  begin(false);
+  past();
+  Queue queue = *engine.queue("q");
+  queue.learned = true;
+  engine.apply(QueueUpsert{queue});
+  submit("x", 1, 4 * kHour, 60 * kHour);
+  EXPECT_EQ(start(60 * kHour), "x");
+  submit("big", 2, kHour, 60 * kHour);
+  submit("e", 1, 10 * kHour, 60 * kHour);
+  EXPECT_EQ(start(60 * kHour), "e");
+}
+
+TEST_F(LearningQueue, A_new_leader_that_is_told_the_past_decides_the_same) {
+  begin(true);
+  past();
+  const std::vector<PastRuns> told = engine.past_runs("q");
+  const std::vector<Served> served = engine.served("q");
+  const std::uint64_t digest = engine.digest();
+  engine = Engine();
+  begin(true);
+  for (const Served& had : served) engine.apply(had);
+  for (const PastRuns& runs : told) EXPECT_TRUE(engine.apply(runs));
+  EXPECT_EQ(engine.past_runs("q"), told);
+  EXPECT_EQ(engine.digest(), digest);
+  submit("x", 1, 4 * kHour, 60 * kHour);
+  EXPECT_EQ(start(60 * kHour), "x");
+  submit("big", 2, kHour, 60 * kHour);
+  submit("e", 1, 10 * kHour, 60 * kHour);
+  EXPECT_EQ(start(60 * kHour), "e");
 }
 
 TEST_F(LearningQueue, What_was_learned_is_in_the_digest) {

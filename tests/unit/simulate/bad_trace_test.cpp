@@ -65,6 +65,26 @@ TEST(BadTrace, A_job_of_no_processors_or_fewer_is_left_out_and_counted) {
   EXPECT_EQ(read.trace.notes.without_size, 2);
 }
 
+TEST(BadTrace, What_a_table_leaves_empty_is_not_known) {
+  const auto read = read_text(
+      "\xEF\xBB\xBF"
+      "at,ran,limit,gpus,cores\n0,100,,8,\n1,,60,8,1\n2,9,9,,\n",
+      Format::kCsv, "submit=at,runtime=ran,estimate=limit,gpus=gpus,cpu=cores");
+  ASSERT_EQ(read.error, "");
+  ASSERT_EQ(read.trace.jobs.size(), 1u);
+  EXPECT_EQ(read.trace.jobs[0].estimate_ns, 100 * kSecond);
+  EXPECT_EQ(read.trace.notes.without_estimate, 1);
+  EXPECT_EQ(read.trace.notes.without_run_time, 1);
+  EXPECT_EQ(read.trace.notes.without_size, 1);
+}
+
+TEST(BadTrace, A_wrong_number_of_cores_is_told_as_one) {
+  const auto read =
+      read_text("at,ran,cores\n0,100,many\n", Format::kCsv, "submit=at,runtime=ran,cpu=cores");
+  EXPECT_EQ(read.error,
+            "line 2: \"many\" is no number of cores: a number such as 8 or 0.5 is expected");
+}
+
 TEST(BadTrace, An_estimate_of_nothing_is_replaced_by_the_run_time_and_counted) {
   const auto read = read_text("1;4;4;0;10;0;5;5;15\n2;4;4;-1;0;0;5;5;5\n", Format::kCqsim);
   ASSERT_EQ(read.error, "");

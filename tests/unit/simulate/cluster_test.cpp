@@ -96,6 +96,7 @@ TEST(ClusterYaml, That_is_wrong_names_the_entry) {
   EXPECT_EQ(error("[{gpus: 8}, {gpu: 8}]"), "entry 2: \"gpu\" is nothing that a node has");
   EXPECT_THAT(error("[{gpus: -8}]"), HasSubstr("entry 1: gpus cannot be negative"));
   EXPECT_THAT(error("[{gpus: many}]"), HasSubstr("entry 1: gpus: "));
+  EXPECT_EQ(error("[{gpus: 1.5}]"), "entry 1: gpus: a node has a whole number of GPUs");
   EXPECT_THAT(error("[{count: 0}]"), HasSubstr("entry 1: count"));
   EXPECT_THAT(error("[{count: 2000000}]"), HasSubstr("1000000 nodes"));
   EXPECT_THAT(error("[7]"), HasSubstr("entry 1: {count"));

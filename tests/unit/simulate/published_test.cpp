@@ -2,6 +2,7 @@
 // named by FERMI_TRACES, and without it these tests are skipped.
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 
@@ -83,10 +84,17 @@ TEST_F(PublishedFigures, EASY_on_Philly) {
 }
 
 // Our own strategy: no worse than what a reference reaches that knows more or promises less.
+// For the record of how far from the marks they are.
+void tell(const Figures& ours) {
+  std::printf("mean wait %.0f s, slowdown %.1f, longest wait %.0f s\n", ours.mean_wait_s,
+              ours.bounded_slowdown, ours.max_wait_s);
+}
+
 TEST_F(PublishedFigures, Backfill_on_the_SP2_of_San_Diego_is_as_good_as_EASY_with_true_run_times) {
   const Trace trace = open("sdsc-sp2-1998.csv", Format::kCqsim);
   const auto cluster = uniform_cluster(128, 1, 0, true);
   const auto ours = figures_of(trace, *cluster, "Backfill", replay(trace, *cluster, "Backfill"));
+  tell(ours);
   EXPECT_LE(ours.mean_wait_s, 15051);
   EXPECT_LE(ours.bounded_slowdown, 66.4);
   EXPECT_LE(ours.max_wait_s, 459740 * 1.05);
@@ -96,20 +104,22 @@ TEST_F(PublishedFigures, Backfill_on_Philly_is_as_good_as_the_shortest_first) {
   const Trace trace = open("philly-jobs.csv", Format::kPhilly);
   const auto cluster = uniform_cluster(640, 1, 0, true);
   const auto ours = figures_of(trace, *cluster, "Backfill", replay(trace, *cluster, "Backfill"));
+  tell(ours);
   EXPECT_LE(ours.mean_wait_s, 21800);
   EXPECT_LE(ours.bounded_slowdown, 26.9);
   EXPECT_LE(ours.max_wait_s, 153232 * 1.01);
 }
 
 // The mean over seeds 1 to 10 at 130 % load, in per cent.
-double allocated(const std::string& folder, PackingRule rule) {
+double allocated(const std::string& folder, PackingRule rule, std::uint64_t first = 1,
+                 std::int64_t load = 130) {
   std::ifstream task_file(folder + "/openb-pods.csv"), node_file(folder + "/openb-nodes.csv");
   const auto tasks = read_packing_tasks(task_file);
   const auto nodes = read_packing_nodes(node_file);
   EXPECT_TRUE(tasks.is_ok() && nodes.is_ok());
   double sum = 0;
-  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
-    const auto run = run_packing(*tasks, *nodes, rule, seed, 130);
+  for (std::uint64_t seed = first; seed < first + 10; ++seed) {
+    const auto run = run_packing(*tasks, *nodes, rule, seed, load);
     EXPECT_TRUE(run.is_ok());
     sum += static_cast<double>(run->placed_milli) / static_cast<double>(run->gpu_milli);
   }
@@ -125,8 +135,10 @@ TEST_F(PublishedFigures, Fragment_gradient_on_openb) {
   EXPECT_NEAR(allocated(folder_, PackingRule::kFragmentGradient), 94.63, 0.1);
 }
 
-TEST_F(PublishedFigures, Slots_beat_the_fragment_gradient_on_openb) {
-  EXPECT_GE(allocated(folder_, PackingRule::kSlots), 95.1);
+// Task by task through the engine: a submit, a plan, and what the plan says.
+TEST_F(PublishedFigures, The_engine_beats_the_fragment_gradient_on_openb) {
+  EXPECT_GE(allocated(folder_, PackingRule::kEngine), 95.1);
+  EXPECT_GE(allocated(folder_, PackingRule::kEngine, 11), 95.1) << "seeds 11 to 20";
 }
 
 }  // namespace

@@ -116,6 +116,24 @@ TEST_F(InformerTest, A_failed_list_is_tried_again_after_back_off) {
   EXPECT_TRUE(informer->last_error().is_ok());
 }
 
+TEST_F(InformerTest, What_keeps_it_from_watching_is_said_once_until_it_is_something_else) {
+  make({.watch_list = false});
+  for (int i = 0; i < 3; ++i) server.on("/widgets", refuse(403, "Forbidden", "no right to list"));
+  server.on("/widgets", refuse(500, "InternalError", "no disk"));
+  server.on("/widgets", reply(200, widget_list(10, {})));
+  server.on("watch=", hold(200));
+  ::testing::internal::CaptureStderr();
+  informer->start();
+  loop.run_for(minutes(3));
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  ASSERT_TRUE(informer->synced());
+  const auto forbidden = log.find("no right to list");
+  ASSERT_NE(forbidden, std::string::npos) << log;
+  EXPECT_EQ(log.find("no right to list", forbidden + 1), std::string::npos) << log;
+  EXPECT_NE(log.find("resource=widgets"), std::string::npos) << log;
+  EXPECT_NE(log.find("no disk"), std::string::npos) << log;
+}
+
 TEST_F(InformerTest, Pages_are_gathered_and_become_visible_together) {
   make({.watch_list = false, .page_size = 1});
   server.on("limit=1", reply(200, widget_list(10, {widget("a", "1", 4)}, "next")));

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace sched {
+namespace fermi::simulate {
 
 inline constexpr std::int32_t kWholeDevice = 1000;  // thousandths
 
@@ -42,4 +42,4 @@ std::int64_t slots(const Room& room, const Need& need);
 // must fit.
 void take(Room& room, const Need& need, std::size_t device);
 
-}  // namespace sched
+}  // namespace fermi::simulate

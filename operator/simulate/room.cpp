@@ -1,10 +1,10 @@
-#include "scheduler/place/room.hpp"
+#include "operator/simulate/room.hpp"
 
 #include <algorithm>
 
 #include "scheduler/limits.hpp"
 
-namespace sched {
+namespace fermi::simulate {
 
 std::int32_t whole_devices(const Room& room) {
   return static_cast<std::int32_t>(
@@ -20,7 +20,7 @@ std::int32_t largest_rest(const Room& room) {
 }
 
 std::int64_t slots(const Room& room, const Need& need) {
-  std::int64_t most = kSlotsMax;
+  std::int64_t most = sched::kSlotsMax;
   if (need.cpu_milli > 0) most = std::min(most, room.cpu_milli / need.cpu_milli);
   if (need.memory_bytes > 0) most = std::min(most, room.memory_bytes / need.memory_bytes);
   if (most <= 0) return 0;
@@ -49,4 +49,4 @@ void take(Room& room, const Need& need, std::size_t device) {
   }
 }
 
-}  // namespace sched
+}  // namespace fermi::simulate

@@ -1,0 +1,213 @@
+// PlanCheck: who may start before whom.
+#include <algorithm>
+
+#include "scheduler/audit/plan_check.hpp"
+#include "scheduler/audit/rules.hpp"
+#include "scheduler/limits.hpp"
+
+namespace sched {
+namespace {
+
+// Whether one could run wherever the other runs, and is due the same.
+bool same_wishes(const Task& a, const Task& b) {
+  return a.groups == b.groups && a.tier == b.tier && a.zone_policy == b.zone_policy &&
+         a.max_zones == b.max_zones && a.min_per_zone == b.min_per_zone &&
+         a.max_skew == b.max_skew && a.max_latency_us == b.max_latency_us && a.pool == b.pool &&
+         a.gpu_model == b.gpu_model && a.node_selector == b.node_selector &&
+         a.affinity == b.affinity && a.tolerations == b.tolerations &&
+         a.allowed_zones == b.allowed_zones && a.excluded_nodes == b.excluded_nodes &&
+         a.topology_level == b.topology_level && a.topology_required == b.topology_required &&
+         a.group_uid == b.group_uid && a.group_zones == b.group_zones &&
+         a.group_skew == b.group_skew && a.replaces == b.replaces;
+}
+
+// What was not stated is longer than anything. A shorter task may pass a longer one where it ends
+// before a reservation begins.
+bool lasts_longer(const Task& a, const Task& b) {
+  if (b.expected_duration_ns <= 0) return false;
+  return a.expected_duration_ns <= 0 || a.expected_duration_ns > b.expected_duration_ns;
+}
+
+// An elastic gang may have more than was kept for it.
+bool includes(std::vector<std::string> all, std::vector<std::string> some) {
+  std::sort(all.begin(), all.end());
+  std::sort(some.begin(), some.end());
+  return std::includes(all.begin(), all.end(), some.begin(), some.end());
+}
+
+// Where a queue learns, what is predicted for the one is not known here; but who says the same is
+// predicted the same.
+bool says_the_same(const Task& a, const Task& b) {
+  return a.expected_duration_ns == b.expected_duration_ns;
+}
+
+}  // namespace
+
+// Pods that each zone, or the best part of it that the task requires, could hold if it were empty,
+// group by group.
+bool PlanCheck::cluster_could_hold(const Known& task, const Queue& queue) const {
+  std::vector<std::map<std::string, __int128>> room(task.task.groups.size());
+  std::vector<std::map<std::pair<std::string, std::string>, __int128>> parts(room.size());
+  for (const auto& [name, node] : known_.nodes_) {
+    if (!audit::refuses(node, task.task, queue).empty()) continue;
+    if (!audit::group_names(task.task, node.zone)) continue;
+    const std::string part = task.task.topology_required && !task.task.topology_level.empty()
+                                 ? audit::domain_of(task.task, known_.config_.topology, node)
+                                 : "the zone";
+    for (std::size_t g = 0; g < room.size(); ++g) {
+      if (part.empty()) continue;
+      __int128& here = parts[g][{node.zone, part}];
+      here += audit::fits_empty(node, task.task.groups[g]);
+      room[g][node.zone] = std::max(room[g][node.zone], here);
+    }
+  }
+  std::set<std::string> single;
+  for (const auto& of_group : room) {
+    for (const auto& [zone, fits] : of_group) single.insert(zone);
+  }
+  for (std::size_t g = 0; g < room.size(); ++g) {
+    const PodGroup& group = task.task.groups[g];
+    __int128 sum = 0;
+    for (const auto& [zone, fits] : room[g]) {
+      if (group.zone.empty() || group.zone == zone) sum += fits;
+      if (fits < group.count) single.erase(zone);
+    }
+    if (sum < group.count) return false;
+    std::erase_if(single, [&](const std::string& z) {
+      return !room[g].contains(z) || (!group.zone.empty() && group.zone != z);
+    });
+  }
+  const bool one = task.task.zone_policy == ZonePolicy::kSingle || audit::in_one_zone(task.task);
+  return !one || !single.empty();
+}
+
+// Whether groups that want room of one zone, or of any, ask together for more than its nodes have.
+bool PlanCheck::lacks_together(const Known& task, const Queue& queue) const {
+  if (task.task.groups.size() < 2) return false;
+  std::map<std::string, Charge> need, have;  // by zone; "" for all
+  for (const PodGroup& group : task.task.groups) {
+    const std::int64_t count = std::clamp<std::int64_t>(group.count, 0, kGangMax + 1);
+    audit::charge(need[""], group, count);
+    if (!group.zone.empty()) audit::charge(need[group.zone], group, count);
+  }
+  for (const auto& [name, node] : known_.nodes_) {
+    if (!audit::refuses(node, task.task, queue).empty()) continue;
+    const auto takes = [&, &zone = node.zone, shares = node.gpu_sharing](const PodGroup& group) {
+      return (group.zone.empty() || group.zone == zone) &&
+             (shares || audit::asked(group).milli == 0);
+    };
+    if (std::none_of(task.task.groups.begin(), task.task.groups.end(), takes)) continue;
+    for (const auto& [resource, amount] : audit::limits(node.allocatable)) {
+      have[""][resource] += amount;
+      if (!node.zone.empty()) have[node.zone][resource] += amount;
+    }
+  }
+  for (auto& [zone, asked] : need) {
+    for (const auto& [resource, amount] : asked) {
+      if (amount > have[zone][resource]) return true;
+    }
+  }
+  return false;
+}
+
+// Whether it is certain that the task could start some day; what depends on a combination of
+// zones is left alone.
+bool PlanCheck::may_ever_start(const Known& task, const Queue& queue) const {
+  const Task& t = task.task;
+  const bool combines = t.max_latency_us > 0 || t.max_zones > 0 || t.min_per_zone > 0 ||
+                        t.zone_policy == ZonePolicy::kSameRegion ||
+                        t.zone_policy == ZonePolicy::kSpread;
+  std::int64_t pods = 0;
+  Charge own;
+  for (const PodGroup& group : t.groups) {
+    const std::int64_t count = std::clamp<std::int64_t>(group.count, 0, kGangMax + 1);
+    pods += count;
+    if (pods > kGangMax) return false;
+    audit::charge(own, group, count);
+  }
+  if (combines || pods == 0) return false;
+  if (t.topology_required && t.groups.size() > 1) return false;
+  if (queue.has_maximum) {
+    for (const auto& [name, maximum] : audit::limits(queue.maximum)) {
+      if (own[name] > maximum) return false;
+    }
+  }
+  for (const Quota& quota : queue.quotas) {
+    if (!quota.has_maximum) continue;
+    for (const auto& [name, maximum] : audit::limits(quota.maximum)) {
+      if (own[name] > maximum) return false;  // it depends on where it goes
+    }
+  }
+  return cluster_could_hold(task, queue) && !lacks_together(task, queue);
+}
+
+// A tenant's dominant share by its weight, as of the starts read so far. Only clear differences are
+// spoken of, so that rounding does not matter.
+double PlanCheck::share(const Queue& queue, const std::string& tenant) {
+  if (owned_.empty()) {
+    for (const auto& [name, node] : known_.nodes_) {
+      for (const auto& [resource, value] : audit::limits(node.allocatable)) {
+        owned_[resource] += value;
+        if (audit::counts_gpus(resource)) owned_[resource + "@" + node.gpu_model] += value;
+      }
+    }
+  }
+  Charge used = given_[{queue.name, tenant}];
+  if (auto at = known_.tenants_.find({queue.name, tenant}); at != known_.tenants_.end()) {
+    for (const auto& [resource, value] : at->second) used[resource] += value;
+  }
+  double most = 0;
+  for (const auto& [resource, value] : used) {
+    if (resource == "pods" || resource == "ephemeral-storage" || owned_[resource] <= 0) continue;
+    most = std::max(most, static_cast<double>(value) / static_cast<double>(owned_[resource]));
+  }
+  const auto weight = queue.tenant_weights.find(tenant);
+  const std::int64_t w = weight == queue.tenant_weights.end() ? 1 : weight->second;
+  return most / static_cast<double>(std::clamp<std::int64_t>(w, 1, kWeightMax));
+}
+
+// Whether one that could run in its place waits for a tenant that has clearly less.
+bool PlanCheck::passes_poorer(const Task& ahead, const Task& task, const Queue& queue) {
+  constexpr double kClearly = 1e-9;
+  return ahead.tenant != task.tenant && audit::by_share(queue) &&
+         share(queue, ahead.tenant) < share(queue, task.tenant) * (1 - kClearly);
+}
+
+// Walks the line ahead of a start. In a strict queue everybody ahead must start too; elsewhere at
+// least those with the same wishes, unless it has room held for it alone (the first hundred are
+// looked at). Where tenants take turns,
+// "ahead" is within the tenant.
+void PlanCheck::check_order(const Start& start, const Known& task, const Queue& queue) {
+  auto line = known_.lines_.find(queue.name);
+  if (line == known_.lines_.end()) return;
+  const Auditor::Seat own = known_.seat(task.task);
+  const bool strict = audit::is_strict(queue), turns = audit::by_tenant(queue);
+  // What is kept for a task is for nobody before it.
+  const bool kept = !task.hold.nodes.empty() && task.hold_until > now_ &&
+                    includes(start.placement.nodes, task.hold.nodes);
+  int looked = 0;
+  for (const Auditor::Seat& seat : line->second) {
+    if (std::get<0>(seat) > std::get<0>(own) || ((!strict || turns) && ++looked > 100)) return;
+    if (!turns && !(seat < own)) return;
+    const std::string& uid = std::get<3>(seat);
+    const Known& ahead = known_.tasks_.at(uid);
+    if (done_.contains(uid) || !ready(ahead)) continue;
+    const bool peer = !turns || ahead.task.tenant == task.task.tenant;
+    const bool same = task.hold.nodes.empty() && same_wishes(ahead.task, task.task) &&
+                      (queue.learned ? says_the_same(ahead.task, task.task)
+                                     : !lasts_longer(ahead.task, task.task));
+    if (same && turns && limits_.admits(ahead, queue) &&
+        passes_poorer(ahead.task, task.task, queue)) {
+      return say(start, "passes " + uid + ", which asks for the same for a tenant with less");
+    }
+    if (!peer || !(seat < own)) continue;
+    if (same && limits_.admits(ahead, queue)) {
+      return say(start, "passes " + uid + ", which asks for the same and waits before it");
+    }
+    if (strict && !kept && limits_.admits(ahead, queue) && may_ever_start(ahead, queue)) {
+      return say(start, "passes " + uid + ", which blocks its queue");
+    }
+  }
+}
+
+}  // namespace sched

@@ -1,0 +1,224 @@
+// Auditor: what a forecast says of reservations, against when what runs is expected to end.
+//
+// The estimator is written down here once more, from the specification: what a task stated, counted
+// from when it began; past that, the median of those past runs of its queue, kind and tenant that
+// lasted longer than it had when its last estimate was over, among those that were over by then;
+// where they are fewer than four, as long again as it had lasted.
+#include <algorithm>
+#include <functional>
+
+#include "scheduler/audit/audit.hpp"
+#include "scheduler/audit/rules.hpp"
+#include "scheduler/limits.hpp"
+
+namespace sched {
+namespace {
+
+// What is longer, or later, never ends.
+constexpr std::int64_t kLongest = std::int64_t{1} << 61, kNever = std::int64_t{1} << 62;
+
+std::int64_t stated_end(std::int64_t from, std::int64_t duration) {
+  return duration > 0 && duration < kLongest && from < kLongest ? from + duration : kNever;
+}
+
+// The newest first.
+std::int64_t how_long(const std::vector<PastRuns::Run>& runs, std::int64_t at,
+                      std::int64_t lasted) {
+  constexpr int kLooked = 256;
+  constexpr std::size_t kJudged = 16, kFewest = 4;
+  std::vector<std::int64_t> longer;
+  int looked = 0;
+  for (const PastRuns::Run& run : runs) {
+    if (run.ended.ns > at) continue;
+    if (looked++ == kLooked || longer.size() == kJudged) break;
+    if (run.ran_ns > lasted) longer.push_back(run.ran_ns);
+  }
+  if (longer.size() < kFewest) return 2 * lasted;
+  std::sort(longer.begin(), longer.end());
+  return longer[longer.size() / 2];
+}
+
+}  // namespace
+
+class ReservationCheck {
+ public:
+  ReservationCheck(const Auditor& known, const Plan& plan, Time now)
+      : known_(known), plan_(plan), now_(now) {}
+  std::vector<std::string> run();
+
+ private:
+  using Known = Auditor::Known;
+
+  void check(const Reservation& reservation);
+  void check_room(const Reservation& reservation, const std::string& node);
+  std::int64_t end_of(const Known& task) const { return known_.end_of(task, now_); }
+  std::int64_t end_of_pod(const PodUpsert& pod) const;
+  void add_ranks(const std::string& node, const Task& task, const Placement& where);
+  void add_running(const std::string& node, std::int64_t at);
+  bool add_starts(const std::string& node, std::int64_t at);
+
+  const Auditor& known_;
+  const Plan& plan_;
+  const Time now_;
+  audit::NodeUse used_;  // of one node at one time, as it is added up
+  std::vector<std::string> violations_;
+};
+
+std::vector<std::string> ReservationCheck::run() {
+  for (const Reservation& reservation : plan_.reservations) check(reservation);
+  return std::move(violations_);
+}
+
+void ReservationCheck::check(const Reservation& reservation) {
+  const auto say = [&](const std::string& what) {
+    violations_.push_back(reservation.task + ": its reservation " + what);
+  };
+  const auto known = known_.tasks_.find(reservation.task);
+  if (known == known_.tasks_.end() || known->second.phase != Auditor::Phase::kWaits) {
+    return say("is for a task that does not wait");
+  }
+  const Task& task = known->second.task;
+  const auto queue = known_.queues_.find(task.queue);
+  if (queue == known_.queues_.end()) return say("is of no queue");
+  if (reservation.at < now_) say("begins in the past");
+  std::int64_t pods = 0;
+  for (const PodGroup& group : task.groups) pods += std::max<std::int64_t>(group.count, 0);
+  if (reservation.placement.nodes.size() != static_cast<std::size_t>(pods)) {
+    return say("is not for the whole gang");
+  }
+  const std::set<std::string> nodes(reservation.placement.nodes.begin(),
+                                    reservation.placement.nodes.end());
+  for (const std::string& name : nodes) {
+    const auto node = known_.nodes_.find(name);
+    if (node == known_.nodes_.end()) {
+      say("names " + name + ", which does not exist");
+      continue;
+    }
+    const std::string why = audit::refuses(node->second, task, queue->second);
+    if (!why.empty()) say("names " + name + ", which " + why);
+    check_room(reservation, name);
+  }
+}
+
+// When it begins: beside what runs on then, what the plan starts and runs on, and what others have
+// reserved for then.
+void ReservationCheck::check_room(const Reservation& reservation, const std::string& node) {
+  const std::int64_t at = reservation.at.ns;
+  used_ = {};
+  add_running(node, at);
+  if (!add_starts(node, at)) return;
+  for (const Reservation& other : plan_.reservations) {
+    const auto known = known_.tasks_.find(other.task);
+    if (known == known_.tasks_.end() || other.at.ns > at) continue;
+    const Task& task = known->second.task;
+    if (stated_end(other.at.ns, task.expected_duration_ns) <= at) continue;
+    add_ranks(node, task, other.placement);
+  }
+  const Task& own = known_.tasks_.at(reservation.task).task;
+  std::set<std::string> asked;
+  for (const PodGroup& group : own.groups) {
+    for (const auto& [name, amount] : audit::asked(group).whole) {
+      if (amount > 0) asked.insert(name);
+    }
+  }
+  auto has = audit::amounts(known_.nodes_.at(node).allocatable);
+  for (const std::string& name : asked) {
+    if (used_.taken(name) <= has[name]) continue;
+    violations_.push_back(reservation.task + ": its reservation counts on " + node +
+                          ", which has " + std::to_string(has[name]) + " of " + name + ", and " +
+                          std::to_string(used_.taken(name)) + " would be in use");
+  }
+}
+
+// Pods of nobody who holds a place stay for ever.
+std::int64_t ReservationCheck::end_of_pod(const PodUpsert& pod) const {
+  const auto task = known_.tasks_.find(pod.task);
+  const bool held = task != known_.tasks_.end() && task->second.phase == Auditor::Phase::kHolds;
+  return held ? end_of(task->second) : kNever;
+}
+
+void ReservationCheck::add_running(const std::string& node, std::int64_t at) {
+  if (auto pods = known_.pods_on_.find(node); pods != known_.pods_on_.end()) {
+    for (const std::string& uid : pods->second) {
+      const PodUpsert& pod = known_.pods_.at(uid);
+      if (end_of_pod(pod) > at) used_.add(audit::asked(pod), pod.device);
+    }
+  }
+  const auto holders = known_.holders_on_.find(node);
+  if (holders == known_.holders_on_.end()) return;
+  for (const std::string& uid : holders->second) {
+    const Known& task = known_.tasks_.at(uid);
+    if (end_of(task) <= at) continue;
+    for (std::size_t rank = 0; rank < task.placement.nodes.size(); ++rank) {
+      if (task.placement.nodes[rank] != node || task.seen.contains(rank)) continue;
+      used_.add(audit::asked(*Auditor::group_of(task.groups, rank)),
+                audit::device_at(task.placement, rank));
+    }
+  }
+}
+
+// False when it cannot be known how long one of them is expected to run: its queue learns.
+bool ReservationCheck::add_starts(const std::string& node, std::int64_t at) {
+  for (const Start& start : plan_.starts) {
+    const auto& nodes = start.placement.nodes;
+    const auto known = known_.tasks_.find(start.task);
+    const bool here = std::find(nodes.begin(), nodes.end(), node) != nodes.end();
+    if (known == known_.tasks_.end() || !here) continue;
+    const Task& task = known->second.task;
+    const auto queue = known_.queues_.find(task.queue);
+    if (queue != known_.queues_.end() && queue->second.learned) return false;
+    if (stated_end(now_.ns, task.expected_duration_ns) > at) add_ranks(node, task, start.placement);
+  }
+  return true;
+}
+
+void ReservationCheck::add_ranks(const std::string& node, const Task& task,
+                                 const Placement& where) {
+  for (std::size_t rank = 0; rank < where.nodes.size(); ++rank) {
+    if (where.nodes[rank] != node) continue;
+    const PodGroup* const group = Auditor::group_of(task.groups, rank);
+    if (group != nullptr) used_.add(audit::asked(*group), audit::device_at(where, rank));
+  }
+}
+
+std::vector<std::string> Auditor::check_reservations(const Plan& plan, Time now) const {
+  return ReservationCheck(*this, plan, now).run();
+}
+
+// In nanoseconds; kNever for one that never ends.
+std::int64_t Auditor::end_of(const Known& task, Time now) const {
+  const std::int64_t stated = task.task.expected_duration_ns;
+  if (!task.runs) return stated_end(now.ns, stated);
+  const std::int64_t since = task.since.ns;
+  std::int64_t end = stated_end(since, stated);
+  if (end > now.ns || config_.overrun == Overrun::kEndsNow) return std::max(end, now.ns);
+  const auto runs = past_of(task.task);
+  while (end <= now.ns) {
+    const std::int64_t whole = how_long(runs, end, std::max<std::int64_t>(end - since, 1));
+    if (whole >= kLongest) return kNever;
+    end = since + whole;
+  }
+  return end;
+}
+
+// --- past runs
+
+void Auditor::on(const PastRuns& d) {
+  if (!queues_.contains(d.queue)) return;
+  auto& runs = past_[{d.queue, d.kind, d.tenant}][d.shape];
+  runs.insert(runs.end(), d.runs.begin(), d.runs.end());
+  std::sort(runs.begin(), runs.end(), std::greater<PastRuns::Run>());
+  if (runs.size() > kPastRunsMax) runs.resize(kPastRunsMax);
+}
+
+// The newest first.
+std::vector<PastRuns::Run> Auditor::past_of(const Task& task) const {
+  std::vector<PastRuns::Run> all;
+  const auto known = past_.find({task.queue, task.kind, task.tenant});
+  if (known == past_.end()) return all;
+  for (const auto& [shape, runs] : known->second) all.insert(all.end(), runs.begin(), runs.end());
+  std::sort(all.begin(), all.end(), std::greater<PastRuns::Run>());
+  return all;
+}
+
+}  // namespace sched

@@ -1,0 +1,46 @@
+#include "scheduler/backfill/early_ends.hpp"
+
+#include <algorithm>
+
+namespace sched {
+
+EarlyEnds::EarlyEnds(Calendar* calendar, Time end, Trial& trial, TaskId of)
+    : calendar_(calendar), end_(end), trial_(trial), of_(of) {
+  if (calendar_ == nullptr) return;
+  for (auto& [node, amounts] : calendar_->kept(end_, of_)) {
+    trial_.change(node, amounts, -1);
+    taken_[node] = std::move(amounts);
+  }
+}
+
+void EarlyEnds::move(TaskId task, NodeId node, const Amounts& amounts, int sign) {
+  const Time at = calendar_->expected_end_of(task);
+  if (at >= kEndless) return;  // nothing counts on it
+  std::vector<Release>& gone = gone_[node];
+  if (sign > 0) {
+    gone.push_back({at, node, &amounts});
+  } else {
+    const auto same = [&](const Release& r) { return r.at == at && r.amounts == &amounts; };
+    if (const auto it = std::find_if(gone.begin(), gone.end(), same); it != gone.end()) {
+      gone.erase(it);
+    }
+  }
+  take(node);
+}
+
+void EarlyEnds::take(NodeId node) {
+  Amounts now = calendar_->kept_on(node, end_, of_, gone_[node]);
+  Amounts& known = taken_[node];
+  if (now == known) return;
+  known.minus(now);
+  trial_.change(node, known, 1);
+  known = std::move(now);
+}
+
+void EarlyEnds::give_back() {
+  for (const auto& [node, amounts] : taken_) trial_.change(node, amounts, 1);
+  taken_.clear();
+  gone_.clear();
+}
+
+}  // namespace sched

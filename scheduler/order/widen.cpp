@@ -1,0 +1,144 @@
+// Pass: what is left at its end goes to elastic gangs.
+#include <algorithm>
+#include <tuple>
+
+#include "scheduler/elastic/growth.hpp"
+#include "scheduler/elastic/size.hpp"
+#include "scheduler/fair/quota.hpp"
+#include "scheduler/fair/tenant_limits.hpp"
+#include "scheduler/order/pass.hpp"
+
+namespace sched {
+namespace {
+
+// Of those that run, in the order in which they get more. Whose node takes nothing new could not
+// start anew where it is.
+std::vector<TaskId> growers(const State& state, Time now) {
+  std::vector<TaskId> out;
+  for (const auto& [from, id] : state.growable) {
+    if (from > now.ns) break;
+    const TaskRecord& task = state.tasks[id];
+    const bool stands =
+        std::all_of(task.ranks.begin(), task.ranks.end(), [&](const TaskRecord::Rank& rank) {
+          const ClassId cls = state.cluster.node(rank.node).cls;
+          return cls != kNoId && state.cluster.cls(cls).open;
+        });
+    if (stands && task.evicted_by.empty() && task.passing == 0) out.push_back(id);
+  }
+  const auto key = [&](TaskId id) {
+    const TaskRecord& task = state.tasks[id];
+    return std::tuple<Tier, Time, const std::string&>(tier_of(task.task, state.queues[task.queue]),
+                                                      task.task.submitted, task.task.uid);
+  };
+  std::sort(out.begin(), out.end(), [&](TaskId a, TaskId b) { return key(a) < key(b); });
+  return out;
+}
+
+// Numbered as a start is: zone by zone as they came, within one in the order of its nodes.
+void number(const State& state, std::vector<NodeId>& ranks) {
+  std::vector<ZoneId> zones;
+  const auto place = [&](NodeId node) {
+    const ZoneId zone = state.cluster.cls(state.cluster.node(node).cls).zone;
+    return std::find(zones.begin(), zones.end(), zone) - zones.begin();
+  };
+  for (const NodeId node : ranks) {
+    if (place(node) == std::ssize(zones)) {
+      zones.push_back(state.cluster.cls(state.cluster.node(node).cls).zone);
+    }
+  }
+  std::stable_sort(ranks.begin(), ranks.end(), [&](NodeId a, NodeId b) {
+    if (place(a) != place(b)) return place(a) < place(b);
+    return state.cluster.stands_before(a, b);
+  });
+}
+
+std::vector<std::string> names(const State& state, const std::vector<NodeId>& ranks) {
+  std::vector<std::string> out;
+  out.reserve(ranks.size());
+  for (const NodeId node : ranks) out.push_back(state.cluster.node(node).node.name);
+  return out;
+}
+
+// What a start says about its zones.
+void tell_zones(const State& state, const std::vector<NodeId>& ranks, Start& start) {
+  std::set<ZoneId> zones;
+  for (const NodeId node : ranks) {
+    zones.insert(state.cluster.cls(state.cluster.node(node).cls).zone);
+  }
+  start.zones = static_cast<std::int64_t>(zones.size());
+  for (const ZoneId a : zones) {
+    for (const ZoneId b : zones) {
+      start.max_latency_us = std::max(start.max_latency_us, state.latency_us(a, b));
+    }
+  }
+}
+
+}  // namespace
+
+// Whether it is room that the task lacks: not the leave of its queue or of its tenant's limits.
+bool Pass::may_take_room(TaskId task, BucketId bucket) const {
+  const QueueRecord& queue = state_.queues[state_.buckets[bucket].queue];
+  return !queue.queue.closed && !runs_all_it_may(task) && !tenant_excess(state_, task, false) &&
+         fits_maximum(queue, beside_promised(task), false) && can_ever_start(state_, bucket);
+}
+
+// The first of each bucket speaks for all of it: they ask for the same. Whoever is in back-off will
+// ask again.
+std::vector<ShapeId> Pass::waited_for() const {
+  std::set<ShapeId> shapes;
+  for (const QueueRecord& queue : state_.queues) {
+    for (const auto& [key, id] : queue.buckets) {
+      const Bucket& bucket = state_.buckets[id];
+      auto at = bucket.tasks.begin();
+      while (!bucket.tasks.at_end(at) && started_.contains(bucket.tasks.get(at).task)) {
+        at = bucket.tasks.next(at);
+      }
+      if (bucket.tasks.at_end(at) || !may_take_room(bucket.tasks.get(at).task, id)) continue;
+      shapes.insert(bucket.shape);
+    }
+  }
+  for (const auto& [until, task] : state_.cooling) shapes.insert(state_.tasks[task].shape);
+  return {shapes.begin(), shapes.end()};
+}
+
+// Only behind a walk that left nobody out, and asked nobody to make room.
+void Pass::widen() {
+  if (!looked_at_all_ || !plan_.preemptions.empty()) return;
+  std::vector<Start*> starts;
+  for (Start& start : plan_.starts) {
+    if (sizes_of(state_.tasks[state_.find(start.task)].task).elastic()) starts.push_back(&start);
+  }
+  const std::vector<TaskId> running = growers(state_, now_);
+  if (starts.empty() && running.empty()) return;
+  std::vector<NodeId> meant;
+  for (const Move& move : plan_.moves) {
+    for (const std::string& node : move.placement.nodes) meant.push_back(state_.cluster.find(node));
+  }
+  Growth growth(state_, waited_for(), meant);
+  for (Start* const start : starts) {
+    const TaskId id = state_.find(start->task);
+    const TaskRecord& task = state_.tasks[id];
+    std::vector<NodeId> ranks = ranks_.at(id);
+    const std::vector<NodeId> more =
+        growth.more({id, task.shape, ranks, sizes_of(task.task).most}, plan_.work.nodes);
+    if (more.empty()) continue;
+    ranks.insert(ranks.end(), more.begin(), more.end());
+    number(state_, ranks);
+    start->placement.nodes = names(state_, ranks);
+    tell_zones(state_, ranks, *start);
+  }
+  for (const TaskId id : running) {
+    const TaskRecord& task = state_.tasks[id];
+    const ShapeId shape = state_.acquire_shape(task.task, state_.queues[task.queue]);
+    std::vector<NodeId> ranks;
+    for (const TaskRecord::Rank& rank : task.ranks) ranks.push_back(rank.node);
+    const std::vector<NodeId> more =
+        growth.more({id, shape, ranks, sizes_of(task.task).most}, plan_.work.nodes);
+    state_.release_shape(shape);
+    if (more.empty()) continue;
+    ranks.insert(ranks.end(), more.begin(), more.end());
+    plan_.grows.push_back({task.task.uid, task.attempt, {names(state_, ranks), {}}});
+  }
+}
+
+}  // namespace sched
