@@ -73,7 +73,7 @@ void add_exactly(Amounts& to, ResourceId id, __int128 amount) {
 }
 
 std::optional<Guarded> takes_guaranteed(const State& state, QueueId id, int tier,
-                                        const Amounts& total) {
+                                        const Amounts& total, const Amounts* more) {
   const QueueRecord& own = state.queues[id];
   if (state.granting > 0) return std::nullopt;  // it depends on where it goes (fair/kept.hpp)
   if (rules_of(own.queue).pooling && tier != static_cast<int>(Tier::kHigh)) return std::nullopt;
@@ -91,7 +91,8 @@ std::optional<Guarded> takes_guaranteed(const State& state, QueueId id, int tier
     const auto others = kept.find(r);
     const __int128 asked = exactly(total, r);
     if (found || others == kept.end() || asked <= idle(own, r)) return;
-    const __int128 left = free_for(total, free, r) - others->second;
+    const __int128 freed = more == nullptr ? 0 : exactly(more->at(r), r);
+    const __int128 left = free_for(total, free, r) + freed - others->second;
     if (asked > left) found = told(total, r, std::max(left, idle(own, r)), others->second);
   });
   return found;

@@ -18,8 +18,10 @@ struct Guarded {
   ResourceId resource = kNoResource;
   std::int64_t left = 0, kept = 0;
 };
+// `more`: what would be free beside what is, of whole devices; what is guaranteed to others stays as
+// it is now.
 std::optional<Guarded> takes_guaranteed(const State& state, QueueId queue, int tier,
-                                        const Amounts& total);
+                                        const Amounts& total, const Amounts* more = nullptr);
 
 // Whether the queue uses less than its guarantee of some resource. Asked of the queue, not of the
 // task that is next: who is known not to fit must not change the order of the others.

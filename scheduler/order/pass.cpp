@@ -208,14 +208,19 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
   // Peers may make room within the queue's maximum, too.
   const bool turn = answer == Answer::kNoQuota && deserves_reservation(offer) &&
                     ask(task, PreemptionKind::kRotation);
+  // All that is free may be guaranteed to others: what those have who yield by tier is not.
+  const bool asked =
+      answer == Answer::kNoClaim && deserves_reservation(offer) && ask(task, PreemptionKind::kTier);
   if (for_room || turn) ++blocked_[offer.queue];
   if (answer == Answer::kTenantLimit) return turns.replace(offer);
   if (strict(queue.queue)) {
     blockers_[offer.queue] = task;
     return turns.close(offer.queue);
   }
-  if (answer == Answer::kNoQuota || answer == Answer::kNoClaim) return turns.replace(offer);
-  if (answer == Answer::kEvicting) {
+  if (answer == Answer::kNoQuota || (answer == Answer::kNoClaim && !asked)) {
+    return turns.replace(offer);
+  }
+  if (answer == Answer::kEvicting || asked) {
     // Room is kept for it: the first that lacks any is the next known not to fit, or its twin.
     turns.replace(offer);
     if (!turns.out_of_line(offer)) turns.go_on(offer);

@@ -77,6 +77,7 @@ class Search {
         booked_(around.booked),
         early_(around.calendar, around.end, trial_, around.of) {
     if (kind == PreemptionKind::kRotation) freed_.emplace(state, task);
+    guarded_ = kind == PreemptionKind::kTier && guards(nullptr);
     if (kind != PreemptionKind::kReclaim) return;
     if (shape.claims != kNoId) {
       lenders_.emplace(state, task);
@@ -110,7 +111,7 @@ class Search {
   void end(const Victim& victim, int sign) {
     if (victim.scope != Scope::kWhole) return end_part(victim, sign);
     state_.each_own_use(victim.task, [&](NodeId node, const Amounts& amounts) {
-      trial_.change(node, amounts, sign);
+      change(node, amounts, sign);
       early_.change(victim.task, node, amounts, sign);
     });
     if (freed_ && freed_->end(victim.task, sign)) trial_.recount();
@@ -122,11 +123,25 @@ class Search {
   }
   void end_uses(TaskId task, const std::vector<Use>& uses, int sign) {
     for (const Use& use : uses) {
-      trial_.change(use.node, use.amounts, sign);
+      change(use.node, use.amounts, sign);
       early_.change(task, use.node, use.amounts, sign);
     }
   }
-  bool fits() { return (!freed_ || freed_->allow()) && trial_.fits(overlay_, looked_); }
+  void change(NodeId node, const Amounts& amounts, int sign) {
+    trial_.change(node, amounts, sign);
+    if (!guarded_) return;
+    const ClassId cls = state_.cluster.node(node).cls;
+    if (cls != kNoId && state_.cluster.cls(cls).open) gained_.plus(amounts, sign);
+  }
+  // Whether others are guaranteed what it would take, when so much more is free.
+  bool guards(const Amounts* more) const {
+    const QueueId queue = state_.tasks[task_].queue;
+    return takes_guaranteed(state_, queue, static_cast<int>(tier_), shape_.total, more).has_value();
+  }
+  bool fits() {
+    if (freed_ && !freed_->allow()) return false;
+    return !(guarded_ && guards(&gained_)) && trial_.fits(overlay_, looked_);
+  }
   // Has memory bring what `end` will read of victims to come: they lie anywhere.
   void fetch_uses(TaskId task) const { __builtin_prefetch(state_.uses(task).data()); }
   void fetch_node(TaskId task) const {
@@ -147,6 +162,8 @@ class Search {
   Amounts claim_;                      // to reclaim: what the task asks for within its guarantee
   std::map<QueueId, Amounts> gone_;    // to reclaim: what has ended of other queues
   std::optional<Lenders> lenders_;     // the same where it depends on the nodes
+  bool guarded_ = false;               // by tier: what is free is guaranteed to others
+  Amounts gained_;                     // then: what those leave who end
   std::map<TaskId, Surplus> surplus_;  // of elastic gangs that may be asked
   Trial trial_;
   const Overlay* const booked_;                 // what the caller has
@@ -160,7 +177,7 @@ class Search {
 
 std::optional<Preemption> Search::run() {
   look_ahead(state_, task_, [this](NodeId node, const Amounts& amounts, int sign) {
-    trial_.change(node, amounts, sign);
+    change(node, amounts, sign);
   });
   for (const TaskId id : state_.leaving) {
     if (freed_) freed_->end(id, 1);

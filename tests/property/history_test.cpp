@@ -149,6 +149,18 @@ TEST(History, So_it_is_with_gangs_that_grow_and_shrink) {
   }
 }
 
+TEST(History, So_it_is_where_gangs_grow_beside_guarantees_of_some_nodes_and_groups) {
+  for (const std::uint64_t seed : seeds(60)) {
+    run_history(seed, 120,
+                {.guarantees = seed % 2 == 0,
+                 .elastic = true,
+                 .limits = true,
+                 .groups = seed % 3 != 0,
+                 .grants = true});
+    if (HasFailure()) return;
+  }
+}
+
 // With what is told of past runs, and of nothing else that was learned.
 TEST(History, So_it_is_with_past_runs_estimates_that_are_outlived_and_queues_that_learn) {
   Seen seen;
