@@ -153,8 +153,8 @@ void decode_lists(const Json& from, TaskQueueStatus& out) {
                         k8s::string_at(entry, "taskId")});
   for (const Json& entry : k8s::array_at(from, "flavors"))
     out.flavors.push_back({k8s::string_at(entry, "zone"), k8s::string_at(entry, "pool"),
-                           k8s::string_at(entry, "gpuModel"), texts_at(entry, "used"),
-                           texts_at(entry, "borrowed")});
+                           k8s::string_at(entry, "gpuModel"), text_map_at(entry, "used"),
+                           text_map_at(entry, "borrowed")});
   for (const Json& entry : k8s::array_at(from, "tenants"))
     out.tenants.push_back({k8s::string_at(entry, "tenant"), k8s::int_at(entry, "running"),
                            text_map_at(entry, "used"), k8s::string_at(entry, "share")});
