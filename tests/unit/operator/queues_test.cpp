@@ -216,12 +216,12 @@ TEST(Queues, A_flavor_keeps_a_job_out_of_a_zone_and_says_so) {
 // owner's first demand takes it back.
 TEST(Queues, What_is_guaranteed_of_a_zone_is_kept_there_lent_and_returned) {
   Cluster cluster({{"zone-a", 1, 8}, {"zone-b", 1, 8}});
-  make_queue(
-      cluster, "owner",
+  cluster.make_queue(
+      "owner",
       {{"quota",
         {{"flavors",
           Json::array({Json{{"zone", "zone-a"}, {"guaranteed", {{"nvidia.com/gpu", 8}}}}})}}}});
-  make_queue(cluster, "guest", {{"tier", "Low"}});
+  cluster.make_queue("guest", {{"tier", "Low"}});
   cluster.start_operator();
   cluster.submit("one", job_in("guest", 1, "forever"));
   ASSERT_TRUE(cluster.wait_phase("one", "Running"));
@@ -235,7 +235,7 @@ TEST(Queues, What_is_guaranteed_of_a_zone_is_kept_there_lent_and_returned) {
   cluster.patch(std::string(kQueues) + "/guest", {{"spec", {{"quota", {{"borrowing", true}}}}}});
   ASSERT_TRUE(cluster.wait_phase("two", "Running", seconds(10)));
   cluster.run_for(seconds(3));
-  const Json status = status_of(cluster, "guest");
+  const Json status = cluster.queue_status("guest");
   EXPECT_EQ(status["flavors"][0]["zone"], "zone-a") << status.dump(1);
   EXPECT_EQ(status["flavors"][0]["borrowed"]["nvidia.com/gpu"], "8");
   cluster.submit("mine", job_in("owner", 1, "60"));
@@ -442,12 +442,12 @@ TEST(Past, Whose_turn_it_is_survives_a_change_of_leaders) {
 // It states five minutes and goes on: the head's time moves at five, ten, ... minutes.
 TEST(Queues, A_reservation_that_moves_because_an_estimate_is_outlived_is_counted_over_restarts) {
   Cluster cluster({{"zone-a", 1, 8}});
-  make_queue(cluster, "team", {{"strategy", "Backfill"}});
+  cluster.make_queue("team", {{"strategy", "Backfill"}});
   cluster.start_operator();
   cluster.submit("late", job_in("team", 1, "forever", "5m"));
   ASSERT_TRUE(cluster.wait_phase("late", "Running"));
   cluster.submit("head", job_in("team", 1, "30"));
-  const auto moved = [&] { return status_of(cluster, "team").value("reservationsMoved", 0); };
+  const auto moved = [&] { return cluster.queue_status("team").value("reservationsMoved", 0); };
   cluster.run_for(minutes(4));
   cluster.submit("one", job_in("team", 1, "30"));
   cluster.run_for(seconds(10));
