@@ -39,7 +39,7 @@ std::string told(Cluster& cluster, const std::string& job, const std::string& va
 
 bool runs_on(Cluster& cluster, const std::string& job, int size, k8s::Duration span = minutes(3)) {
   return cluster.wait(span, [&] {
-    const Json status = cluster.job(job)["status"];
+    const Json status = cluster.job(job).value("status", Json::object());
     return status.value("phase", "") == "Running" && status.value("nodes", 0) == size;
   });
 }
