@@ -406,12 +406,12 @@ TEST(Past, Whose_turn_it_is_survives_a_change_of_leaders) {
 // It states five minutes and goes on: the head's time moves at five, ten, ... minutes.
 TEST(Queues, A_reservation_that_moves_because_an_estimate_is_outlived_is_counted_over_restarts) {
   Cluster cluster({{"zone-a", 1, 8}});
-  make_queue(cluster, "team", {{"strategy", "Backfill"}});
+  cluster.make_queue("team", {{"strategy", "Backfill"}});
   cluster.start_operator();
   cluster.submit("late", job_in("team", 1, "forever", "5m"));
   ASSERT_TRUE(cluster.wait_phase("late", "Running"));
   cluster.submit("head", job_in("team", 1, "30"));
-  const auto moved = [&] { return status_of(cluster, "team").value("reservationsMoved", 0); };
+  const auto moved = [&] { return cluster.queue_status("team").value("reservationsMoved", 0); };
   cluster.run_for(minutes(4));
   cluster.submit("one", job_in("team", 1, "30"));
   cluster.run_for(seconds(10));
