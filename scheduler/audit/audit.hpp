@@ -7,7 +7,8 @@
 //
 // What it checks of every start
 //   1. the task is known, waits, is not held, is not in back-off, and starts once;
-//   2. the gang is whole (an elastic one between its minimum and its maximum); its ranks lie group by group, in the zones asked for (exact split,
+//   2. the gang is whole (an elastic one between its minimum and its maximum); its ranks lie group
+//   by group, in the zones asked for (exact split,
 //      Single, SameRegion, Spread, maxZones, minPerZone, maxLatency), and below the zone in one
 //      domain of the level that is required, numbered domain by domain;
 //   3. each node is there, ready, not cordoned, passes pool, model, selector, affinity, taints,
@@ -16,8 +17,9 @@
 //      a device has one device, of a node that shares its devices, on which there is room for it,
 //      and nobody has a device for himself that others share;
 //   5. the queue exists, is open, and stays within its maximum, those of its quotas and
-//      max_running, and takes no room that is guaranteed to another queue unless it may borrow; its
-//      tenant has no more than the queue lets each tenant have;
+//      max_running, and takes no room that is guaranteed to another queue, anywhere or on some of
+//      the nodes, unless it may borrow or that room was kept for it; its tenant has no more than
+//      the queue lets each tenant have;
 //   6. nobody passed a blocked head of a strict queue, nor an equal task that waits before it;
 //   where
 //      tenants take turns, of the same tenant, and no equal task of a tenant with a clearly smaller
@@ -32,7 +34,8 @@
 //      preempts for others; its queue may run it there by then;
 //   9. what resolves a conflict was wished for by name, breaks no promise and follows the wish's
 //      rule (resolutions.cpp).
-//   10. an elastic gang that gives something up keeps its minimum at least, of what it has, and what
+//   10. an elastic gang that gives something up keeps its minimum at least, of what it has, and
+//   what
 //      it gives up is what a victim may be asked for; Pods of attempts that are over count as gone;
 //
 // And of elastic gangs (grow_check.cpp)
@@ -42,8 +45,11 @@
 //
 // And of every reservation that a forecast tells (reservations.cpp)
 //   12. it is for a whole gang that waits, on nodes that its Pods may run on, and when it begins
-//       there is room beside what is then expected to run, as the auditor estimates ends itself, and
-//       beside what others have reserved.
+//       there is room beside what is then expected to run, as the auditor estimates ends itself,
+//       and beside what others have reserved.
+//
+// And of every move: that a running task of a group goes from a backup zone to a healthy primary
+// one with room, one of its group at a time (group_check.hpp).
 //
 // Not checked: whether a better plan exists. Single-threaded, no I/O. `apply` costs the logarithm
 // of the state, `check` follows the size of the plan and what runs on the nodes it uses.
@@ -68,6 +74,8 @@ class Auditor {
   std::vector<std::string> check(const Plan& plan, Time now) const;
 
  private:
+  friend class GroupCheck;
+  friend class GuaranteeCheck;
   friend class LimitCheck;
   friend class PlanCheck;
   friend class PreemptionCheck;

@@ -24,7 +24,8 @@
 //      what he stated would run until after that, is judged by what he stated.
 //   5. Until nothing is left, or `max_starts` were decided.
 //   6. What administrators want for tasks that still wait comes last, beside all of it
-//      (conflicts/settlement.hpp).
+//      (conflicts/settlement.hpp). Then, of each group with backup zones, one task that could be in
+//      a primary zone again.
 //   7. Elastic gangs start at their minimum in all of this. What is left then, and nobody who waits
 //      could use, is theirs (elastic/growth.hpp): of those that start, then of those that run.
 //
@@ -107,6 +108,7 @@ class Pass {
   bool may_fit_held(TaskId task);
   bool preempt(TaskId task);
   bool may_ask(TaskId task, PreemptionKind kind) const;
+  bool may_claim(TaskId task) const;
   bool ask(TaskId task, PreemptionKind kind);
   bool may_ask_somebody() const;
   void on_full(Turns& turns, const Turns::Offer& offer);
@@ -120,6 +122,10 @@ class Pass {
   void make_reservations();
   void tell_reservations();
   void settle_wishes();
+  void propose_moves();
+  TaskId to_move(const std::set<TaskId>& group) const;
+  bool has_right_to_both(const TaskRecord& task, const Shape& shape) const;
+  std::optional<Move> move_back(TaskId task);
   void widen();
   bool may_take_room(TaskId task, BucketId bucket) const;
   std::vector<ShapeId> waited_for() const;

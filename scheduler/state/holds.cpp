@@ -1,6 +1,7 @@
 // State: who was asked to stop, and for whom the room is kept.
 #include <algorithm>
 
+#include "scheduler/fair/kept.hpp"
 #include "scheduler/limits.hpp"
 #include "scheduler/state/devices.hpp"
 #include "scheduler/state/state.hpp"
@@ -202,7 +203,8 @@ bool State::turn_is_over(Time now) const {
 
 bool State::may_reclaim_somebody() const {
   return std::any_of(queues.begin(), queues.end(), [](const QueueRecord& queue) {
-    return queue.known && queue.queue.has_guaranteed && !queue.line.empty();
+    const bool owns = queue.queue.has_guaranteed || grants_places(queue.queue);
+    return queue.known && owns && !queue.line.empty();
   });
 }
 
