@@ -25,12 +25,13 @@ k8s::WorkQueue::Options queue_options() {
   return out;
 }
 
-// When the last of its containers ended, as the Pod says.
+// When the last of its containers ended, as the Pod says: by the clock by which it started, also where
+// the own one is behind, and the same for every leader.
 k8s::WallTime end_of(const k8s::Pod& pod, k8s::WallTime now) {
   k8s::WallTime end;
   for (const k8s::ContainerStatus& c : pod.containers)
     end = std::max(end, c.finished.value_or(k8s::WallTime{}));
-  return end.ns > 0 ? std::min(end, now) : now;
+  return end.ns > 0 ? end : now;
 }
 
 bool is_of_gang(const k8s::Pod& pod) {
