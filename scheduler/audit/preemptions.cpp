@@ -506,6 +506,7 @@ void Auditor::on(const Evict& d) {
 void Auditor::on(const Hold& d) {
   auto known = tasks_.find(d.task);
   if (known == tasks_.end() || known->second.phase != Phase::kWaits) return;
+  if (known->second.task.held && !d.placement.nodes.empty()) return;
   known->second.hold = d.placement;
   known->second.hold_until = d.until;
   if (!d.placement.nodes.empty()) wishes_.erase(d.task);
