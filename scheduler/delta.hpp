@@ -165,11 +165,26 @@ enum class ZonePolicy : std::uint8_t {
   kSpread,      // even over zones
 };
 
+// What the tasks of one group may have of a zone; each task lies whole in one.
+struct GroupZone {
+  std::string zone;
+  bool backup = false;        // only while no primary zone takes it
+  std::int64_t replicas = 0;  // so many tasks at most; 0: any number
+  friend bool operator==(const GroupZone&, const GroupZone&) = default;
+};
+
 struct Task {
   std::string uid;             // the task id; stable over attempts
   std::string ns, name, kind;  // for reasons: "training/llm-7b"
   std::string queue, tenant;
-  std::string group_uid;      // replicas of one service, members of one sweep; "" for none
+  std::string group_uid;  // replicas of one service, members of one sweep; "" for none
+  // Of a task with a group: where its tasks may be, all zones when empty; and how many more of them
+  // a zone may have than another, 0: any number. Tasks of one group say the same.
+  std::vector<GroupZone> group_zones;
+  std::int64_t group_skew = 0;
+  // The task of its group whose place it takes: as long as that one has a place, it goes to a
+  // primary zone alone. "": none.
+  std::string replaces;
   Tier tier = Tier::kMedium;  // never above its queue's
   std::int32_t priority_value = 0;
   Time submitted;

@@ -5,9 +5,8 @@
 
 #include "scheduler/backfill/ends.hpp"
 #include "scheduler/conflicts/survey.hpp"
-#include "scheduler/fair/guarantee.hpp"
+#include "scheduler/fair/kept.hpp"
 #include "scheduler/fair/merge.hpp"
-#include "scheduler/fair/quota.hpp"
 #include "scheduler/fair/tenant_limits.hpp"
 #include "scheduler/limits.hpp"
 #include "scheduler/order/pass.hpp"
@@ -290,8 +289,28 @@ Engine::QueueFigures Engine::figures(std::string_view queue) const {
   auto known = s.queue_ids.find(std::string(queue));
   if (known == s.queue_ids.end()) return {};
   const QueueRecord& record = s.queues[known->second];
-  return {static_cast<std::int64_t>(record.line.size()), record.running,
-          s.names.resources(record.used), s.names.resources(borrowed(s, known->second))};
+  QueueFigures figures{static_cast<std::int64_t>(record.line.size()),
+                       record.running,
+                       s.names.resources(record.used),
+                       s.names.resources(borrowed(s, known->second)),
+                       {}};
+  for (std::size_t i = 0; i < record.limits.size(); ++i) {
+    const Quota& quota = record.queue.quotas[i];
+    figures.places.push_back(
+        {quota.zone, quota.pool, quota.gpu_model, s.names.resources(record.limits[i].used), {}});
+  }
+  for (const Borrowed& place : borrowed_places(s, known->second)) {
+    const Quota& nodes = place.nodes;
+    auto at = std::find_if(figures.places.begin(), figures.places.end(), [&](const auto& known) {
+      return known.zone == nodes.zone && known.pool == nodes.pool &&
+             known.gpu_model == nodes.gpu_model;
+    });
+    if (at == figures.places.end()) {
+      at = figures.places.insert(at, {nodes.zone, nodes.pool, nodes.gpu_model, {}, {}});
+    }
+    at->borrowed = s.names.resources(place.amounts);
+  }
+  return figures;
 }
 
 std::vector<Engine::TenantFigures> Engine::tenants(std::string_view queue) const {

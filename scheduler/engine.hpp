@@ -93,10 +93,18 @@ class Engine {
   // The first `limit` waiting tasks of a queue, in order.
   std::vector<std::string> head(std::string_view queue, std::size_t limit) const;
 
+  // Of the nodes that a quota of the queue names, or a guarantee of another of which it has
+  // borrowed.
+  struct PlaceFigures {
+    std::string zone, pool, gpu_model;
+    Resources used;      // where a quota of its own names them
+    Resources borrowed;  // beyond its guarantee there, of what others are guaranteed there
+  };
   struct QueueFigures {
     std::int64_t pending = 0, running = 0;
     Resources used;
     Resources borrowed;  // beyond its guarantee, of what others are guaranteed
+    std::vector<PlaceFigures> places;
   };
   QueueFigures figures(std::string_view queue) const;
   // The tenants of a queue that have something there, or had, by name.

@@ -51,6 +51,19 @@ struct Preemption {
   friend bool operator==(const Preemption&, const Preemption&) = default;
 };
 
+// A task that runs in a backup zone of its group could be in a primary one: this room there is
+// free, and in nobody's way. One of a group at a time; who owns the task decides. `surge`: its
+// queue may have both at once: a task that `replaces` it is started first, and when that runs it is
+// ended. Else it stops first (Reject), and starts there.
+struct Move {
+  std::string task;
+  std::int64_t attempt = 0;
+  std::string zone;
+  Placement placement;
+  bool surge = true;
+  friend bool operator==(const Move&, const Move&) = default;
+};
+
 // Room promised to a task that cannot start now, from the expected ends of what runs.
 struct Reservation {
   std::string task;
@@ -107,6 +120,7 @@ struct Reason {
 struct Plan {
   std::vector<Start> starts;  // in the order they were decided
   std::vector<Preemption> preemptions;
+  std::vector<Move> moves;
   // Running gangs that get room which nobody waits for: what they have, and more.
   std::vector<Resize> grows;
   std::vector<Reservation> reservations;  // of a forecast, in the order they were made

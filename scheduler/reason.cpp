@@ -246,6 +246,7 @@ std::string sentence(const Reason& r) {
     case ReasonCode::kNever:
       return never(r);
     case ReasonCode::kTopology: {
+      if (r.resource.empty()) return r.detail;
       Reason plain = r;
       plain.zone.clear();
       return needs(plain) + " " + r.detail + ": " + the_best(r) + " has " + free_of(r) +
@@ -275,9 +276,8 @@ std::string sentence(const Reason& r) {
                   ? " on"
                   : " to " + clock(r.holders.front().until));
     case ReasonCode::kGuaranteed:
-      return "needs " + amount(r.resource, r.gpu_model, r.needed) + ": " +
-             number(r.resource, r.free) + " left to its queue, " + number(r.resource, r.total) +
-             " more kept for the guarantees of other queues";
+      return needs(r) + ": " + number(r.resource, r.free) + " left to its queue, " +
+             number(r.resource, r.total) + " more kept for the guarantees of other queues";
     case ReasonCode::kEvicting:
       return "waits until " + leaving(r) + " has stopped: its room is kept for this task";
     case ReasonCode::kTenantLimit:

@@ -112,6 +112,18 @@ bool read_limits(FieldReader& from, std::string_view key, k8s::ResourceList& out
   return given;
 }
 
+// What can never be had cannot be promised.
+void refuse_more(FieldReader& from, const k8s::ResourceList& guaranteed,
+                 const k8s::ResourceList& maximum, const std::string& what) {
+  for (const auto& [resource, amount] : guaranteed) {
+    const auto most = maximum.find(resource);
+    if (most != maximum.end() && amount > most->second)
+      from.problem("guaranteed", resource + ": more is guaranteed, " +
+                                     k8s::format_amount(resource, amount) + ", than " + what +
+                                     " allows, " + k8s::format_amount(resource, most->second));
+  }
+}
+
 // Two parts that name the same nodes would contradict each other, or say the same twice.
 void read_flavors(FieldReader& quota, std::vector<QuotaFlavor>& out) {
   quota.each("flavors", 32, [&out](FieldReader& entry) {
@@ -119,12 +131,15 @@ void read_flavors(FieldReader& quota, std::vector<QuotaFlavor>& out) {
     flavor.zone = entry.text("zone", {0, 63});
     flavor.pool = entry.text("pool", {0, 63});
     flavor.gpu_model = entry.text("gpuModel", {0, 63});
-    entry.require("maximum");
-    read_limits(entry, "maximum", flavor.maximum);
+    const bool limits = read_limits(entry, "maximum", flavor.maximum);
+    const bool keeps = read_amounts(entry, "guaranteed", flavor.guaranteed);
+    if (!limits && !keeps)
+      entry.problem("", "says nothing of these nodes; at least one of maximum, guaranteed");
+    refuse_more(entry, flavor.guaranteed, flavor.maximum, "the maximum beside it");
     if (flavor.zone.empty() && flavor.pool.empty() && flavor.gpu_model.empty())
       entry.problem("",
                     "names no nodes; at least one of zone, pool, gpuModel (for all nodes: "
-                    "spec.quota.maximum)");
+                    "spec.quota.maximum, spec.quota.guaranteed)");
     for (const QuotaFlavor& other : out)
       if (std::tie(other.zone, other.pool, other.gpu_model) ==
           std::tie(flavor.zone, flavor.pool, flavor.gpu_model))
@@ -139,14 +154,12 @@ void read_quota(FieldReader quota, TaskQueueSpec& spec) {
   spec.has_maximum = read_limits(quota, "maximum", spec.maximum);
   read_flavors(quota, spec.flavors);
   spec.has_guaranteed = read_amounts(quota, "guaranteed", spec.guaranteed);
-  for (const auto& [resource, amount] : spec.guaranteed) {
-    const auto most = spec.maximum.find(resource);
-    if (most != spec.maximum.end() && amount > most->second)
-      quota.problem("guaranteed", resource + ": more is guaranteed, " +
-                                      k8s::format_amount(resource, amount) +
-                                      ", than spec.quota.maximum allows, " +
-                                      k8s::format_amount(resource, most->second));
-  }
+  refuse_more(quota, spec.guaranteed, spec.maximum, "spec.quota.maximum");
+  std::size_t at = 0;
+  quota.each("flavors", 32, [&](FieldReader& entry) {
+    if (at < spec.flavors.size())
+      refuse_more(entry, spec.flavors[at++].guaranteed, spec.maximum, "spec.quota.maximum");
+  });
   if (quota.has("borrowing")) spec.borrowing = quota.boolean("borrowing", false);
 }
 

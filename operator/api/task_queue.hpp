@@ -30,7 +30,7 @@ inline constexpr std::int64_t kDefaultQuantumNs = std::int64_t{30} * 60'000'000'
 // A part of the quota that counts on some of the nodes: those that have all that is named.
 struct QuotaFlavor {
   std::string zone, pool, gpu_model;
-  k8s::ResourceList maximum;
+  k8s::ResourceList maximum, guaranteed;
   friend bool operator==(const QuotaFlavor&, const QuotaFlavor&) = default;
 };
 
@@ -131,12 +131,22 @@ struct QueueCost {
   friend bool operator==(const QueueCost&, const QueueCost&) = default;
 };
 
+// What running tasks use of some of the nodes, and of that what is guaranteed to other queues
+// there.
+struct FlavorUse {
+  std::string zone, pool, gpu_model;
+  k8s::StringMap used, borrowed;  // quantities
+  friend bool operator==(const FlavorUse&, const FlavorUse&) = default;
+};
+
 struct TaskQueueStatus {
   std::int64_t observed_generation = 0;
   std::int64_t pending = 0, running = 0;
-  std::string gpus;                  // "8/40": used and at most
-  k8s::StringMap used;               // by resource, as quantities
-  k8s::StringMap borrowed;           // of what is guaranteed to other queues
+  std::string gpus;         // "8/40": used and at most
+  k8s::StringMap used;      // by resource, as quantities
+  k8s::StringMap borrowed;  // of what is guaranteed to other queues
+  // Those of the queue's own, and those of others of which it has borrowed.
+  std::vector<FlavorUse> flavors;
   std::vector<TenantShare> tenants;  // those with the largest shares
   std::int64_t tenant_count = 0;
   std::int64_t budget_violations = 0;   // Pods that were deleted although a budget had refused

@@ -18,6 +18,16 @@ Json encode(const TenantShare& tenant) {
   return out;
 }
 
+Json encode(const FlavorUse& flavor) {
+  Json out = Json::object();
+  if (!flavor.zone.empty()) out["zone"] = flavor.zone;
+  if (!flavor.pool.empty()) out["pool"] = flavor.pool;
+  if (!flavor.gpu_model.empty()) out["gpuModel"] = flavor.gpu_model;
+  if (!flavor.used.empty()) out["used"] = flavor.used;
+  if (!flavor.borrowed.empty()) out["borrowed"] = flavor.borrowed;
+  return out;
+}
+
 Json encode(const TenantPast& tenant) {
   Json out = {{"tenant", tenant.tenant}, {"starts", tenant.starts}};
   if (tenant.starts > 0) out["lastStart"] = k8s::format_micro_time(tenant.last_start);
@@ -141,6 +151,10 @@ void decode_lists(const Json& from, TaskQueueStatus& out) {
     out.head.push_back({k8s::int_at(entry, "position"), k8s::string_at(entry, "kind"),
                         k8s::string_at(entry, "namespace"), k8s::string_at(entry, "name"),
                         k8s::string_at(entry, "taskId")});
+  for (const Json& entry : k8s::array_at(from, "flavors"))
+    out.flavors.push_back({k8s::string_at(entry, "zone"), k8s::string_at(entry, "pool"),
+                           k8s::string_at(entry, "gpuModel"), text_map_at(entry, "used"),
+                           text_map_at(entry, "borrowed")});
   for (const Json& entry : k8s::array_at(from, "tenants"))
     out.tenants.push_back({k8s::string_at(entry, "tenant"), k8s::int_at(entry, "running"),
                            text_map_at(entry, "used"), k8s::string_at(entry, "share")});
@@ -163,6 +177,7 @@ void encode_lists(const TaskQueueStatus& status, Json& out) {
                            {"namespace", e.ns},
                            {"name", e.name},
                            {"taskId", e.task_id}});
+  for (const FlavorUse& flavor : status.flavors) out["flavors"].push_back(encode(flavor));
   for (const TenantShare& tenant : status.tenants) out["tenants"].push_back(encode(tenant));
   for (const TenantPast& tenant : status.past.tenants)
     out["past"]["tenants"].push_back(encode(tenant));

@@ -25,12 +25,13 @@ k8s::WorkQueue::Options queue_options() {
   return out;
 }
 
-// When the last of its containers ended, as the Pod says.
+// When the last of its containers ended, as the Pod says: by the clock by which it started, also where
+// the own one is behind, and the same for every leader.
 k8s::WallTime end_of(const k8s::Pod& pod, k8s::WallTime now) {
   k8s::WallTime end;
   for (const k8s::ContainerStatus& c : pod.containers)
     end = std::max(end, c.finished.value_or(k8s::WallTime{}));
-  return end.ns > 0 ? std::min(end, now) : now;
+  return end.ns > 0 ? end : now;
 }
 
 bool is_of_gang(const k8s::Pod& pod) {
@@ -159,9 +160,9 @@ void PlainCosts::tell_cost(const std::string& uid, const Tracked& tracked, Finis
   world_.writer.send(k8s::request::patch(k8s::resources::pods(), pod->meta.ns, pod->meta.name, "",
                                          k8s::PatchType::kMerge, patch),
                      [this, uid, finish = std::move(finish)](k8s::Result<Json> answer) {
-                       const k8s::Code code = answer.status().code();
-                       const bool gone =
-                           code == k8s::Code::kNotFound || code == k8s::Code::kConflict;
+                       // A conflict may be of its version alone: the cache says whether it is
+                       // still there.
+                       const bool gone = answer.status().code() == k8s::Code::kNotFound;
                        // One that may not be told keeps its mark in the ledger until it goes.
                        const bool refused = answer.status().next() == k8s::Next::kFixInput;
                        const bool over = answer || gone || refused;

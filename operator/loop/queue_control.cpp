@@ -213,6 +213,10 @@ QueueFacts QueueControl::facts_of(const TaskQueue& queue) {
   facts.gpus_used = gpus_in_words(figures.used, world_.config.gpu_resource);
   facts.gpus_total = gpus_at_most(queue);
   facts.borrowed = to_quantities(figures.borrowed);
+  for (const sched::Engine::PlaceFigures& place : figures.places) {
+    facts.flavors.push_back({place.zone, place.pool, place.gpu_model, to_quantities(place.used),
+                             to_quantities(place.borrowed)});
+  }
   show_tenants(queue, facts);
   facts.budget_violations = budget_violations(queue);
   facts.reservations_moved = reservations_moved(queue);

@@ -125,6 +125,7 @@ QueueStep next_step(const QueueFacts& f) {
   s.running = f.running;
   s.used = f.used;
   s.borrowed = f.borrowed;
+  s.flavors = f.flavors;
   s.tenants = f.tenants;
   s.tenant_count = f.tenant_count;
   s.budget_violations = f.budget_violations;

@@ -22,7 +22,8 @@ namespace fermi {
 struct QueueFacts {
   const TaskQueue* queue = nullptr;
   std::int64_t pending = 0, running = 0;
-  k8s::StringMap used, borrowed;     // quantities
+  k8s::StringMap used, borrowed;  // quantities
+  std::vector<FlavorUse> flavors;
   std::vector<TenantShare> tenants;  // those to be shown
   std::int64_t tenant_count = 0;
   // By all leaders so far.

@@ -150,8 +150,12 @@ sched::Queue to_engine(const TaskQueue& queue, const Configuration&) {
   if (decays) out.half_life_ns = spec.half_life_ns > 0 ? spec.half_life_ns : kDefaultHalfLifeNs;
   out.tenant_weights = spec.tenant_weights;
   out.guaranteed = to_engine(spec.guaranteed);
-  out.has_guaranteed = std::any_of(spec.guaranteed.begin(), spec.guaranteed.end(),
-                                   [](const auto& entry) { return entry.second > 0; });
+  // A guarantee of nothing keeps nothing.
+  const auto some = [](const k8s::ResourceList& amounts) {
+    return std::any_of(amounts.begin(), amounts.end(),
+                       [](const auto& entry) { return entry.second > 0; });
+  };
+  out.has_guaranteed = some(spec.guaranteed);
   const bool turns = spec.quantum_ns || sched::rules_of(out).slices;
   if (turns) out.quantum_ns = spec.quantum_ns.value_or(kDefaultQuantumNs);
   if (spec.quantum_ns) out.slices = true;
@@ -163,6 +167,8 @@ sched::Queue to_engine(const TaskQueue& queue, const Configuration&) {
     quota.gpu_model = flavor.gpu_model;
     quota.maximum = to_engine(flavor.maximum);
     quota.has_maximum = !flavor.maximum.empty();
+    quota.guaranteed = to_engine(flavor.guaranteed);
+    quota.has_guaranteed = some(flavor.guaranteed);
     out.quotas.push_back(std::move(quota));
   }
   const TenantLimitsSpec& limits = spec.tenant_limits;

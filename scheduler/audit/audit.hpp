@@ -17,8 +17,9 @@
 //      a device has one device, of a node that shares its devices, on which there is room for it,
 //      and nobody has a device for himself that others share;
 //   5. the queue exists, is open, and stays within its maximum, those of its quotas and
-//      max_running, and takes no room that is guaranteed to another queue unless it may borrow; its
-//      tenant has no more than the queue lets each tenant have;
+//      max_running, and takes no room that is guaranteed to another queue, anywhere or on some of
+//      the nodes, unless it may borrow or that room was kept for it; its tenant has no more than
+//      the queue lets each tenant have;
 //   6. nobody passed a blocked head of a strict queue, nor an equal task that waits before it;
 //   where
 //      tenants take turns, of the same tenant, and no equal task of a tenant with a clearly smaller
@@ -52,6 +53,9 @@
 //       there is room beside what is then expected to run, as the auditor estimates ends itself,
 //       and beside what others have reserved.
 //
+// And of every move: that a running task of a group goes from a backup zone to a healthy primary
+// one with room, one of its group at a time (group_check.hpp).
+//
 // Not checked: whether a better plan exists. Single-threaded, no I/O. `apply` costs the logarithm
 // of the state, `check` follows the size of the plan and what runs on the nodes it uses.
 #pragma once
@@ -75,6 +79,8 @@ class Auditor {
   std::vector<std::string> check(const Plan& plan, Time now) const;
 
  private:
+  friend class GroupCheck;
+  friend class GuaranteeCheck;
   friend class LimitCheck;
   friend class PromiseCheck;
   friend class PlanCheck;

@@ -26,6 +26,7 @@ void PlanCheck::read(const Start& start) {
   check_guarantees(start, whole, queue->second);
   check_quota(start, whole, queue->second);
   check_zones(start, whole, queue->second);
+  for (const std::string& wrong : groups_.add(start, whole)) say(start, wrong);
   check_room(start, whole);
   for (const std::string& wrong : promises_.add(start, whole, queue->second)) say(start, wrong);
 }

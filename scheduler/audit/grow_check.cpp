@@ -115,7 +115,8 @@ bool PlanCheck::waited_for(const Node& node) {
   if (promises_.promised(node.name)) return true;
   return std::any_of(waiting_->begin(), waiting_->end(), [&](const Known* task) {
     const PodGroup& group = task->task.groups[0];
-    const bool here = group.zone.empty() || group.zone == node.zone;
+    const bool here = (group.zone.empty() || group.zone == node.zone) &&
+                      audit::group_names(task->task, node.zone);
     return here && audit::fits_empty(node, group) > 0 &&
            audit::refuses(node, task->task, known_.queues_.at(task->task.queue)).empty();
   });

@@ -16,7 +16,9 @@ bool same_wishes(const Task& a, const Task& b) {
          a.gpu_model == b.gpu_model && a.node_selector == b.node_selector &&
          a.affinity == b.affinity && a.tolerations == b.tolerations &&
          a.allowed_zones == b.allowed_zones && a.excluded_nodes == b.excluded_nodes &&
-         a.topology_level == b.topology_level && a.topology_required == b.topology_required;
+         a.topology_level == b.topology_level && a.topology_required == b.topology_required &&
+         a.group_uid == b.group_uid && a.group_zones == b.group_zones &&
+         a.group_skew == b.group_skew && a.replaces == b.replaces;
 }
 
 // What was not stated is longer than anything. A shorter task may pass a longer one where it ends
@@ -41,6 +43,7 @@ bool PlanCheck::cluster_could_hold(const Known& task, const Queue& queue) const 
   std::vector<std::map<std::pair<std::string, std::string>, __int128>> parts(room.size());
   for (const auto& [name, node] : known_.nodes_) {
     if (!audit::refuses(node, task.task, queue).empty()) continue;
+    if (!audit::group_names(task.task, node.zone)) continue;
     const std::string part = task.task.topology_required && !task.task.topology_level.empty()
                                  ? audit::domain_of(task.task, known_.config_.topology, node)
                                  : "the zone";
@@ -67,7 +70,8 @@ bool PlanCheck::cluster_could_hold(const Known& task, const Queue& queue) const 
       return !room[g].contains(z) || (!group.zone.empty() && group.zone != z);
     });
   }
-  return task.task.zone_policy != ZonePolicy::kSingle || !single.empty();
+  const bool one = task.task.zone_policy == ZonePolicy::kSingle || audit::in_one_zone(task.task);
+  return !one || !single.empty();
 }
 
 // Whether groups that want room of one zone, or of any, ask together for more than its nodes have.

@@ -133,4 +133,15 @@ void PlanCheck::check_room(const Start& start, const Known& task) {
   }
 }
 
+// The room is there beside all that starts.
+void PlanCheck::check_move(const Move& move) {
+  std::vector<std::string> wrong = groups_.check(move);
+  if (wrong.empty()) {
+    const std::size_t before = violations_.size();
+    check_room({move.task, move.attempt, move.placement, 1, 0}, known_.tasks_.at(move.task));
+    if (violations_.size() == before) return;
+  }
+  for (std::string& what : wrong) violations_.push_back(std::move(what));
+}
+
 }  // namespace sched

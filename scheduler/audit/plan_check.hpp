@@ -4,8 +4,9 @@
 // is a sentence that begins with the task. Its checks stand by what they are about: the task and
 // the plan in check.cpp, nodes, zones and room in place_check.cpp, maximum and guarantees in
 // quota_check.cpp, who may go first in order_check.cpp, what was promised to others in
-// promise_check.cpp. Then comes what running gangs are given beside what they have, each as a start
-// of the Pods that it adds, in grow_check.cpp.
+// promise_check.cpp. Then come the moves that are proposed for tasks of groups, in place_check.cpp,
+// and what running gangs are given beside what they have, each as a start of the Pods that it adds,
+// in grow_check.cpp.
 #pragma once
 
 #include <algorithm>
@@ -17,6 +18,8 @@
 #include <vector>
 
 #include "scheduler/audit/audit.hpp"
+#include "scheduler/audit/group_check.hpp"
+#include "scheduler/audit/guarantee_check.hpp"
 #include "scheduler/audit/limit_check.hpp"
 #include "scheduler/audit/promise_check.hpp"
 
@@ -25,11 +28,12 @@ namespace sched {
 class PlanCheck {
  public:
   PlanCheck(const Auditor& known, Time now)
-      : known_(known), now_(now), limits_(known), promises_(known, now) {}
+      : known_(known), now_(now), limits_(known), promises_(known, now), groups_(known) {}
 
   std::vector<std::string> run(const Plan& plan) {
     for (const Start& start : plan.starts) planned_.insert(start.task);
     for (const Start& start : plan.starts) read(start);
+    for (const Move& move : plan.moves) check_move(move);
     read_sizes(plan);
     return std::move(violations_);
   }
@@ -59,10 +63,13 @@ class PlanCheck {
   void check_device(const Start& start, std::size_t rank, const PodGroup& group, const Node& node);
   void check_zones(const Start& start, const Known& task, const Queue& queue);
   void check_room(const Start& start, const Known& task);
+  void check_move(const Move& move);
   // `tasks`: how many it adds to those of its queue.
   void check_quota(const Start& start, const Known& task, const Queue& queue,
                    std::int64_t tasks = 1);
+  std::vector<std::string> beyond_kept(const Start& start, const Known& task) const;
   void check_guarantees(const Start& start, const Known& task, const Queue& queue);
+  void leaves_guaranteed(const Start& start, const Known& task, const Queue& queue);
   __int128 idle(const Queue& queue, const std::string& resource);
   __int128 free_for(const Charge& asked, const Known& task, const std::string& resource);
   void check_order(const Start& start, const Known& task, const Queue& queue);
@@ -77,6 +84,7 @@ class PlanCheck {
   const Time now_;
   LimitCheck limits_;
   PromiseCheck promises_;
+  GroupCheck groups_;
   std::set<std::string> planned_;                // by the whole plan
   std::set<std::string> done_;                   // read so far
   std::map<std::string, std::string> regions_;   // by zone, once they are needed
@@ -88,6 +96,7 @@ class PlanCheck {
   // On nodes that take Pods, before the plan; and what is left on shared devices beside it.
   std::optional<Charge> free_;
   Charge free_parts_;
+  std::optional<GuaranteeCheck> guarantees_;
   std::optional<std::vector<const Known*>> waiting_;  // who surely could use room, when asked
   std::vector<std::string> violations_;
 };

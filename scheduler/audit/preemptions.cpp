@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "scheduler/audit/audit.hpp"
+#include "scheduler/audit/guarantee_check.hpp"
 #include "scheduler/audit/rules.hpp"
 #include "scheduler/limits.hpp"
 
@@ -10,7 +11,7 @@ namespace sched {
 // Read in order, after the starts: each sees what those before it took and emptied.
 class PreemptionCheck {
  public:
-  PreemptionCheck(const Auditor& known, Time now) : known_(known), now_(now) {}
+  PreemptionCheck(const Auditor& known, Time now) : known_(known), now_(now), guarantees_(known) {}
 
   std::vector<std::string> run(const Plan& plan);
 
@@ -30,7 +31,12 @@ class PreemptionCheck {
   std::string forbids(const Known& above, const Known& below) const;
   std::string still_protected(const Known& below) const;
   std::string forbids_turn(const Known& above, const Known& below) const;
-  std::string forbids_claim(const Known& above, const Known& below, const Charge& gone) const;
+  struct Gone {
+    Charge all;
+    Auditor::ByNode on;
+  };
+  std::string forbids_claim(const Preemption& p, const Known& above, const Known& below,
+                            const Gone& gone) const;
   Charge used_by(const std::string& queue) const;
   void check_quota(const Preemption& p, const Known& task, const Queue& queue);
   bool check_ranks(const Preemption& p, const Known& task, const Queue& queue);
@@ -53,6 +59,7 @@ class PreemptionCheck {
   std::map<std::string, Auditor::Usage> more_;
   std::map<std::string, Auditor::ByNode> more_on_;  // on each node
   Auditor::ByTenant given_;                         // by starts
+  GuaranteeCheck guarantees_;
   std::vector<std::string> violations_;
 };
 
@@ -112,7 +119,7 @@ void PreemptionCheck::check_task(const Preemption& p, const Known& task) {
 // --- the promise
 
 void PreemptionCheck::check_victims(const Preemption& p, const Known& task) {
-  std::map<std::string, Charge> gone;  // by queue, of those read so far
+  std::map<std::string, Gone> gone;  // by queue, of those read so far
   const auto why_not = [&](const Known& victim) {
     if (p.kind == PreemptionKind::kResolution) {
       return known_.forbids_wish(task, victim, now_, given_);
@@ -121,7 +128,7 @@ void PreemptionCheck::check_victims(const Preemption& p, const Known& task) {
     if (by_tier.empty()) return by_tier;
     if (p.kind == PreemptionKind::kRotation) return forbids_turn(task, victim);
     if (p.kind == PreemptionKind::kReclaim) {
-      return forbids_claim(task, victim, gone[victim.task.queue]);
+      return forbids_claim(p, task, victim, gone[victim.task.queue]);
     }
     return by_tier;
   };
@@ -139,9 +146,12 @@ void PreemptionCheck::check_victims(const Preemption& p, const Known& task) {
     }
   };
   const auto count = [&](const Known& victim, const std::set<std::size_t>* ranks) {
+    Gone& left = gone[victim.task.queue];
     for (std::size_t rank = 0; rank < victim.placement.nodes.size(); ++rank) {
       if (ranks != nullptr && !ranks->contains(rank)) continue;
-      audit::charge(gone[victim.task.queue], *Auditor::group_of(victim.groups, rank), 1);
+      const PodGroup& group = *Auditor::group_of(victim.groups, rank);
+      audit::charge(left.all, group, 1);
+      audit::charge(left.on[victim.placement.nodes[rank]], group, 1);
     }
   };
   std::set<std::string> named;
@@ -252,8 +262,8 @@ std::string PreemptionCheck::forbids_turn(const Known& above, const Known& below
 }
 
 // What a queue is guaranteed comes back from those who have more than they are guaranteed.
-std::string PreemptionCheck::forbids_claim(const Known& above, const Known& below,
-                                           const Charge& gone) const {
+std::string PreemptionCheck::forbids_claim(const Preemption& p, const Known& above,
+                                           const Known& below, const Gone& gone) const {
   constexpr int kHigh = 0, kMedium = 1;
   const int asks = tier(above.task), yields = tier(below.task);
   if (below.task.unevictable) return "nobody can ask to stop";
@@ -262,6 +272,9 @@ std::string PreemptionCheck::forbids_claim(const Known& above, const Known& belo
   if (yields == kHigh) return "is High";
   if (yields == kMedium) {
     if (const std::string why = still_protected(below); !why.empty()) return why;
+  }
+  if (guarantees_.concerns()) {
+    return guarantees_.forbids_claim(above, p.placement.nodes, below, gone.on);
   }
   const auto promised = [&](const std::string& name) {
     const auto queue = known_.queues_.find(name);
@@ -277,8 +290,8 @@ std::string PreemptionCheck::forbids_claim(const Known& above, const Known& belo
   for (const auto& [name, value] : owned) {
     if (asked[name] == 0) continue;
     if (own[name] + asked[name] > value) return "is asked for more than is guaranteed";
-    const auto left = gone.find(name);
-    borrows = borrows || other[name] - (left == gone.end() ? 0 : left->second) > lent[name];
+    const auto left = gone.all.find(name);
+    borrows = borrows || other[name] - (left == gone.all.end() ? 0 : left->second) > lent[name];
   }
   return borrows ? "" : "has nothing that is guaranteed to the queue";
 }
@@ -295,6 +308,7 @@ PreemptionCheck::Charge PreemptionCheck::used_by(const std::string& queue) const
 // --- what its queue may run
 
 void PreemptionCheck::count(const std::vector<std::string>& nodes, const Task& task) {
+  guarantees_.add(nodes, task);
   Auditor::Usage& more = more_[task.queue];
   ++more.tasks;
   for (std::size_t rank = 0; rank < nodes.size(); ++rank) {
@@ -492,6 +506,7 @@ void Auditor::on(const Evict& d) {
 void Auditor::on(const Hold& d) {
   auto known = tasks_.find(d.task);
   if (known == tasks_.end() || known->second.phase != Phase::kWaits) return;
+  if (known->second.task.held && !d.placement.nodes.empty()) return;
   known->second.hold = d.placement;
   known->second.hold_until = d.until;
   if (!d.placement.nodes.empty()) wishes_.erase(d.task);

@@ -73,8 +73,54 @@ __int128 PlanCheck::free_for(const Charge& asked, const Known& task, const std::
   return (*free_)[resource] + (in_parts ? free_parts_[resource] : 0);
 }
 
-// Read before the start is counted. Within its own guarantee a queue may take what there is.
+// The nodes of a start, those aside that were kept for it. That others stopped for it was proved
+// then, by its tier or by what its queue is guaranteed: nobody's guarantee is asked again. An
+// elastic gang may have more.
+std::vector<std::string> PlanCheck::beyond_kept(const Start& start, const Known& task) const {
+  std::vector<std::string> rest = start.placement.nodes;
+  if (task.hold.nodes.empty() || task.hold_until <= now_) return rest;
+  for (const std::string& node : task.hold.nodes) {
+    const auto at = std::find(rest.begin(), rest.end(), node);
+    if (at == rest.end()) return start.placement.nodes;
+    rest.erase(at);
+  }
+  return rest;
+}
+
+// Read before the start is counted.
 void PlanCheck::check_guarantees(const Start& start, const Known& task, const Queue& queue) {
+  if (!guarantees_) {
+    guarantees_.emplace(known_);
+    const auto used = [this](const std::string& node) { return known_.in_use(node); };
+    if (guarantees_->concerns()) guarantees_->look(used);
+  }
+  Start rest = start;
+  rest.placement.nodes = beyond_kept(start, task);
+  const bool was_kept = rest.placement.nodes.size() < start.placement.nodes.size();
+  Charge& counted = more_[queue.name].amount;
+  const Charge before = counted;
+  Known more = task;
+  if (was_kept) {
+    guarantees_->add(task.hold.nodes, task.task);
+    for (std::size_t rank = 0; rank < task.hold.nodes.size(); ++rank) {
+      audit::charge(counted, *Auditor::group_of(task.task.groups, rank), 1);
+    }
+    for (PodGroup& group : more.task.groups) {  // of an elastic gang, the only one
+      group.count = static_cast<std::int64_t>(rest.placement.nodes.size());
+    }
+  }
+  if (!rest.placement.nodes.empty()) leaves_guaranteed(rest, more, queue);
+  guarantees_->add(rest.placement.nodes, more.task);
+  counted = before;
+}
+
+// Within its own guarantee a queue may take what there is.
+void PlanCheck::leaves_guaranteed(const Start& start, const Known& task, const Queue& queue) {
+  if (guarantees_->concerns()) {
+    const std::string wrong = guarantees_->wrong(start, task, queue);
+    if (!wrong.empty()) say(start, wrong);
+    return;
+  }
   const bool high = std::max(task.task.tier, queue.tier) == Tier::kHigh;
   if (audit::may_borrow(queue) && !high) return;
   Charge asked;

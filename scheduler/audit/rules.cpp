@@ -196,11 +196,25 @@ std::int64_t Geography::latency(const std::string& a, const std::string& b) cons
   return region_of.at(a) == region_of.at(b) ? 0 : kLatencyFar;
 }
 
+bool in_one_zone(const Task& task) {
+  const bool grouped =
+      !task.group_uid.empty() && (!task.group_zones.empty() || task.group_skew > 0);
+  return grouped && task.zone_policy != ZonePolicy::kExact;
+}
+
+bool group_names(const Task& task, const std::string& zone) {
+  const auto& zones = task.group_zones;
+  return task.group_uid.empty() || zones.empty() ||
+         std::any_of(zones.begin(), zones.end(),
+                     [&](const GroupZone& g) { return g.zone == zone; });
+}
+
 // Zone forms one by one; the exact split is checked rank by rank elsewhere.
 std::string zones_wrong(const Task& task, const std::map<std::string, std::int64_t>& per_zone,
                         const std::set<std::string>& eligible, const Geography& geography) {
   const auto used = static_cast<std::int64_t>(per_zone.size());
-  if (task.zone_policy == ZonePolicy::kSingle && used > 1) return "asks for one zone";
+  const bool single = task.zone_policy == ZonePolicy::kSingle || in_one_zone(task);
+  if (single && used > 1) return "asks for one zone";
   if (task.max_zones > 0 && used > task.max_zones) return "uses more zones than allowed";
   std::int64_t most = 0;
   for (const auto& [zone, count] : per_zone) {
@@ -219,7 +233,7 @@ std::string zones_wrong(const Task& task, const std::map<std::string, std::int64
   const bool spreads = task.zone_policy == ZonePolicy::kSpread && task.groups.size() == 1 &&
                        task.groups[0].zone.empty() && task.max_zones <= 0 &&
                        task.max_latency_us <= 0;
-  if (!spreads) return "";
+  if (!spreads || single) return "";
   std::int64_t least = most;
   for (const std::string& zone : eligible) {
     auto at = per_zone.find(zone);

@@ -47,6 +47,10 @@ struct Geography {
   std::int64_t latency(const std::string& a, const std::string& b) const;
 };
 
+// Whether what a task says of its group puts it whole into one zone.
+bool in_one_zone(const Task& task);
+// Whether a task may be in the zone, as far as its group goes: it names it, or names none.
+bool group_names(const Task& task, const std::string& zone);
 // Why Pods divided like this over zones are not what the task asks for; "" when they are.
 // `eligible`: the zones an even spread counts.
 std::string zones_wrong(const Task& task, const std::map<std::string, std::int64_t>& per_zone,

@@ -101,6 +101,7 @@ void Auditor::on(const TaskUpsert& d) {
   if (task.phase == Phase::kHolds) count_holder(task, -1);
   if (!(task.task == d.task)) promises_.erase(d.task.uid);
   task.task = d.task;
+  if (task.task.held) task.hold = {};  // nothing is kept for one that may not start
   if (task.phase == Phase::kWaits) line_up(d.task.uid);
   if (task.phase == Phase::kHolds) count_holder(task, 1);
 }

@@ -1,14 +1,14 @@
 // Ahead: what somebody who would run from now until some end has to leave to others.
 //
 // Room is reserved in one of two ways: by the reservations that a pass makes anew (Calendar), or by
-// promises that are kept from pass to pass (Kept). Who looks for running tasks to end now need not
+// promises that are kept from pass to pass (KeptPromises). Who looks for running tasks to end now need not
 // know by which.
 #pragma once
 
 #include <vector>
 
 #include "scheduler/backfill/calendar.hpp"
-#include "scheduler/backfill/kept.hpp"
+#include "scheduler/backfill/kept_promises.hpp"
 
 namespace sched {
 
@@ -19,7 +19,7 @@ class Ahead {
   // By this calendar; what is reserved for the task `of` itself is not counted.
   Ahead(Calendar& calendar, Time end, TaskId of) : calendar_(&calendar), end_(end), of_(of) {}
   // By these promises.
-  Ahead(const Kept& kept, Time end, Kept::Binding binding)
+  Ahead(const KeptPromises& kept, Time end, KeptPromises::Binding binding)
       : kept_(&kept), end_(end), binding_(std::move(binding)) {}
 
   // What has to stay free of what is free now, by node.
@@ -32,10 +32,10 @@ class Ahead {
 
  private:
   Calendar* calendar_ = nullptr;  // one of the two, or neither
-  const Kept* kept_ = nullptr;
+  const KeptPromises* kept_ = nullptr;
   Time end_{};
   TaskId of_ = kNoId;
-  Kept::Binding binding_;
+  KeptPromises::Binding binding_;
 };
 
 }  // namespace sched

@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include "scheduler/fair/guarantee.hpp"
-#include "scheduler/fair/quota.hpp"
+#include "scheduler/fair/kept.hpp"
 #include "scheduler/fair/tenant_limits.hpp"
 #include "scheduler/state/devices.hpp"
 
@@ -19,12 +18,18 @@ struct Growth::Filling {
   std::map<ZoneId, DomainId> domain_of;
   std::set<NodeId> useless;  // nodes that are not asked again
   std::vector<NodeId> found;
+  std::optional<Kept> kept;  // what others' guarantees of some of the nodes leave to it
   std::int64_t& looked;
 
   bool full() const {
     return static_cast<std::int64_t>(gang.ranks.size() + found.size()) >= gang.most;
   }
 };
+
+Growth::Growth(State& state, std::vector<ShapeId> waited_for, const std::vector<NodeId>& meant)
+    : state_(state), waited_for_(std::move(waited_for)), quiet_(state.cluster), overlay_(state) {
+  for (const NodeId node : meant) answers_[node] = true;
+}
 
 Growth::~Growth() {
   for (auto charge = charges_.rbegin(); charge != charges_.rend(); ++charge) {
@@ -45,6 +50,7 @@ std::vector<NodeId> Growth::more(const Gang& gang, std::int64_t& looked) {
       {},
       {},
       {},
+      {},
       looked};
   const Profile& profile = state_.cluster.profile(group.profile);
   for (const NodeId node : gang.ranks) {
@@ -52,6 +58,12 @@ std::vector<NodeId> Growth::more(const Gang& gang, std::int64_t& looked) {
     const bool known = filling.domain_of.contains(zone);
     if (!known) filling.used.push_back(zone);
     if (!known) filling.domain_of[zone] = state_.cluster.domain_of(profile, node);
+  }
+  if (shape.guards != kNoId) {
+    Shape more = shape;
+    more.total = {};
+    more.total.plus(group.request, gang.most - std::ssize(gang.ranks));
+    filling.kept.emplace(state_, more);
   }
   for (const ZoneId zone : zones_to_try(filling)) {
     if (filling.full()) break;
@@ -130,7 +142,7 @@ void Growth::fill_zone(Filling& filling, ZoneId zone) {
 bool Growth::take_one(Filling& filling, NodeId node) {
   const TaskId task = filling.gang.task;
   const QueueRecord& queue = state_.queues[state_.tasks[task].queue];
-  if (!promises_kept(filling)) return false;
+  if (!promises_kept(filling) || !leaves_guaranteed(filling, node)) return false;
   const std::vector<QueueRecord::Limit> before = queue.limits;
   const Amounts& request = filling.group.request;
   state_.pretend_more(task, node, request, filling.served, 1);
@@ -138,6 +150,7 @@ bool Growth::take_one(Filling& filling, NodeId node) {
     state_.pretend_more(task, node, request, filling.served, -1);
     return false;
   }
+  if (filling.kept) filling.kept->take(state_.cluster.node(node).node, request, 1);
   charges_.push_back({task, node, request, filling.served});
   overlay_.book(node, request);
   filling.found.push_back(node);
@@ -159,6 +172,11 @@ bool Growth::promises_kept(const Filling& filling) {
   return !takes_guaranteed(state_, task.queue, tier, request);
 }
 
+bool Growth::leaves_guaranteed(Filling& filling, NodeId node) {
+  if (!filling.kept) return true;
+  return filling.kept->pods(state_.cluster.node(node).node, filling.group.request) > 0;
+}
+
 bool Growth::waited_for(NodeId node) {
   const auto [known, fresh] = answers_.try_emplace(node, false);
   if (!fresh) return known->second;
@@ -168,9 +186,13 @@ bool Growth::waited_for(NodeId node) {
     return (group.zone.empty() || group.zone == zone) &&
            state_.cluster.open_to(group.profile, node) && slots(record.total, group.request) > 0;
   };
-  for (const ShapeId shape : waited_for_) {
-    const auto& groups = state_.shapes[shape].groups;
-    known->second = known->second || std::any_of(groups.begin(), groups.end(), wants);
+  for (const ShapeId id : waited_for_) {
+    const Shape& shape = state_.shapes[id];
+    const auto names = [&](const GroupZone& g) { return g.zone == zone; };
+    const bool here = shape.group_zones.empty() ||
+                      std::any_of(shape.group_zones.begin(), shape.group_zones.end(), names);
+    known->second =
+        known->second || (here && std::any_of(shape.groups.begin(), shape.groups.end(), wants));
   }
   return known->second;
 }

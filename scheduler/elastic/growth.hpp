@@ -12,7 +12,8 @@
 // in the one with the most room; within a zone in the packing order; in the domain of the topology
 // that it has to lie in. Zone by zone as many as fit: greedy over zones, so that another choice of
 // zones could sometimes give it more. What it gets keeps the promises that a start has to keep: the
-// maxima of its queue and of its tenant, and what is guaranteed to others.
+// maxima of its queue and of its tenant, and what is guaranteed to others. Nor does it get a node
+// that a task of a group is to move to (order/moves.cpp).
 //
 // What one is given is booked for the next. The destructor gives everything back; nobody is woken.
 #pragma once
@@ -28,9 +29,8 @@ namespace sched {
 
 class Growth {
  public:
-  // `waited_for`: the shapes of those who wait.
-  Growth(State& state, std::vector<ShapeId> waited_for)
-      : state_(state), waited_for_(std::move(waited_for)), quiet_(state.cluster), overlay_(state) {}
+  // `waited_for`: the shapes of those who wait. `meant`: nodes that are meant for somebody.
+  Growth(State& state, std::vector<ShapeId> waited_for, const std::vector<NodeId>& meant);
   ~Growth();
   Growth(const Growth&) = delete;
   Growth& operator=(const Growth&) = delete;
@@ -48,6 +48,7 @@ class Growth {
   struct Filling;
   bool waited_for(NodeId node);
   bool promises_kept(const Filling& filling);
+  bool leaves_guaranteed(Filling& filling, NodeId node);
   bool take_one(Filling& filling, NodeId node);
   void fill_zone(Filling& filling, ZoneId zone);
   NodeId next(Filling& filling, ZoneId zone, DomainId domain);

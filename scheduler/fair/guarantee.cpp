@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "scheduler/fair/quota.hpp"
 #include "scheduler/order/rules.hpp"
 #include "scheduler/state/devices.hpp"
 
@@ -41,7 +42,8 @@ Amounts free_now(const State& state) {
   return free;
 }
 
-// What is left on shared devices counts for those only who ask for parts.
+}  // namespace
+
 __int128 free_for(const Amounts& total, const Amounts& free, ResourceId id) {
   __int128 sum = exactly(free.at(id), id);
   if (id < kFirstExtended || total.at(milli_of(id)) == 0) return sum;
@@ -51,7 +53,6 @@ __int128 free_for(const Amounts& total, const Amounts& free, ResourceId id) {
   return sum;
 }
 
-// In the unit that the task asks in.
 Guarded told(const Amounts& total, ResourceId id, __int128 left, __int128 kept) {
   if (id < kFirstExtended) {
     return {id, static_cast<std::int64_t>(left), static_cast<std::int64_t>(kept)};
@@ -62,11 +63,19 @@ Guarded told(const Amounts& total, ResourceId id, __int128 left, __int128 kept) 
           static_cast<std::int64_t>((kept + unit - 1) / unit)};
 }
 
-}  // namespace
+void add_exactly(Amounts& to, ResourceId id, __int128 amount) {
+  if (amount <= 0) return;
+  const std::int64_t unit = id < kFirstExtended ? 1 : kWholeMilli;
+  to.add(id, static_cast<std::int64_t>(amount / unit));
+  if (const auto rest = static_cast<std::int64_t>(amount % unit); rest > 0) {
+    to.add(milli_of(id), rest);
+  }
+}
 
 std::optional<Guarded> takes_guaranteed(const State& state, QueueId id, int tier,
-                                        const Amounts& total) {
+                                        const Amounts& total, const Amounts* more) {
   const QueueRecord& own = state.queues[id];
+  if (state.granting > 0) return std::nullopt;  // it depends on where it goes (fair/kept.hpp)
   if (rules_of(own.queue).pooling && tier != static_cast<int>(Tier::kHigh)) return std::nullopt;
   std::map<ResourceId, __int128> kept;
   for (const QueueRecord& queue : state.queues) {
@@ -82,7 +91,8 @@ std::optional<Guarded> takes_guaranteed(const State& state, QueueId id, int tier
     const auto others = kept.find(r);
     const __int128 asked = exactly(total, r);
     if (found || others == kept.end() || asked <= idle(own, r)) return;
-    const __int128 left = free_for(total, free, r) - others->second;
+    const __int128 freed = more == nullptr ? 0 : exactly(more->at(r), r);
+    const __int128 left = free_for(total, free, r) + freed - others->second;
     if (asked > left) found = told(total, r, std::max(left, idle(own, r)), others->second);
   });
   return found;
@@ -91,17 +101,24 @@ std::optional<Guarded> takes_guaranteed(const State& state, QueueId id, int tier
 bool within_guarantee(const QueueRecord& queue) {
   bool within = false;
   each(queue.guaranteed, [&](ResourceId r) { within = within || idle(queue, r) > 0; });
+  for (const QueueRecord::Limit& limit : queue.limits) {
+    each(limit.guaranteed, [&](ResourceId r) {
+      within = within || exactly(limit.guaranteed, r) > exactly(limit.used, r);
+    });
+  }
   return within;
 }
 
-Amounts claim_of(const State& state, QueueId id, const Amounts& total) {
-  const QueueRecord& queue = state.queues[id];
+Amounts claim_of(const State& state, TaskId task) {
+  const QueueRecord& queue = state.queues[state.tasks[task].queue];
+  const Amounts& total = state.shapes[state.tasks[task].shape].total;
   Amounts claim;
   if (!guarantees(queue)) return claim;
+  const Amounts promised = promised_to_others(state, task).amounts;
   bool within = true;
   each(total, [&](ResourceId r) {
     if (queue.guaranteed.at(r) == 0) return;
-    within = within && exactly(total, r) <= idle(queue, r);
+    within = within && exactly(total, r) + exactly(promised, r) <= idle(queue, r);
     claim.add(r, total.at(r));
     if (r >= kFirstExtended) claim.add(milli_of(r), total.at(milli_of(r)));
   });
@@ -128,11 +145,7 @@ Amounts borrowed(const State& state, QueueId id) {
     const std::int64_t granted = guarantees(own) ? own.guaranteed.at(r) : 0;
     const __int128 beyond = exactly(own.used, r) - exactly(granted, r);
     if (!wanted || beyond <= 0) return;
-    const std::int64_t unit = r < kFirstExtended ? 1 : kWholeMilli;
-    more.add(r, static_cast<std::int64_t>(beyond / unit));
-    if (const auto rest = static_cast<std::int64_t>(beyond % unit); rest > 0) {
-      more.add(milli_of(r), rest);
-    }
+    add_exactly(more, r, beyond);
   });
   return more;
 }

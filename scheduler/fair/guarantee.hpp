@@ -18,19 +18,30 @@ struct Guarded {
   ResourceId resource = kNoResource;
   std::int64_t left = 0, kept = 0;
 };
+// `more`: what would be free beside what is, of whole devices; what is guaranteed to others stays as
+// it is now.
 std::optional<Guarded> takes_guaranteed(const State& state, QueueId queue, int tier,
-                                        const Amounts& total);
+                                        const Amounts& total, const Amounts* more = nullptr);
 
 // Whether the queue uses less than its guarantee of some resource. Asked of the queue, not of the
 // task that is next: who is known not to fit must not change the order of the others.
 bool within_guarantee(const QueueRecord& queue);
 
-// What of this its queue may claim back from others: the amounts of those resources that the queue
-// is guaranteed, when with them it stays within its guarantee of each; else nothing.
-Amounts claim_of(const State& state, QueueId queue, const Amounts& total);
+// What of all that it asks for a waiting task may claim back from other queues: the amounts of
+// those resources that its queue is guaranteed, when with them the queue stays within its guarantee
+// of each, beside what it uses and what is kept for others of its tasks; else nothing.
+Amounts claim_of(const State& state, TaskId task);
 // Whether a queue uses more than it is guaranteed of something that is claimed, when so much of its
 // use is gone.
 bool borrows(const QueueRecord& queue, const Amounts& claim, const Amounts& gone);
+
+// What is free of a resource for a gang that asks for so much: what is left on shared devices
+// counts for those only who ask for parts. Exactly (state/devices.hpp).
+__int128 free_for(const Amounts& total, const Amounts& free, ResourceId id);
+// In the unit that the gang asks in.
+Guarded told(const Amounts& total, ResourceId id, __int128 left, __int128 kept);
+// Adds an amount that was compared exactly; nothing below 0.
+void add_exactly(Amounts& to, ResourceId id, __int128 amount);
 
 // What a queue uses beyond its guarantee, of the resources that are guaranteed to others: what can
 // be taken back from it.

@@ -5,6 +5,7 @@
 #include "scheduler/fair/quota.hpp"
 #include "scheduler/limits.hpp"
 #include "scheduler/order/rules.hpp"
+#include "scheduler/place/group.hpp"
 #include "scheduler/state/devices.hpp"
 #include "scheduler/state/state.hpp"
 
@@ -140,6 +141,7 @@ void State::charge(const TaskRecord& task, int sign) {
   }
   occupy(task, sign);
   meter(task, sign);
+  if (places_group(task.task)) wake_group(task.task.group_uid);
   if (sign < 0) wake_quota(task.queue);
 }
 
@@ -179,6 +181,11 @@ void State::pretend(TaskId id, const std::vector<NodeId>& ranks, int sign) {
     for (std::int64_t i = 0; i < group.count && !queue.limits.empty(); ++i) {
       count_in(queue, cluster.node(ranks[rank++]).node, group.request, sign);
     }
+  }
+  if (!shape.group.empty() && !ranks.empty()) {
+    const std::pair at{shape.group, cluster.cls(cluster.node(ranks.front()).cls).zone};
+    if ((pretended[at] += sign) == 0) pretended.erase(at);
+    wake_group(shape.group);
   }
   queue.used.plus(shape.total, sign);
   queue.running += sign;

@@ -224,7 +224,7 @@ std::string tell(const Start& start) {
 
 }  // namespace
 
-std::string journal_header() { return "sched-journal 7"; }
+std::string journal_header() { return "sched-journal 8"; }
 
 std::string encode(const Delta& delta) {
   Writer writer;

@@ -4,7 +4,7 @@
 // report is a journal. The format is written field by field (no bytes of structs), one record a
 // line, and says its version in the first line:
 //
-//   sched-journal 7
+//   sched-journal 8
 //   D node =n1 =zone-a =r1 ...          a delta: its name, then its fields in order
 //   P 1700000000000000000 1000 1 ...    a plan: now, max_starts, then its starts
 //

@@ -18,6 +18,10 @@ bool Pass::nothing_new() {
   }
   // With nothing to try, only a preemption could come of it.
   if (may_ask_somebody() && somebody_may_find()) return false;
+  // A move back is made beside all reservations.
+  for (const auto& [uid, group] : state_.groups) {
+    if (to_move(group) != kNoId) return false;
+  }
   // The room that is kept for a task may be whole by now: what its victims leave wakes nobody.
   return !state_.holds_moved || state_.held.empty();
 }
@@ -28,7 +32,9 @@ void Pass::park_hopeless() {
   for (const BucketId id : active) {
     const ShapeId shape = state_.buckets[id].shape;
     const Shape& known = state_.shapes[shape];
-    if (known.parked || groups_share_zones(known) || known.limits != kNoId) continue;
+    if (known.parked || groups_share_zones(known) || by_place(known) || !known.group.empty()) {
+      continue;
+    }
     ++plan_.work.shapes;
     const Fit alone = fits_alone(state_, state_.shapes[shape], plan_.work.nodes);
     if (alone.fits || !alone.exact) continue;
@@ -84,13 +90,16 @@ bool Pass::may_find(QueueId id, const Ordered<Place>& heads) {
   for (auto at = heads.begin(); !heads.at_end(at); at = heads.next(at)) {
     const TaskId task = heads.get(at).task;
     const Bucket& bucket = state_.buckets[state_.tasks[task].bucket];
-    if (bucket.quota_parked || state_.guarded.contains(state_.tasks[task].bucket)) continue;
+    // What is guaranteed to others keeps nobody from asking those below him.
+    const bool asks = bucket.tier != static_cast<int>(Tier::kLow);
+    if (bucket.quota_parked) continue;
+    if (state_.guarded.contains(state_.tasks[task].bucket) && !asks) continue;
     if (tenant_excess(state_, task, false) || !can_ever_start(state_, state_.tasks[task].bucket)) {
       continue;
     }
     if (several || may_find(task)) return true;
     const Shape& shape = state_.shapes[bucket.shape];
-    const bool lacks_room = shape.parked && shape.limits == kNoId && !queue.queue.has_maximum &&
+    const bool lacks_room = shape.parked && !by_place(shape) && !queue.queue.has_maximum &&
                             !takes_guaranteed(state_, id, bucket.tier, shape.total);
     if (lacks_room) return false;
   }

@@ -1,7 +1,6 @@
 #include "scheduler/order/pass.hpp"
 
-#include "scheduler/fair/guarantee.hpp"
-#include "scheduler/fair/quota.hpp"
+#include "scheduler/fair/kept.hpp"
 #include "scheduler/fair/tenant_limits.hpp"
 #include "scheduler/learn/order.hpp"
 #include "scheduler/limits.hpp"
@@ -46,7 +45,10 @@ Pass::Pass(State& state, Time now, std::size_t max_starts, Look look)
       pledges_(state) {
   state_.advance(now);
   run(max_starts);
-  if (look_ != Look::kTend) settle_wishes();
+  if (look_ != Look::kTend) {
+    settle_wishes();
+    propose_moves();
+  }
   if (look_ == Look::kForecast) tell_reservations();
   if (look_ == Look::kStarts) widen();
   // What was decided here is decided again until a delta says that it is done.
@@ -57,10 +59,12 @@ Pass::Pass(State& state, Time now, std::size_t max_starts, Look look)
 // Bookings first, then charges: both wake what they freed, so that whatever was parked because of
 // this pass alone is looked at again in the next.
 Pass::~Pass() {
+  const bool booked = books();
   overlay_.undo(0);
   pledges_.undo();
   for (const TaskId task : started_) state_.pretend(task, ranks_.at(task), -1);
   state_.wake_changed();
+  if (booked) state_.wake_kept();
 }
 
 // The recipe of the header. A queue at its limit of tasks has no further turn in this pass.
@@ -160,18 +164,23 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
   // Peers may make room within the queue's maximum, too.
   const bool turn = answer == Answer::kNoQuota && deserves_reservation(offer) &&
                     ask(task, PreemptionKind::kRotation);
+  // All that is free may be guaranteed to others: what those have who yield by tier is not.
+  const bool asked =
+      answer == Answer::kNoClaim && deserves_reservation(offer) && ask(task, PreemptionKind::kTier);
   if (for_room || turn) ++blocked_[offer.queue];
   if (answer == Answer::kTenantLimit) return turns.replace(offer);
   if (strict(queue.queue)) {
     blockers_[offer.queue] = task;
     return turns.close(offer.queue);
   }
-  if (answer == Answer::kNoQuota || answer == Answer::kNoClaim) return turns.replace(offer);
+  if (answer == Answer::kNoQuota || (answer == Answer::kNoClaim && !asked)) {
+    return turns.replace(offer);
+  }
   if (reserves && keeps_ && !state_.promises.contains(task)) {
     blockers_[offer.queue] = task;  // until it is known what may pass
     return turns.close(offer.queue);
   }
-  if (answer == Answer::kEvicting) {
+  if (answer == Answer::kEvicting || asked) {
     // Room is kept for it: the first that lacks any is the next known not to fit, or its twin.
     turns.replace(offer);
     if (!turns.out_of_line(offer)) turns.go_on(offer);
@@ -298,7 +307,7 @@ bool Pass::start_held(TaskId task) {
 
 // With its own hold given back; from counts, where quotas do not count that very hold.
 bool Pass::may_fit_held(TaskId task) {
-  if (state_.shapes[state_.tasks[task].shape].limits != kNoId) return true;
+  if (by_place(state_.shapes[state_.tasks[task].shape])) return true;
   Trial trial(state_, state_.shapes[state_.tasks[task].shape]);
   const auto room = state_.held_rooms.find(task);
   if (room != state_.held_rooms.end()) {
@@ -322,14 +331,19 @@ bool Pass::may_ask(TaskId id, PreemptionKind kind) const {
     case PreemptionKind::kTier:
       return state_.held.contains(id) || state_.may_preempt_somebody(tier == Tier::kHigh, now_);
     case PreemptionKind::kReclaim:
-      return state_.may_preempt_somebody(true, now_) &&
-             !claim_of(state_, task.queue, state_.shapes[task.shape].total).zero();
+      return state_.may_preempt_somebody(true, now_) && may_claim(id);
     case PreemptionKind::kRotation:
       return state_.turn_is_over(task.queue, now_);
     case PreemptionKind::kResolution:
       break;  // by a wish alone
   }
   return false;
+}
+
+// Where something of some of the nodes is guaranteed, it depends on where it goes.
+bool Pass::may_claim(TaskId task) const {
+  if (state_.granting > 0) return Lenders(state_, task).claims();
+  return !claim_of(state_, task).zero();
 }
 
 // Beside every reservation ahead, too: those are older promises.
@@ -544,7 +558,7 @@ const Calendar::Reserved* Pass::in_the_way(TaskId id) {
   const TaskRecord& task = state_.tasks[id];
   const Time end = judged_end(id);
   if (keeps_) {
-    const Kept::Binding ahead = binding(id);
+    const KeptPromises::Binding ahead = binding(id);
     const TaskId holder = kept_.first_before(end, ahead);
     if (holder == kNoId || room_beside(state_.shapes[task.shape], end, ahead)) return nullptr;
     return promise_of(holder);

@@ -33,7 +33,8 @@
 //      deserves a reservation and was promised nothing yet is not passed in its queue.
 //      See promised.cpp, and tend.hpp for who makes the promises.
 //   7. What administrators want for tasks that still wait comes last, beside all of it
-//      (conflicts/settlement.hpp).
+//      (conflicts/settlement.hpp). Then, of each group with backup zones, one task that could be in
+//      a primary zone again.
 //   8. Elastic gangs start at their minimum in all of this. What is left then, and nobody who waits
 //      could use or was promised, is theirs (elastic/growth.hpp): of those that start, then of
 //      those that run.
@@ -49,7 +50,7 @@
 
 #include "scheduler/backfill/ahead.hpp"
 #include "scheduler/backfill/calendar.hpp"
-#include "scheduler/backfill/kept.hpp"
+#include "scheduler/backfill/kept_promises.hpp"
 #include "scheduler/conflicts/settlement.hpp"
 #include "scheduler/order/turns.hpp"
 #include "scheduler/place/gang.hpp"
@@ -131,6 +132,7 @@ class Pass {
   bool may_fit_held(TaskId task);
   bool preempt(TaskId task);
   bool may_ask(TaskId task, PreemptionKind kind) const;
+  bool may_claim(TaskId task) const;
   bool ask(TaskId task, PreemptionKind kind);
   bool may_ask_somebody() const;
   void on_full(Turns& turns, const Turns::Offer& offer);
@@ -147,13 +149,17 @@ class Pass {
   // What it has to leave to others if it runs until then. `of`: whose reservation is not counted,
   // where the pass makes them.
   Ahead reserved_beside(TaskId task, Time end, TaskId of = kNoId);
-  Kept::Binding binding(TaskId task) const;
+  KeptPromises::Binding binding(TaskId task) const;
   const PromisedRoom* promised(TaskId task) const;
   Answer place_beside_promises(TaskId task, BucketId bucket);
-  std::optional<Gang> room_beside(const Shape& shape, Time end, const Kept::Binding& binding);
-  bool start_promised(TaskId task, Time end, const Kept::Binding& binding);
+  std::optional<Gang> room_beside(const Shape& shape, Time end, const KeptPromises::Binding& binding);
+  bool start_promised(TaskId task, Time end, const KeptPromises::Binding& binding);
   const Calendar::Reserved* promise_of(TaskId task);
   void settle_wishes();
+  void propose_moves();
+  TaskId to_move(const std::set<TaskId>& group) const;
+  bool has_right_to_both(const TaskRecord& task, const Shape& shape) const;
+  std::optional<Move> move_back(TaskId task);
   void widen();
   bool may_take_room(TaskId task, BucketId bucket) const;
   std::vector<ShapeId> waited_for() const;
@@ -164,7 +170,7 @@ class Pass {
   const bool forecast_, keeps_;
   Overlay overlay_;
   Calendar calendar_;
-  Kept kept_;  // where promises are kept; then `calendar_` has none
+  KeptPromises kept_;  // where promises are kept; then `calendar_` has none
   Pledges pledges_;
   Plan plan_;
   // Who deserves a reservation and has none yet: made when somebody behind could start.

@@ -42,14 +42,14 @@ const PromisedRoom* Pass::promised(TaskId task) const {
 
 // The rule of the header. What starts in this pass needs its promise no more; but whoever passes
 // somebody who may have been refused for it waits for the next pass, in which that one comes first.
-Kept::Binding Pass::binding(TaskId id) const {
+KeptPromises::Binding Pass::binding(TaskId id) const {
   const TaskRecord& task = state_.tasks[id];
   const QueueRecord& queue = state_.queues[task.queue];
   const Tier tier = tier_of(task.task, queue);
   const auto blocked = blocked_.find(task.queue);
   const bool passes = blocked != blocked_.end() && blocked->second > 0;
   const bool all = passes || promised(id) != nullptr;
-  Kept::Binding out;
+  KeptPromises::Binding out;
   for (const auto& [other, room] : state_.promises) {
     if (other == id || room.need.empty()) continue;
     if (started_.contains(other) && !(passes && left_.contains(other))) continue;
@@ -82,7 +82,7 @@ Pass::Answer Pass::place_beside_promises(TaskId task, BucketId id) {
     state_.park(shape_id, !exact);
     return no_room(shape);
   };
-  const Kept::Binding ahead = binding(task);
+  const KeptPromises::Binding ahead = binding(task);
   if (start_promised(task, end, ahead)) return Answer::kStarts;
   if (kept_.first_before(end, ahead) == kNoId) {
     const GangAnswer answer = place_gang(state_, shape, overlay_, plan_.work.nodes);
@@ -102,7 +102,7 @@ Pass::Answer Pass::place_beside_promises(TaskId task, BucketId id) {
   return Answer::kStarts;
 }
 
-std::optional<Gang> Pass::room_beside(const Shape& shape, Time end, const Kept::Binding& ahead) {
+std::optional<Gang> Pass::room_beside(const Shape& shape, Time end, const KeptPromises::Binding& ahead) {
   const Quiet quiet(state_.cluster);
   Trial trial(state_, shape);
   kept_.keep(trial, end, ahead);
@@ -113,7 +113,7 @@ std::optional<Gang> Pass::room_beside(const Shape& shape, Time end, const Kept::
 }
 
 // Where its queue's quotas say how much may lie where, the search for nodes looks at them.
-bool Pass::start_promised(TaskId task, Time end, const Kept::Binding& ahead) {
+bool Pass::start_promised(TaskId task, Time end, const KeptPromises::Binding& ahead) {
   const PromisedRoom* const room = promised(task);
   const Shape& shape = state_.shapes[state_.tasks[task].shape];
   if (room == nullptr || shape.limits != kNoId) return false;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "scheduler/backfill/kept.hpp"
+#include "scheduler/backfill/kept_promises.hpp"
 #include "scheduler/limits.hpp"
 #include "scheduler/order/pass.hpp"
 
@@ -134,7 +134,7 @@ void Tender::look_at_ends() {
 }
 
 void Tender::look_at_shaken() {
-  const Kept kept(state_, now_);
+  const KeptPromises kept(state_, now_);
   for (const NodeId node : state_.shaken) {
     std::vector<TaskId> here;
     for (const TaskId task : state_.promised_on[node]) {
@@ -142,7 +142,7 @@ void Tender::look_at_shaken() {
     }
     std::sort(here.begin(), here.end(),
               [this](TaskId a, TaskId b) { return rank_.at(a) < rank_.at(b); });
-    Kept::Binding ahead;
+    KeptPromises::Binding ahead;
     for (const TaskId task : here) {
       ++out_.looked;
       if (!kept.stands(task, node, ahead)) {
@@ -173,7 +173,7 @@ bool Tender::lacks(TaskId task) const {
 
 Calendar::Reserved Tender::reserved(TaskId task) const {
   const PromisedRoom& room = state_.promises.at(task);
-  return {task, room.at, Kept(state_, now_).end(task), room.ranks, room.where.devices};
+  return {task, room.at, KeptPromises(state_, now_).end(task), room.ranks, room.where.devices};
 }
 
 void Tender::propose(TaskId task, const std::optional<Calendar::Reserved>& found) {

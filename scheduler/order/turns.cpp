@@ -129,7 +129,10 @@ void Turns::offer_blocked(Turn& turn, TenantId tenant, std::int64_t count) {
     if (state_.active.contains(bucket)) continue;
     if (state_.buckets[bucket].quota_parked && !takes_turns) continue;
     if (tenant_excess(state_, head.task, false)) continue;
-    if (state_.guarded.contains(bucket) || !can_ever_start(state_, bucket)) continue;
+    // Others may have to stop for one of a higher tier all the same.
+    const bool asks = tier_of(head) != static_cast<int>(Tier::kLow);
+    if (state_.guarded.contains(bucket) && !asks) continue;
+    if (!can_ever_start(state_, bucket)) continue;
     push(turn, head, bucket);
     turn.last_blocked[tenant] = head;
     --count;

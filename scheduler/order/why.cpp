@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <tuple>
 
-#include "scheduler/fair/guarantee.hpp"
-#include "scheduler/fair/quota.hpp"
+#include "scheduler/fair/kept.hpp"
 #include "scheduler/fair/tenant_limits.hpp"
 #include "scheduler/order/holders.hpp"
+#include "scheduler/place/group.hpp"
 #include "scheduler/state/devices.hpp"
 
 namespace sched {
@@ -193,6 +193,7 @@ std::string in_time(std::int64_t us) {
 
 // The wish about zones, in words that a sentence can end with.
 std::string Teller::combination() const {
+  if (!shape_.group.empty()) return "in a zone where its group may have one more";
   const auto limit = shape_.max_latency_us;
   if (shape_.policy == ZonePolicy::kSingle) return "in one zone";
   if (limit > 0) return "in zones at most " + in_time(limit) + " apart";
@@ -290,9 +291,14 @@ Reason Teller::topology(Room room) const {
   ZoneId best = zone_of(g);
   std::int64_t most = -1;
   const auto& sums = state_.cluster.profile(g.profile).zones;
+  std::set<ZoneId> named = group_zones(state_, shape_);
+  if (!shape_.group.empty() && room == Room::kNow) {
+    named.clear();
+    for (const auto& zones : group_stages(state_, shape_)) named.insert(zones.begin(), zones.end());
+  }
   for (const auto& [name, id] : state_.cluster.zones()) {
     const std::int64_t slots = room == Room::kNow ? sums[id].slots : sums[id].empty;
-    if (!g.zone.empty() || slots <= most) continue;
+    if (!g.zone.empty() || slots <= most || !named.contains(id)) continue;
     most = slots;
     best = id;
   }
@@ -428,6 +434,11 @@ Reason Teller::hopeless() const {
 // in each other's way.
 Reason Teller::no_room() const {
   Reason r = base_;
+  if (!shape_.group.empty() && group_stages(state_, shape_).empty()) {
+    r.code = ReasonCode::kTopology;
+    r.detail = "no zone of its group may have one more now";
+    return r;
+  }
   for (const Shape::Group& g : shape_.groups) {
     const Scope s = scope(g, zone_of(g));
     if (s.slots >= g.count) continue;
@@ -517,6 +528,22 @@ Reason tenant_limit(const QueueRecord& queue, const TenantExcess& excess, Reason
   r.needed = excess.needed;
   r.free = excess.left;
   r.total = excess.most;
+  return r;
+}
+
+// There are places, and what is guaranteed to others of their nodes is in the way.
+std::optional<Reason> kept_by_place(const State& state, const Shape& shape, Reason r) {
+  if (!guarantees_forbid(state, shape)) return std::nullopt;
+  const auto told = Kept(state, shape).tell(state, shape);
+  if (!told) return std::nullopt;
+  r.code = ReasonCode::kGuaranteed;
+  r.zone = told->nodes.zone;
+  r.pool = told->nodes.pool;
+  r.gpu_model = told->nodes.gpu_model;
+  r.resource = state.names.text(told->guarded.resource);
+  r.needed = amount_of(shape.total, told->guarded.resource);
+  r.free = told->guarded.left;
+  r.total = told->guarded.kept;
   return r;
 }
 
@@ -645,13 +672,14 @@ Reason why(State& state, Pass& pass, TaskId id, Time now) {
   if (const auto kept = takes_guaranteed(state, task.queue, tier, shape.total)) {
     const ResourceId resource = kept->resource;
     r.resource = state.names.text(resource);
-    r.needed = is_milli(resource) ? static_cast<std::int64_t>(exactly(shape.total, resource))
-                                  : shape.total.at(resource);
+    r.needed = amount_of(shape.total, resource);
     r.free = kept->left;
     r.total = kept->kept;
+    r.pool = "";  // it is kept of all nodes
     return simple(ReasonCode::kGuaranteed, "");
   }
   if (quotas_forbid(state, shape)) return quota_of_nodes(state, shape, Quotas::kNow, r);
+  if (const auto kept = kept_by_place(state, shape, r)) return *kept;
   if (const Calendar::Reserved* own = pass.reservation_of(id)) r.predicted = own->begin;
   Overlay look(state);
   std::int64_t looked = 0;

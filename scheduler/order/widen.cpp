@@ -114,7 +114,11 @@ void Pass::widen() {
   }
   const std::vector<TaskId> running = growers(state_, now_);
   if (starts.empty() && running.empty()) return;
-  Growth growth(state_, waited_for());
+  std::vector<NodeId> meant;
+  for (const Move& move : plan_.moves) {
+    for (const std::string& node : move.placement.nodes) meant.push_back(state_.cluster.find(node));
+  }
+  Growth growth(state_, waited_for(), meant);
   for (Start* const start : starts) {
     const TaskId id = state_.find(start->task);
     const TaskRecord& task = state_.tasks[id];

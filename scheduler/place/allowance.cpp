@@ -19,10 +19,22 @@ void each_named(const Amounts& amounts, const Look& look) {
   }
 }
 
+bool kept_binds(const State& state, const Shape& shape, Quotas quotas) {
+  return shape.guards != kNoId && quotas == Quotas::kNow && Kept(state, shape).binds();
+}
+
 }  // namespace
 
 Allowance::Allowance(const State& state, const Shape& shape, Quotas quotas)
     : cluster_(&state.cluster) {
+  if (shape.guards != kNoId && quotas == Quotas::kNow) {
+    kept_.emplace(state, shape);
+    if (!kept_->binds()) kept_.reset();
+  }
+  const bool runs = quotas == Quotas::kNow || quotas == Quotas::kOwn;
+  if (shape.claims != kNoId && runs) {
+    claim_.emplace(state, state.tasks[shape.claims].queue, shape.claims);
+  }
   if (shape.limits == kNoId || quotas == Quotas::kIgnored) return;
   const QueueRecord& queue = state.queues[shape.limits];
   for (std::size_t i = 0; i < queue.limits.size(); ++i) {
@@ -46,6 +58,9 @@ std::int64_t Allowance::pods(ClassId cls, const Amounts& request) const {
       if (const __int128 asks = exactly(request, id); asks > 0) most = std::min(most, left / asks);
     }
   }
+  const Node& node = cluster_->cls(cls).example;
+  if (kept_) most = std::min<__int128>(most, kept_->pods(node, request));
+  if (claim_) most = std::min<__int128>(most, claim_->pods(node, request));
   return static_cast<std::int64_t>(most);
 }
 
@@ -54,9 +69,13 @@ void Allowance::take(ClassId cls, const Amounts& request, std::int64_t pods) {
     if (!matches(*limit.quota, cluster_->cls(cls).example)) continue;
     for (auto& [id, left] : limit.left) left -= exactly(request, id) * pods;
   }
+  if (kept_) kept_->take(cluster_->cls(cls).example, request, pods);
+  if (claim_) claim_->take(cluster_->cls(cls).example, request, pods);
 }
 
-bool exact_beside_quotas(const State& state, const Shape& shape) {
+bool exact_beside_quotas(const State& state, const Shape& shape, Quotas quotas) {
+  if (!shape.group.empty() || shape.claims != kNoId || kept_binds(state, shape, quotas))
+    return false;
   if (shape.limits == kNoId) return true;
   return shape.groups.size() == 1 && !asks_for_domains(state, shape) &&
          shape.policy != ZonePolicy::kSpread && shape.min_per_zone <= 1 &&

@@ -154,4 +154,49 @@ bool lies_as_required(const State& state, const Shape& shape, const std::vector<
   return true;
 }
 
+namespace {
+
+// How many Pods, no more than are wanted, go to the nodes of a domain; counts them in what is left.
+std::int64_t fill_beside(const State& state, const Shape::Group& group, DomainId domain,
+                         std::int64_t wanted, Allowance& left) {
+  const Profile& profile = state.cluster.profile(group.profile);
+  std::int64_t taken = 0;
+  for (const Cluster::Spot& spot : spots_in(state.cluster, group.profile, domain)) {
+    const ClassId cls = state.cluster.node(spot.node).cls;
+    const std::int64_t pods = std::min({wanted - taken, std::int64_t{profile.node_slots[spot.node]},
+                                        left.pods(cls, group.request)});
+    if (pods <= 0) continue;
+    left.take(cls, group.request, pods);
+    taken += pods;
+  }
+  return taken;
+}
+
+}  // namespace
+
+std::vector<DomainPart> divide_zone_beside(const State& state, const Shape::Group& group,
+                                           ZoneId zone, std::int64_t count, const Allowance& left) {
+  const DomainRoom& room = state.cluster.profile(group.profile).domains;
+  std::vector<DomainId> domains;
+  if (room.level() != kNoId) domains = state.cluster.domains().of(zone, room.level());
+  std::vector<DomainPart> parts;
+  Allowance rest = left;
+  while (count > 0) {
+    DomainPart best{kNoId, 0};
+    for (const DomainId domain : domains) {
+      Allowance look = rest;
+      const std::int64_t pods = fill_beside(state, group, domain, count, look);
+      const bool smaller = best.domain != kNoId && room.slots(domain) < room.slots(best.domain);
+      if (pods > best.count || (pods > 0 && pods == best.count && smaller)) best = {domain, pods};
+    }
+    if (best.count == 0) break;
+    fill_beside(state, group, best.domain, best.count, rest);
+    std::erase(domains, best.domain);
+    parts.push_back(best);
+    count -= best.count;
+  }
+  if (count > 0) parts.push_back({kNoId, count});
+  return parts;
+}
+
 }  // namespace sched

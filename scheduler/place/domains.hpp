@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "scheduler/place/allowance.hpp"
 #include "scheduler/state/state.hpp"
 
 namespace sched {
@@ -42,5 +43,11 @@ std::vector<Cluster::Spot> spots_in(const Cluster& cluster, ProfileId profile, D
 
 // Whether the ranks of each zone lie as the gang requires.
 bool lies_as_required(const State& state, const Shape& shape, const std::vector<NodeId>& ranks);
+
+// The same where the gang only prefers few domains, and quotas or guarantees bind: how much of a
+// domain they leave to it is asked node by node. The domain that takes most comes first, the
+// smallest of these; what none takes goes to nodes that lie in none.
+std::vector<DomainPart> divide_zone_beside(const State& state, const Shape::Group& group,
+                                           ZoneId zone, std::int64_t count, const Allowance& left);
 
 }  // namespace sched

@@ -150,6 +150,28 @@ bool place_in_zone(const Making& m, const Shape::Group& group, ZoneId zone,
 // By group and zone.
 using Ranks = std::map<std::pair<std::size_t, ZoneId>, Seats>;
 
+// Where quotas bind, counts do not say how much of a domain is left to the gang: then few domains
+// are looked for node by node, and where that fails it is all the same to one that only prefers
+// them.
+bool place_zone_part(const Making& m, const Shape::Group& group, const ZonePart& part,
+                     Seats& seats) {
+  const bool beside = m.left.binds() && !m.shape.one_domain;
+  if (asks_for_domains(m.state, m.shape) && !beside) {
+    const auto parts = divide_zone(m.state, m.shape, group.profile, part.zone, part.count);
+    return !parts.empty() && place_in_zone(m, group, part.zone, parts, seats);
+  }
+  if (asks_for_domains(m.state, m.shape) && !has_parts(group.request)) {
+    const std::size_t mark = m.overlay.mark();
+    const Allowance before = m.left;
+    const auto parts = divide_zone_beside(m.state, group, part.zone, part.count, m.left);
+    if (place_in_zone(m, group, part.zone, parts, seats)) return true;
+    m.overlay.undo(mark);
+    m.left = before;
+    seats.clear();
+  }
+  return place_in_zone(m, group, part.zone, {{kAnyDomain, part.count}}, seats);
+}
+
 // Groups in the given order, each where the counts of this moment send it. Takes back what it
 // booked when one does not fit.
 bool place_one_by_one(const Making& m, const Split& split, const std::vector<std::size_t>& order,
@@ -160,15 +182,9 @@ bool place_one_by_one(const Making& m, const Split& split, const std::vector<std
     const Shape::Group& group = m.shape.groups[g];
     for (const ZonePart& part : split.groups[g]) {
       if (only && part.zone != *only) continue;
-      std::vector<DomainPart> parts{{kAnyDomain, part.count}};
-      // Where quotas bind, counts do not say how much of a domain is left to the gang: then it is
-      // all the same to one that only prefers few of them.
-      if (asks_for_domains(m.state, m.shape) && !(m.left.binds() && !m.shape.one_domain)) {
-        parts = divide_zone(m.state, m.shape, group.profile, part.zone, part.count);
-      }
       Seats& own = ranks[{g, part.zone}];
       own.clear();
-      if (!parts.empty() && place_in_zone(m, group, part.zone, parts, own)) continue;
+      if (place_zone_part(m, group, part, own)) continue;
       m.overlay.undo(mark);
       m.left = before;
       return false;
@@ -300,6 +316,23 @@ bool proves_none(const State& state, const Shape& shape, const ZoneAnswer& zones
 
 }  // namespace
 
+namespace {
+
+// Where no division was found: what others are guaranteed may be all that is in the way. What it
+// is that has to change then, is more than slots.
+GangAnswer no_gang(const State& state, const Shape& shape, const ZoneAnswer& zones) {
+  if (shape.guards == kNoId || !Kept(state, shape).binds()) {
+    return {std::nullopt, proves_none(state, shape, zones)};
+  }
+  const ZoneAnswer own = divide(state, shape, Room::kNow, Quotas::kOwn);
+  if (!own.splits.empty()) return {std::nullopt, false};
+  const bool exact = own.exhaustive && shape.group.empty() && more_room_only_helps(shape) &&
+                     exact_beside_quotas(state, shape, Quotas::kOwn);
+  return {std::nullopt, exact};
+}
+
+}  // namespace
+
 bool groups_share_zones(const Shape& shape) {
   if (shape.groups.size() < 2) return false;
   std::vector<std::string> zones;
@@ -313,8 +346,8 @@ bool groups_share_zones(const Shape& shape) {
 
 Fit fits_alone(State& state, const Shape& shape, std::int64_t& looked) {
   const ZoneAnswer zones = divide(state, shape, Room::kNow);
-  if (zones.splits.empty()) return {false, proves_none(state, shape, zones)};
-  if (!groups_share_zones(shape) && shape.limits == kNoId) return {true, true};
+  if (zones.splits.empty()) return {false, no_gang(state, shape, zones).exact};
+  if (!groups_share_zones(shape) && !by_place(shape)) return {true, true};
   const Quiet quiet(state.cluster);
   Overlay look(state);
   const GangAnswer answer = place_gang(state, shape, look, looked);
@@ -332,7 +365,11 @@ struct Way {
 class Placing {
  public:
   Placing(State& state, const Shape& shape, Overlay& overlay, std::int64_t& looked)
-      : state_(state), shape_(shape), overlay_(overlay), looked_(looked) {
+      : state_(state),
+        shape_(shape),
+        overlay_(overlay),
+        looked_(looked),
+        fresh_(state, shape, Quotas::kNow) {
     hardest_ = hardest_first(shape);
     written_.resize(hardest_.size());
     std::iota(written_.begin(), written_.end(), 0);
@@ -352,7 +389,7 @@ class Placing {
   }
 
   std::optional<Gang> go(const Way& way, Rule rule) {
-    Allowance left(state_, shape_, Quotas::kNow);
+    Allowance left = fresh_;
     return place_split({state_, shape_, rule, overlay_, left, looked_}, *way.split, *way.order);
   }
 
@@ -361,6 +398,7 @@ class Placing {
   const Shape& shape_;
   Overlay& overlay_;
   std::int64_t& looked_;
+  const Allowance fresh_;
   std::vector<std::size_t> hardest_, written_;
 };
 
@@ -375,7 +413,7 @@ bool exact(const State& state, const Shape& shape) {
 // who else waits. What was found is then improved.
 GangAnswer place_gang(State& state, const Shape& shape, Overlay& overlay, std::int64_t& looked) {
   const ZoneAnswer zones = divide(state, shape, Room::kNow);
-  if (zones.splits.empty()) return {std::nullopt, proves_none(state, shape, zones)};
+  if (zones.splits.empty()) return no_gang(state, shape, zones);
   Placing placing(state, shape, overlay, looked);
   // Groups that compete may fit packed where they do not fit spread.
   if (shape.spread) {

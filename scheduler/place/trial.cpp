@@ -44,7 +44,7 @@ std::int64_t slots_now(const Profile& profile, NodeId node) {
 Trial::Trial(State& state, const Shape& shape)
     : state_(state),
       shape_(shape),
-      exact_(!groups_share_zones(shape) && shape.limits == kNoId),
+      exact_(!groups_share_zones(shape) && !by_place(shape)),
       spot_of_(state.cluster.node_count(), kUnasked) {
   for (const Shape::Group& group : shape.groups) {
     const auto same = [&](const OfProfile& p) { return p.profile == group.profile; };
@@ -153,11 +153,12 @@ bool Trial::fits(Overlay& overlay, std::int64_t& looked) {
 }
 
 // Sums first; they refuse most. Then the same division over zones that a start is found with, on
-// sums that are moved for the length of the question.
+// sums that are moved for the length of the question. What is kept for others is asked on the
+// nodes: it counts what is free there, not slots.
 bool Trial::count() {
   if (!plausible()) return false;
   shift(1);
-  const bool divides = !divide(state_, shape_, Room::kNow).splits.empty();
+  const bool divides = !divide(state_, shape_, Room::kNow, Quotas::kOwn).splits.empty();
   shift(-1);
   return divides;
 }
@@ -173,7 +174,7 @@ void Trial::shift(int sign) {
       profile.domains.add(state_.cluster.domains(), domain, sign * more);
     }
   }
-  if (shape_.limits == kNoId) return;  // only quotas ask class by class
+  if (!by_place(shape_)) return;  // only quotas and guarantees ask class by class
   for (const Spot& spot : spots_) {
     for (std::size_t i = 0; i < profiles_.size(); ++i) {
       Profile& profile = state_.cluster.profile(profiles_[i].profile);

@@ -6,6 +6,7 @@
 
 #include "scheduler/limits.hpp"
 #include "scheduler/place/domains.hpp"
+#include "scheduler/place/group.hpp"
 #include "scheduler/state/devices.hpp"
 
 namespace sched {
@@ -28,13 +29,20 @@ struct Candidate {
 
 class Search {
  public:
-  Search(const State& state, const Shape& shape, Room room, Quotas quotas)
-      : state_(state), shape_(shape), room_(room), allowance_(state, shape, quotas) {}
+  // `zones`: those that it may use; null: all.
+  Search(const State& state, const Shape& shape, Room room, Quotas quotas,
+         const std::set<ZoneId>* zones = nullptr)
+      : state_(state),
+        shape_(shape),
+        room_(room),
+        zones_(zones),
+        allowance_(state, shape, quotas) {}
 
   ZoneAnswer run();
 
  private:
   std::int64_t slots(const Shape::Group& g, ZoneId z) const {
+    if (zones_ != nullptr && !zones_->contains(z)) return 0;
     const std::int64_t room = room_of(g, z);
     return allowance_.binds() ? std::min(room, allowed(g, z)) : room;
   }
@@ -71,6 +79,7 @@ class Search {
   const State& state_;
   const Shape& shape_;
   const Room room_;
+  const std::set<ZoneId>* zones_;
   const Allowance allowance_;
   // By group and zone: how many Pods the quotas let in there, if no other zone had any.
   mutable std::map<std::pair<const Shape::Group*, ZoneId>, std::int64_t> allowed_;
@@ -449,7 +458,16 @@ std::int64_t slots_in_zone(const State& state, const Shape& shape, const Shape::
 }
 
 ZoneAnswer divide(const State& state, const Shape& shape, Room room, Quotas quotas) {
-  return Search(state, shape, room, quotas).run();
+  if (shape.group.empty()) return Search(state, shape, room, quotas).run();
+  if (room == Room::kEmpty) {
+    const std::set<ZoneId> zones = group_zones(state, shape);
+    return Search(state, shape, room, quotas, &zones).run();
+  }
+  for (const std::set<ZoneId>& zones : group_stages(state, shape)) {
+    ZoneAnswer answer = Search(state, shape, room, quotas, &zones).run();
+    if (!answer.splits.empty()) return answer;
+  }
+  return {};
 }
 
 namespace {
@@ -530,7 +548,7 @@ bool never_allowed(State& state, ShapeId id) {
 }
 
 bool quotas_forbid(const State& state, const Shape& shape) {
-  return shape.limits != kNoId && divide(state, shape, Room::kEmpty, Quotas::kNow).splits.empty();
+  return shape.limits != kNoId && divide(state, shape, Room::kEmpty, Quotas::kOwn).splits.empty();
 }
 
 }  // namespace sched

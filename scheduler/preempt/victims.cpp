@@ -4,8 +4,7 @@
 #include <array>
 
 #include "scheduler/elastic/surplus.hpp"
-#include "scheduler/fair/guarantee.hpp"
-#include "scheduler/fair/quota.hpp"
+#include "scheduler/fair/kept.hpp"
 #include "scheduler/place/trial.hpp"
 #include "scheduler/preempt/holds.hpp"
 #include "scheduler/preempt/hopeless.hpp"
@@ -64,23 +63,27 @@ class Freed {
 
 class Search {
  public:
-  Search(State& state, TaskId task, Time now, Overlay& overlay, std::int64_t& looked,
-         PreemptionKind kind, const Surroundings& around)
+  Search(State& state, TaskId task, const Shape& shape, Time now, Overlay& overlay,
+         std::int64_t& looked, PreemptionKind kind, const Surroundings& around)
       : state_(state),
         task_(task),
         now_(now),
         overlay_(overlay),
         looked_(looked),
         kind_(kind),
-        shape_(state.shapes[state.tasks[task].shape]),
+        shape_(shape),
         tier_(tier_of(state.tasks[task].task, state.queues[state.tasks[task].queue])),
         trial_(state, shape_),
         booked_(around.booked),
         as_found_(around.as_found),
         early_(around.ahead, trial_) {
     if (kind == PreemptionKind::kRotation) freed_.emplace(state, task);
-    if (kind == PreemptionKind::kReclaim) {
-      claim_ = claim_of(state, state.tasks[task].queue, shape_.total);
+    guarded_ = kind == PreemptionKind::kTier && guards(nullptr);
+    if (kind != PreemptionKind::kReclaim) return;
+    if (shape.claims != kNoId) {
+      lenders_.emplace(state, task);
+    } else {
+      claim_ = claim_of(state, task);
     }
   }
 
@@ -97,6 +100,7 @@ class Search {
   bool allowed(const Askable& victim) const;
   bool allowed(TaskId id) const;
   bool still_borrows(TaskId id, Scope scope);
+  std::vector<std::size_t> ranks_of(TaskId id, Scope scope) const;
   void offer(Candidate whole, std::vector<Candidate>& heap);
   bool gather();
   bool gather(Tier tier);
@@ -109,7 +113,7 @@ class Search {
   void end(const Victim& victim, int sign) {
     if (victim.scope != Scope::kWhole) return end_part(victim, sign);
     state_.each_own_use(victim.task, [&](NodeId node, const Amounts& amounts) {
-      trial_.change(node, amounts, sign);
+      change(node, amounts, sign);
       early_.change(victim.task, node, amounts, sign);
     });
     if (freed_ && freed_->end(victim.task, sign)) trial_.recount();
@@ -121,11 +125,25 @@ class Search {
   }
   void end_uses(TaskId task, const std::vector<Use>& uses, int sign) {
     for (const Use& use : uses) {
-      trial_.change(use.node, use.amounts, sign);
+      change(use.node, use.amounts, sign);
       early_.change(task, use.node, use.amounts, sign);
     }
   }
-  bool fits() { return (!freed_ || freed_->allow()) && trial_.fits(overlay_, looked_); }
+  void change(NodeId node, const Amounts& amounts, int sign) {
+    trial_.change(node, amounts, sign);
+    if (!guarded_) return;
+    const ClassId cls = state_.cluster.node(node).cls;
+    if (cls != kNoId && state_.cluster.cls(cls).open) gained_.plus(amounts, sign);
+  }
+  // Whether others are guaranteed what it would take, when so much more is free.
+  bool guards(const Amounts* more) const {
+    const QueueId queue = state_.tasks[task_].queue;
+    return takes_guaranteed(state_, queue, static_cast<int>(tier_), shape_.total, more).has_value();
+  }
+  bool fits() {
+    if (freed_ && !freed_->allow()) return false;
+    return !(guarded_ && guards(&gained_)) && trial_.fits(overlay_, looked_);
+  }
   // Has memory bring what `end` will read of victims to come: they lie anywhere.
   void fetch_uses(TaskId task) const { __builtin_prefetch(state_.uses(task).data()); }
   void fetch_node(TaskId task) const {
@@ -145,6 +163,9 @@ class Search {
   std::optional<Freed> freed_;         // to rotate
   Amounts claim_;                      // to reclaim: what the task asks for within its guarantee
   std::map<QueueId, Amounts> gone_;    // to reclaim: what has ended of other queues
+  std::optional<Lenders> lenders_;     // the same where it depends on the nodes
+  bool guarded_ = false;               // by tier: what is free is guaranteed to others
+  Amounts gained_;                     // then: what those leave who end
   std::map<TaskId, Surplus> surplus_;  // of elastic gangs that may be asked
   Trial trial_;
   const Overlay* const booked_;  // what the caller has
@@ -160,7 +181,7 @@ class Search {
 
 std::optional<Preemption> Search::run() {
   look_ahead(state_, task_, [this](NodeId node, const Amounts& amounts, int sign) {
-    trial_.change(node, amounts, sign);
+    change(node, amounts, sign);
   });
   for (const TaskId id : state_.leaving) {
     if (freed_) freed_->end(id, 1);
@@ -226,8 +247,14 @@ bool Search::allowed(TaskId id) const {
 bool Search::still_borrows(TaskId id, Scope scope) {
   if (kind_ != PreemptionKind::kReclaim) return true;
   const TaskRecord& task = state_.tasks[id];
-  Amounts& gone = gone_[task.queue];
   const bool by_tier = may_preempt(state_, task_, id, now_);
+  if (lenders_) {
+    const std::vector<std::size_t> ranks = ranks_of(id, scope);
+    if (!by_tier && !lenders_->lends(id, ranks)) return false;
+    lenders_->take(id, ranks);
+    return true;
+  }
+  Amounts& gone = gone_[task.queue];
   if (!by_tier && !borrows(state_.queues[task.queue], claim_, gone)) return false;
   if (scope == Scope::kWhole) {
     gone.plus(task.booked);
@@ -240,11 +267,28 @@ bool Search::still_borrows(TaskId id, Scope scope) {
   return true;
 }
 
+// Those that go: all, those beyond the minimum of an elastic gang, or the rest of it.
+std::vector<std::size_t> Search::ranks_of(TaskId id, Scope scope) const {
+  std::vector<bool> gives(state_.tasks[id].ranks.size(), scope != Scope::kSurplus);
+  if (scope != Scope::kWhole) {
+    for (const Surplus::Given& given : surplus_.at(id).given) {
+      gives[given.rank] = scope == Scope::kSurplus;
+    }
+  }
+  std::vector<std::size_t> ranks;
+  for (std::size_t rank = 0; rank < gives.size(); ++rank) {
+    if (gives[rank]) ranks.push_back(rank);
+  }
+  return ranks;
+}
+
 bool Search::gather() { return gather(Tier::kLow) || gather(Tier::kMedium) || gather(Tier::kHigh); }
 
 // An elastic gang stands in the order twice.
 void Search::offer(Candidate whole, std::vector<Candidate>& heap) {
-  const auto useful = [this](NodeId node) { return trial_.eligible(node); };
+  const auto useful = [this](NodeId node) {
+    return trial_.eligible(node) && (!lenders_ || lenders_->claims(node));
+  };
   const Surplus& surplus = surplus_[whole.task] = surplus_of(state_, whole.task, useful);
   Candidate part = whole;
   part.scope = Scope::kSurplus;
@@ -403,7 +447,12 @@ std::optional<Preemption> find_preemption(State& state, TaskId preemptor, Time n
   const Shape& shape = state.shapes[task.shape];
   if (shape.groups.empty() || shape.too_large || never(state, task.shape)) return std::nullopt;
   const Quiet quiet(state.cluster);
-  return Search(state, preemptor, now, overlay, looked, kind, around).run();
+  if (kind != PreemptionKind::kReclaim || state.granting == 0) {
+    return Search(state, preemptor, shape, now, overlay, looked, kind, around).run();
+  }
+  Shape claimed = shape;
+  claimed.claims = preemptor;
+  return Search(state, preemptor, claimed, now, overlay, looked, kind, around).run();
 }
 
 }  // namespace sched

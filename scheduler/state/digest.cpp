@@ -87,6 +87,13 @@ void put_task(Hash& h, const State& s, const TaskRecord& t) {
     h.number(rank.reserved);
     h.number(rank.device);
   }
+  for (const std::string* part : {&t.task.group_uid, &t.task.replaces}) h.text(*part);
+  for (const GroupZone& zone : t.task.group_zones) {
+    h.text(zone.zone);
+    h.number(zone.backup);
+    h.number(zone.replicas);
+  }
+  h.number(t.task.group_skew);
   put(h, s.names, t.booked);
   for (const PodGroup& group : t.task.groups) h.number(group.most);
   h.number(t.evicted_at.ns);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "scheduler/elastic/surplus.hpp"
+#include "scheduler/fair/kept.hpp"
 #include "scheduler/limits.hpp"
 #include "scheduler/state/devices.hpp"
 #include "scheduler/state/state.hpp"
@@ -234,7 +235,8 @@ bool State::turn_is_over(Time now) const {
 
 bool State::may_reclaim_somebody() const {
   return std::any_of(queues.begin(), queues.end(), [](const QueueRecord& queue) {
-    return queue.known && queue.queue.has_guaranteed && !queue.line.empty();
+    const bool owns = queue.queue.has_guaranteed || grants_places(queue.queue);
+    return queue.known && owns && !queue.line.empty();
   });
 }
 

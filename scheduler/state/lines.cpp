@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "scheduler/fair/kept.hpp"
 #include "scheduler/limits.hpp"
 #include "scheduler/order/rules.hpp"
 #include "scheduler/preempt/guarantee.hpp"
@@ -68,7 +69,9 @@ bool State::on(const QueueUpsert& d) {
   if (d.queue.name.empty()) return false;
   const QueueId id = queue_of(d.queue.name);
   if (queues[id].known && queues[id].queue == d.queue) return false;
+  const bool kept = granting > 0;
   reline(id, d.queue, true);
+  if (kept != (granting > 0)) line_up_anew();
   return true;
 }
 
@@ -78,7 +81,9 @@ bool State::on(const QueueRemove& d) {
   const QueueId id = known->second;
   Queue bare;
   bare.name = d.name;
+  const bool kept = granting > 0;
   reline(id, bare, false);
+  if (kept != (granting > 0)) line_up_anew();
   forget_pasts(queues[id]);
   queues[id].past = {};
   forget_queue(id);
@@ -92,6 +97,7 @@ void State::reline(QueueId id, const Queue& queue, bool known) {
   const bool same_line = record.known == known && old.tier == queue.tier &&
                          rules_of(old).order == rules_of(queue).order &&
                          rules_of(old).spread == rules_of(queue).spread &&
+                         rules_of(old).pooling == rules_of(queue).pooling &&
                          rules_of(old).spreads_services == rules_of(queue).spreads_services &&
                          old.zones == queue.zones && old.pools == queue.pools &&
                          old.gpu_models == queue.gpu_models && old.quotas == queue.quotas &&
@@ -117,6 +123,7 @@ void State::reline(QueueId id, const Queue& queue, bool known) {
   const auto memory = [&] { return record.known ? half_life_ms(record.queue) : 0; };
   const std::int64_t remembered = memory();
   const bool other_quotas = old.quotas != queue.quotas;
+  granting += grants_places(queue) - grants_places(old);
   record.queue = queue;
   record.known = known;
   record.by_tenant = known && by_tenant(rules_of(queue).order);
@@ -131,6 +138,16 @@ void State::reline(QueueId id, const Queue& queue, bool known) {
   }
   for (const TaskId task : waiting) enlist(task);
   wake_quota(id);
+}
+
+// Whether guarantees keep some from places is part of every shape.
+void State::line_up_anew() {
+  std::vector<TaskId> waiting;
+  for (TaskId task = 0; task < tasks.size(); ++task) {
+    if (tasks[task].live && tasks[task].state == TaskState::kWaiting) waiting.push_back(task);
+  }
+  for (const TaskId task : waiting) delist(task);
+  for (const TaskId task : waiting) enlist(task);
 }
 
 // --- standing in line
@@ -194,6 +211,7 @@ void State::advance(Time now) {
   if (!unsettled_.empty()) {
     settle();
     wake_changed();
+    wake_kept();
   }
   while (!cooling.empty() && cooling.begin()->first <= now.ns) {
     const auto entry = *cooling.begin();
@@ -309,6 +327,12 @@ void State::wake_guarded() {
   const std::set<BucketId> parked = std::move(guarded);
   guarded.clear();
   for (const BucketId id : parked) refresh(id);
+}
+
+void State::wake_kept() {
+  for (ShapeId id = 0; granting > 0 && id < shapes.size(); ++id) {
+    if (shapes[id].guards != kNoId && shapes[id].fragile) unpark(id);
+  }
 }
 
 // Also after an edit of the queue: its maximum may have grown.

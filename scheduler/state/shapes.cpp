@@ -1,9 +1,10 @@
 // State: shapes, and who wakes when there is room.
 #include <algorithm>
 
-#include "scheduler/fair/quota.hpp"
+#include "scheduler/fair/kept.hpp"
 #include "scheduler/limits.hpp"
 #include "scheduler/order/rules.hpp"
+#include "scheduler/place/group.hpp"
 #include "scheduler/state/devices.hpp"
 #include "scheduler/state/state.hpp"
 
@@ -67,6 +68,29 @@ std::string request_key(const Amounts& a) {
   return key;
 }
 
+// What decides where it may be beside the others of its group.
+void append_group(std::string& key, const Task& task) {
+  if (!places_group(task)) return append(key, std::string());
+  append(key, task.group_uid);
+  append(key, task.replaces);
+  append(key, task.group_skew);
+  append(key, static_cast<std::int64_t>(task.group_zones.size()));
+  for (const GroupZone& zone : task.group_zones) {
+    append(key, zone.zone);
+    append(key, std::int64_t{zone.backup});
+    append(key, zone.replicas);
+  }
+}
+
+void set_group(Shape& shape, const Task& task) {
+  if (!places_group(task)) return;
+  shape.group = task.group_uid;
+  shape.group_zones = task.group_zones;
+  shape.group_skew = task.group_skew;
+  shape.replaces = task.replaces;
+  if (shape.policy != ZonePolicy::kExact) shape.policy = ZonePolicy::kSingle;
+}
+
 }  // namespace
 
 // The shape includes the queue's own filters: the same wish in another queue may be another shape.
@@ -88,6 +112,9 @@ ShapeId State::acquire_shape(const Task& task, const QueueRecord& queue) {
   append(key, std::int64_t{one_domain});
   const bool limited = queue.known && limits_places(queue.queue);
   append(key, limited ? queue.queue.name : "");
+  const bool kept = granting > 0 && kept_from_places(queue, tier_of(task, queue));
+  append(key, kept ? queue.queue.name : "");
+  append_group(key, task);
   std::vector<Amounts> requests;
   for (const PodGroup& group : task.groups) {
     requests.push_back(names.request(group.requests, group.shared_resource, group.shared_milli));
@@ -99,15 +126,8 @@ ShapeId State::acquire_shape(const Task& task, const QueueRecord& queue) {
     ++shapes[known->second].refs;
     return known->second;
   }
-  ShapeId id = static_cast<ShapeId>(shapes.size());
-  if (free_shapes_.empty()) {
-    shapes.emplace_back();
-  } else {
-    id = free_shapes_.back();
-    free_shapes_.pop_back();
-  }
+  const ShapeId id = free_shape();
   Shape& shape = shapes[id];
-  shape = {};
   shape.key = key;
   shape.policy = task.zone_policy;
   shape.max_zones = task.max_zones;
@@ -118,6 +138,8 @@ ShapeId State::acquire_shape(const Task& task, const QueueRecord& queue) {
   shape.one_domain = one_domain;
   shape.spread = spread;
   if (limited) shape.limits = queue_ids.at(queue.queue.name);
+  set_group(shape, task);
+  if (kept) shape.guards = queue_ids.at(queue.queue.name);
   shape.refs = 1;
   for (std::size_t g = 0; g < task.groups.size(); ++g) {
     const std::int64_t count = std::clamp<std::int64_t>(task.groups[g].count, 0, kGangMax + 1);
@@ -139,6 +161,17 @@ ShapeId State::acquire_shape(const Task& task, const QueueRecord& queue) {
   }
   shape.served = served_of(shape.total, names.of_model(shape.total, task.gpu_model), names);
   shape_ids_.emplace(std::move(key), id);
+  return id;
+}
+
+ShapeId State::free_shape() {
+  if (free_shapes_.empty()) {
+    shapes.emplace_back();
+    return static_cast<ShapeId>(shapes.size() - 1);
+  }
+  const ShapeId id = free_shapes_.back();
+  free_shapes_.pop_back();
+  shapes[id] = {};
   return id;
 }
 

@@ -72,6 +72,17 @@ struct Shape {
   bool spread = false;      // its queue spreads: the least loaded nodes, instead of packing
   // The queue whose quotas limit how much of it may go where: then all its tasks are of that queue.
   QueueId limits = kNoId;
+  // The queue that others' guarantees of some of the nodes keep from places (fair/kept.hpp): then
+  // all its tasks are of that queue, and alike in that.
+  QueueId guards = kNoId;
+  // What its tasks say of their group (place/group.hpp): then all are of that group. "": none.
+  std::string group;
+  std::vector<GroupZone> group_zones;
+  std::int64_t group_skew = 0;
+  std::string replaces;
+  // In a search for what this task may claim back: it may go only where its queue is guaranteed
+  // what it asks for.
+  TaskId claims = kNoId;
   std::int64_t pods = 0;
   bool too_large = false;  // more Pods than kGangMax
   bool shares = false;     // some of its Pods ask for a part of a device
@@ -212,7 +223,7 @@ struct HeldRoom {
 };
 
 // Room that is promised to a waiting task from `at` on. Nothing is booked for it: who starts looks
-// at what it must leave alone (backfill/kept.hpp).
+// at what it must leave alone (backfill/kept_promises.hpp).
 struct PromisedRoom {
   Placement where;  // no nodes: nothing could be promised
   Time at;
@@ -250,6 +261,7 @@ class State {
   // --- what the next pass looks at; not part of the content
   std::set<BucketId> active;
   std::set<BucketId> guarded;   // would take room that is guaranteed to others
+  std::int64_t granting = 0;    // known queues that are guaranteed something of some of the nodes
   std::uint64_t changes = 0;    // deltas that changed something
   std::uint64_t geography = 0;  // of the cluster, when shapes were last woken for it
   Time clock;
@@ -298,6 +310,11 @@ class State {
   std::set<std::pair<std::int64_t, TaskId>> cooling;  // back-off not over at `clock`
   std::set<std::pair<std::int64_t, TaskId>> matured;  // had one, over at `clock`
 
+  // The tasks of each group that says something of zones, by its uid.
+  std::map<std::string, std::set<TaskId>> groups;
+  // Waiting tasks of a group that count as started, by group and zone.
+  std::map<std::pair<std::string, ZoneId>, std::int64_t> pretended;
+
   // Moves tasks whose back-off is over into their buckets (back out of them when time was set
   // back).
   void advance(Time now);
@@ -310,6 +327,10 @@ class State {
   void wake_quota(QueueId queue);
   void park_for_guarantee(BucketId bucket);
   void wake_guarded();
+  // Those that others' guarantees of some of the nodes kept from places: what is free there changes
+  // with almost everything.
+  void wake_kept();
+  void wake_group(const std::string& group);
   // Counts a waiting task as one that has started on these nodes, or takes that back.
   void pretend(TaskId task, const std::vector<NodeId>& ranks, int sign);
   // Counts one Pod more of a task that is placed, or pretends to be, or takes that back. Wakes
@@ -451,11 +472,14 @@ class State {
   Fraction dominant(const Tenant& tenant, const Amounts& used, std::int64_t weight,
                     std::int64_t half_life_ms) const;
   void reline(QueueId id, const Queue& queue, bool known);
+  void line_up_anew();
   void enlist(TaskId id);
   void delist(TaskId id);
   void ready(TaskId id);
   void unready(TaskId id);
   Place place_of(TaskId id) const;
+  ShapeId free_shape();
+  void join_group(TaskId id, int sign);
   BucketId bucket_of(const TaskRecord& task);
   void drop_bucket(BucketId id);
   void reposition(BucketId id, const Place* before);

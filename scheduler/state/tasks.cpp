@@ -40,6 +40,7 @@ bool State::apply(const Delta& delta) {
   settle();
   wake_changed();
   if (!guarded.empty()) wake_guarded();
+  wake_kept();
   return true;
 }
 
@@ -78,6 +79,7 @@ bool State::on(const TaskUpsert& d) {
       orphans.erase(before);
     }
     forget_uses(id);
+    join_group(id, 1);
     mix_in(tasks[id]);
     enlist(id);
     return true;
@@ -89,10 +91,12 @@ bool State::on(const TaskUpsert& d) {
   if (record.state == TaskState::kWaiting) delist(id);
   if (decided(record)) charge(record, -1);
   track(id, -1);
+  join_group(id, -1);
   mix_out(record);
   record.task = d.task;
   record.queue = queue;
   record.tenant = tenant;
+  join_group(id, 1);
   if (record.state != TaskState::kEnded) mix_in(record);
   track(id, 1);
   if (decided(record)) {
@@ -130,6 +134,7 @@ bool State::on(const TaskRemove& d) {
   const TenantId tenant = tasks[id].tenant;
   forget_hold(id);
   forget_promise(id);
+  join_group(id, -1);
   wishes.erase(d.uid);
   task_ids.erase(d.uid);
   if (!tasks[id].pods.empty()) orphans[d.uid] = std::move(tasks[id].pods);

@@ -95,7 +95,7 @@ bool Brute::within_quotas() const {
 
 bool Brute::place(std::size_t rank) {
   if (rank == ranks_.size()) {
-    if (!within_quotas()) return false;
+    if (!within_quotas() || (also && !also(chosen_))) return false;
     const audit::Geography geography{world_.config, region_};
     return lies_as_required() && audit::zones_wrong(task_, per_zone_, eligible_, geography).empty();
   }

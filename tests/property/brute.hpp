@@ -1,6 +1,7 @@
 // Brute: every way to give each Pod of a gang a node, in turn. The definition of "it fits".
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -24,6 +25,8 @@ class Brute {
   bool feasible() { return place(0); }
   // What its queue uses on each node already; counts in the queue's quotas.
   std::map<std::string, Resources> used_on;
+  // What else has to hold of the node of each rank; null: nothing.
+  std::function<bool(const std::vector<std::string>&)> also;
 
  private:
   bool place(std::size_t rank);

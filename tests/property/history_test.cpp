@@ -81,6 +81,7 @@ void run_history(std::uint64_t seed, int events, WorldOptions options = {.guaran
     const Plan anew = fresh.plan(world.now);
     ASSERT_EQ(text(anew.starts), text(next.starts))
         << "event " << i << ": " << (deltas.empty() ? "" : encode(deltas.back()));
+    ASSERT_EQ(anew.moves, next.moves) << "event " << i;
     ASSERT_EQ(anew.grows, next.grows) << "event " << i;
     ASSERT_EQ(anew.preemptions, next.preemptions)
         << "event " << i << ": " << (deltas.empty() ? "" : encode(deltas.back()));
@@ -219,6 +220,20 @@ TEST(History, So_it_is_with_promises_beside_gangs_that_grow_and_shrink_and_past_
   EXPECT_GT(made, runs) << "too few promises to say anything";
 }
 
+TEST(History, So_it_is_where_something_of_some_nodes_is_guaranteed) {
+  for (const std::uint64_t seed : seeds(40)) {
+    run_history(seed, 120, {.guarantees = seed % 2 == 0, .limits = true, .grants = true});
+    if (HasFailure()) return;
+  }
+}
+
+TEST(History, So_it_is_where_groups_say_in_which_zones_their_tasks_may_be) {
+  for (const std::uint64_t seed : seeds(40)) {
+    run_history(seed, 120, {.guarantees = seed % 4 == 0, .limits = seed % 2 == 0, .groups = true});
+    if (HasFailure()) return;
+  }
+}
+
 TEST(History, So_it_is_with_gangs_that_grow_and_shrink) {
   for (const std::uint64_t seed : seeds(40)) {
     run_history(seed, 120,
@@ -226,6 +241,18 @@ TEST(History, So_it_is_with_gangs_that_grow_and_shrink) {
                  .guarantees = seed % 2 == 0,
                  .elastic = true,
                  .limits = seed % 4 == 1});
+    if (HasFailure()) return;
+  }
+}
+
+TEST(History, So_it_is_where_gangs_grow_beside_guarantees_of_some_nodes_and_groups) {
+  for (const std::uint64_t seed : seeds(60)) {
+    run_history(seed, 120,
+                {.guarantees = seed % 2 == 0,
+                 .elastic = true,
+                 .limits = true,
+                 .groups = seed % 3 != 0,
+                 .grants = true});
     if (HasFailure()) return;
   }
 }
@@ -257,6 +284,8 @@ TEST(History, The_order_of_events_of_one_instant_does_not_matter) {
                        .guarantees = true,
                        .parts = seed % 4 < 2,
                        .limits = seed % 3 == 0,
+                       .groups = seed % 5 == 1,
+                       .grants = seed % 6 == 0,
                        .ends = seed % 5 == 0});
     Engine engine = built(world.begin());
     for (int i = 0; i < 60; ++i) {
@@ -277,6 +306,8 @@ TEST(History, A_copy_and_a_replay_decide_the_same) {
                        .guarantees = true,
                        .parts = seed % 4 < 2,
                        .limits = seed % 3 == 0,
+                       .groups = seed % 5 == 1,
+                       .grants = seed % 6 == 0,
                        .ends = seed % 5 == 0});
     Engine engine;
     Replayer replayer;
@@ -311,7 +342,9 @@ TEST(History, A_bounded_plan_is_a_prefix_of_the_whole) {
     World world(seed, {.topology = seed % 2 == 0,
                        .guarantees = true,
                        .parts = seed % 4 < 2,
-                       .limits = seed % 3 == 0});
+                       .limits = seed % 3 == 0,
+                       .groups = seed % 5 == 0,
+                       .grants = seed % 6 == 0});
     Engine engine = built(world.begin());
     for (int i = 0; i < 40; ++i) {
       for (const Delta& d : world.event({})) engine.apply(d);

@@ -114,7 +114,19 @@ Quota World::random_quota() {
   quota.has_maximum = true;
   quota.maximum.set_extended("nvidia.com/gpu", 1 + more_.below(5));
   if (more_.one_in(4)) quota.maximum.cpu_milli = 1000 + 1000 * more_.below(5);
+  if (options_.grants) grant(quota);
   return quota;
+}
+
+void World::grant(Quota& quota) {
+  if (more_.one_in(3)) {
+    quota.has_maximum = false;
+    quota.maximum = {};
+  }
+  if (quota.has_maximum && more_.one_in(3)) return;
+  quota.has_guaranteed = true;
+  quota.guaranteed.set_extended("nvidia.com/gpu", more_.below(5));
+  if (more_.one_in(4)) quota.guaranteed.cpu_milli = 1000 * more_.below(5);
 }
 
 void World::add_limits(Queue& q) {
@@ -182,6 +194,7 @@ Task World::random_task(const std::string& uid) {
     t.topology_level = rng.one_in(10) ? "shelf" : rng.one_in(3) ? "block" : "rack";
     t.topology_required = !rng.one_in(3);
   }
+  if (options_.groups && !more_.one_in(4)) join(t);
   if (options_.plain) return t;
   if (rng.one_in(5)) t.pool = rng.pick(kPools);
   if (rng.one_in(5)) t.gpu_model = rng.pick(kModels);
@@ -200,6 +213,24 @@ Task World::random_task(const std::string& uid) {
   if (rng.one_in(8)) t.not_before.ns = now.ns + rng.below(5) * 1'000'000'000;
   if (options_.ends) add_ends(t);
   return t;
+}
+
+// Mostly one Pod each, so that there is something to count. Not all of a group say the same.
+void World::join(Task& t) {
+  t.group_uid = more_.one_in(3) ? "g2" : "g1";
+  if (!more_.one_in(3)) {
+    t.groups.resize(1);
+    t.groups[0].count = 1;
+    t.groups[0].zone = "";
+    t.zone_policy = ZonePolicy::kAny;
+  }
+  const bool first = t.group_uid == "g1" && !more_.one_in(8);
+  if (first || more_.one_in(3)) {
+    t.group_zones = {{"a", false, 2}, {"b", true, 1 + more_.below(2)}};
+    if (!first) t.group_zones.push_back({"c", false, 0});
+  }
+  if (t.group_zones.empty() || more_.one_in(4)) t.group_skew = 1 + more_.below(2);
+  if (more_.one_in(8)) t.replaces = "t" + std::to_string(more_.below(6));
 }
 
 // Most state how long they last, and are of a few kinds and tenants, so that many have a past.

@@ -53,6 +53,8 @@ struct WorldOptions {
   bool parts = false;       // nodes share their devices, and Pods ask for parts of them
   bool elastic = false;     // half of the gangs of one group may have more Pods than they ask for
   bool limits = false;      // queues have quotas of some nodes, limits for tenants, turns
+  bool groups = false;      // tasks of groups that say in which zones they may be
+  bool grants = false;      // with `limits`: of some nodes something is guaranteed, too
   bool ends = false;        // tasks state how long they last, and outlive it; some queues learn
 };
 
@@ -119,6 +121,8 @@ class World {
   void forget_pasts(const std::string& queue, bool starts_too);
 
   void add_limits(Queue& queue);
+  void grant(Quota& quota);
+  void join(Task& task);
 
   WorldOptions options_;
   Rng more_;  // for what only some worlds have, so that the others stay as they are

@@ -186,6 +186,7 @@ void Runner::settle() {
     for (const std::string& violation : auditor_.check(plan, now_)) fail("audit: " + violation);
     for (const Start& s : plan.starts) start(s);
     for (const Preemption& p : plan.preemptions) preempt(p);
+    for (const Move& m : plan.moves) move(m);
     for (const Resize& grow : plan.grows) resize(grow);
   }
   book_.update(engine_.conflicts(now_), now_);
@@ -215,6 +216,25 @@ void Runner::preempt(const Preemption& p) {
   while (!leaves_.empty() && leaves_.begin()->first <= now_.ns) leave(leaves_.begin()->second);
 }
 
+// As the owner of a service does it: a task of another name starts, and when it runs the old one is
+// ended; or the old one stops first.
+void Runner::move(const Move& m) {
+  if (!m.surge) {
+    forget_pods(m.task);
+    return apply(Reject{m.task, "moves back to " + m.zone, {}, now_});
+  }
+  Task task = tasks_.at(m.task);
+  task.replaces = m.task;
+  task.uid = task.name = m.task + "+";
+  task.submitted = now_;
+  task.attempt = 0;
+  task.guarantee_until = {};
+  tasks_[task.uid] = task;
+  runs_ns_[task.uid] = runs_ns_[m.task];
+  grace_ns_[task.uid] = grace_ns_[m.task];
+  apply(TaskUpsert{task});
+}
+
 // The name may be part of what is forgotten here.
 void Runner::leave(const std::string& name) {
   const std::string task = name;
@@ -237,6 +257,7 @@ void Runner::start(const Start& s) {
   apply(Confirm{s.task, now_});
   placed_[s.task] = s.placement;
   started_.push_back(s.task);
+  if (engine_.state(task.replaces) == TaskState::kRunning) finish(task.replaces);
   if (runs_ns_[s.task] > 0) ends_.emplace(now_.ns + runs_ns_[s.task], s.task);
 }
 
@@ -435,15 +456,19 @@ void Runner::limits(Queue& q, Words& words) {
   std::vector<Quota> quotas;
   for (std::string word; !(word = option(words, "flavor")).empty();) {
     Quota quota;
-    quota.has_maximum = true;
     for (const std::string& part : split(word, ',')) {
       const auto pair = split(part, ':');
       if (pair.size() != 2) throw BadLine("not NAME:VALUE: " + part);
       if (pair[0] == "zone") quota.zone = pair[1];
       if (pair[0] == "pool") quota.pool = pair[1];
       if (pair[0] == "model") quota.gpu_model = pair[1];
-      if (pair[0] == "gpus") quota.maximum.set_extended(kGpu, integer(pair[1]));
-      if (pair[0] == "cpu") quota.maximum.cpu_milli = milli_cores(pair[1]);
+      const bool keeps = pair[0].rfind("guaranteed.", 0) == 0;
+      const std::string what = keeps ? pair[0].substr(11) : pair[0];
+      Resources& amounts = keeps ? quota.guaranteed : quota.maximum;
+      if (what != "gpus" && what != "cpu") continue;
+      (keeps ? quota.has_guaranteed : quota.has_maximum) = true;
+      if (what == "gpus") amounts.set_extended(kGpu, integer(pair[1]));
+      if (what == "cpu") amounts.cpu_milli = milli_cores(pair[1]);
     }
     quotas.push_back(quota);
   }
@@ -509,6 +534,7 @@ void Runner::submit(Words words) {
     }
     t.topology_required = parts[1] == "Required";
   }
+  group_of(t, words);
   t.pool = option(words, "pool");
   t.gpu_model = option(words, "model");
   for (const auto& [key, value] : options(words, "selector")) t.node_selector[key] = value;
@@ -522,6 +548,20 @@ void Runner::submit(Words words) {
   no_more(words);
   tasks_[t.uid] = t;
   apply(TaskUpsert{t});
+}
+
+// group=G groupZones=zone-a:primary:2,zone-b:backup groupSkew=1
+void Runner::group_of(Task& task, Words& words) {
+  task.group_uid = option(words, "group");
+  task.group_skew = integer(option(words, "groupSkew", "0"));
+  for (const std::string& part : split(option(words, "groupZones"), ',')) {
+    const auto zone = split(part, ':');
+    if (zone.size() < 2 || (zone[1] != "primary" && zone[1] != "backup")) {
+      throw BadLine("not ZONE:primary or ZONE:backup: " + part);
+    }
+    task.group_zones.push_back(
+        {zone[0], zone[1] == "backup", zone.size() > 2 ? integer(zone[2]) : 0});
+  }
 }
 
 void Runner::reject(Words words) {

@@ -29,6 +29,8 @@ class Runner {
   void settle();
   void start(const Start& start);
   void preempt(const Preemption& preemption);
+  void move(const Move& move);
+  void group_of(Task& task, Words& words);
   void leave(const std::string& task);
   void resize(const Resize& resize);
   void return_resized(std::string task);
@@ -78,10 +80,10 @@ class Runner {
   std::map<std::string, std::int64_t> runs_ns_;
   std::map<std::string, std::int64_t> grace_ns_;
   std::set<std::pair<std::int64_t, std::string>> ends_;
-  std::set<std::pair<std::int64_t, std::string>> leaves_;  // those who were asked to stop
+  std::set<std::pair<std::int64_t, std::string>> leaves_;   // those who were asked to stop
   std::set<std::pair<std::int64_t, std::string>> returns_;  // whose old Pods stop, of another size
   std::map<std::string, std::int64_t> resized_;             // how often
-  std::map<std::string, PreemptionKind> preempted_;        // the last time, and why
+  std::map<std::string, PreemptionKind> preempted_;         // the last time, and why
   std::map<std::string, Placement> placed_;
   std::map<std::string, std::set<std::string>> pods_;  // by task, or by node for foreign ones
   std::vector<std::string> started_;

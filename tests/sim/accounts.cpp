@@ -87,7 +87,8 @@ Accounts::Ledger Accounts::read_ledger() {
           for (const auto& [pool, amount] : pools.items())
             out.costs[key.substr(5) + "/" + day + "/" + pool] += micros(amount);
       if (key.starts_with("runs/"))
-        for (const Json& seconds : record[1]["seconds"]) ++out.runs[seconds.get<std::int64_t>()];
+        for (const Json& run : record[1].value("runs", Json::array()))
+          ++out.runs[run.at(1).get<std::int64_t>()];  // ended, ran, ...
     }
   }
   return out;

@@ -39,8 +39,9 @@ std::string told(Cluster& cluster, const std::string& job, const std::string& va
 
 bool runs_on(Cluster& cluster, const std::string& job, int size, k8s::Duration span = minutes(3)) {
   return cluster.wait(span, [&] {
-    const Json status = cluster.job(job)["status"];
-    return status.value("phase", "") == "Running" && status.value("nodes", 0) == size;
+    const Json now = cluster.job(job);  // without a status at first
+    return now.value("/status/phase"_json_pointer, "") == "Running" &&
+           now.value("/status/nodes"_json_pointer, 0) == size;
   });
 }
 
@@ -87,12 +88,15 @@ TEST(Elastic, One_gives_up_what_it_has_beyond_its_minimum_and_grows_again) {
   EXPECT_TRUE(said) << after["timeline"].dump(1);
   ASSERT_TRUE(cluster.wait_phase("high", "Completed", minutes(4)));
   ASSERT_TRUE(runs_on(cluster, "grows", 4)) << cluster.job("grows").dump(1);
-  EXPECT_EQ(cluster.job("grows")["status"]["resizes"], 2);
+  // In one step or in two: the Pods of the other end one after the other, and each leaves a node.
+  const int resizes = cluster.job("grows")["status"].value("resizes", 0);
+  EXPECT_GE(resizes, 2);
+  EXPECT_LE(resizes, 3);
   EXPECT_FALSE(cluster.job("grows")["status"]["resized"].contains("by"));
   EXPECT_EQ(cluster.op().metrics().preemptions, 0U);
   // It stays so: no size changes without a reason.
   cluster.run_for(minutes(30));
-  EXPECT_EQ(cluster.job("grows")["status"]["resizes"], 2);
+  EXPECT_EQ(cluster.job("grows")["status"].value("resizes", 0), resizes);
 }
 
 TEST(Elastic, The_guarantee_of_a_Medium_job_goes_on_over_a_change_of_its_size) {

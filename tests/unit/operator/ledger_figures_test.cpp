@@ -83,6 +83,26 @@ TEST(PlainCost, One_that_went_while_nobody_led_is_counted_all_the_same_and_once)
   EXPECT_EQ(cluster.spent(), once);
 }
 
+// Seed 77092 of the simulation: what ran was charged at nothing, since for a leader whose clock was
+// behind it had not ended yet.
+TEST(PlainCost, A_leader_whose_clock_is_behind_charges_what_the_Pod_says_it_ran) {
+  Cluster cluster({{"zone-a", 1, 8}}, priced());
+  cluster.start_operator();
+  cluster.create(kPods, plain_pod("p", 8, "100"));
+  ASSERT_TRUE(cluster.wait(minutes(1), [&] { return cluster.node_of("p") == "zone-a-0"; }));
+  cluster.run_for(seconds(20));
+  cluster.kill_operator();
+  cluster.run_for(minutes(3));
+  cluster.loop.shift_wall_clock(-minutes(30));
+  cluster.start_operator();
+  ASSERT_TRUE(cluster.wait(
+      minutes(5), [&] { return annotations(cluster, "p").contains("fermi-cluster.com/cost"); }));
+  const std::int64_t cost = millionths(annotations(cluster, "p")["fermi-cluster.com/cost"]);
+  EXPECT_GE(cost, 99 * 80'000);
+  EXPECT_LE(cost, 103 * 80'000);
+  EXPECT_EQ(cluster.spent(), cost);
+}
+
 // Whoever dies when: what the Pod says in the end is what the ledger has.
 std::string pod_after_death(int dies_at, sim::WritePoint point, bool* died) {
   Cluster cluster({{"zone-a", 1, 8}}, priced());

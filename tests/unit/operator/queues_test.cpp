@@ -66,7 +66,9 @@ TEST(Queues, Turns_placement_flavors_and_limits_of_tenants_reach_the_engine) {
                   {"placement", "Spread"},
                   {"quota",
                    {{"flavors", Json::array({{{"zone", "a"}, {"maximum", {{"nvidia.com/gpu", 8}}}},
-                                             {{"gpuModel", "H100"}, {"maximum", {{"cpu", 4}}}}})}}},
+                                             {{"gpuModel", "H100"},
+                                              {"maximum", {{"cpu", 4}}},
+                                              {"guaranteed", {{"cpu", 2}}}}})}}},
                   {"tenantLimits",
                    {{"running", 2}, {"pending", 3}, {"resources", {{"nvidia.com/gpu", 4}}}}}}),
       {});
@@ -78,6 +80,9 @@ TEST(Queues, Turns_placement_flavors_and_limits_of_tenants_reach_the_engine) {
   EXPECT_EQ(queue.quotas[0].maximum.extended_amount("nvidia.com/gpu"), 8);
   EXPECT_EQ(queue.quotas[1].gpu_model, "H100");
   EXPECT_EQ(queue.quotas[1].maximum.cpu_milli, 4000);
+  EXPECT_FALSE(queue.quotas[0].has_guaranteed);
+  EXPECT_TRUE(queue.quotas[1].has_guaranteed);
+  EXPECT_EQ(queue.quotas[1].guaranteed.cpu_milli, 2000);
   EXPECT_EQ(queue.tenant_limits.running, 2);
   EXPECT_EQ(queue.tenant_limits.pending, 3);
   EXPECT_EQ(queue.tenant_limits.resources.extended_amount("nvidia.com/gpu"), 4);
@@ -205,6 +210,37 @@ TEST(Queues, A_flavor_keeps_a_job_out_of_a_zone_and_says_so) {
   EXPECT_NE(status["message"].get<std::string>().find("8 x nvidia.com/gpu in zone-a: 0 left"),
             std::string::npos)
       << status["message"];
+}
+
+// A zone of which one node is kept for `owner`. `guest` goes elsewhere, then may borrow; the
+// owner's first demand takes it back.
+TEST(Queues, What_is_guaranteed_of_a_zone_is_kept_there_lent_and_returned) {
+  Cluster cluster({{"zone-a", 1, 8}, {"zone-b", 1, 8}});
+  cluster.make_queue(
+      "owner",
+      {{"quota",
+        {{"flavors",
+          Json::array({Json{{"zone", "zone-a"}, {"guaranteed", {{"nvidia.com/gpu", 8}}}}})}}}});
+  cluster.make_queue("guest", {{"tier", "Low"}});
+  cluster.start_operator();
+  cluster.submit("one", job_in("guest", 1, "forever"));
+  ASSERT_TRUE(cluster.wait_phase("one", "Running"));
+  EXPECT_EQ(cluster.job("one")["status"]["placement"]["nodes"][0], "zone-b-0");
+  cluster.submit("two", job_in("guest", 1, "forever"));
+  cluster.run_for(seconds(20));
+  const Json waits = cluster.job("two")["status"];
+  EXPECT_EQ(waits["reason"], "Guaranteed") << waits.dump(1);
+  EXPECT_NE(waits["message"].get<std::string>().find("in zone-a: 0 left"), std::string::npos)
+      << waits["message"];
+  cluster.patch(std::string(kQueues) + "/guest", {{"spec", {{"quota", {{"borrowing", true}}}}}});
+  ASSERT_TRUE(cluster.wait_phase("two", "Running", seconds(10)));
+  cluster.run_for(seconds(3));
+  const Json status = cluster.queue_status("guest");
+  EXPECT_EQ(status["flavors"][0]["zone"], "zone-a") << status.dump(1);
+  EXPECT_EQ(status["flavors"][0]["borrowed"]["nvidia.com/gpu"], "8");
+  cluster.submit("mine", job_in("owner", 1, "60"));
+  EXPECT_TRUE(cluster.wait_phase("mine", "Running")) << cluster.job("mine").dump(1);
+  EXPECT_EQ(cluster.job("mine")["status"]["placement"]["nodes"][0], "zone-a-0");
 }
 
 TEST(Queues, One_that_its_tenant_has_too_many_of_in_line_is_not_taken_in_before_it_moves_up) {
@@ -406,12 +442,12 @@ TEST(Past, Whose_turn_it_is_survives_a_change_of_leaders) {
 // It states five minutes and goes on: the head's time moves at five, ten, ... minutes.
 TEST(Queues, A_reservation_that_moves_because_an_estimate_is_outlived_is_counted_over_restarts) {
   Cluster cluster({{"zone-a", 1, 8}});
-  make_queue(cluster, "team", {{"strategy", "Backfill"}});
+  cluster.make_queue("team", {{"strategy", "Backfill"}});
   cluster.start_operator();
   cluster.submit("late", job_in("team", 1, "forever", "5m"));
   ASSERT_TRUE(cluster.wait_phase("late", "Running"));
   cluster.submit("head", job_in("team", 1, "30"));
-  const auto moved = [&] { return status_of(cluster, "team").value("reservationsMoved", 0); };
+  const auto moved = [&] { return cluster.queue_status("team").value("reservationsMoved", 0); };
   cluster.run_for(minutes(4));
   cluster.submit("one", job_in("team", 1, "30"));
   cluster.run_for(seconds(10));

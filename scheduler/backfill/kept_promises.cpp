@@ -1,4 +1,4 @@
-#include "scheduler/backfill/kept.hpp"
+#include "scheduler/backfill/kept_promises.hpp"
 
 #include <algorithm>
 
@@ -7,7 +7,7 @@
 namespace sched {
 namespace {
 
-bool contains(const Kept::Binding& binding, TaskId task) {
+bool contains(const KeptPromises::Binding& binding, TaskId task) {
   return std::binary_search(binding.begin(), binding.end(), task);
 }
 
@@ -19,7 +19,7 @@ const Amounts& need_on(const PromisedRoom& room, NodeId node) {
 
 }  // namespace
 
-TaskId Kept::first_before(Time end, const Binding& binding) const {
+TaskId KeptPromises::first_before(Time end, const Binding& binding) const {
   TaskId first = kNoId;
   for (const TaskId holder : binding) {
     if (begin(holder) >= end || (first != kNoId && begin(first) <= begin(holder))) continue;
@@ -29,7 +29,7 @@ TaskId Kept::first_before(Time end, const Binding& binding) const {
 }
 
 // Need only grows where a promise begins. What runs and is past its end counts by its new estimate.
-Amounts Kept::missing(NodeId node, const Binding& binding, Time from, Time to,
+Amounts KeptPromises::missing(NodeId node, const Binding& binding, Time from, Time to,
                       const std::vector<Release>& gone) const {
   struct Booking {
     Time begin, end;
@@ -68,7 +68,7 @@ Amounts Kept::missing(NodeId node, const Binding& binding, Time from, Time to,
   return most;
 }
 
-bool Kept::binds_on(NodeId node, const Binding& binding) const {
+bool KeptPromises::binds_on(NodeId node, const Binding& binding) const {
   if (node >= state_.promised_on.size()) return false;
   const std::vector<TaskId>& here = state_.promised_on[node];
   return std::any_of(here.begin(), here.end(),
@@ -77,7 +77,7 @@ bool Kept::binds_on(NodeId node, const Binding& binding) const {
 
 // Each node once: with the first of those that bind there.
 template <class Visit>
-void Kept::each_node(Time end, const Binding& binding, const Visit& visit) const {
+void KeptPromises::each_node(Time end, const Binding& binding, const Visit& visit) const {
   for (const TaskId holder : binding) {
     if (begin(holder) >= end) continue;
     for (const auto& [node, need] : state_.promises.at(holder).need) {
@@ -90,7 +90,7 @@ void Kept::each_node(Time end, const Binding& binding, const Visit& visit) const
   }
 }
 
-void Kept::keep(Trial& trial, Time end, const Binding& binding) const {
+void KeptPromises::keep(Trial& trial, Time end, const Binding& binding) const {
   each_node(end, binding, [&](NodeId node) {
     if (!trial.takes_now(node)) return;
     const Amounts kept = missing(node, binding, now_, end);
@@ -98,7 +98,7 @@ void Kept::keep(Trial& trial, Time end, const Binding& binding) const {
   });
 }
 
-NodeAmounts Kept::all(Time end, const Binding& binding) const {
+NodeAmounts KeptPromises::all(Time end, const Binding& binding) const {
   NodeAmounts out;
   each_node(end, binding, [&](NodeId node) {
     Amounts kept = missing(node, binding, now_, end);
@@ -108,7 +108,7 @@ NodeAmounts Kept::all(Time end, const Binding& binding) const {
 }
 
 // Only what the holder itself asks for matters to it.
-bool Kept::stands(TaskId holder, NodeId node, const Binding& ahead) const {
+bool KeptPromises::stands(TaskId holder, NodeId node, const Binding& ahead) const {
   Binding all = ahead;
   if (!contains(all, holder)) {
     all.insert(std::upper_bound(all.begin(), all.end(), holder), holder);

@@ -1,4 +1,4 @@
-// Kept: what promised room (State::promises) leaves to others.
+// KeptPromises: what promised room (State::promises) leaves to others.
 //
 // A promise is room on named nodes for a waiting task, from a moment on, for as long as the task is
 // expected to run. Whoever runs from now until some end may take of a node what it has, less the
@@ -17,12 +17,12 @@
 
 namespace sched {
 
-class Kept {
+class KeptPromises {
  public:
   // The holders of the promises that bind somebody, by id.
   using Binding = std::vector<TaskId>;
 
-  Kept(const State& state, Time now) : state_(state), now_(now) {}
+  KeptPromises(const State& state, Time now) : state_(state), now_(now) {}
 
   Time begin(TaskId holder) const { return state_.promises.at(holder).at; }
   Time end(TaskId holder) const {

@@ -1,0 +1,63 @@
+// GuaranteeCheck: whether starts leave others what they are guaranteed of some of the nodes, and
+// whether what is claimed back is owed.
+//
+// One reading of one plan; for the auditor alone. Reads the definition of docs/adr/0022 once more:
+// for the nodes of each grant, and for all nodes, what is free there has to suffice for what other
+// queues do not use of theirs, but for what the start takes within what its own queue is guaranteed
+// there. (Grants that cross are judged one by one.)
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "scheduler/audit/audit.hpp"
+#include "scheduler/audit/grants.hpp"
+
+namespace sched {
+
+class GuaranteeCheck {
+ public:
+  explicit GuaranteeCheck(const Auditor& known);
+
+  // Whether some queue is guaranteed something of some of the nodes; else nothing is asked here.
+  bool concerns() const { return concerns_; }
+  // Before anything is asked about starts: what is in use on each node.
+  void look(const std::function<audit::NodeUse(const std::string& node)>& in_use);
+
+  // What the start takes that is kept for others; "" when nothing. Read before it is counted.
+  std::string wrong(const Start& start, const Auditor::Known& task, const Queue& queue) const;
+  // Why a claim to these nodes is not owed by the victim's queue, of which so much has gone; ""
+  // when it is.
+  std::string forbids_claim(const Auditor::Known& claims, const std::vector<std::string>& nodes,
+                            const Auditor::Known& victim, const Auditor::ByNode& gone) const;
+  void add(const std::vector<std::string>& nodes, const Task& task);
+
+ private:
+  using Grants = std::vector<audit::Grant>;
+
+  audit::Charge used_on(const std::string& queue, const Quota& nodes) const;
+  __int128 idle(const std::string& queue, const audit::Grant& grant,
+                const std::string& resource) const;
+  __int128 need(const std::string& queue, const Grants& grants, const Quota* whole,
+                const std::string& resource, bool parts) const;
+  __int128 free_on(const Quota& nodes, const std::string& resource, bool parts) const;
+  __int128 due(const std::string& queue, const Grants& grants, const std::string& resource) const;
+  __int128 covered(const std::string& queue, const Grants& grants, const Auditor::ByNode& own,
+                   const std::string& resource) const;
+  bool claims_within(const Auditor::Known& claims, const Auditor::ByNode& own) const;
+  bool lends(const Auditor::Known& victim, const audit::Grant& claimed,
+             const Auditor::ByNode& gone) const;
+  __int128 explained(const std::string& queue, const Grants& grants, const Auditor::ByNode& gone,
+                     const std::string& resource) const;
+
+  const Auditor& known_;
+  bool concerns_ = false;
+  std::map<std::vector<std::string>, Quota> sets_;
+  // Of the nodes that take Pods: what is free, and what is left on shared devices.
+  std::map<std::string, std::pair<audit::Charge, audit::Charge>> free_;
+  std::map<std::string, Auditor::ByNode> more_;  // by queue: what was counted so far
+};
+
+}  // namespace sched

@@ -1,0 +1,528 @@
+#include "scheduler/fair/kept.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <tuple>
+
+#include "scheduler/limits.hpp"
+#include "scheduler/order/rules.hpp"
+#include "scheduler/place/zones.hpp"
+#include "scheduler/state/devices.hpp"
+
+namespace sched {
+namespace {
+
+// Sets of crossing grants that are looked at together: so many of them, of so many grants.
+constexpr std::size_t kTogetherMax = 64, kTogetherOf = 4;
+
+const Quota kAllNodes{};
+
+struct Granted {
+  const Quota* nodes = nullptr;
+  const Amounts* guaranteed = nullptr;
+  const Amounts* used = nullptr;
+};
+using Grants = std::vector<Granted>;
+using Nodes = std::vector<const Quota*>;  // those that match any
+
+auto name_of(const Quota& q) { return std::tie(q.zone, q.pool, q.gpu_model); }
+bool same(const Quota& a, const Quota& b) { return name_of(a) == name_of(b); }
+bool cross(const Quota& a, const Quota& b) {
+  return !disjoint(a, b) && !within(a, b) && !within(b, a);
+}
+
+Grants grants_of(const QueueRecord& queue) {
+  Grants grants;
+  if (!queue.known) return grants;
+  for (std::size_t i = 0; i < queue.limits.size(); ++i) {
+    const QueueRecord::Limit& limit = queue.limits[i];
+    if (limit.guaranteed.zero()) continue;
+    grants.push_back({&queue.queue.quotas[i], &limit.guaranteed, &limit.used});
+  }
+  if (queue.queue.has_guaranteed) grants.push_back({&kAllNodes, &queue.guaranteed, &queue.used});
+  return grants;
+}
+
+// Devices once, whole or in parts.
+std::vector<ResourceId> asked(const Amounts& amounts) {
+  std::vector<ResourceId> ids;
+  for (const auto& [id, amount] : amounts.extended) {
+    if (amount > 0 && !(is_milli(id) && amounts.at(whole_of(id)) > 0)) ids.push_back(whole_of(id));
+  }
+  for (ResourceId id = 0; id < kFirstExtended; ++id) {
+    if (amounts.base[id] > 0) ids.push_back(id);
+  }
+  return ids;
+}
+
+bool lies_within(const Quota& quota, const Nodes& nodes) {
+  return std::any_of(nodes.begin(), nodes.end(),
+                     [&](const Quota* other) { return within(quota, *other); });
+}
+
+// Those that lie within no other of them.
+Grants outermost(const Grants& grants) {
+  Grants out;
+  for (const Granted& grant : grants) {
+    const bool inside = std::any_of(grants.begin(), grants.end(), [&](const Granted& other) {
+      return within(*grant.nodes, *other.nodes) && !same(*grant.nodes, *other.nodes);
+    });
+    if (!inside) out.push_back(grant);
+  }
+  return out;
+}
+
+Grants inside_of(const Grants& grants, const Quota& nodes) {
+  Grants out;
+  for (const Granted& grant : grants) {
+    if (within(*grant.nodes, nodes) && !same(*grant.nodes, nodes)) out.push_back(grant);
+  }
+  return out;
+}
+
+// What is free now for a gang, by nodes and resource: class by class, so that it is read once.
+class Free {
+ public:
+  Free(const State& state, const Amounts& total, const std::vector<ResourceId>& resources)
+      : resources_(resources) {
+    for (const auto& [name, zone] : state.cluster.zones()) {
+      for (const ClassId id : state.cluster.zone(zone).classes) {
+        const NodeClass& c = state.cluster.cls(id);
+        if (!c.open) continue;
+        classes_.push_back({&c.example, {}});
+        for (const ResourceId r : resources) {
+          classes_.back().free.push_back(free_for(total, c.free, r));
+        }
+      }
+    }
+  }
+
+  __int128 of(const Nodes& nodes, ResourceId resource) {
+    const auto place = std::find(resources_.begin(), resources_.end(), resource);
+    const auto at = static_cast<std::size_t>(place - resources_.begin());
+    __int128 sum = 0;
+    for (const Class& c : classes_) {
+      const auto holds = [&](const Quota* quota) { return matches(*quota, *c.example); };
+      if (std::any_of(nodes.begin(), nodes.end(), holds)) sum += c.free[at];
+    }
+    return sum;
+  }
+  __int128 of(const Quota& nodes, ResourceId resource) {
+    const auto [at, fresh] = known_.try_emplace({&nodes, resource}, 0);
+    if (fresh) at->second = of(Nodes{&nodes}, resource);
+    return at->second;
+  }
+
+ private:
+  struct Class {
+    const Node* example = nullptr;
+    std::vector<__int128> free;  // of each resource
+  };
+  const std::vector<ResourceId>& resources_;
+  std::vector<Class> classes_;
+  std::map<std::pair<const Quota*, ResourceId>, __int128> known_;
+};
+
+__int128 idle(const Granted& grant, ResourceId r) {
+  const __int128 left = exactly(*grant.guaranteed, r) - exactly(*grant.used, r);
+  return std::max<__int128>(left, 0);
+}
+
+// What has to stay free for one queue, of these grants of its; `whole`: the nodes in question, of
+// which more may be lacking than is free there.
+__int128 need(const Grants& grants, const Quota* whole, ResourceId r, Free& free) {
+  std::vector<std::pair<__int128, const Quota*>> needs;
+  for (const Granted& grant : outermost(grants)) {
+    __int128 most =
+        std::max(idle(grant, r), need(inside_of(grants, *grant.nodes), nullptr, r, free));
+    if (most == 0) continue;
+    const bool all = whole != nullptr && same(*whole, *grant.nodes);
+    if (!all) most = std::min(most, free.of(*grant.nodes, r));
+    needs.emplace_back(most, grant.nodes);
+  }
+  std::sort(needs.begin(), needs.end(), [](const auto& a, const auto& b) {
+    return a.first != b.first ? a.first > b.first : name_of(*a.second) < name_of(*b.second);
+  });
+  __int128 sum = 0;
+  Nodes chosen;
+  for (const auto& [amount, nodes] : needs) {
+    const bool apart = std::all_of(chosen.begin(), chosen.end(),
+                                   [&](const Quota* other) { return disjoint(*nodes, *other); });
+    if (!apart) continue;
+    chosen.push_back(nodes);
+    sum += amount;
+  }
+  return sum;
+}
+
+// One of these and more of those behind it, each of which crosses one that is there already.
+void together(const Nodes& all, Nodes& some, std::size_t next, std::vector<Nodes>& out) {
+  for (std::size_t i = next; i < all.size() && out.size() < kTogetherMax; ++i) {
+    const bool joins = std::any_of(some.begin(), some.end(),
+                                   [&](const Quota* other) { return cross(*all[i], *other); });
+    if (!joins) continue;
+    some.push_back(all[i]);
+    out.push_back(some);
+    if (some.size() < kTogetherOf) together(all, some, i + 1, out);
+    some.pop_back();
+  }
+}
+
+// The nodes of each grant that somebody else has, by name, all nodes last; then those that cross.
+std::vector<Nodes> sets_of(const std::vector<Grants>& others) {
+  Nodes all;
+  for (const Grants& grants : others) {
+    for (const Granted& grant : grants) all.push_back(grant.nodes);
+  }
+  const auto before = [](const Quota* a, const Quota* b) {
+    const bool last_a = same(*a, kAllNodes), last_b = same(*b, kAllNodes);
+    return last_a != last_b ? last_b : name_of(*a) < name_of(*b);
+  };
+  std::sort(all.begin(), all.end(), before);
+  all.erase(std::unique(all.begin(), all.end(),
+                        [](const Quota* a, const Quota* b) { return same(*a, *b); }),
+            all.end());
+  std::vector<Nodes> sets;
+  for (const Quota* nodes : all) sets.push_back({nodes});
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    Nodes some{all[i]};
+    together(all, some, i + 1, sets);
+  }
+  return sets;
+}
+
+}  // namespace
+
+bool grants_places(const Queue& queue) {
+  return std::any_of(queue.quotas.begin(), queue.quotas.end(),
+                     [](const Quota& quota) { return quota.has_guaranteed; });
+}
+
+bool kept_from_places(const QueueRecord& queue, Tier tier) {
+  return queue.known && (!rules_of(queue.queue).pooling || tier == Tier::kHigh);
+}
+
+// --- own grants
+
+namespace {
+
+__int128 most_of(const Grants& grants, const Granted& of, ResourceId r) {
+  __int128 inner = 0;
+  for (const Granted& grant : outermost(inside_of(grants, *of.nodes))) {
+    inner += most_of(grants, grant, r);
+  }
+  return std::max(idle(of, r), inner);
+}
+
+}  // namespace
+
+Cover::Cover(const State& state, QueueId id, TaskId but) {
+  Grants grants = grants_of(state.queues[id]);
+  std::deque<Amounts> used;
+  for (Granted& grant : grants) {
+    used.push_back(*grant.used);
+    for (const auto& [holder, room] : state.held_rooms) {
+      if (state.tasks[holder].queue != id || holder == but) continue;
+      for (const auto& [node, amounts] : room.need) {
+        if (!matches(*grant.nodes, state.cluster.node(node).node)) continue;
+        used.back().plus(charged(amounts));
+      }
+    }
+    grant.used = &used.back();
+  }
+  for (const Granted& grant : grants) {
+    Grant own{grant.nodes, {}};
+    for (const ResourceId r : asked(*grant.guaranteed)) {
+      own.left.push_back({r, idle(grant, r), most_of(grants, grant, r)});
+    }
+    grants_.push_back(std::move(own));
+  }
+}
+
+// Within a grant, and all that are wider.
+__int128 Cover::of(const Grant& grant, const Node& node, ResourceId resource) const {
+  if (!matches(*grant.nodes, node)) return -1;
+  __int128 most = -1;
+  for (const Grant::Left& left : grant.left) {
+    if (left.resource == resource) most = left.idle;
+  }
+  for (const Grant& wider : grants_) {
+    if (most < 0 || &wider == &grant || !within(*grant.nodes, *wider.nodes)) continue;
+    for (const Grant::Left& left : wider.left) {
+      if (left.resource == resource) most = std::min(most, left.most);
+    }
+  }
+  return most;
+}
+
+std::int64_t Cover::pods(const Node& node, const Amounts& request) const {
+  __int128 best = 0;
+  for (const Grant& grant : grants_) {
+    __int128 most = -1;
+    for (const Grant::Left& left : grant.left) {
+      const __int128 asks = exactly(request, left.resource);
+      const __int128 room = asks > 0 ? of(grant, node, left.resource) : -1;
+      if (room >= 0) most = most < 0 ? room / asks : std::min(most, room / asks);
+    }
+    best = std::max(best, most);
+  }
+  return static_cast<std::int64_t>(std::min<__int128>(best, kSlotsMax));
+}
+
+void Cover::take(const Node& node, const Amounts& request, std::int64_t pods) {
+  for (Grant& grant : grants_) {
+    if (!matches(*grant.nodes, node)) continue;
+    for (Grant::Left& left : grant.left) {
+      const __int128 taken = exactly(request, left.resource) * pods;
+      left.idle = std::max<__int128>(left.idle - taken, 0);
+      left.most = std::max<__int128>(left.most - taken, 0);
+    }
+  }
+}
+
+// --- what others leave
+
+Kept::Kept(const State& state, const Shape& shape) : cover_(state, shape.guards) {
+  const std::vector<ResourceId> resources = asked(shape.total);
+  std::vector<Grants> others;
+  for (QueueId id = 0; id < state.queues.size(); ++id) {
+    if (id == shape.guards) continue;
+    Grants grants = grants_of(state.queues[id]);
+    std::erase_if(grants, [&](const Granted& grant) {
+      return std::all_of(resources.begin(), resources.end(),
+                         [&](ResourceId r) { return idle(grant, r) == 0; });
+    });
+    if (!grants.empty()) others.push_back(std::move(grants));
+  }
+  if (others.empty()) return;
+  Free free(state, shape.total, resources);
+  for (Nodes& nodes : sets_of(others)) {
+    Part part;
+    for (const ResourceId r : resources) {
+      __int128 kept = 0;
+      for (const Grants& grants : others) {
+        Grants here;
+        for (const Granted& grant : grants) {
+          if (lies_within(*grant.nodes, nodes)) here.push_back(grant);
+        }
+        kept += need(here, nodes.size() == 1 ? nodes.front() : nullptr, r, free);
+      }
+      if (kept == 0) continue;
+      const __int128 left = free.of(nodes, r) - kept;
+      if (left < exactly(shape.total, r)) part.left.push_back({r, left, kept});
+    }
+    if (part.left.empty()) continue;
+    for (std::size_t i = 0; i < cover_.grants_.size(); ++i) {
+      if (lies_within(*cover_.grants_[i].nodes, nodes)) part.covers.push_back(i);
+    }
+    part.nodes = std::move(nodes);
+    parts_.push_back(std::move(part));
+  }
+}
+
+bool Kept::holds(const Part& part, const Node& node) {
+  return std::any_of(part.nodes.begin(), part.nodes.end(),
+                     [&](const Quota* quota) { return matches(*quota, node); });
+}
+
+__int128 Kept::covered(const Part& part, const Node& node, ResourceId resource) const {
+  __int128 most = 0;
+  for (const std::size_t i : part.covers) {
+    most = std::max(most, cover_.of(cover_.grants_[i], node, resource));
+  }
+  return most;
+}
+
+std::int64_t Kept::pods(const Node& node, const Amounts& request) const {
+  __int128 most = kSlotsMax;
+  for (const Part& part : parts_) {
+    if (!holds(part, node)) continue;
+    for (const Part::Left& left : part.left) {
+      const __int128 asks = exactly(request, left.resource);
+      if (asks == 0) continue;
+      const __int128 room = std::max<__int128>(left.left, covered(part, node, left.resource));
+      most = std::min(most, std::max<__int128>(room, 0) / asks);
+    }
+  }
+  return static_cast<std::int64_t>(most);
+}
+
+void Kept::take(const Node& node, const Amounts& request, std::int64_t pods) {
+  for (Part& part : parts_) {
+    if (!holds(part, node)) continue;
+    for (Part::Left& left : part.left) left.left -= exactly(request, left.resource) * pods;
+  }
+  cover_.take(node, request, pods);
+}
+
+// Where Pods of the shape would fit now, and may not all go.
+std::optional<Kept::Told> Kept::tell(const State& state, const Shape& shape) const {
+  for (const Part& part : parts_) {
+    for (const auto& [name, zone] : state.cluster.zones()) {
+      for (const ClassId id : state.cluster.zone(zone).classes) {
+        const Node& node = state.cluster.cls(id).example;
+        const bool wanted =
+            std::any_of(shape.groups.begin(), shape.groups.end(), [&](const Shape::Group& g) {
+              return state.cluster.profile(g.profile).cells[id].slots > 0;
+            });
+        if (!wanted || !holds(part, node)) continue;
+        for (const Part::Left& left : part.left) {
+          const __int128 room =
+              std::max<__int128>({left.left, 0, covered(part, node, left.resource)});
+          if (exactly(shape.total, left.resource) <= room) continue;
+          return Told{*part.nodes.front(), told(shape.total, left.resource, room, left.kept)};
+        }
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+bool guarantees_forbid(const State& state, const Shape& shape) {
+  if (shape.guards == kNoId || !Kept(state, shape).binds()) return false;
+  return divide(state, shape, Room::kNow).splits.empty() &&
+         !divide(state, shape, Room::kNow, Quotas::kOwn).splits.empty();
+}
+
+// --- who has what is claimed
+
+Lenders::Lenders(const State& state, TaskId task) : state_(state) {
+  const Amounts& total = state.shapes[state.tasks[task].shape].total;
+  for (const Granted& grant : grants_of(state.queues[state.tasks[task].queue])) {
+    std::vector<ResourceId> claimed;
+    for (const ResourceId r : asked(*grant.guaranteed)) {
+      if (exactly(total, r) > 0 && idle(grant, r) > 0) claimed.push_back(r);
+    }
+    if (claimed.empty()) continue;
+    claims_.push_back(grant.nodes);
+    claimed_.push_back(std::move(claimed));
+  }
+}
+
+Lenders::Use& Lenders::use_of(QueueId id) {
+  if (uses_.empty()) {
+    for (QueueId q = 0; q < state_.queues.size(); ++q) {
+      uses_[q].claimed.resize(claims_.size());
+      for (const Granted& grant : grants_of(state_.queues[q])) uses_[q].own.push_back(*grant.used);
+    }
+    for (const TaskRecord& task : state_.tasks) {
+      for (std::size_t r = 0; r < task.ranks.size(); ++r) {
+        const Node& node = state_.cluster.node(task.ranks[r].node).node;
+        for (std::size_t c = 0; c < claims_.size(); ++c) {
+          if (!matches(*claims_[c], node)) continue;
+          uses_[task.queue].claimed[c].plus(state_.request_of(task, r));
+        }
+      }
+    }
+  }
+  return uses_[id];
+}
+
+namespace {
+
+// What of a queue's use stays within grants of its own. `used`: of each.
+__int128 within_own(const Grants& grants, ResourceId r) {
+  __int128 sum = 0;
+  for (const Granted& grant : outermost(grants)) {
+    const __int128 own = std::min(exactly(*grant.used, r), exactly(*grant.guaranteed, r));
+    sum += std::max(own, within_own(inside_of(grants, *grant.nodes), r));
+  }
+  return sum;
+}
+
+// The grants that may explain what a queue uses on these nodes: not those of wider nodes, which say
+// nothing of where.
+Grants grants_there(const QueueRecord& queue, const std::vector<Amounts>& used,
+                    const Quota& nodes) {
+  Grants there = grants_of(queue);
+  for (std::size_t i = 0; i < there.size(); ++i) there[i].used = &used[i];
+  std::erase_if(there, [&](const Granted& grant) {
+    const bool wider = within(nodes, *grant.nodes) && !same(nodes, *grant.nodes);
+    return wider || disjoint(nodes, *grant.nodes);
+  });
+  return there;
+}
+
+}  // namespace
+
+bool Lenders::exceeds(const QueueRecord& queue, const Use& use, std::size_t claim) const {
+  const Grants there = grants_there(queue, use.own, *claims_[claim]);
+  return std::any_of(claimed_[claim].begin(), claimed_[claim].end(), [&](ResourceId r) {
+    return exactly(use.claimed[claim], r) > within_own(there, r);
+  });
+}
+
+bool Lenders::claims(NodeId id) const {
+  const Node& node = state_.cluster.node(id).node;
+  return std::any_of(claims_.begin(), claims_.end(),
+                     [&](const Quota* nodes) { return matches(*nodes, node); });
+}
+
+bool Lenders::lends(TaskId id, const std::vector<std::size_t>& ranks) {
+  const TaskRecord& task = state_.tasks[id];
+  const Use& use = use_of(task.queue);
+  for (std::size_t c = 0; c < claims_.size(); ++c) {
+    const bool runs_there = std::any_of(ranks.begin(), ranks.end(), [&](const std::size_t rank) {
+      return matches(*claims_[c], state_.cluster.node(task.ranks[rank].node).node);
+    });
+    if (runs_there && exceeds(state_.queues[task.queue], use, c)) return true;
+  }
+  return false;
+}
+
+void Lenders::take(TaskId id, const std::vector<std::size_t>& ranks) {
+  const TaskRecord& task = state_.tasks[id];
+  Use& use = use_of(task.queue);
+  const Grants grants = grants_of(state_.queues[task.queue]);
+  for (const std::size_t r : ranks) {
+    const Node& node = state_.cluster.node(task.ranks[r].node).node;
+    const Amounts& request = state_.request_of(task, r);
+    for (std::size_t c = 0; c < claims_.size(); ++c) {
+      if (matches(*claims_[c], node)) use.claimed[c].minus(request);
+    }
+    for (std::size_t g = 0; g < grants.size(); ++g) {
+      if (matches(*grants[g].nodes, node)) use.own[g].minus(request);
+    }
+  }
+}
+
+// --- what people ask
+
+std::vector<Borrowed> borrowed_places(const State& state, QueueId id) {
+  std::map<std::tuple<std::string, std::string, std::string>, std::pair<Quota, Amounts>> found;
+  for (QueueId other = 0; other < state.queues.size(); ++other) {
+    if (other == id) continue;
+    for (const Granted& grant : grants_of(state.queues[other])) {
+      if (same(*grant.nodes, kAllNodes)) continue;
+      auto& [nodes, guaranteed] = found[name_of(*grant.nodes)];
+      nodes = *grant.nodes;
+      guaranteed.raise_to(*grant.guaranteed);
+    }
+  }
+  std::vector<Amounts> used;
+  for (const Granted& grant : grants_of(state.queues[id])) used.push_back(*grant.used);
+  std::vector<Borrowed> out;
+  for (const auto& [key, wanted] : found) {
+    const auto& [nodes, guaranteed] = wanted;
+    Amounts here, more;
+    for (const TaskRecord& task : state.tasks) {
+      if (task.queue != id) continue;
+      for (std::size_t r = 0; r < task.ranks.size(); ++r) {
+        if (!matches(nodes, state.cluster.node(task.ranks[r].node).node)) continue;
+        here.plus(state.request_of(task, r));
+      }
+    }
+    const Grants there = grants_there(state.queues[id], used, nodes);
+    for (const ResourceId r : asked(guaranteed)) {
+      add_exactly(more, r, exactly(here, r) - within_own(there, r));
+    }
+    if (more.zero()) continue;
+    Borrowed borrowed{{}, std::move(more)};
+    std::tie(borrowed.nodes.zone, borrowed.nodes.pool, borrowed.nodes.gpu_model) = key;
+    out.push_back(std::move(borrowed));
+  }
+  return out;
+}
+
+}  // namespace sched

@@ -1,0 +1,136 @@
+// Kept: what is guaranteed to queues on some of the nodes, and who may use it meanwhile.
+//
+// A grant names nodes as a quota does (quota.hpp), and amounts; the guarantee of the whole cluster
+// is the grant that names no node in particular. What of a grant its queue does not use on those
+// nodes is idle. All is by amounts: a guarantee is of so many GPUs somewhere on those nodes, not of
+// a whole node.
+//
+//   need(queue, S)  what has to stay free on the nodes S for it: of its grants that lie within S
+//                   the larger of what is idle of a grant, and the sum of the needs within it. A
+//                   need within S is no more than what is free there: what is lent out already
+//                   cannot be kept elsewhere.
+//   left(S)         what is free on S, less the needs of all other queues.
+//   covered         a Pod that stays within what is idle of a grant of its own queue, on its nodes.
+//
+// A queue that does not pool, and any High task, starts a Pod on a node only if for each S in which
+// that node lies something is left, or a grant within S covers it. S are the nodes of each grant,
+// all nodes, and where grants cross (neither disjoint nor one within the other) those of two and
+// more such grants together: one free node must not count for two.
+//
+//      zone a: 16 free     B is guaranteed 8 in zone a, and uses none: 8 are left to others
+//      pool p: 8 free      C is guaranteed 8 in pool p: nothing is left there, nor where it lies
+//
+// Where two grants of one queue cross, the larger need counts, not both: what it uses where they
+// meet counts in both.
+#pragma once
+
+#include "scheduler/fair/guarantee.hpp"
+#include "scheduler/fair/quota.hpp"
+
+namespace sched {
+
+// Whether the queue is guaranteed something of some of the nodes.
+bool grants_places(const Queue& queue);
+// Whether idle grants of others keep tasks of this tier of the queue from places.
+bool kept_from_places(const QueueRecord& queue, Tier tier);
+
+// What of own grants a gang may still stay within.
+class Cover {
+ public:
+  // Of the grants of a queue, less what it uses, and what is kept for its tasks that wait for
+  // others (`but`: this one's aside).
+  Cover(const State& state, QueueId queue, TaskId but = kNoId);
+  bool none() const { return grants_.empty(); }
+  // How many Pods that ask for this much are covered on such a node; only what is guaranteed
+  // limits, and at least one resource that they ask for must be.
+  std::int64_t pods(const Node& node, const Amounts& request) const;
+  void take(const Node& node, const Amounts& request, std::int64_t pods);
+
+ private:
+  friend class Kept;
+  struct Grant {
+    const Quota* nodes = nullptr;
+    // Of what is guaranteed, exactly: what is idle of the grant, and the most that may still stay
+    // within it and those within it together.
+    struct Left {
+      ResourceId resource = kNoResource;
+      __int128 idle = 0, most = 0;
+    };
+    std::vector<Left> left;
+  };
+  // How much of a resource is covered on such a node by this grant, or -1 where it does not say.
+  __int128 of(const Grant& grant, const Node& node, ResourceId resource) const;
+  std::vector<Grant> grants_;
+};
+
+// What others' idle guarantees leave of the nodes to a gang, as the state is now.
+class Kept {
+ public:
+  Kept(const State& state, const Shape& shape);
+  // Whether anything of it could keep the gang from a node.
+  bool binds() const { return !parts_.empty(); }
+  std::int64_t pods(const Node& node, const Amounts& request) const;
+  void take(const Node& node, const Amounts& request, std::int64_t pods);
+  // The first nodes to which the gang may not have all that it asks for: which, of what, how much
+  // is left to it there, and how much is kept for others.
+  struct Told {
+    Quota nodes;
+    Guarded guarded;
+  };
+  std::optional<Told> tell(const State& state, const Shape& shape) const;
+
+ private:
+  struct Part {
+    std::vector<const Quota*> nodes;  // those that match any of them
+    struct Left {
+      ResourceId resource = kNoResource;
+      __int128 left = 0, kept = 0;
+    };
+    std::vector<Left> left;
+    std::vector<std::size_t> covers;  // own grants within
+  };
+  static bool holds(const Part& part, const Node& node);
+  __int128 covered(const Part& part, const Node& node, ResourceId resource) const;
+
+  std::vector<Part> parts_;
+  Cover cover_;
+};
+
+// Whether what others are guaranteed is all that keeps the shape from places that there are.
+bool guarantees_forbid(const State& state, const Shape& shape);
+
+// Who may be asked for what a queue claims back on the nodes of its grants: those who run there,
+// of queues that have more there than they are guaranteed.
+class Lenders {
+ public:
+  Lenders(const State& state, TaskId claims);
+  bool claims() const { return !claims_.empty(); }  // something of a grant is idle that it asks for
+  bool claims(NodeId node) const;                   // there
+  // Whether the task's queue has too much on nodes where these ranks of it run, those gone that
+  // were taken.
+  bool lends(TaskId task, const std::vector<std::size_t>& ranks);
+  void take(TaskId task, const std::vector<std::size_t>& ranks);
+
+ private:
+  struct Use {
+    std::vector<Amounts> claimed;  // on the nodes of each claimed grant
+    std::vector<Amounts> own;      // of each of its own grants
+  };
+  Use& use_of(QueueId queue);
+  bool exceeds(const QueueRecord& queue, const Use& use, std::size_t claim) const;
+
+  const State& state_;
+  std::vector<const Quota*> claims_;              // own grants of which something is idle
+  std::vector<std::vector<ResourceId>> claimed_;  // of each: what is claimed
+  std::map<QueueId, Use> uses_;
+};
+
+// What a queue uses on the nodes of a grant of others beyond what it is guaranteed there: what can
+// be taken back from it. By the nodes, those of which nothing is borrowed left out.
+struct Borrowed {
+  Quota nodes;
+  Amounts amounts;
+};
+std::vector<Borrowed> borrowed_places(const State& state, QueueId queue);
+
+}  // namespace sched
