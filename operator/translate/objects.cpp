@@ -50,6 +50,7 @@ void place_in_queue(const TrainingJob& job, const TaskQueue* queue, sched::Task&
   task.priority_value = wish.priority_value;
   task.preemptible = wish.preemptible.value_or(false);
   task.expected_duration_ns = wish.expected_duration_ns;
+  task.checkpoint_every_ns = job.spec.checkpoint_interval_ns;
   task.tier = wish.priority.value_or(sched::Tier::kMedium);
   if (queue == nullptr) return;
   const sched::Tier fallback = queue->spec.default_priority.value_or(queue->spec.tier);

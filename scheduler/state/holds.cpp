@@ -91,7 +91,7 @@ void State::list_askable(TaskId id) {
                      !task.evicted_by.empty(), task.task.unevictable, task.unprotected,
                      has_surplus(task), task.protected_ns, task.task.guarantee_until.ns,
                      task.turn_ns, task.since.ns, task.gpu_milli, task.booked.base[kCpu],
-                     static_cast<std::int64_t>(task.ranks.size())});
+                     static_cast<std::int64_t>(task.ranks.size()), task.task.checkpoint_every_ns});
 }
 
 // The last takes its place.

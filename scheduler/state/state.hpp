@@ -195,6 +195,7 @@ struct Askable {
   bool surplus = false;  // an elastic gang above its minimum: it may be asked for a part alone
   std::int64_t protected_ns = 0, guarantee_ns = 0, turn_ns = 0, since_ns = 0;
   std::int64_t gpu_milli = 0, cpu = 0, pods = 0;
+  std::int64_t checkpoint_every_ns = 0;
 };
 
 // Something of a node that a task has.
