@@ -2,7 +2,6 @@
 // API server, in virtual time.
 #include <gtest/gtest.h>
 
-#include "libk8s/codec/rfc3339.hpp"
 #include "tests/unit/operator/cluster.hpp"
 
 namespace fermi::testing {
@@ -14,11 +13,6 @@ using std::chrono::seconds;
 Json job_in(const std::string& queue, const std::string& run_seconds, const std::string& expected,
             const std::string& exit = "0") {
   return job_for({.queue = queue, .run_seconds = run_seconds, .expected = expected, .exit = exit});
-}
-
-std::int64_t seconds_at(const Json& from, const std::string& pointer) {
-  const auto time = k8s::parse_time(from.value(Json::json_pointer(pointer), ""));
-  return time ? time->ns / 1'000'000'000 : 0;
 }
 
 // How long its guarantee is, counted from when it runs.

@@ -18,12 +18,6 @@ using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-Options priced() {
-  Options options;
-  options.config_text = "prices: {gpu: \"36.00\"}\n";  // a hundredth a second
-  return options;
-}
-
 Json job_of(int gpus, const std::string& run_seconds, const std::string& exit_code = "0") {
   return {{"gpusPerNode", gpus},
           {"retry", {{"limit", 0}}},

@@ -97,10 +97,7 @@ TEST(Queues, An_unknown_one_is_said_and_its_coming_starts_the_job) {
                  {{"scheduling", {{"queue", "later"}}},
                   {"podTemplate", {{"metadata", {{"annotations", {{"sim/run-seconds", "2"}}}}}}}});
   const auto accepted = [&] {
-    for (const Json& c :
-         cluster.job("lost").value("/status/conditions"_json_pointer, Json::array()))
-      if (c["type"] == "Accepted") return c["status"].get<std::string>();
-    return std::string();
+    return condition(cluster.job("lost"), "Accepted").value("status", "");
   };
   ASSERT_TRUE(cluster.wait(seconds(20), [&] { return accepted() == "False"; }))
       << cluster.job("lost").dump(1);

@@ -252,12 +252,7 @@ TEST(Queues, One_that_its_tenant_has_too_many_of_in_line_is_not_taken_in_before_
   cluster.run_for(seconds(2));  // the API knows whole seconds
   cluster.submit("second", job_in("team", 1, "forever"));
   cluster.run_for(seconds(10));
-  const auto accepted = [&](const char* job) {
-    const Json object = cluster.job(job);
-    for (const Json& c : object["status"]["conditions"])
-      if (c["type"] == "Accepted") return c;
-    return Json();
-  };
+  const auto accepted = [&](const char* job) { return condition(cluster.job(job), "Accepted"); };
   EXPECT_EQ(accepted("first")["status"], "True");
   EXPECT_EQ(accepted("second")["status"], "False");
   EXPECT_EQ(accepted("second")["reason"], "TenantLimit");
