@@ -84,7 +84,8 @@ void set_conditions(const QueueFacts& f, TaskQueueStatus& s) {
   if (queue.meta.deleting())
     set(f, s, "Deleting", true, "InUse",
         "it goes when it is empty: " + std::to_string(f.pending) + " tasks wait and " +
-            std::to_string(f.running) + " run");
+            std::to_string(f.running) + " run" +
+            (f.pending > 0 ? "; those that wait start in another queue only" : ""));
   warn(f, s, "NodesFound", "NoSuchNodes", f.nodes.missing, "nodes lie wherever its spec says");
   warn(f, s, "GuaranteeCovered", "MoreThanThereIs", f.nodes.uncovered,
        "there is what it is guaranteed");
