@@ -449,8 +449,11 @@ const sched::Task* PodControl::task(const std::string& uid) const {
 
 void PodControl::on_queue(const std::string& name) {
   std::vector<std::string> touched;
-  for (const auto& [group, id] : forming_)
-    if (batches_.at(id)->task.queue == name) touched.push_back(group);
+  for (const auto& [group, id] : forming_) {
+    const std::string& queue = batches_.at(id)->task.queue;
+    // Which queue does not take it in is for the members to say.
+    if (queue == name || queue.empty()) touched.push_back(group);
+  }
   for (const std::string& group : touched) reform(group);
 }
 

@@ -81,6 +81,8 @@ void PodControl::work_forming(const BatchRef& batch, Finish finish) {
   if (engine.state(batch->id) != sched::TaskState::kWaiting) return finish(Verdict::done());
   const sched::Time at = world_.engine.now();
   sched::Reason reason = world_.engine.explain(batch->id);
+  if (batch->task.queue.empty() && batch->task.held)
+    reason = {.code = sched::ReasonCode::kHeld, .detail = batch->task.held_why};
   if (reason.code == sched::ReasonCode::kNone) return finish(Verdict::done());
   const Foreseen foreseen = world_.engine.foreseen(batch->id);
   if (foreseen.start) reason.predicted = *foreseen.start;
@@ -88,8 +90,7 @@ void PodControl::work_forming(const BatchRef& batch, Finish finish) {
   batch->shown = reason;
   batch->outlook = outlook_of(reason, foreseen.not_before, foreseen.never, at, batch->outlook);
   const std::string objection = world_.objection(batch->id);
-  const std::string why = std::string(sched::name(reason.code)) + ": " +
-                          why_waits(reason, batch->outlook) +
+  const std::string why = coded_why(reason, batch->outlook) +
                           (batch->pinned.empty() ? "" : "; " + batch->pinned) +
                           (objection.empty() ? "" : "; " + objection);
   if (why == batch->said) return finish(Verdict::done());

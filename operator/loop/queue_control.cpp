@@ -212,6 +212,7 @@ QueueFacts QueueControl::facts_of(const TaskQueue& queue) {
   facts.used = to_quantities(figures.used);
   facts.gpus_used = gpus_in_words(figures.used, world_.config.gpu_resource);
   facts.gpus_total = gpus_at_most(queue);
+  if (names_nodes(queue.spec)) facts.nodes = look_at_nodes(queue.spec, places());
   facts.borrowed = to_quantities(figures.borrowed);
   for (const sched::Engine::PlaceFigures& place : figures.places) {
     facts.flavors.push_back({place.zone, place.pool, place.gpu_model, to_quantities(place.used),
@@ -368,6 +369,16 @@ std::int64_t QueueControl::gpus_at_most(const TaskQueue& queue) const {
       sum += gpus->second;
   });
   return sum;
+}
+
+std::vector<NodePlace> QueueControl::places() const {
+  std::vector<NodePlace> out;
+  world_.caches.nodes.for_each([&](const std::shared_ptr<const k8s::Node>& node) {
+    out.push_back({std::string(node->meta.label(label::kNodeZone)),
+                   std::string(node->meta.label(label::kPool)), gpu_model_of(*node, world_.config),
+                   node->allocatable});
+  });
+  return out;
 }
 
 void QueueControl::set_finalizers(const TaskQueue& queue, const SetFinalizers& step,

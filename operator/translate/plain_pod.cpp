@@ -75,6 +75,8 @@ std::string why_held(const std::vector<PodRef>& members, std::int64_t bound,
   for (const PodRef& pod : members) {
     if (pod->gated) return "Pod " + pod->meta.name + " has scheduling gates";
     if (is_held(pod->meta)) return "Pod " + pod->meta.name + " is held by annotation";
+    if (const std::string problem = hold_problem(pod->meta); !problem.empty())
+      return "Pod " + pod->meta.name + ": " + problem;
     for (const char* key : {annotation::kSharedPart, annotation::kSharedDevice})
       if (!pod->meta.annotation(key).empty())
         return std::string(key) + ": plain Pods cannot ask for a part of a GPU; a TrainingJob can";
@@ -227,6 +229,10 @@ sched::Task plain_task(const std::vector<PodRef>& members, std::int64_t bound,
   std::string problem;
   read_wishes(first, queue, task, problem);
   if (!problem.empty()) task.held_why = problem;
+  if (queue != nullptr && came_late(first.meta.creation_time, *queue)) {
+    task.queue.clear();
+    task.held_why = takes_nothing_new(*queue);
+  }
   task.held = !task.held_why.empty();
   read_filters(first, task);
   add_groups(members, task);

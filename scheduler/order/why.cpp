@@ -6,6 +6,7 @@
 #include "scheduler/fair/kept.hpp"
 #include "scheduler/fair/tenant_limits.hpp"
 #include "scheduler/order/holders.hpp"
+#include "scheduler/order/ruled_out.hpp"
 #include "scheduler/place/group.hpp"
 #include "scheduler/state/devices.hpp"
 
@@ -414,6 +415,8 @@ Reason Teller::hopeless() const {
       r.detail = has_parts(g.request) && !no_such_zone(g)
                      ? "a part of a GPU is given only on nodes that share theirs"
                      : unknown(r);
+      const Filter& filter = state_.cluster.profile(g.profile).filter;
+      if (r.detail.empty()) r.detail = ruled_out(state_.cluster, filter, zone_of(g));
     } else {
       r.free = 0;
       if (s.empty == 0 && r.total >= r.needed) too_large(g, s, r);

@@ -46,6 +46,15 @@ Json pod_for(const std::string& name, const PodWish& wish);
 
 // "1.25" of a currency, with code of its own.
 std::int64_t millionths(const std::string& amount);
+// The second of a time in an object; 0 when it has none there.
+std::int64_t seconds_at(const Json& object, const std::string& pointer);
+// The condition of this type of an object; {} when it has none.
+Json condition(const Json& object, const std::string& type);
+
+// An operator with this text as its configuration, and one by whose prices a GPU costs a hundredth
+// a second: 36.00 an hour.
+Options configured(const std::string& text);
+Options priced();
 
 class Cluster {
  public:
@@ -64,6 +73,8 @@ class Cluster {
   int lives() const { return lives_; }
   bool died() const { return process_ != nullptr && !process_->alive(); }
   Operator& op() { return *operator_; }
+  // What goes wrong between the operator and the server from now on.
+  sim::Faults& faults() { return faults_; }
 
   // Fails the test when the server refuses.
   Json create(const std::string& collection, const Json& object);
@@ -87,7 +98,9 @@ class Cluster {
   void run(const std::string& name, const Json& spec);
   Json job(const std::string& name);
   std::string phase(const std::string& name);
+  std::string message_of(const std::string& job);
   std::vector<Json> pods_of(const std::string& job);
+  bool has_pod(const std::string& name);  // in `work`
   // Of a Pod of `work` ("?" when there is none): where it is bound, "" for nowhere, and what it was
   // told of why it waits.
   std::string node_of(const std::string& pod);
