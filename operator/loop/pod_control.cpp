@@ -50,6 +50,16 @@ void PodControl::rebuild() {
   }
 }
 
+void PodControl::drop_overbooked(const std::function<bool(const std::string&)>& full) {
+  for (const auto& [id, batch] : batches_)
+    for (std::size_t i = 0; i < batch->nodes.size() && i < batch->members.size(); ++i) {
+      const PodRef pod = pod_of(batch->members[i]);
+      if (pod == nullptr || !pod->node_name.empty() || !full(batch->nodes[i])) continue;
+      batch->refusal = "the room of this decision had been given away";
+      queue_.add(id);
+    }
+}
+
 std::shared_ptr<const TaskQueue> PodControl::queue_of(const std::string& name) const {
   return world_.caches.queues.get(name);
 }

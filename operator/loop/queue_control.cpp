@@ -425,10 +425,11 @@ void QueueControl::write_status(const TaskQueue& queue, const WriteQueueStatus& 
   const Json patch = {{"metadata", precondition(queue)},
                       {"status", merge_diff(before, encode_status(step.status))}};
   ++world_.metrics.status_writes;
-  world_.writer.send(k8s::request::patch(task_queues(), "", queue.meta.name, "status",
-                                         k8s::PatchType::kMerge, patch),
-                     [this, name = queue.meta.name, finish = std::move(finish)](
-                         k8s::Result<Json> answer) { on_answer(name, answer, finish); });
+  world_.writer.send_change(k8s::request::patch(task_queues(), "", queue.meta.name, "status",
+                                                k8s::PatchType::kMerge, patch),
+                            queue.meta.resource_version,
+                            [this, name = queue.meta.name, finish = std::move(finish)](
+                                k8s::Result<Json> answer) { on_answer(name, answer, finish); });
 }
 
 void QueueControl::on_answer(const std::string& name, const k8s::Result<Json>& answer,
@@ -442,13 +443,15 @@ void QueueControl::on_answer(const std::string& name, const k8s::Result<Json>& a
   }
   if (answer.status().code() == k8s::Code::kNotFound) return finish(Verdict::done());
   if (answer.status().next() != k8s::Next::kReread) return finish(Verdict::retry());
-  world_.writer.send(k8s::request::get(task_queues(), "", name),
-                     [this, finish](k8s::Result<Json> read) {
-                       if (read)
-                         if (auto queue = decode_task_queue(*read))
-                           queues_.observe(std::make_shared<const TaskQueue>(std::move(*queue)));
-                       finish(Verdict::retry());
-                     });
+  const auto known = queues_.get(name);
+  world_.writer.send_change(
+      k8s::request::get(task_queues(), "", name),
+      known == nullptr ? "" : known->meta.resource_version, [this, finish](k8s::Result<Json> read) {
+        if (read)
+          if (auto queue = decode_task_queue(*read))
+            queues_.observe(std::make_shared<const TaskQueue>(std::move(*queue)));
+        finish(Verdict::retry());
+      });
 }
 
 }  // namespace fermi

@@ -91,7 +91,11 @@ Options configured(const std::string& text) {
 Options priced() { return configured("prices: {gpu: \"36.00\"}\n"); }
 
 Cluster::Cluster(std::vector<Layout> zones, Options options)
-    : server(loop, 7), truth(server), kubelet(server, truth, 7), options_(std::move(options)) {
+    : server(loop, 7),
+      truth(server),
+      kubelet(server, truth, 7),
+      invariants(server, truth),
+      options_(std::move(options)) {
   server.on_served([this](const sim::Served& served) { writes_ += counts(served) ? 1 : 0; });
   load("crds/taskqueues.yaml", kDefinitions);
   load("crds/trainingjobs.yaml", kDefinitions);
@@ -145,6 +149,31 @@ void Cluster::kill_at_write(int n, sim::WritePoint point) {
     process_->kill();
     return true;
   });
+}
+
+void Cluster::before_write(const std::string& target, const std::string& body,
+                           std::function<void()> act) {
+  auto done = std::make_shared<bool>(false);
+  transport_->on_write([done, target, body, act = std::move(act)](
+                           sim::WritePoint at, const k8s::http::Request& request) {
+    const bool now = !*done && at == sim::WritePoint::kBeforeSend &&
+                     request.target.find(target) != std::string::npos &&
+                     request.body.find(body) != std::string::npos;
+    if (now) {
+      *done = true;
+      act();
+    }
+    return false;
+  });
+}
+
+void Cluster::restore_store() {
+  invariants.across([this] {
+    server.restore();
+    truth.reopen();
+  });
+  kubelet.reconnect();
+  if (transport_) transport_->reset();
 }
 
 Json Cluster::create(const std::string& collection, const Json& object) {

@@ -10,6 +10,7 @@
 
 #include "operator/operator.hpp"
 #include "operator/report/metrics.hpp"
+#include "tests/sim/invariants.hpp"
 #include "tests/sim/kubelet.hpp"
 #include "tests/sim/process_loop.hpp"
 #include "tests/sim/sim_server.hpp"
@@ -70,6 +71,11 @@ class Cluster {
   // It dies at its n-th write from now on (leases and events left out), at this point of it; what
   // is left of it is for `kill_operator`.
   void kill_at_write(int n, sim::WritePoint point);
+  // Once, right before the operator sends its first write from now on that has these in its target
+  // and its body.
+  void before_write(const std::string& target, const std::string& body, std::function<void()> act);
+  // The store goes back to its last backup (`server.back_up`); nodes still run what they ran.
+  void restore_store();
   int lives() const { return lives_; }
   bool died() const { return process_ != nullptr && !process_->alive(); }
   Operator& op() { return *operator_; }
@@ -124,6 +130,7 @@ class Cluster {
   sim::SimServer server;
   sim::Truth truth;
   sim::Kubelet kubelet;
+  sim::Invariants invariants;
 
  private:
   void load(const std::string& file, const std::string& collection);
