@@ -211,7 +211,7 @@ void Surveyor::look_at(TaskId waiting) {
   others_.clear();
   ends_.clear();
   if (reserved) {
-    others_ = {pass_.in_the_way(waiting)->task};
+    others_ = {pass_.in_the_way(waiting).reserved->task};
     out.type = ConflictType::kSchedule;
     out.ending = Ending::kReservation;
     out.ends_at = why.until;

@@ -123,8 +123,11 @@ void Pass::on_full(Turns& turns, const Turns::Offer& offer) {
   const TaskId task = offer.place.task;
   const bool first = !full_.contains(offer.queue) && can_ever_start(state_, offer.bucket);
   if (first && !state_.held.contains(task)) {
+    if (tenant_excess(state_, task, false)) return turns.replace(offer);
     full_.insert(offer.queue);
-    ask(task, PreemptionKind::kRotation);
+    const bool asked = ask(task, PreemptionKind::kRotation);
+    if (!asked && deserves_reservation(offer, blocked_[offer.queue])) reserve_for(task);
+    ++blocked_[offer.queue];
   }
   const bool promised = std::any_of(state_.held.begin(), state_.held.end(), [&](TaskId holder) {
     return state_.tasks[holder].queue == offer.queue;
@@ -153,34 +156,32 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
   const QueueRecord& queue = state_.queues[offer.queue];
   if (!can_ever_start(state_, offer.bucket)) return;
   const bool for_room = answer == Answer::kNoRoom || answer == Answer::kReserved;
-  const bool deserves = for_room && deserves_reservation(offer);
-  const bool reserves = deserves && !preempt(task);
-  if (reserves && keeps_) due_.push_back(task);
-  if (reserves && !keeps_ && ++tries_ <= std::min(state_.config.reservations, kReservationsMax)) {
-    pending_.push_back(task);
-  }
-  if (for_room) ahead_.insert(task);
+  const bool kept_out = answer == Answer::kNoQuota || answer == Answer::kNoClaim;
+  const bool asked = has_others_stop(offer, answer);
+  const bool deserves =
+      (for_room || kept_out) && deserves_reservation(offer, blocked_[offer.queue]);
+  const bool reserves = deserves && !asked;
+  if (reserves) reserve_for(task);
+  if (for_room || reserves) ahead_.insert(task);
   refuses_ = refuses_ || answer == Answer::kReserved;
-  // Peers may make room within the queue's maximum, too.
-  const bool turn = answer == Answer::kNoQuota && deserves_reservation(offer) &&
-                    ask(task, PreemptionKind::kRotation);
-  // All that is free may be guaranteed to others: what those have who yield by tier is not.
-  const bool asked =
-      answer == Answer::kNoClaim && deserves_reservation(offer) && ask(task, PreemptionKind::kTier);
-  if (for_room || turn) ++blocked_[offer.queue];
+  if (for_room || deserves || asked) ++blocked_[offer.queue];
+  if (for_room || (asked && answer == Answer::kNoQuota)) ++lacked_[offer.queue];
+  const bool again = (for_room || deserves) && deserves_reservation(offer, blocked_[offer.queue]);
   if (answer == Answer::kTenantLimit) return turns.replace(offer);
   if (strict(queue.queue)) {
     blockers_[offer.queue] = task;
     return turns.close(offer.queue);
   }
-  if (answer == Answer::kNoQuota || (answer == Answer::kNoClaim && !asked)) {
-    return turns.replace(offer);
-  }
   if (reserves && keeps_ && !state_.promises.contains(task)) {
     blockers_[offer.queue] = task;  // until it is known what may pass
     return turns.close(offer.queue);
   }
-  if (answer == Answer::kEvicting || asked) {
+  if (answer == Answer::kNoQuota || (answer == Answer::kNoClaim && !asked)) {
+    turns.replace(offer);
+    if (again) turns.go_on(offer);
+    return;
+  }
+  if (answer == Answer::kEvicting || answer == Answer::kNoClaim) {
     // Room is kept for it: the first that lacks any is the next known not to fit, or its twin.
     turns.replace(offer);
     if (!turns.out_of_line(offer)) turns.go_on(offer);
@@ -188,11 +189,38 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
   }
   if (for_room && chooses(queue)) {
     if (!patience_.contains(offer.queue)) arrange(turns, offer);
-  } else if (for_room && deserves_reservation(offer)) {
+  } else if (again) {
     turns.go_on(offer);  // its twin may deserve one as well
   } else if (answer == Answer::kReserved) {
     const std::int64_t limit = duration_of(state_.tasks[task]);
     turns.go_on(offer, [&](TaskId other) { return duration_of(state_.tasks[other]) < limit; });
+  }
+}
+
+// The first of its queue that lacks room. Those may make room who yield to it; where its queue's
+// maximum keeps it out, peers whose turn is over, within that. All that is free may be guaranteed
+// to others: what those have who yield by tier is not.
+bool Pass::has_others_stop(const Turns::Offer& offer, Answer answer) {
+  const TaskId task = offer.place.task;
+  if (!deserves_reservation(offer, lacked_[offer.queue])) return false;
+  switch (answer) {
+    case Answer::kNoRoom:
+    case Answer::kReserved:
+      return preempt(task);
+    case Answer::kNoQuota:
+      return ask(task, PreemptionKind::kRotation);
+    case Answer::kNoClaim:
+      return ask(task, PreemptionKind::kTier);
+    default:
+      return false;
+  }
+}
+
+void Pass::reserve_for(TaskId task) {
+  if (keeps_) {
+    due_.push_back(task);
+  } else if (++tries_ <= std::min(state_.config.reservations, kReservationsMax)) {
+    pending_.push_back(task);
   }
 }
 
@@ -236,10 +264,8 @@ Time Pass::judged_end(TaskId id) const {
 }
 
 // As far as the queue's rules go.
-bool Pass::deserves_reservation(const Turns::Offer& offer) const {
+bool Pass::deserves_reservation(const Turns::Offer& offer, std::int64_t ahead) const {
   const QueueRecord& queue = state_.queues[offer.queue];
-  const auto before = blocked_.find(offer.queue);
-  const std::int64_t ahead = before == blocked_.end() ? 0 : before->second;
   switch (rules_of(queue.queue).passing) {
     case Passing::kFree:
       return false;
@@ -361,6 +387,9 @@ bool Pass::ask(TaskId task, PreemptionKind kind) {
   // long as it lasts, nobody else may count on its room.
   make_reservations();
   const Time end = end_after(now_, state_.tasks[task].task.expected_duration_ns);
+  const bool delays = kind != PreemptionKind::kRotation &&
+                      calendar_.leave().delayed(task, end, claims(task)).claim != nullptr;
+  if (delays) return false;
   Overlay look(state_);
   Surroundings around{reserved_beside(task, end), &overlay_, as_found && keeps_};
   std::optional<Preemption> found =
@@ -486,10 +515,10 @@ Pass::Answer Pass::place(TaskId task, BucketId id) {
     start(task, *answer.gang);
     return Answer::kStarts;
   }
-  std::optional<Gang> gang = place_beside(shape, end);
+  std::optional<Gang> gang = place_beside(task, end);
   // The reservations may lie better by now.
   const bool renews = !gang && ++renewals_ <= state_.config.reservations;
-  if (renews && calendar_.renew(plan_.work.ends)) gang = place_beside(shape, end);
+  if (renews && calendar_.renew(plan_.work.ends)) gang = place_beside(task, end);
   if (!gang) {
     if (arranged) refused_[key] = end;
     return Answer::kReserved;
@@ -498,8 +527,24 @@ Pass::Answer Pass::place(TaskId task, BucketId id) {
   return Answer::kStarts;
 }
 
-// Where the reservations leave room until then; booked when there is.
-std::optional<Gang> Pass::place_beside(const Shape& shape, Time end) {
+// What is claimed of the leave of queues by those who have to be left alone.
+Leave::Claims Pass::claims(TaskId task) const {
+  if (!keeps_) return calendar_.claims(task);
+  Leave::Claims claims;
+  for (const TaskId holder : binding(task)) {
+    claims.push_back({holder, kept_.begin(holder), kept_.end(holder),
+                      &state_.promises.at(holder).ranks});
+  }
+  return claims;
+}
+
+// Where the reservations leave room until then, and its queue's leave; booked when there is.
+std::optional<Gang> Pass::place_beside(TaskId task, Time end) {
+  const Leave::Claims claims = this->claims(task);
+  if (calendar_.leave().delayed(task, end, claims).claim != nullptr) return std::nullopt;
+  const TaskRecord& record = state_.tasks[task];
+  const Shape& shape = state_.shapes[record.shape];
+  const LeaveInPlace then(state_, record.queue, calendar_.leave().used_now(task, end, claims));
   std::optional<Gang> gang = room_beside(shape, end);
   if (gang) book(overlay_, shape, *gang);
   return gang;
@@ -526,8 +571,8 @@ void Pass::start(TaskId id, const Gang& gang) {
   plan_.starts.push_back(std::move(start));
   started_.insert(id);
   if (refuses_ && promised(id) != nullptr) left_.insert(id);
-  calendar_.started(id, gang, judged_end(id));
   ranks_[id] = gang.ranks;
+  calendar_.started(id, gang, judged_end(id), ranks_.at(id));
   state_.pretend(id, gang.ranks, 1);
 }
 
@@ -554,18 +599,25 @@ const Calendar::Reserved* Pass::reservation_of(TaskId task) {
   return nullptr;
 }
 
-const Calendar::Reserved* Pass::in_the_way(TaskId id) {
+Pass::InTheWay Pass::in_the_way(TaskId id) {
   const TaskRecord& task = state_.tasks[id];
+  const Shape& shape = state_.shapes[task.shape];
   const Time end = judged_end(id);
+  const Leave::Claims claims = this->claims(id);
+  if (const Leave::Delayed delayed = calendar_.leave().delayed(id, end, claims); delayed.claim) {
+    const auto what = delayed.of_queue ? Reason::Reserved::kMaximum : Reason::Reserved::kLeft;
+    return {reservation_of(delayed.claim->task), what};
+  }
+  const LeaveInPlace then(state_, task.queue, calendar_.leave().used_now(id, end, claims));
   if (keeps_) {
     const KeptPromises::Binding ahead = binding(id);
     const TaskId holder = kept_.first_before(end, ahead);
-    if (holder == kNoId || room_beside(state_.shapes[task.shape], end, ahead)) return nullptr;
-    return promise_of(holder);
+    if (holder == kNoId || room_beside(shape, end, ahead)) return {};
+    return {promise_of(holder)};
   }
   const Calendar::Reserved* const first = calendar_.first_before(end);
-  if (first == nullptr || first->task == id) return nullptr;
-  return room_beside(state_.shapes[task.shape], end) ? nullptr : first;
+  if (first == nullptr || first->task == id) return {};
+  return {room_beside(shape, end) ? nullptr : first};
 }
 
 // A strict queue without a turn is blocked by its first task that could ever start.

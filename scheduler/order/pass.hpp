@@ -8,8 +8,9 @@
 //      It does not, with or without the reservations: its shape (or, over quota, its bucket) is
 //      parked, twins with it. In a strict queue that ends the queue's turn, unless the task can
 //      never start. The rules of its queue say whether it gets a reservation itself: the first that
-//      is blocked, those that waited too long, or all up to a depth. Reservations are made when the
-//      first behind them would fit: until then they bind nobody.
+//      is blocked, those that waited too long, or all up to a depth; whether it is room that is
+//      missing, its queue's maximum, or what is guaranteed to others (backfill/leave.hpp).
+//      Reservations are made when the first behind them would fit: until then they bind nobody.
 //      It would fit but for a reservation: twins that last as long are passed over, shorter ones
 //      are tried.
 //   3. A task that is the first of its queue to lack room, and for which none is kept, may have
@@ -78,8 +79,13 @@ class Pass {
   // The task that nobody behind it in this queue may pass: in a strict one, and where it was
   // promised nothing yet; kNoId when there is none.
   TaskId blocker(QueueId queue) const;
-  // The reservation that a task which would fit has to leave alone; null when none is in its way.
-  const Calendar::Reserved* in_the_way(TaskId task);
+  // The reservation that a task which would fit has to leave alone, and what of it it would take;
+  // null when none is in its way.
+  struct InTheWay {
+    const Calendar::Reserved* reserved = nullptr;
+    Reason::Reserved what = Reason::Reserved::kRoom;
+  };
+  InTheWay in_the_way(TaskId task);
   // Those whose stopping this plan asks for on behalf of the task; null when there are none.
   const Preemption* preemption_of(TaskId task) const;
   // Whether its queue runs as many tasks as it may, those included that have been promised room.
@@ -125,7 +131,8 @@ class Pass {
   void start_kept(std::size_t max_starts);
   Answer attempt(TaskId task, BucketId bucket);
   Answer place(TaskId task, BucketId bucket);
-  std::optional<Gang> place_beside(const Shape& shape, Time end);
+  Leave::Claims claims(TaskId task) const;
+  std::optional<Gang> place_beside(TaskId task, Time end);
   std::optional<Gang> room_beside(const Shape& shape, Time end);
   void start(TaskId task, const Gang& gang);
   bool start_held(TaskId task);
@@ -140,9 +147,12 @@ class Pass {
   bool nothing_to_do(const Turns::Offer& offer) const;
   bool may_fit_by_now(const Shape& shape) const;
   void on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer);
+  bool has_others_stop(const Turns::Offer& offer, Answer answer);
+  void reserve_for(TaskId task);
   void arrange(Turns& turns, const Turns::Offer& head);
   Time judged_end(TaskId task) const;
-  bool deserves_reservation(const Turns::Offer& offer) const;
+  // With so many of its queue blocked before it.
+  bool deserves_reservation(const Turns::Offer& offer, std::int64_t ahead) const;
   void make_reservations();
   void tell_reservations();
   void tell_promises();
@@ -162,6 +172,7 @@ class Pass {
   std::optional<Move> move_back(TaskId task);
   void widen();
   bool may_take_room(TaskId task, BucketId bucket) const;
+  bool queue_is_waited_for(TaskId task);
   std::vector<ShapeId> waited_for() const;
 
   State& state_;
@@ -190,7 +201,9 @@ class Pass {
   std::map<QueueId, Time> patience_;
   std::map<std::pair<QueueId, ShapeId>, Time> refused_;  // there: the soonest end that was too late
   std::map<ShapeId, Reason> hopeless_;
-  std::map<QueueId, std::int64_t> blocked_;  // how many of a queue were blocked so far
+  // How many of a queue were blocked so far; and of these, who were not kept out by its maximum or
+  // by what is guaranteed to others.
+  std::map<QueueId, std::int64_t> blocked_, lacked_;
 };
 
 }  // namespace sched

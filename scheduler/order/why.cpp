@@ -606,8 +606,11 @@ bool leaving(const State& state, const Pass& pass, TaskId id, Reason& r) {
 }
 
 // One whose reservation is in the way, with what it has of the resource and until when.
-void tell_reserved(const State& state, const Calendar::Reserved& ahead, Reason& r) {
+void tell_reserved(const State& state, const Pass::InTheWay& way, Reason& r) {
+  const Calendar::Reserved& ahead = *way.reserved;
   const TaskRecord& task = state.tasks[ahead.task];
+  r.reserved = way.what;
+  if (way.what == Reason::Reserved::kMaximum) r.queue = task.task.queue;
   r.code = ReasonCode::kReserved;
   r.until = ahead.begin;
   r.detail = label(task.task);
@@ -657,6 +660,7 @@ Reason why(State& state, Pass& pass, TaskId id, Time now) {
   if (never_allowed(state, task.shape)) return quota_of_nodes(state, shape, Quotas::kAlone, r);
   if (leaving(state, pass, id, r)) return r;
   if (const auto excess = tenant_excess(state, id, false)) return tenant_limit(queue, *excess, r);
+  if (const Calendar::Reserved* own = pass.reservation_of(id)) r.predicted = own->begin;
   if (pass.runs_all_it_may(id)) {
     r.needed = 1;
     r.total = queue.queue.max_running;
@@ -683,7 +687,6 @@ Reason why(State& state, Pass& pass, TaskId id, Time now) {
   }
   if (quotas_forbid(state, shape)) return quota_of_nodes(state, shape, Quotas::kNow, r);
   if (const auto kept = kept_by_place(state, shape, r)) return *kept;
-  if (const Calendar::Reserved* own = pass.reservation_of(id)) r.predicted = own->begin;
   Overlay look(state);
   std::int64_t looked = 0;
   const bool fits = !shape.parked && place_gang(state, shape, look, looked).gang;
@@ -692,10 +695,10 @@ Reason why(State& state, Pass& pass, TaskId id, Time now) {
                         !divide(state, shape, Room::kNow, Quotas::kIgnored).splits.empty();
   if (by_quota) return quota_of_nodes(state, shape, Quotas::kNow, r);
   if (!fits) return Teller(state, pass, now, shape, r).no_room();
-  const Calendar::Reserved* const ahead = pass.in_the_way(id);
-  if (ahead == nullptr) return behind_unpromised(state, blocker, id, r);
+  const Pass::InTheWay ahead = pass.in_the_way(id);
+  if (ahead.reserved == nullptr) return behind_unpromised(state, blocker, id, r);
   r = Teller(state, pass, now, shape, r).no_room();
-  tell_reserved(state, *ahead, r);
+  tell_reserved(state, ahead, r);
   return r;
 }
 

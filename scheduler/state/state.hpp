@@ -124,6 +124,10 @@ struct QueueRecord {
   std::vector<Limit> limits;
   // Placed tasks that a peer may have stop, by the time from which on it may (preempt/promise.hpp).
   std::set<std::pair<std::int64_t, TaskId>> turns_over;
+  // Its placed tasks, by when they end by what they stated: those that do not run yet first (0),
+  // those that stated nothing last (kNoEnd).
+  static constexpr std::int64_t kNoEnd = std::int64_t{1} << 62;
+  std::set<std::pair<std::int64_t, TaskId>> placed;
   Ordered<Place> line;                                  // all that wait
   std::set<std::pair<std::int64_t, TaskId>> submitted;  // the same by when they were submitted
   Ordered<Place> heads;                                 // the first of each bucket

@@ -200,10 +200,13 @@ void State::track(TaskId id, int sign) {
   // A sum that would overflow is endless (backfill/ends.hpp).
   constexpr std::int64_t kLongest = std::int64_t{1} << 61;
   const bool ends_some_time = duration > 0 && duration < kLongest && task.since.ns < kLongest;
-  if (task.state == TaskState::kRunning && ends_some_time) {
+  const bool runs = task.state == TaskState::kRunning;
+  const std::int64_t by = !runs ? 0 : ends_some_time ? task.since.ns + duration : QueueRecord::kNoEnd;
+  mark(queues[task.queue].placed, std::pair{by, id});
+  if (runs && ends_some_time) {
     const End end{task.since.ns + duration, id};
     sign > 0 ? ends.insert(end, std::less<End>()) : void(ends.erase(end, std::less<End>()));
-  } else if (task.state == TaskState::kRunning) {
+  } else if (runs) {
     if (sign > 0)
       endless[task.task.uid] = id;
     else
