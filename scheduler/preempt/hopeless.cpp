@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "scheduler/backfill/ends.hpp"
-#include "scheduler/elastic/surplus.hpp"
+#include "scheduler/preempt/promise.hpp"
 #include "scheduler/state/devices.hpp"
 
 namespace sched {
@@ -41,7 +41,7 @@ std::uint64_t changes_for(std::int64_t missing, std::int64_t most) {
 // --- what changes of nodes really brought
 
 // One who is placed, in the eyes of a search for somebody of this tier: nothing that the search may
-// think of ends it (promise.hpp); or it ends surely. Of the others neither is known.
+// think of ends it (promise.hpp). Who surely is taken for gone: counted_as_gone.
 bool stays(const State& state, const TaskRecord& task, Tier tier, Time now) {
   if (!task.evicted_by.empty() || task.passing > 0) return false;
   if (task.task.unevictable) return true;
@@ -53,11 +53,6 @@ bool stays(const State& state, const TaskRecord& task, Tier tier, Time now) {
   return !task.unprotected && !over;
 }
 
-bool goes(const State& state, const TaskRecord& task) {
-  return task.evicted_by.empty() && task.passing == 0 && !task.task.unevictable &&
-         !has_surplus(task) && tier_of(task.task, state.queues[task.queue]) == Tier::kLow;
-}
-
 // What changed on one node.
 struct Given {
   NodeId node = kNoId;
@@ -67,9 +62,17 @@ struct Given {
   bool asked = false;  // whether that is known
 };
 
+bool lacks(const Amounts& amounts) {
+  const auto less = [](std::int64_t amount) { return amount < 0; };
+  return std::any_of(amounts.base.begin(), amounts.base.end(), less) ||
+         std::any_of(amounts.extended.begin(), amounts.extended.end(),
+                     [&less](const auto& one) { return less(one.second); });
+}
+
 // The most Pods of any group that the node holds more than before these changes, with all gone who
-// may be asked. Before, it was free at least as far as it is now without what they gave, and as
-// those leave it who go surely; now it is free at most as far as those leave it who stay.
+// may be asked and all holds filled. Before, it was free at least as far as it is now without what
+// they gave, where those alone go who surely do; now it is free at most as far as those leave it
+// who surely stay.
 std::int64_t gain_on(const State& state, const Shape& shape, Tier tier, Time now,
                      const Given& given) {
   const NodeRecord& node = state.cluster.node(given.node);
@@ -79,18 +82,28 @@ std::int64_t gain_on(const State& state, const Shape& shape, Tier tier, Time now
   const bool placed = given.node < state.tasks_on_node.size();
   for (const TaskId id : placed ? state.tasks_on_node[given.node] : kNobody) {
     const TaskRecord& task = state.tasks[id];
-    const bool stay = stays(state, task, tier, now), go = !stay && goes(state, task);
+    const bool stay = stays(state, task, tier, now), go = counted_as_gone(state, task);
     if (!stay && !go) continue;
     state.each_use_on(given.node, id, [&](const Amounts& amounts) {
-      stay ? least.plus(amounts) : most.minus(amounts);
+      go ? most.minus(amounts) : least.plus(amounts);
     });
+  }
+  for (const auto& [holder, room] : state.held_rooms) {
+    const auto here = [&given](const auto& part) { return part.first < given.node; };
+    const auto kept = std::partition_point(room.need.begin(), room.need.end(), here);
+    if (kept == room.need.end() || kept->first != given.node) continue;
+    const auto index = static_cast<std::size_t>(kept - room.need.begin());
+    least.plus(kept->second);
+    most.plus(kept->second);
+    most.minus(room.booked[index].second);
   }
   most.plus(given.amounts);
   const Amounts now_free = free_of(node.total, least), before_free = free_of(node.total, most);
+  const bool parts = has_parts(node.used) || has_parts(given.amounts);
   std::int64_t gain = 0;
   for (const Shape::Group& group : shape.groups) {
     if (!state.cluster.open_to(group.profile, given.node)) continue;
-    const bool all = given.all || !given.open;
+    const bool all = given.all || !given.open || parts;
     const std::int64_t before = all ? 0 : slots(before_free, group.request);
     gain = std::max(gain, slots(now_free, group.request) - before);
   }
@@ -128,22 +141,24 @@ std::optional<std::vector<Given>> given_since(const State& state, const Shape::H
 }
 
 // Whether less than what is missing came since. Then the answer is from now on as if it had been
-// given now; but for nodes that are closed at the moment: when they open again they bring nothing
-// that was not there.
+// given now; but not as long as some nodes lack what they may get again without bringing anything
+// that was not there: those that are closed, and those with Pods that only have to go.
 bool still_misses(const State& state, const Shape& shape, Tier tier, Time now,
                   Shape::Hopeless& known) {
   if (known.missing <= 0) return false;
   const std::optional<std::vector<Given>> all = given_since(state, known, now);
   if (!all) return false;
   std::int64_t missing = known.missing;
-  bool closed = false;
+  bool lacking = false;
   for (const Given& given : *all) {
     missing -= gain_on(state, shape, tier, now, given);
     if (missing <= 0) return false;
     const NodeRecord& node = state.cluster.node(given.node);
-    closed = closed || (node.present && !state.cluster.cls(node.cls).open);
+    lacking = lacking || lacks(given.amounts) ||
+              (node.present && !state.cluster.cls(node.cls).open);
   }
-  if (closed && all->size() < State::kLooseningsKept / 2) return true;
+  const bool recent = state.loosened - known.loosened < State::kLooseningsKept / 2;
+  if (lacking && recent) return true;
   known = {changes_for(missing, known.most), state.loosened, now, missing, known.most};
   return true;
 }

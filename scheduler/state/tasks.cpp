@@ -5,6 +5,7 @@
 #include "scheduler/limits.hpp"
 #include "scheduler/order/rules.hpp"
 #include "scheduler/preempt/guarantee.hpp"
+#include "scheduler/preempt/promise.hpp"
 #include "scheduler/state/devices.hpp"
 #include "scheduler/state/state.hpp"
 
@@ -344,10 +345,11 @@ void State::reserve(TaskRecord& task, const Assume& d) {
 }
 
 // Gives back what is still reserved and what the queue is charged. Pods go on using their nodes
-// until they are gone.
+// until they are gone: of one that every search counted as gone, they are in its way until then.
 void State::release(TaskId id, Time at) {
   TaskRecord& task = tasks[id];
   static const Amounts kNothing;
+  const bool counted = counted_as_gone(*this, task);
   for (std::size_t r = 0; r < task.ranks.size(); ++r) {
     const NodeId node = task.ranks[r].node;
     cluster.adjust(node, nullptr, task.ranks[r].reserved ? &use_of_rank(task, r) : &kNothing);
@@ -359,7 +361,13 @@ void State::release(TaskId id, Time at) {
   // What its Pods have is free when they are gone; until then nobody can be asked for it.
   for (std::size_t r = 0; r < task.ranks.size(); ++r) {
     if (!task.ranks[r].reserved) continue;
-    loosen(Loosening::What::kAmounts, task.ranks[r].node, use_of_rank(task, r));
+    const Amounts& brings = counted ? kNothing : use_of_rank(task, r);
+    loosen(Loosening::What::kAmounts, task.ranks[r].node, brings);
+  }
+  for (const PodId pod : task.pods) {
+    Amounts stays;
+    stays.minus(pods[pod].amounts);
+    if (counted) loosen(Loosening::What::kAmounts, pods[pod].node, stays);
   }
   task.ranks.clear();
   task.parts.clear();
