@@ -315,11 +315,11 @@ class Measurement {
   void take_in();
   void cold_plan();
   void round(std::int64_t i);
-  void submit(std::int64_t i);
-  void foreign_pod(std::int64_t i);
-  void cordon();
-  void end_task();
-  void large_gang(std::int64_t i);
+  [[gnu::noinline]] void submit(std::int64_t i);
+  [[gnu::noinline]] void foreign_pod(std::int64_t i);
+  [[gnu::noinline]] void cordon();
+  [[gnu::noinline]] void end_task();
+  [[gnu::noinline]] void large_gang(std::int64_t i);
   void forecast();
   void first_promises();
   bool tend(Row& row);

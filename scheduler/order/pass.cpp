@@ -77,7 +77,7 @@ void Pass::run(std::size_t max_starts) {
     const std::optional<Turns::Offer> offer = turns.next();
     if (!offer) {
       looked_at_all_ = true;
-      return;
+      return remember_asked();
     }
     if (started_.contains(offer->place.task)) {
       if (!turns.out_of_line(*offer)) turns.go_on(*offer);
@@ -91,6 +91,7 @@ void Pass::run(std::size_t max_starts) {
     const bool arranged = patience_.contains(offer->queue);
     if (arranged && state_.shapes[state_.buckets[offer->bucket].shape].parked) continue;
     if (nothing_to_do(*offer)) {
+      cut_ = true;
       if (strict(queue.queue)) turns.close(offer->queue);
       continue;
     }
@@ -374,6 +375,7 @@ bool Pass::may_claim(TaskId task) const {
 
 // Beside every reservation ahead, too: those are older promises.
 bool Pass::ask(TaskId task, PreemptionKind kind) {
+  if (nothing_to_try_) asks_.emplace_back(task, kind);
   // Who gives something up and runs on is known to the next pass, once it has been told.
   const bool resizes = !plan_.preemptions.empty() && !plan_.preemptions.back().shrinks.empty();
   if (resizes || !may_ask(task, kind)) return false;

@@ -123,6 +123,9 @@ class Pass {
 
   void run(std::size_t max_starts);
   bool nothing_new();
+  bool asked_in_vain();
+  bool came_behind(TaskId task);
+  void remember_asked();
   void park_hopeless();
   bool may_be_offered(BucketId bucket) const;
   bool somebody_may_find();
@@ -188,6 +191,9 @@ class Pass {
   std::vector<TaskId> pending_;
   std::int64_t searches_ = 0, tries_ = 0, renewals_ = 0;  // for victims; of reservations
   bool looked_at_all_ = false;
+  bool nothing_to_try_ = false;  // it can only ask somebody to stop
+  bool cut_ = false;             // some were left out: nothing could come of their turns
+  std::vector<std::pair<TaskId, PreemptionKind>> asks_;  // in their order
   std::set<TaskId> ahead_;  // found blocked so far
   bool refuses_ = false;    // somebody who fits alone was refused beside what was promised
   std::set<TaskId> left_;   // who has started since then, and held a promise

@@ -3,6 +3,7 @@
 #include <limits>
 #include <tuple>
 
+#include "scheduler/elastic/surplus.hpp"
 #include "scheduler/preempt/guarantee.hpp"
 
 namespace sched {
@@ -74,6 +75,12 @@ bool may_reclaim(const State& state, TaskId preemptor, TaskId victim, Time now) 
   if (below == Tier::kLow) return true;
   return below == Tier::kMedium && !cools_down(queue, holds.task, now) &&
          guarantee_is_over(holds, now);
+}
+
+bool counted_as_gone(const State& state, const TaskRecord& placed) {
+  if (placed.passing > 0 || has_surplus(placed)) return false;
+  const bool low = tier_of(placed.task, state.queues[placed.queue]) == Tier::kLow;
+  return !placed.evicted_by.empty() || (low && !placed.task.unevictable);
 }
 
 bool may_rotate(const State& state, TaskId preemptor, TaskId victim, Time now) {

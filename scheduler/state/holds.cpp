@@ -4,6 +4,7 @@
 #include "scheduler/elastic/surplus.hpp"
 #include "scheduler/fair/kept.hpp"
 #include "scheduler/limits.hpp"
+#include "scheduler/preempt/promise.hpp"
 #include "scheduler/state/devices.hpp"
 #include "scheduler/state/state.hpp"
 
@@ -31,8 +32,14 @@ bool State::on(const Evict& d) {
   if (id == kNoId || !decided(tasks[id])) return false;
   const TaskRecord& task = tasks[id];
   if (task.evicted_by == d.by && task.evicted_at == d.at) return false;
+  // Who was counted on brings nothing by it.
+  if (counted_as_gone(*this, task)) {
+    for (const TaskRecord::Rank& rank : task.ranks) loosen(Loosening::What::kAmounts, rank.node);
+    for (const PodId pod : task.pods) loosen(Loosening::What::kAmounts, pods[pod].node);
+  } else {
+    loosen_uses(task);
+  }
   mark_leaving(id, d.by, d.at);
-  loosened += tasks[id].ranks.size() + tasks[id].pods.size();
   return true;
 }
 
@@ -80,6 +87,22 @@ void State::mark_leaving(TaskId id, const std::string& by, Time at) {
 }
 
 // --- who may be asked
+
+void State::loosen(Loosening::What what, NodeId node, const Amounts& amounts) {
+  loosenings.resize(kLooseningsKept);
+  loosenings[loosened++ % kLooseningsKept] = {what, node, amounts};
+}
+
+void State::loosen_uses(const TaskRecord& task) {
+  static const Amounts kNothing;
+  for (std::size_t r = 0; r < task.ranks.size(); ++r) {
+    const TaskRecord::Rank& rank = task.ranks[r];
+    loosen(Loosening::What::kAmounts, rank.node, rank.reserved ? use_of_rank(task, r) : kNothing);
+  }
+  for (const PodId pod : task.pods) {
+    loosen(Loosening::What::kAmounts, pods[pod].node, pods[pod].amounts);
+  }
+}
 
 void State::list_askable(TaskId id) {
   const TaskRecord& task = tasks[id];
@@ -189,7 +212,16 @@ void State::rebook(TaskId holder, HeldRoom now) {
   const auto known = held_rooms.find(holder);
   const bool known_before = known != held_rooms.end();
   const NodeAmounts before = known == held_rooms.end() ? NodeAmounts{} : known->second.booked;
-  if (known != held_rooms.end() && known->second.need != now.need) loosened += before.size();
+  if (!known_before || known->second.need != now.need) {
+    for (const auto& [node, need] : known_before ? known->second.need : NodeAmounts{}) {
+      loosen(Loosening::What::kAmounts, node, need);
+    }
+    for (const auto& [node, need] : now.need) {
+      Amounts less;
+      less.minus(need);
+      loosen(Loosening::What::kAmounts, node, less);
+    }
+  }
   auto old = before.begin();
   auto fresh = now.booked.begin();
   while (old != before.end() || fresh != now.booked.end()) {
