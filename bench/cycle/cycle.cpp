@@ -324,7 +324,7 @@ class Measurement {
   void first_promises();
   bool tend(Row& row);
   void happens(Row& row, const std::vector<Delta>& deltas);
-  void carry_out(const Plan& plan);
+  [[gnu::noinline]] void carry_out(const Plan& plan);
   std::vector<Delta> end_of(const std::string& task) const;
 
   const Options options_;

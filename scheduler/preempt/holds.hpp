@@ -18,6 +18,8 @@ namespace sched {
 // Books each Pod of a holder on the node that is kept for it, if all of them fit there now; what
 // was booked to keep it is given back in the same overlay.
 std::optional<Gang> place_hold(State& state, TaskId holder, Overlay& overlay);
+// Whether the room that is kept for it is there on every node: what `place_hold` needs at least.
+bool is_whole(const HeldRoom& room, const State& state);
 // What is booked to keep the task's room, given back.
 void free_hold(const State& state, TaskId holder, Overlay& overlay);
 
