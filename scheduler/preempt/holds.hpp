@@ -28,8 +28,8 @@ void free_hold(const State& state, TaskId holder, Overlay& overlay);
 bool hold_stands(const State& state, TaskId holder);
 
 // Calls with every change that leads from the live state to the one that `task` may count on: all
-// who were asked to stop have gone, and all Pods of attempts that are over; every hold of others is filled, and its own is given back (sign
-// 1: room appears).
+// who were asked to stop have gone, and all Pods of attempts that are over; every hold of others is
+// filled, and its own is given back (sign 1: room appears).
 template <class Change>
 void look_ahead(const State& state, TaskId task, const Change& change) {
   for (const TaskId id : state.leaving) {

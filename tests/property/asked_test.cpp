@@ -25,8 +25,8 @@ class Crowd {
     const Strategy strategies[] = {Strategy::kBackfill, Strategy::kFifo, Strategy::kDrf,
                                    Strategy::kPriorityBased, Strategy::kFairSharing};
     for (int i = 0; i < kQueues; ++i) {
-      Queue queue = test::queue("q" + std::to_string(i), static_cast<Tier>(below(3)),
-                                strategies[below(5)]);
+      Queue queue =
+          test::queue("q" + std::to_string(i), static_cast<Tier>(below(3)), strategies[below(5)]);
       queue.weight = 1 + below(3);
       if (below(4) == 0) queue.reserve_after_ns = below(20) * test::kSecond;
       if (below(4) == 0) queue.half_life_ns = 30 * test::kSecond;
@@ -57,7 +57,8 @@ class Crowd {
     if (kind < 6) {
       const std::string pod = "foreign" + std::to_string(pods_++);
       foreign_.push_back(pod);
-      return tell(PodUpsert{pod, node(at).name, amounts(below(4) == 0, 1 + below(8), 1, 1), "", 0, 0});
+      return tell(
+          PodUpsert{pod, node(at).name, amounts(below(4) == 0, 1 + below(8), 1, 1), "", 0, 0});
     }
     if (kind < 8 && !foreign_.empty()) {
       tell(PodRemove{foreign_.back()});
