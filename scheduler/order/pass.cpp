@@ -302,7 +302,9 @@ void Pass::start_kept(std::size_t max_starts) {
     const QueueRecord& queue = state_.queues[state_.tasks[task].queue];
     if (plan_.starts.size() >= max_starts) return;
     if (!queue.known || queue.queue.closed || runs_all_it_may(task)) continue;
-    if (!state_.held_rooms.contains(task) || tenant_excess(state_, task, false)) continue;
+    const auto room = state_.held_rooms.find(task);
+    if (room == state_.held_rooms.end() || !is_whole(room->second, state_)) continue;
+    if (tenant_excess(state_, task, false)) continue;
     if (!fits_maximum(queue, state_.shapes[state_.tasks[task].shape].total, false)) continue;
     if (!may_fit_held(task)) continue;
     if (auto gang = place_hold(state_, task, overlay_)) start(task, *gang);

@@ -165,7 +165,8 @@ class Pass {
   KeptPromises::Binding binding(TaskId task) const;
   const PromisedRoom* promised(TaskId task) const;
   Answer place_beside_promises(TaskId task, BucketId bucket);
-  std::optional<Gang> room_beside(const Shape& shape, Time end, const KeptPromises::Binding& binding);
+  std::optional<Gang> room_beside(const Shape& shape, Time end,
+                                  const KeptPromises::Binding& binding);
   bool start_promised(TaskId task, Time end, const KeptPromises::Binding& binding);
   const Calendar::Reserved* promise_of(TaskId task);
   void settle_wishes();
@@ -194,9 +195,9 @@ class Pass {
   bool nothing_to_try_ = false;  // it can only ask somebody to stop
   bool cut_ = false;             // some were left out: nothing could come of their turns
   std::vector<std::pair<TaskId, PreemptionKind>> asks_;  // in their order
-  std::set<TaskId> ahead_;  // found blocked so far
-  bool refuses_ = false;    // somebody who fits alone was refused beside what was promised
-  std::set<TaskId> left_;   // who has started since then, and held a promise
+  std::set<TaskId> ahead_;                               // found blocked so far
+  bool refuses_ = false;   // somebody who fits alone was refused beside what was promised
+  std::set<TaskId> left_;  // who has started since then, and held a promise
   std::vector<TaskId> due_;
   std::map<TaskId, Calendar::Reserved> told_;  // promises, as somebody asked about them
   std::set<TaskId> started_;

@@ -133,9 +133,8 @@ std::optional<std::vector<Given>> given_since(const State& state, const Shape::H
   auto at = state.protected_until.upper_bound({known.now.ns, kNoId});
   for (; at != state.protected_until.end() && at->first <= now.ns; ++at) {
     if (all.size() > State::kLooseningsKept) return std::nullopt;
-    state.each_use(at->second, [&](NodeId node, const Amounts& amounts) {
-      on(node).amounts.plus(amounts);
-    });
+    state.each_use(at->second,
+                   [&](NodeId node, const Amounts& amounts) { on(node).amounts.plus(amounts); });
   }
   return all;
 }
@@ -154,8 +153,8 @@ bool still_misses(const State& state, const Shape& shape, Tier tier, Time now,
     missing -= gain_on(state, shape, tier, now, given);
     if (missing <= 0) return false;
     const NodeRecord& node = state.cluster.node(given.node);
-    lacking = lacking || lacks(given.amounts) ||
-              (node.present && !state.cluster.cls(node.cls).open);
+    lacking =
+        lacking || lacks(given.amounts) || (node.present && !state.cluster.cls(node.cls).open);
   }
   const bool recent = state.loosened - known.loosened < State::kLooseningsKept / 2;
   if (lacking && recent) return true;

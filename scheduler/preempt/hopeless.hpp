@@ -27,10 +27,10 @@ namespace sched {
 // room: what is kept for it is its own, and its twins' searches did not count it.
 bool is_hopeless(State& state, TaskId task, Time now);
 
-// The same beside all that is promised to others (State::promises), of a task that was promised room
-// itself: it leaves all promises of its tiers alone, whatever the order. What is kept for a promise
-// shrinks only with the changes that are counted, with promises that are given up (counted, too,
-// node by node) and when the time of one is over.
+// The same beside all that is promised to others (State::promises), of a task that was promised
+// room itself: it leaves all promises of its tiers alone, whatever the order. What is kept for a
+// promise shrinks only with the changes that are counted, with promises that are given up (counted,
+// too, node by node) and when the time of one is over.
 bool is_hopeless_beside(const State& state, TaskId task, Time now);
 void remember_hopeless_beside(State& state, TaskId task, Time now, std::int64_t missing);
 

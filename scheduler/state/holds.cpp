@@ -32,13 +32,6 @@ bool State::on(const Evict& d) {
   if (id == kNoId || !decided(tasks[id])) return false;
   const TaskRecord& task = tasks[id];
   if (task.evicted_by == d.by && task.evicted_at == d.at) return false;
-  // Who was counted on brings nothing by it.
-  if (counted_as_gone(*this, task)) {
-    for (const TaskRecord::Rank& rank : task.ranks) loosen(Loosening::What::kAmounts, rank.node);
-    for (const PodId pod : task.pods) loosen(Loosening::What::kAmounts, pods[pod].node);
-  } else {
-    loosen_uses(task);
-  }
   mark_leaving(id, d.by, d.at);
   return true;
 }
@@ -73,6 +66,16 @@ bool State::on(const Resolve& d) {
 }
 
 void State::mark_leaving(TaskId id, const std::string& by, Time at) {
+  const TaskRecord& task = tasks[id];
+  // Who was counted on brings nothing by it.
+  if (by.empty()) {
+    // Nobody counts on more.
+  } else if (counted_as_gone(*this, task)) {
+    for (const TaskRecord::Rank& rank : task.ranks) loosen(Loosening::What::kAmounts, rank.node);
+    for (const PodId pod : task.pods) loosen(Loosening::What::kAmounts, pods[pod].node);
+  } else {
+    loosen_uses(task);
+  }
   unsettle_for(tasks[id]);
   tasks[id].evicted_by = by;
   tasks[id].evicted_at = at;
