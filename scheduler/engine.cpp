@@ -391,7 +391,9 @@ bool Engine::can_start(std::string_view uid) const {
   const QueueRecord& queue = s.queues[task.queue];
   return queue.known && !queue.queue.closed && !task.task.held && !never(s, task.shape) &&
          !never_allowed(s, task.shape) && !tenant_excess(s, id, true) &&
-         fits_maximum(queue, s.shapes[task.shape].total, true);
+         fits_maximum(queue, s.shapes[task.shape].total, true) &&
+         !never_left(s, task.queue, static_cast<int>(tier_of(task.task, queue)),
+                     s.shapes[task.shape].total);
 }
 
 std::vector<Engine::Placed> Engine::placed(Time now) const {

@@ -147,7 +147,8 @@ std::string constraint(const Reason& r) {
 // What it would take from somebody ahead.
 std::string reserved(const Reason& r) {
   std::string what = " has that room from ";
-  if (r.reserved == Reason::Reserved::kMaximum) what = " has that much of queue " + r.queue + " from ";
+  if (r.reserved == Reason::Reserved::kMaximum)
+    what = " has that much of queue " + r.queue + " from ";
   if (r.reserved == Reason::Reserved::kLeft) {
     what = " has what the guarantees of other queues leave from ";
   }
@@ -284,6 +285,7 @@ std::string sentence(const Reason& r) {
     case ReasonCode::kReserved:
       return reserved(r);
     case ReasonCode::kGuaranteed:
+      if (!r.detail.empty()) return "can never start: " + r.detail;
       return needs(r) + ": " + number(r.resource, r.free) + " left to its queue, " +
              number(r.resource, r.total) + " more kept for the guarantees of other queues";
     case ReasonCode::kEvicting:

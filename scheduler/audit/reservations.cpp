@@ -5,8 +5,8 @@
 // lasted longer than it had when its last estimate was over, among those that were over by then;
 // where they are fewer than four, as long again as it had lasted.
 //
-// What the holder of a reservation may have by its tier counts as ended when it begins. It needs more
-// than room: its queue has to be allowed what it runs then.
+// What the holder of a reservation may have by its tier counts as ended when it begins. It needs
+// more than room: its queue has to be allowed what it runs then.
 #include <algorithm>
 #include <functional>
 
@@ -111,7 +111,8 @@ bool ReservationCheck::gone(const Known& task, std::int64_t at, const std::strin
   if (end_of(task) <= at) return true;
   return std::any_of(plan_.reservations.begin(), plan_.reservations.end(), [&](const auto& other) {
     const std::vector<std::string>& nodes = other.placement.nodes;
-    const bool here = node == nullptr || std::find(nodes.begin(), nodes.end(), *node) != nodes.end();
+    const bool here =
+        node == nullptr || std::find(nodes.begin(), nodes.end(), *node) != nodes.end();
     const auto holder = known_.tasks_.find(other.task);
     return here && other.at.ns <= at && holder != known_.tasks_.end() &&
            known_.yields_by(holder->second, task, at);
@@ -149,8 +150,8 @@ void ReservationCheck::check_leave(const Reservation& reservation, const Queue& 
   for (const Reservation& other : plan_.reservations) {
     const auto known = known_.tasks_.find(other.task);
     if (known == known_.tasks_.end() || known->second.task.queue != queue.name) continue;
-    const bool there = other.at.ns <= at &&
-                       stated_end(other.at.ns, known->second.task.expected_duration_ns) > at;
+    const bool there =
+        other.at.ns <= at && stated_end(other.at.ns, known->second.task.expected_duration_ns) > at;
     if (there) count(known->second.task, other.placement, other.placement.nodes.size());
   }
   audit::Charge own;
@@ -158,8 +159,8 @@ void ReservationCheck::check_leave(const Reservation& reservation, const Queue& 
   const Task& task = known_.tasks_.at(reservation.task).task;
   for (std::size_t rank = 0; rank < reservation.placement.nodes.size(); ++rank) {
     audit::charge(own, *Auditor::group_of(task.groups, rank), 1);
-    audit::charge(own_on[reservation.placement.nodes[rank]],
-                  *Auditor::group_of(task.groups, rank), 1);
+    audit::charge(own_on[reservation.placement.nodes[rank]], *Auditor::group_of(task.groups, rank),
+                  1);
   }
   const auto check = [&](const Resources& maximum, audit::Charge& asked, audit::Charge& sum,
                          const std::string& where) {
@@ -170,7 +171,8 @@ void ReservationCheck::check_leave(const Reservation& reservation, const Queue& 
     }
   };
   if (queue.max_running > 0 && tasks_ > queue.max_running) {
-    violations_.push_back(reservation.task + ": its reservation is for more tasks than its queue's");
+    violations_.push_back(reservation.task +
+                          ": its reservation is for more tasks than its queue's");
   }
   if (queue.has_maximum) check(queue.maximum, own, amount_, "");
   for (const Quota& quota : queue.quotas) {

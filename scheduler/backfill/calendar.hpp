@@ -6,12 +6,14 @@
 // free now must be left alone for that is taken from a trial by `keep`.
 //
 // Exact: `reserve` finds the first moment at which the gang has room, and its queue's leave
-// (leave.hpp), for its whole expected duration beside every reservation made before, given the expected ends, and given where those
-// reservations lie (parts of devices are counted with care: a device that others share until then
-// is not counted on by who needs it whole, so that for gangs that share or meet those who do it may
-// be a later moment). A reservation takes room that is about to be given back before room that is
-// free now, so that as little as possible is kept idle; as tasks start, `renew` moves it to keep it
-// so. Whom its task may have stop counts as ended when nothing protects him any more. (EASY: Lifka 1995; conservative backfill and its analysis: Mu'alem and Feitelson 2001.)
+// (leave.hpp), for its whole expected duration beside every reservation made before, given the
+// expected ends, and given where those reservations lie (parts of devices are counted with care: a
+// device that others share until then is not counted on by who needs it whole, so that for gangs
+// that share or meet those who do it may be a later moment). A reservation takes room that is about
+// to be given back before room that is free now, so that as little as possible is kept idle; as
+// tasks start, `renew` moves it to keep it so. Whom its task may have stop counts as ended when
+// nothing protects him any more. (EASY: Lifka 1995; conservative backfill and its analysis: Mu'alem
+// and Feitelson 2001.)
 //
 // It counts ahead for the one shape (place/trial.hpp): the live state does not move, but for gangs
 // whose groups compete for one zone's room, and then only until the call returns; nobody is woken.

@@ -29,7 +29,8 @@ Late yielding(const State& state, TaskId id, Time now) {
     if (other.leaving || other.unevictable) continue;
     const Time from = may_preempt_from(state, id, other.task, now);
     if (from >= kEndless) continue;
-    if (from < expected_end(state, state.tasks[other.task], now)) out.emplace_back(from, other.task);
+    if (from < expected_end(state, state.tasks[other.task], now))
+      out.emplace_back(from, other.task);
   }
   std::sort(out.begin(), out.end());
   return out;

@@ -31,7 +31,7 @@ TaskId KeptPromises::first_before(Time end, const Binding& binding) const {
 
 // Need only grows where a promise begins. What runs and is past its end counts by its new estimate.
 Amounts KeptPromises::missing(NodeId node, const Binding& binding, Time from, Time to,
-                      const std::vector<Release>& gone) const {
+                              const std::vector<Release>& gone) const {
   struct Booking {
     Time begin, end;
     const Amounts* amounts = nullptr;
@@ -42,8 +42,8 @@ Amounts KeptPromises::missing(NodeId node, const Binding& binding, Time from, Ti
   std::vector<Booking> bookings;
   for (const TaskId holder : state_.promised_on[node]) {
     if (!contains(binding, holder)) continue;
-    bookings.push_back({begin(holder), end(holder), &need_on(state_.promises.at(holder), node),
-                        holder});
+    bookings.push_back(
+        {begin(holder), end(holder), &need_on(state_.promises.at(holder), node), holder});
   }
   std::vector<std::pair<Time, TaskId>> ends;
   if (!bookings.empty() && node < state_.tasks_on_node.size()) {
@@ -54,7 +54,8 @@ Amounts KeptPromises::missing(NodeId node, const Binding& binding, Time from, Ti
   // By itself, or since somebody who has begun there by then may have it stop.
   const auto ended = [&](Time end, TaskId task, Time at) {
     return end <= at || std::any_of(bookings.begin(), bookings.end(), [&](const Booking& booking) {
-             return booking.begin <= at && may_preempt_from(state_, booking.holder, task, now_) <= at;
+             return booking.begin <= at &&
+                    may_preempt_from(state_, booking.holder, task, now_) <= at;
            });
   };
   for (const Booking& moment : bookings) {

@@ -75,9 +75,9 @@ const Leave::Line& Leave::line(QueueId id, TaskId holder) {
 // What of its queue has ended by then, for who may have others stop.
 const Leave::Sum& Leave::ended(QueueId id, TaskId holder, Time at) {
   const QueueRecord& queue = state_.queues[id];
-  const bool asks = holder != kNoId && tier_of(state_.tasks[holder].task,
-                                               state_.queues[state_.tasks[holder].queue]) !=
-                                           Tier::kLow;
+  const bool asks =
+      holder != kNoId &&
+      tier_of(state_.tasks[holder].task, state_.queues[state_.tasks[holder].queue]) != Tier::kLow;
   line(id, asks ? holder : kNoId);
   Line& known = lines_.at({id, asks ? holder : kNoId});
   const auto end = std::upper_bound(known.ends.begin(), known.ends.end(), std::pair{at, kNoId});

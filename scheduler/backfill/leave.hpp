@@ -1,17 +1,17 @@
 // Leave: what queues may run, at moments to come.
 //
-// Room is not all that a task needs: its queue's maximum (over all nodes, of some of them, of running
-// tasks) has to have it, and what is guaranteed to other queues has to be left to them. Whoever has
-// a reservation has a claim to that, too: from its begin on, as if it ran.
+// Room is not all that a task needs: its queue's maximum (over all nodes, of some of them, of
+// running tasks) has to have it, and what is guaranteed to other queues has to be left to them.
+// Whoever has a reservation has a claim to that, too: from its begin on, as if it ran.
 //
 //      queue q, at most 8 GPUs:   a has 4 until 1h        head, 8: from 1h to 2h
 //      s, 4 for 50m:  may start   (it is over by then)
 //      s, 4 for 2h:   may not     (at 1h the queue would have 4 + 8 of 8)
 //
 // Exact, given the expected ends: at each moment the queue uses what it uses now, less what has
-// ended, and what those have who claimed it. Looks at the ends of the queue's own tasks; for what is
-// guaranteed to others, at those of all, as they change what is free. Whom the holder of a claim may
-// have stop (preempt/promise.hpp) counts as ended for it when nothing protects him any more.
+// ended, and what those have who claimed it. Looks at the ends of the queue's own tasks; for what
+// is guaranteed to others, at those of all, as they change what is free. Whom the holder of a claim
+// may have stop (preempt/promise.hpp) counts as ended for it when nothing protects him any more.
 //
 // Guarantees of some of the nodes are not looked at here.
 #pragma once

@@ -106,6 +106,45 @@ std::optional<Guarded> takes_guaranteed(const State& state, QueueId id, int tier
   return found;
 }
 
+// What others use of theirs is in use, and what they do not is kept for them.
+std::optional<Guarded> never_left(const State& state, QueueId id, int tier, const Amounts& total) {
+  const QueueRecord& own = state.queues[id];
+  if (state.granting > 0) return std::nullopt;
+  if (rules_of(own.queue).pooling && tier != static_cast<int>(Tier::kHigh)) return std::nullopt;
+  Amounts kept;
+  for (const QueueRecord& queue : state.queues) {
+    if (&queue != &own && guarantees(queue)) kept.plus(queue.guaranteed);
+  }
+  if (kept.zero()) return std::nullopt;
+  Amounts all;
+  for (const auto& [name, zone] : state.cluster.zones()) {
+    for (const ClassId c : state.cluster.zone(zone).classes) all.plus(state.cluster.cls(c).total);
+  }
+  // Others' guaranteed room may be in the hands of those who yield.
+  const auto yielding = [&](ResourceId r) {
+    __int128 sum = 0;
+    for (const QueueRecord& queue : state.queues) {
+      if (&queue == &own || !guarantees(queue) || tier == static_cast<int>(Tier::kLow)) continue;
+      for (const auto& [by, task] : queue.placed) {
+        const bool below = static_cast<int>(tier_of(state.tasks[task].task, queue)) > tier ||
+                           state.tasks[task].task.preemptible;
+        if (below) sum += exactly(state.tasks[task].booked, r);
+      }
+    }
+    return sum;
+  };
+  std::optional<Guarded> found;
+  each(total, [&](ResourceId r) {
+    const __int128 asked = exactly(total, r), others = exactly(kept.at(r), r);
+    const __int128 within = guarantees(own) ? exactly(own.guaranteed.at(r), r) : 0;
+    const __int128 left = std::max<__int128>(exactly(all.at(r), r) - others, within);
+    if (!found && others > 0 && asked > left && asked > left + yielding(r)) {
+      found = told(total, r, std::max<__int128>(left, 0), others);
+    }
+  });
+  return found;
+}
+
 bool within_guarantee(const QueueRecord& queue) {
   bool within = false;
   each(queue.guaranteed, [&](ResourceId r) { within = within || idle(queue, r) > 0; });

@@ -26,6 +26,11 @@ std::optional<Guarded> takes_guaranteed(const State& state, QueueId queue, int t
                                         const Amounts& total, const Amounts* more = nullptr,
                                         const std::map<QueueId, Amounts>* used = nullptr);
 
+// The same of the whole cluster, if nobody used anything but those of a queue with a guarantee who
+// yield to that tier, and do now: then the gang can never start, as things are.
+std::optional<Guarded> never_left(const State& state, QueueId queue, int tier,
+                                  const Amounts& total);
+
 // Whether the queue uses less than its guarantee of some resource. Asked of the queue, not of the
 // task that is next: who is known not to fit must not change the order of the others.
 bool within_guarantee(const QueueRecord& queue);

@@ -137,7 +137,12 @@ bool Pass::somebody_may_find() {
   for (QueueId id = 0; id < state_.queues.size(); ++id) {
     const QueueRecord& queue = state_.queues[id];
     if (!queue.known || queue.queue.closed || queue.heads.empty()) continue;
-    if (queue.queue.max_running > 0 && queue.running >= queue.queue.max_running) continue;
+    if (queue.queue.max_running > 0 && queue.running >= queue.queue.max_running) {
+      for (auto at = queue.heads.begin(); !queue.heads.at_end(at); at = queue.heads.next(at)) {
+        if (peers_may_make_way(queue.heads.get(at).task)) return true;
+      }
+      continue;
+    }
     if (rules_of(queue.queue).passing == Passing::kFree) continue;
     if (!queue.by_tenant && may_find(id, queue.heads)) return true;
     for (const Tenant& tenant : queue.tenants) {
@@ -160,14 +165,16 @@ bool Pass::may_find(QueueId id, const Ordered<Place>& heads) {
     const Bucket& bucket = state_.buckets[state_.tasks[task].bucket];
     // What is guaranteed to others keeps nobody from asking those below him.
     const bool asks = bucket.tier != static_cast<int>(Tier::kLow);
-    if (bucket.quota_parked) continue;
+    if (bucket.quota_parked && !peers_may_make_way(task)) continue;
+    if (bucket.quota_parked) return true;
     if (state_.guarded.contains(state_.tasks[task].bucket) && !asks) continue;
     if (tenant_excess(state_, task, false) || !can_ever_start(state_, state_.tasks[task].bucket)) {
       continue;
     }
     if (several || may_find(task)) return true;
     const Shape& shape = state_.shapes[bucket.shape];
-    const bool lacks_room = shape.parked && !by_place(shape) && !queue.queue.has_maximum &&
+    // Others of it that stand above Low may ask behind this one.
+    const bool lacks_room = !asks && shape.parked && !by_place(shape) && !queue.queue.has_maximum &&
                             !takes_guaranteed(state_, id, bucket.tier, shape.total);
     if (lacks_room) return false;
   }

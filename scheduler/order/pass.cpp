@@ -1,6 +1,7 @@
 #include "scheduler/order/pass.hpp"
 
 #include "scheduler/fair/kept.hpp"
+#include "scheduler/fair/quota.hpp"
 #include "scheduler/fair/tenant_limits.hpp"
 #include "scheduler/learn/order.hpp"
 #include "scheduler/limits.hpp"
@@ -9,6 +10,7 @@
 #include "scheduler/order/why.hpp"
 #include "scheduler/preempt/guarantee.hpp"
 #include "scheduler/preempt/hopeless.hpp"
+#include "scheduler/preempt/promise.hpp"
 #include "scheduler/preempt/victims.hpp"
 #include "scheduler/reason.hpp"
 
@@ -126,7 +128,7 @@ void Pass::on_full(Turns& turns, const Turns::Offer& offer) {
   if (first && !state_.held.contains(task)) {
     if (tenant_excess(state_, task, false)) return turns.replace(offer);
     full_.insert(offer.queue);
-    const bool asked = ask(task, PreemptionKind::kRotation);
+    const bool asked = has_peers_stop(task);
     if (!asked && deserves_reservation(offer, blocked_[offer.queue])) reserve_for(task);
     ++blocked_[offer.queue];
   }
@@ -182,6 +184,13 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
     if (again) turns.go_on(offer);
     return;
   }
+  const bool behind = for_room && offer.known && may_ask_behind(offer);
+  if (behind) turns.replace(offer);  // the next may ask, too
+  if (answer == Answer::kNoRoom && !asked && !again && may_ask_behind(offer)) {
+    const std::int64_t limit = duration_of(state_.tasks[task]);
+    turns.go_on(offer, [&](TaskId other) { return duration_of(state_.tasks[other]) < limit; });
+    return;
+  }
   if (answer == Answer::kEvicting || answer == Answer::kNoClaim) {
     // Room is kept for it: the first that lacks any is the next known not to fit, or its twin.
     turns.replace(offer);
@@ -203,18 +212,68 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
 // to others: what those have who yield by tier is not.
 bool Pass::has_others_stop(const Turns::Offer& offer, Answer answer) {
   const TaskId task = offer.place.task;
-  if (!deserves_reservation(offer, lacked_[offer.queue])) return false;
+  const bool for_room = answer == Answer::kNoRoom || answer == Answer::kReserved;
+  if (!deserves_reservation(offer, lacked_[offer.queue])) {
+    return for_room && may_ask_behind(offer) && ends_before_all_reserved(task) &&
+           ask(task, PreemptionKind::kTier);
+  }
   switch (answer) {
     case Answer::kNoRoom:
     case Answer::kReserved:
       return preempt(task);
     case Answer::kNoQuota:
+      if (deserves_reservation(offer, blocked_[offer.queue])) return has_peers_stop(task);
       return ask(task, PreemptionKind::kRotation);
     case Answer::kNoClaim:
       return ask(task, PreemptionKind::kTier);
     default:
       return false;
   }
+}
+
+// Whose turn is over, or who yields by its tier, leaves its place in the queue's maximum.
+bool Pass::has_peers_stop(TaskId task) {
+  return ask(task, PreemptionKind::kRotation) ||
+         (peers_may_make_way(task) && ask(task, PreemptionKind::kTier));
+}
+
+// Whether the queue would have enough for it without all peers who yield to its tier now.
+bool Pass::peers_may_make_way(TaskId id) const {
+  const TaskRecord& task = state_.tasks[id];
+  const QueueRecord& queue = state_.queues[task.queue];
+  if (tier_of(task.task, queue) == Tier::kLow) return false;
+  const Promised promised = promised_to_others(state_, id);
+  std::int64_t yields = 0;
+  Amounts used = queue.used;
+  for (const auto& [by, peer] : queue.placed) {
+    if (!may_preempt(state_, id, peer, now_)) continue;
+    ++yields;
+    used.minus(state_.tasks[peer].booked);
+  }
+  const std::int64_t running = queue.running - yields + promised.tasks;
+  if (yields == 0 || (queue.queue.max_running > 0 && running >= queue.queue.max_running)) {
+    return false;
+  }
+  const Amounts& asked = state_.shapes[task.shape].total;
+  used.plus(promised.amounts);
+  used.plus(asked);
+  return keeps_maximum(queue, used, asked);
+}
+
+// Behind one of its queue that nobody's stopping helps.
+bool Pass::may_ask_behind(const Turns::Offer& offer) const {
+  const QueueRecord& queue = state_.queues[offer.queue];
+  return tier_of(offer.place) != static_cast<int>(Tier::kLow) && !queue.by_tenant &&
+         !strict(queue.queue) && rules_of(queue.queue).passing != Passing::kFree &&
+         searches_ < state_.config.victim_searches &&
+         may_ask(offer.place.task, PreemptionKind::kTier);
+}
+
+bool Pass::ends_before_all_reserved(TaskId task) {
+  make_reservations();
+  const Time end = end_after(now_, state_.tasks[task].task.expected_duration_ns);
+  return keeps_ ? kept_.first_before(end, binding(task)) == kNoId
+                : calendar_.first_before(end) == nullptr;
 }
 
 void Pass::reserve_for(TaskId task) {
@@ -536,8 +595,8 @@ Leave::Claims Pass::claims(TaskId task) const {
   if (!keeps_) return calendar_.claims(task);
   Leave::Claims claims;
   for (const TaskId holder : binding(task)) {
-    claims.push_back({holder, kept_.begin(holder), kept_.end(holder),
-                      &state_.promises.at(holder).ranks});
+    claims.push_back(
+        {holder, kept_.begin(holder), kept_.end(holder), &state_.promises.at(holder).ranks});
   }
   return claims;
 }

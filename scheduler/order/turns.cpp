@@ -15,7 +15,8 @@ bool can_ever_start(State& state, BucketId id) {
   const Bucket& bucket = state.buckets[id];
   if (!bucket.tasks.empty() && tenant_excess(state, bucket.tasks.front().task, true)) return false;
   return !never(state, bucket.shape) && !never_allowed(state, bucket.shape) &&
-         fits_maximum(state.queues[bucket.queue], state.shapes[bucket.shape].total, true);
+         fits_maximum(state.queues[bucket.queue], state.shapes[bucket.shape].total, true) &&
+         !never_left(state, bucket.queue, bucket.tier, state.shapes[bucket.shape].total);
 }
 
 Place lead(State& state, QueueId id, int tier) {

@@ -5,6 +5,7 @@
 
 #include "scheduler/fair/kept.hpp"
 #include "scheduler/fair/tenant_limits.hpp"
+#include "scheduler/order/beside_guarantees.hpp"
 #include "scheduler/order/holders.hpp"
 #include "scheduler/order/ruled_out.hpp"
 #include "scheduler/place/group.hpp"
@@ -534,22 +535,6 @@ Reason tenant_limit(const QueueRecord& queue, const TenantExcess& excess, Reason
   return r;
 }
 
-// There are places, and what is guaranteed to others of their nodes is in the way.
-std::optional<Reason> kept_by_place(const State& state, const Shape& shape, Reason r) {
-  if (!guarantees_forbid(state, shape)) return std::nullopt;
-  const auto told = Kept(state, shape).tell(state, shape);
-  if (!told) return std::nullopt;
-  r.code = ReasonCode::kGuaranteed;
-  r.zone = told->nodes.zone;
-  r.pool = told->nodes.pool;
-  r.gpu_model = told->nodes.gpu_model;
-  r.resource = state.names.text(told->guarded.resource);
-  r.needed = amount_of(shape.total, told->guarded.resource);
-  r.free = told->guarded.left;
-  r.total = told->guarded.kept;
-  return r;
-}
-
 // Whether one that was asked to stop leaves what is kept for the task. Asked by that task, or by
 // one that does not need it any more.
 bool makes_room(const State& state, TaskId leaves, TaskId id) {
@@ -657,6 +642,7 @@ Reason why(State& state, Pass& pass, TaskId id, Time now) {
   }
   if (!fits_maximum(queue, shape.total, true)) return quota(state, queue, shape, {}, r);
   if (const auto excess = tenant_excess(state, id, true)) return tenant_limit(queue, *excess, r);
+  if (const auto never = never_beside_guarantees(state, task, r)) return *never;
   if (never_allowed(state, task.shape)) return quota_of_nodes(state, shape, Quotas::kAlone, r);
   if (leaving(state, pass, id, r)) return r;
   if (const auto excess = tenant_excess(state, id, false)) return tenant_limit(queue, *excess, r);

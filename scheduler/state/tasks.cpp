@@ -208,7 +208,9 @@ void State::track(TaskId id, int sign) {
   constexpr std::int64_t kLongest = std::int64_t{1} << 61;
   const bool ends_some_time = duration > 0 && duration < kLongest && task.since.ns < kLongest;
   const bool runs = task.state == TaskState::kRunning;
-  const std::int64_t by = !runs ? 0 : ends_some_time ? task.since.ns + duration : QueueRecord::kNoEnd;
+  const std::int64_t by = !runs            ? 0
+                          : ends_some_time ? task.since.ns + duration
+                                           : QueueRecord::kNoEnd;
   mark(queues[task.queue].placed, std::pair{by, id});
   if (runs && ends_some_time) {
     const End end{task.since.ns + duration, id};

@@ -28,10 +28,10 @@ struct History {
   int nodes = 1;
   std::int64_t gpus = 8;
   Passing passing = Passing::kEasy;
-  std::int64_t reserve_after = 0;  // minutes
-  bool kept = false;               // reservations are promises that are kept
+  std::int64_t reserve_after = 0;              // minutes
+  bool kept = false;                           // reservations are promises that are kept
   std::int64_t max_gpus = 0, max_running = 0;  // of the queue; 0: any number
-  std::vector<Job> jobs;           // by submit time
+  std::vector<Job> jobs;                       // by submit time
 };
 
 // One engine, one queue, virtual time: at one instant ends come first, then arrivals, then plans.
