@@ -214,8 +214,10 @@ bool Pass::has_others_stop(const Turns::Offer& offer, Answer answer) {
   const TaskId task = offer.place.task;
   const bool for_room = answer == Answer::kNoRoom || answer == Answer::kReserved;
   if (!deserves_reservation(offer, lacked_[offer.queue])) {
-    return for_room && may_ask_behind(offer) && ends_before_all_reserved(task) &&
-           ask(task, PreemptionKind::kTier);
+    if (!for_room || !may_ask_behind(offer)) return false;
+    if (ends_before_all_reserved(task)) return ask(task, PreemptionKind::kTier);
+    if (nothing_to_try_) behind_.push_back(task);
+    return false;
   }
   switch (answer) {
     case Answer::kNoRoom:
@@ -233,8 +235,9 @@ bool Pass::has_others_stop(const Turns::Offer& offer, Answer answer) {
 
 // Whose turn is over, or who yields by its tier, leaves its place in the queue's maximum.
 bool Pass::has_peers_stop(TaskId task) {
-  return ask(task, PreemptionKind::kRotation) ||
-         (peers_may_make_way(task) && ask(task, PreemptionKind::kTier));
+  if (ask(task, PreemptionKind::kRotation)) return true;
+  peers_might_ = peers_might_ || tier_of(state_.tasks[task].place) != static_cast<int>(Tier::kLow);
+  return peers_may_make_way(task) && ask(task, PreemptionKind::kTier);
 }
 
 // Whether the queue would have enough for it without all peers who yield to its tier now.

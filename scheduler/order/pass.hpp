@@ -127,6 +127,7 @@ class Pass {
   bool nothing_new();
   bool asked_in_vain();
   bool came_behind(TaskId task);
+  bool asks_nobody_behind(TaskId task);
   void remember_asked();
   void park_hopeless();
   bool may_be_offered(BucketId bucket) const;
@@ -200,7 +201,9 @@ class Pass {
   bool looked_at_all_ = false;
   bool nothing_to_try_ = false;  // it can only ask somebody to stop
   bool cut_ = false;             // some were left out: nothing could come of their turns
+  bool peers_might_ = false;     // make way for one of their queue, once nothing protects them
   std::vector<std::pair<TaskId, PreemptionKind>> asks_;  // in their order
+  std::vector<TaskId> behind_;                           // who did not ask, for what is reserved
   std::set<TaskId> ahead_;                               // found blocked so far
   bool refuses_ = false;   // somebody who fits alone was refused beside what was promised
   std::set<TaskId> left_;  // who has started since then, and held a promise

@@ -95,5 +95,24 @@ TEST_F(EngineTest, A_strict_queue_is_blocked_by_its_head_and_says_so) {
   EXPECT_THAT(step(engine), ElementsAre("small"));
 }
 
+// Somebody gives a node another zone while a gang of one zone runs on it.
+TEST_F(EngineTest, A_gang_of_one_zone_whose_nodes_lie_in_two_by_now_does_not_grow) {
+  nodes({node("a1"), node("a2")});
+  Queue busy = queue("q");
+  busy.cooldown_ns = 0;
+  queues({busy});
+  Task gang = task("gang", "q", 2, 8);
+  gang.groups[0].most = 3;
+  gang.zone_policy = ZonePolicy::kSingle;
+  tasks({gang});
+  EXPECT_THAT(step(engine), ElementsAre("gang"));
+  engine.apply(Confirm{"gang", Time{1}});
+  nodes({node("a3")});
+  const Time later{kSecond};
+  EXPECT_EQ(engine.plan(later).grows.size(), 1U);
+  nodes({node("a2", "zone-b")});
+  EXPECT_THAT(engine.plan(later).grows, IsEmpty());
+}
+
 }  // namespace
 }  // namespace sched::test
