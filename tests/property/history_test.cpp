@@ -275,6 +275,7 @@ TEST(History, So_it_is_with_past_runs_estimates_that_are_outlived_and_queues_tha
 // that need some Pods each can be helped by a zone that gets full.
 TEST(History, Seeds_that_found_something_find_it_no_more) {
   for (const std::uint64_t seed : {817, 1669, 2941, 4439, 618}) run_history(seed, 120);
+  run_history(744, 120, {.guarantees = true, .limits = true, .grants = true});
 }
 
 TEST(History, The_order_of_events_of_one_instant_does_not_matter) {

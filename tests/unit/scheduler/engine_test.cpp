@@ -114,5 +114,22 @@ TEST_F(EngineTest, A_gang_of_one_zone_whose_nodes_lie_in_two_by_now_does_not_gro
   EXPECT_THAT(engine.plan(later).grows, IsEmpty());
 }
 
+TEST_F(EngineTest,
+       A_start_that_brings_the_tenant_of_a_strict_head_to_its_limit_frees_those_behind) {
+  nodes({node("n1"), node("n2")});
+  Queue strict = queue("q", Tier::kHigh, Strategy::kFifo);
+  strict.tenant_limits.running = 1;
+  queues({queue("other", Tier::kHigh), strict});
+  tasks({task("x", "other", 1, 8), task("y", "other", 1, 2)});
+  step(engine);
+  Task head = task("head", "q", 1, 8, 2), behind = task("behind", "q", 1, 2, 3);
+  behind.tenant = "b";
+  tasks({head, behind});
+  EXPECT_THAT(step(engine), IsEmpty());
+  tasks({task("before", "q", 1, 2, 1)});
+  EXPECT_THAT(step(engine), ElementsAre("before", "behind"));
+  EXPECT_EQ(engine.explain("head", {}).code, ReasonCode::kTenantLimit);
+}
+
 }  // namespace
 }  // namespace sched::test
