@@ -105,7 +105,9 @@ void Pass::remember_asked() {
   if (!nothing_to_try_ || !plan_.starts.empty() || !plan_.preemptions.empty()) return;
   if (peers_might_) return;
   if (!state_.held.empty() || state_.granting > 0) return;
-  bool any_time = true;
+  // Those behind a blocked one are not even offered where nobody of any tier could be asked by now.
+  bool any_time =
+      state_.may_preempt_somebody(true, now_) && state_.may_preempt_somebody(false, now_);
   for (const QueueRecord& queue : state_.queues) {
     if (!queue.known) continue;
     if (queue.queue.has_guaranteed || queue.queue.tenant_limits != TenantLimits{}) return;
