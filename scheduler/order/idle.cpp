@@ -1,12 +1,9 @@
 // Pass: whether there is anything to do at all.
-#include <algorithm>
-
 #include "scheduler/fair/guarantee.hpp"
 #include "scheduler/fair/tenant_limits.hpp"
 #include "scheduler/order/pass.hpp"
 #include "scheduler/order/rules.hpp"
 #include "scheduler/preempt/hopeless.hpp"
-#include "scheduler/preempt/victims.hpp"
 
 namespace sched {
 
@@ -45,7 +42,6 @@ bool Pass::asked_in_vain() {
   asked.came.clear();
   if (!asked.known) return false;
   const auto finds_nobody = [&](TaskId task) { return is_hopeless(state_, task, now_); };
-  if (!std::all_of(asked.behind.begin(), asked.behind.end(), finds_nobody)) return false;
   std::int64_t searches = 0;
   for (const auto& [task, kind] : asked.asks) {
     if (!may_ask(task, kind)) continue;
@@ -77,45 +73,26 @@ bool Pass::came_behind(TaskId id) {
     const BucketId bucket = state_.tasks[head.task].bucket;
     const bool blocks = !state_.active.contains(bucket) && !state_.guarded.contains(bucket) &&
                         !state_.buckets[bucket].quota_parked && can_ever_start(state_, bucket);
-    if (blocks && tier_of(head) == tier_of(task.place)) return asks_nobody_behind(id);
+    if (blocks && tier_of(head) == tier_of(task.place)) return true;
   }
   return false;
 }
 
-// Whether it may not ask behind one who is blocked, or finds nobody: of whom nothing is known yet,
-// that is found out here, once for all of its shape.
-bool Pass::asks_nobody_behind(TaskId id) {
-  const TaskRecord& task = state_.tasks[id];
-  const QueueRecord& queue = state_.queues[task.queue];
-  if (tier_of(task.task, queue) == Tier::kLow || queue.by_tenant || strict(queue.queue))
-    return true;
-  if (!is_hopeless(state_, id, now_)) {
-    Overlay look(state_);
-    if (find_preemption(state_, id, now_, look, plan_.work.victims)) return false;
-    if (!is_hopeless(state_, id, now_)) return false;
-  }
-  state_.asked.behind.push_back(id);
-  return true;
-}
-
 // Of a pass that came through all turns and asked nobody to stop. Not where limits of tenants or
 // guarantees say whose turn it is, or time alone lets peers make way: those look at more than the
-// order. Where all searches were made, others might have asked behind.
+// order.
 void Pass::remember_asked() {
   if (!nothing_to_try_ || !plan_.starts.empty() || !plan_.preemptions.empty()) return;
   if (peers_might_) return;
   if (!state_.held.empty() || state_.granting > 0) return;
-  // Those behind a blocked one are not even offered where nobody of any tier could be asked by now.
-  bool any_time =
-      state_.may_preempt_somebody(true, now_) && state_.may_preempt_somebody(false, now_);
+  bool any_time = true;
   for (const QueueRecord& queue : state_.queues) {
     if (!queue.known) continue;
     if (queue.queue.has_guaranteed || queue.queue.tenant_limits != TenantLimits{}) return;
     const bool decays = rules_of(queue.queue).order == Order::kDecayedShare;
     if (decays || queue.queue.reserve_after_ns > 0) any_time = false;
   }
-  const bool cut = cut_ || searches_ >= state_.config.victim_searches;
-  state_.asked = {true, now_, any_time, cut, std::move(asks_), std::move(behind_), {}};
+  state_.asked = {true, now_, any_time, cut_, std::move(asks_), {}};
 }
 
 // --- who could be tried
@@ -199,8 +176,7 @@ bool Pass::may_find(QueueId id, const Ordered<Place>& heads) {
     }
     if (several || may_find(task)) return true;
     const Shape& shape = state_.shapes[bucket.shape];
-    // Others of it that stand above Low may ask behind this one.
-    const bool lacks_room = !asks && shape.parked && !by_place(shape) && !queue.queue.has_maximum &&
+    const bool lacks_room = shape.parked && !by_place(shape) && !queue.queue.has_maximum &&
                             !takes_guaranteed(state_, id, bucket.tier, shape.total);
     if (lacks_room) return false;
   }

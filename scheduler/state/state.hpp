@@ -329,8 +329,6 @@ class State {
     bool any_time = false;  // time alone does not move the order
     bool cut = false;       // the pass had made all the reservations that it may, and left out some
     std::vector<std::pair<TaskId, PreemptionKind>> asks;
-    // Who would have asked behind a blocked one of its line, but for what is reserved.
-    std::vector<TaskId> behind;
     std::vector<TaskId> came;  // who came into line since
   };
   Asked asked;
