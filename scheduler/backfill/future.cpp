@@ -21,27 +21,36 @@ Late late(const State& state, Time now) {
   return out;
 }
 
+// Most of a large cluster may yield at once, to any task that is not Low: for these no record is
+// read, and what has one moment is not sorted. (Where somebody past his end is taken to end now, he
+// ends by himself.)
 Late yielding(const State& state, TaskId id, Time now) {
-  Late out;
   const TaskRecord& task = state.tasks[id];
-  if (tier_of(task.task, state.queues[task.queue]) == Tier::kLow) return out;
+  if (tier_of(task.task, state.queues[task.queue]) == Tier::kLow) return {};
+  const bool all_go_on = state.config.overrun != Overrun::kEndsNow;
+  Late out, then;
   for (const Askable& other : state.askable) {
     if (other.leaving || other.unevictable) continue;
+    if (other.tier == Tier::kLow && all_go_on) {
+      out.emplace_back(now, other.task);
+      continue;
+    }
     const Time from = may_preempt_from(state, id, other.task, now);
     if (from >= kEndless) continue;
-    if (from < expected_end(state, state.tasks[other.task], now))
-      out.emplace_back(from, other.task);
+    if (from < expected_end(state, state.tasks[other.task], now)) {
+      (from > now ? then : out).emplace_back(from, other.task);
+    }
   }
-  std::sort(out.begin(), out.end());
+  std::sort(then.begin(), then.end());
+  out.insert(out.end(), then.begin(), then.end());
   return out;
 }
 
-std::vector<TaskId> Future::by_task(const Late& yielding) {
-  std::vector<TaskId> tasks;
-  tasks.reserve(yielding.size());
-  for (const auto& [from, task] : yielding) tasks.push_back(task);
-  std::sort(tasks.begin(), tasks.end());
-  return tasks;
+std::vector<bool> Future::by_task(const State& state, const Late& yielding) {
+  if (yielding.empty()) return {};
+  std::vector<bool> early(state.tasks.size());
+  for (const auto& [from, task] : yielding) early[task] = true;
+  return early;
 }
 
 Time Future::next() const {

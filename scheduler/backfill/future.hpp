@@ -21,10 +21,10 @@ struct Release {
   TaskId task = kNoId;  // whose it is; of those that start in this pass: not told
 };
 
-using Late = std::vector<std::pair<Time, TaskId>>;  // soonest first
+using Late = std::vector<std::pair<Time, TaskId>>;  // soonest first; of one moment in no order
 Late late(const State& state, Time now);
 // Whom a waiting task may have stop before they are expected to end, by when nothing protects them
-// any more (preempt/promise.hpp): soonest first.
+// any more (preempt/promise.hpp): soonest first, of one moment in no order.
 Late yielding(const State& state, TaskId task, Time now);
 
 class Future {
@@ -37,7 +37,7 @@ class Future {
         late_(late),
         started_(started),
         yielding_(yielding),
-        early_(by_task(yielding)),
+        early_(by_task(state, yielding)),
         next_end_(state.ends.lower_bound([&](const State::End& e) { return e.first <= now.ns; })) {}
 
   // The next moment at which something ends; kEndless when nothing does any more.
@@ -73,14 +73,14 @@ class Future {
     static const Late nobody;
     return nobody;
   }
-  static std::vector<TaskId> by_task(const Late& yielding);
-  bool early(TaskId task) const { return std::binary_search(early_.begin(), early_.end(), task); }
+  static std::vector<bool> by_task(const State& state, const Late& yielding);
+  bool early(TaskId task) const { return task < early_.size() && early_[task]; }
 
   const State& state_;
   const Late& late_;
   const std::vector<Release>& started_;
   const Late& yielding_;
-  const std::vector<TaskId> early_;  // by id
+  const std::vector<bool> early_;  // by task: whether it yields
   std::size_t next_early_ = 0, next_late_ = 0, next_started_ = 0;
   Ordered<State::End>::Cursor next_end_;
 };

@@ -373,7 +373,9 @@ bool Pass::may_fit_held(TaskId task) {
   Trial trial(state_, state_.shapes[state_.tasks[task].shape]);
   const auto room = state_.held_rooms.find(task);
   if (room != state_.held_rooms.end()) {
-    for (const auto& [node, amounts] : room->second.booked) trial.change(node, amounts, 1);
+    for (const auto& [node, amounts] : room->second.booked) {
+      if (!amounts.zero()) trial.change(node, amounts, 1);
+    }
   }
   return trial.counts_allow();
 }

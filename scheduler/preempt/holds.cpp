@@ -69,21 +69,31 @@ std::optional<Wish> wish_of(const State& state, TaskId id) {
   return wish;
 }
 
-// Whether there is room for all of it when so much more is free on each of its nodes. What is not
-// asked for does not limit.
+// Whether there is room for `need` on the node when so much more is free there. What is not asked
+// for does not limit.
+bool fits_with(const State& state, NodeId node, const Amounts& need, const Amounts& more) {
+  const NodeRecord& record = state.cluster.node(node);
+  if (more.zero()) return fits_beside(record.total, record.used, need);
+  Amounts used = record.used;
+  used.minus(more);
+  return fits_beside(record.total, used, need);
+}
+
+// The same for all of it, by node.
 bool fits(const State& state, const Wish& wish, const std::vector<Amounts>& more) {
   for (std::size_t i = 0; i < wish.need.size(); ++i) {
-    const auto& [node, need] = wish.need[i];
-    const NodeRecord& record = state.cluster.node(node);
-    if (more[i].zero()) {
-      if (!fits_beside(record.total, record.used, need)) return false;
-      continue;
-    }
-    Amounts used = record.used;
-    used.minus(more[i]);
-    if (!fits_beside(record.total, used, need)) return false;
+    if (!fits_with(state, wish.need[i].first, wish.need[i].second, more[i])) return false;
   }
   return true;
+}
+
+// What those leave there who were asked to stop.
+void add_leaving(const State& state, NodeId node, Amounts& more) {
+  if (node >= state.tasks_on_node.size()) return;
+  for (const TaskId id : state.tasks_on_node[node]) {
+    if (state.tasks[id].evicted_by.empty()) continue;
+    state.each_use_on(node, id, [&more](const Amounts& amounts) { more.plus(amounts); });
+  }
 }
 
 // Whether the queue's maxima let it start there, beside what the queue uses. `all_gone`: when all
@@ -114,6 +124,19 @@ bool allowed(const State& state, const TaskRecord& task, const Wish& wish, bool 
     }
   }
   return keeps_maxima(before, queue.limits);
+}
+
+// What is free on each node of the wish as soon as all who leave it have gone, but for what is kept
+// there for others. `all` calls with every change.
+template <class ChangeAll>
+std::vector<Amounts> on_nodes_of(const State& state, const Wish& wish, const ChangeAll& all) {
+  std::vector<std::uint32_t> own(state.cluster.node_count(), kNoId);  // position in the wish
+  for (std::uint32_t i = 0; i < wish.need.size(); ++i) own[wish.need[i].first] = i;
+  std::vector<Amounts> more(wish.need.size());
+  all([&](NodeId node, const Amounts& amounts, int sign) {
+    if (own[node] != kNoId) more[own[node]].plus(amounts, sign);
+  });
+  return more;
 }
 
 const HeldRoom* room_of(const State& state, TaskId holder) {
@@ -166,17 +189,24 @@ bool is_whole(const HeldRoom& room, const State& state) {
   return true;
 }
 
+// Those who were asked to stop are looked at where the rest is not enough, by where they were
+// placed; a Pod of theirs may have come up elsewhere, so that "no" is said after looking at all.
 bool hold_stands(const State& state, TaskId holder) {
   if (room_of(state, holder) == nullptr) return false;
   const std::optional<Wish> wish = wish_of(state, holder);
   if (!wish || !allowed(state, state.tasks[holder], *wish, true)) return false;
-  std::vector<std::uint32_t> own(state.cluster.node_count(), kNoId);  // position in the wish
-  for (std::uint32_t i = 0; i < wish->need.size(); ++i) own[wish->need[i].first] = i;
-  std::vector<Amounts> more(wish->need.size());
-  look_ahead(state, holder, [&](NodeId node, const Amounts& amounts, int sign) {
-    if (own[node] != kNoId) more[own[node]].plus(amounts, sign);
-  });
-  return fits(state, *wish, more);
+  std::vector<Amounts> more = on_nodes_of(
+      state, *wish, [&](const auto& change) { look_ahead_but_leaving(state, holder, change); });
+  bool stands = true;
+  for (std::size_t i = 0; stands && i < wish->need.size(); ++i) {
+    const auto& [node, need] = wish->need[i];
+    if (fits_with(state, node, need, more[i])) continue;
+    add_leaving(state, node, more[i]);
+    stands = fits_with(state, node, need, more[i]);
+  }
+  return stands || fits(state, *wish, on_nodes_of(state, *wish, [&](const auto& change) {
+                          look_ahead(state, holder, change);
+                        }));
 }
 
 // --- pledges

@@ -27,6 +27,17 @@ void free_hold(const State& state, TaskId holder, Overlay& overlay);
 // others: then there is nothing to do but wait.
 bool hold_stands(const State& state, TaskId holder);
 
+// What `look_ahead` calls with, but for those who were asked to stop.
+template <class Change>
+void look_ahead_but_leaving(const State& state, TaskId task, const Change& change) {
+  state.each_passing_use([&](TaskId, const Use& use) { change(use.node, use.amounts, 1); });
+  for (const auto& [holder, room] : state.held_rooms) {
+    for (const auto& [node, amounts] : room.booked) change(node, amounts, 1);
+    if (holder == task) continue;
+    for (const auto& [node, amounts] : room.need) change(node, amounts, -1);
+  }
+}
+
 // Calls with every change that leads from the live state to the one that `task` may count on: all
 // who were asked to stop have gone, and all Pods of attempts that are over; every hold of others is
 // filled, and its own is given back (sign 1: room appears).
@@ -35,12 +46,7 @@ void look_ahead(const State& state, TaskId task, const Change& change) {
   for (const TaskId id : state.leaving) {
     state.each_use(id, [&](NodeId node, const Amounts& amounts) { change(node, amounts, 1); });
   }
-  state.each_passing_use([&](TaskId, const Use& use) { change(use.node, use.amounts, 1); });
-  for (const auto& [holder, room] : state.held_rooms) {
-    for (const auto& [node, amounts] : room.booked) change(node, amounts, 1);
-    if (holder == task) continue;
-    for (const auto& [node, amounts] : room.need) change(node, amounts, -1);
-  }
+  look_ahead_but_leaving(state, task, change);
 }
 
 // Preemptions that were decided and are not applied yet, put into the state as if they were: the

@@ -76,10 +76,10 @@ void State::mark_leaving(TaskId id, const std::string& by, Time at) {
   } else {
     loosen_uses(task);
   }
-  unsettle_for(tasks[id]);
+  unsettle_for(id);
   tasks[id].evicted_by = by;
   tasks[id].evicted_at = at;
-  unsettle_for(tasks[id]);
+  unsettle_for(id);
   if (by.empty())
     leaving.erase(id);
   else
@@ -141,7 +141,7 @@ void State::set_hold(TaskId id, Placement where, Time until) {
     held.erase(id);
   else
     held.insert(id);
-  unsettled_.insert(id);
+  unsettle(id);
   settle();
 }
 
@@ -181,32 +181,62 @@ HeldRoom State::room_for(const TaskRecord& task) const {
 // as the hold.
 NodeAmounts State::less_occupied(const TaskRecord& task, const NodeAmounts& need) const {
   NodeAmounts out;
+  out.reserve(need.size());
   for (const auto& [node, amounts] : need) {
-    Amounts used;
-    const auto add = [&](const Amounts& use) { used.plus(use); };
-    static const std::set<TaskId> kNobody;
-    for (const TaskId id : node < tasks_on_node.size() ? tasks_on_node[node] : kNobody) {
-      if (tasks[id].evicted_by == task.task.uid) each_use_on(node, id, add);
-    }
-    out.emplace_back(node, rest_of(amounts, used));
+    out.emplace_back(node, less_occupied_on(node, task, amounts));
   }
   return out;
 }
 
-// Called before and after a change of what a task uses, or of who asked it to stop.
-void State::unsettle_for(const TaskRecord& victim) {
-  if (victim.evicted_by.empty() || held.empty()) return;
-  const TaskId holder = find(victim.evicted_by);
-  if (holder != kNoId && held.contains(holder)) unsettled_.insert(holder);
+Amounts State::less_occupied_on(NodeId node, const TaskRecord& task, const Amounts& need) const {
+  Amounts used;
+  const auto add = [&](const Amounts& use) { used.plus(use); };
+  static const std::set<TaskId> kNobody;
+  for (const TaskId id : node < tasks_on_node.size() ? tasks_on_node[node] : kNobody) {
+    if (tasks[id].evicted_by == task.task.uid) each_use_on(node, id, add);
+  }
+  return rest_of(need, used);
+}
+
+// Called before a change of what a task uses, and before and after one of who asked it to stop.
+// `comes`: the node of a Pod that is about to be its own.
+void State::unsettle_for(TaskId victim, NodeId comes) {
+  if (tasks[victim].evicted_by.empty() || held.empty()) return;
+  const TaskId holder = find(tasks[victim].evicted_by);
+  if (holder == kNoId || !held.contains(holder)) return;
+  std::vector<NodeId>& nodes = unsettled_[holder].nodes;
+  each_use(victim, [&nodes](NodeId node, const Amounts&) { nodes.push_back(node); });
+  if (comes != kNoId) nodes.push_back(comes);
 }
 
 // The end of every change: makes what is booked for holds true again.
 void State::settle() {
   while (!unsettled_.empty()) {
-    const TaskId holder = *unsettled_.begin();
+    const auto [holder, what] = std::move(*unsettled_.begin());
     unsettled_.erase(unsettled_.begin());
+    if (!what.all && held_rooms.contains(holder)) {
+      rebook_on(holder, what.nodes);
+      continue;
+    }
     const bool counts = held.contains(holder) && hold_counts(tasks[holder]);
     rebook(holder, counts ? room_for(tasks[holder]) : HeldRoom{});
+  }
+}
+
+// A victim has come, changed or gone there; what the hold asks for is what it was.
+void State::rebook_on(TaskId holder, std::vector<NodeId> nodes) {
+  std::sort(nodes.begin(), nodes.end());
+  nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
+  HeldRoom& room = held_rooms.at(holder);
+  for (const NodeId node : nodes) {
+    const auto before = [node](const auto& part) { return part.first < node; };
+    const auto at = std::partition_point(room.need.begin(), room.need.end(), before);
+    if (at == room.need.end() || at->first != node) continue;
+    Amounts& booked = room.booked[static_cast<std::size_t>(at - room.need.begin())].second;
+    Amounts now = less_occupied_on(node, tasks[holder], at->second);
+    cluster.adjust(node, &now, &booked);
+    booked = std::move(now);
+    shake(node);
   }
 }
 

@@ -160,7 +160,7 @@ void State::enlist(TaskId id) {
   record.place = place_of(id);
   record.ready_at = std::max(record.task.not_before, record.rejected_until);
   record.shape = acquire_shape(record.task, queue);
-  if (held.contains(id)) unsettled_.insert(id);  // a hold counts for the size it was made for
+  if (held.contains(id)) unsettle(id);  // a hold counts for the size it was made for
   queue.line.insert(record.place, by_place());
   queue.submitted.emplace(record.place.submitted_ns, id);
   if (queue.by_owner) queue.tenants[record.tenant].line.insert(record.place, by_place());
@@ -204,7 +204,7 @@ void State::advance(Time now) {
   for (const TaskId holder : held) {
     const Time until = tasks[holder].hold_until;
     if ((until > clock) == (until > now)) continue;
-    unsettled_.insert(holder);
+    unsettle(holder);
     holds_moved = true;
   }
   clock = now;

@@ -293,7 +293,7 @@ bool State::on(const NodeUpsert& d) {
   } else {
     loosened += kLoosenedAnew;
   }
-  if (fresh) unsettled_.insert(held.begin(), held.end());  // a hold may name it
+  for (const TaskId holder : fresh ? held : std::set<TaskId>{}) unsettle(holder);  // may name it
   wake_zone_sensitive();
   return true;
 }

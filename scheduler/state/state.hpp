@@ -477,7 +477,10 @@ class State {
   bool hold_counts(const TaskRecord& task) const;
   HeldRoom room_for(const TaskRecord& task) const;
   NodeAmounts less_occupied(const TaskRecord& task, const NodeAmounts& need) const;
-  void unsettle_for(const TaskRecord& victim);
+  Amounts less_occupied_on(NodeId node, const TaskRecord& task, const Amounts& need) const;
+  void unsettle(TaskId holder) { unsettled_[holder].all = true; }
+  void unsettle_for(TaskId victim, NodeId comes = kNoId);
+  void rebook_on(TaskId holder, std::vector<NodeId> nodes);
   void rebook(TaskId holder, HeldRoom now);
 
   QueueId queue_of(const std::string& name);
@@ -544,7 +547,12 @@ class State {
   mutable std::vector<Uses> uses_;
   bool in_order_ = false;  // the delta in hand left the order of turns as it was, but for who came
   std::vector<std::uint32_t> askable_at_;  // by task: its position in `askable`, or kNoId
-  std::set<TaskId> unsettled_;             // holders whose booking may not be true any more
+  // Holders whose booking may not be true any more: on some nodes, or altogether.
+  struct Unsettled {
+    bool all = false;
+    std::vector<NodeId> nodes;
+  };
+  std::map<TaskId, Unsettled> unsettled_;
   std::vector<TaskId> free_tasks_;
   std::vector<PodId> free_pods_;
   std::vector<QueueId> free_queues_;

@@ -355,6 +355,7 @@ void State::release(TaskId id, Time at) {
   TaskRecord& task = tasks[id];
   static const Amounts kNothing;
   const bool counted = counted_as_gone(*this, task);
+  unsettle_for(id);
   for (std::size_t r = 0; r < task.ranks.size(); ++r) {
     const NodeId node = task.ranks[r].node;
     cluster.adjust(node, nullptr, task.ranks[r].reserved ? &use_of_rank(task, r) : &kNothing);
@@ -455,7 +456,7 @@ void State::book_pod(PodId pod) {
   shake(record.node);
   const TaskId id = record.pod.task.empty() ? kNoId : find(record.pod.task);
   if (id != kNoId) {
-    unsettle_for(tasks[id]);
+    unsettle_for(id, record.node);
     forget_uses(id);
     tasks[id].pods.push_back(pod);
     if (passes(tasks[id], record.pod) && ++tasks[id].passing == 1) moving.insert(id);
@@ -497,7 +498,7 @@ void State::unbook_pod(PodId pod) {
   loosen(Loosening::What::kAmounts, record.node, record.amounts);
   if (record.pod.task.empty()) return;
   if (const TaskId id = find(record.pod.task); id != kNoId) {
-    unsettle_for(tasks[id]);
+    unsettle_for(id);
     forget_uses(id);
     std::erase(tasks[id].pods, pod);
     if (passes(tasks[id], record.pod) && --tasks[id].passing == 0) moving.erase(id);
