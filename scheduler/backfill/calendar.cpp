@@ -189,16 +189,21 @@ std::optional<Calendar::Reserved> Calendar::find(TaskId task, std::int64_t& look
   Trial trial(state_, state_.shapes[record.shape]);
   const std::int64_t duration = record.task.expected_duration_ns;
   Beside beside(*this, trial, task, duration);
-  const Late early = yielding(state_, task, now_);
-  Future future(state_, now_, late(), started(), early);
+  const bool above_low = tier_of(record.task, state_.queues[record.queue]) != Tier::kLow;
+  const bool low_ended = above_low && trial.end_low();
+  const Late early = yielding(state_, task, now_, low_ended);
+  Future future(state_, now_, late(), started(), early, low_ended);
   const Leave::Claims others = claims(task);
+  bool begins = low_ended;  // at once
   while (looked < most) {
-    const Time at = std::min(future.next(), beside.next());
+    const Time at = begins ? now_ : std::min(future.next(), beside.next());
+    begins = false;
     if (at >= before || at >= kEndless) return std::nullopt;
-    looked += future.go(at, [&](NodeId node, const Amounts& amounts) {
+    const std::int64_t ended = future.go(at, [&](NodeId node, const Amounts& amounts) {
       trial.change(node, amounts, 1);
       beside.touch(node);
     });
+    if (at > now_) looked += ended;
     beside.go(at);
     const Time to = end_after(at, duration);
     if (!leave_.allows(task, at, to, others)) continue;

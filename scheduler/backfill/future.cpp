@@ -24,13 +24,14 @@ Late late(const State& state, Time now) {
 // Most of a large cluster may yield at once, to any task that is not Low: for these no record is
 // read, and what has one moment is not sorted. (Where somebody past his end is taken to end now, he
 // ends by himself.)
-Late yielding(const State& state, TaskId id, Time now) {
+Late yielding(const State& state, TaskId id, Time now, bool but_low) {
   const TaskRecord& task = state.tasks[id];
   if (tier_of(task.task, state.queues[task.queue]) == Tier::kLow) return {};
   const bool all_go_on = state.config.overrun != Overrun::kEndsNow;
   Late out, then;
   for (const Askable& other : state.askable) {
     if (other.leaving || other.unevictable) continue;
+    if (other.tier == Tier::kLow && but_low) continue;
     if (other.tier == Tier::kLow && all_go_on) {
       out.emplace_back(now, other.task);
       continue;

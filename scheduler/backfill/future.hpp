@@ -24,19 +24,22 @@ struct Release {
 using Late = std::vector<std::pair<Time, TaskId>>;  // soonest first; of one moment in no order
 Late late(const State& state, Time now);
 // Whom a waiting task may have stop before they are expected to end, by when nothing protects them
-// any more (preempt/promise.hpp): soonest first, of one moment in no order.
-Late yielding(const State& state, TaskId task, Time now);
+// any more (preempt/promise.hpp): soonest first, of one moment in no order. `but_low`: without
+// those whom all above Low may have stop at once.
+Late yielding(const State& state, TaskId task, Time now, bool but_low);
 
 class Future {
  public:
-  // `started`: soonest first. `yielding`: those who end earlier than they are expected to. All must
-  // outlive it, unchanged.
+  // `started`: soonest first. `yielding`: those who end earlier than they are expected to;
+  // `but_low` leaves out those whom all above Low may have stop at once, and who have ended
+  // already. All must outlive it, unchanged.
   Future(const State& state, Time now, const Late& late, const std::vector<Release>& started,
-         const Late& yielding = none())
+         const Late& yielding = none(), bool but_low = false)
       : state_(state),
         late_(late),
         started_(started),
         yielding_(yielding),
+        but_low_(but_low),
         early_(by_task(state, yielding)),
         next_end_(state.ends.lower_bound([&](const State::End& e) { return e.first <= now.ns; })) {}
 
@@ -74,12 +77,15 @@ class Future {
     return nobody;
   }
   static std::vector<bool> by_task(const State& state, const Late& yielding);
-  bool early(TaskId task) const { return task < early_.size() && early_[task]; }
+  bool early(TaskId task) const {
+    return (task < early_.size() && early_[task]) || (but_low_ && state_.yields_at_once(task));
+  }
 
   const State& state_;
   const Late& late_;
   const std::vector<Release>& started_;
   const Late& yielding_;
+  const bool but_low_;
   const std::vector<bool> early_;  // by task: whether it yields
   std::size_t next_early_ = 0, next_late_ = 0, next_started_ = 0;
   Ordered<State::End>::Cursor next_end_;

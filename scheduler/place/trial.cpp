@@ -4,6 +4,7 @@
 
 #include "scheduler/limits.hpp"
 #include "scheduler/place/packing.hpp"
+#include "scheduler/place/without_low.hpp"
 #include "scheduler/state/devices.hpp"
 
 namespace sched {
@@ -11,29 +12,6 @@ namespace {
 
 // In `spot_of_`: not asked yet whether the node matters, and: it does not.
 constexpr std::uint32_t kUnasked = kNoId - 1, kOut = kNoId - 2;
-
-// How many Pods fit on a node after the changes; what is free is at least 0, as in Cluster. Devices
-// first, as they are what mostly lacks.
-std::int64_t slots_after(const NodeRecord& node, const Amounts& ended, const Amounts& request) {
-  if (has_parts(node.used) || has_parts(ended) || has_parts(request)) {
-    Amounts used = node.used;
-    used.minus(ended);
-    return slots(free_of(node.total, used), request);
-  }
-  std::int64_t least = kSlotsMax;
-  const auto limit = [&](std::int64_t free, std::int64_t amount) {
-    least = std::min(least, std::max<std::int64_t>(0, free) / amount);
-  };
-  for (const auto& [id, amount] : request.extended) {
-    limit(node.total.at(id) - node.used.at(id) + ended.at(id), amount);
-    if (least == 0) return 0;
-  }
-  for (ResourceId id = 0; id < kFirstExtended; ++id) {
-    const std::int64_t free = node.total.base[id] - node.used.base[id] + ended.base[id];
-    if (request.base[id] > 0) limit(free, request.base[id]);
-  }
-  return least;
-}
 
 std::int64_t slots_now(const Profile& profile, NodeId node) {
   return node < profile.node_slots.size() ? profile.node_slots[node] : 0;
@@ -92,22 +70,58 @@ bool Trial::takes_now(NodeId node) const {
 
 // --- changes
 
+bool Trial::end_low() {
+  if (state_.yielding_at_once == 0 || !exact_ || shape_.shares) return false;
+  if (asks_for_domains(state_, shape_)) return false;
+  for (OfProfile& p : profiles_) {
+    p.low = &without_low(state_, p.profile);
+    p.gains.resize(std::max(p.gains.size(), p.low->zones.size()), 0);
+    for (std::size_t zone = 0; zone < p.low->zones.size(); ++zone) {
+      p.gains[zone] += p.low->zones[zone];
+    }
+    p.all += p.low->all;
+  }
+  low_ended_ = true;
+  counted_ = false;
+  return true;
+}
+
+// A node that changes for the first time. Where Low has ended, it begins with that.
+Trial::Spot& Trial::spot_on(NodeId id) {
+  if (spot_of_[id] != kNoId) return spots_[spot_of_[id]];
+  spot_of_[id] = static_cast<std::uint32_t>(spots_.size());
+  Spot& spot = spots_.emplace_back(Spot{id, {}, Few<std::int64_t, 2>(profiles_.size())});
+  if (!low_ended_) return spot;
+  spot.ended = low_on(state_, id);
+  for (std::size_t i = 0; i < profiles_.size(); ++i) spot.gains[i] = gain_of_low(profiles_[i], id);
+  return spot;
+}
+
+std::int64_t Trial::gain_of_low(const OfProfile& p, NodeId node) const {
+  return p.low != nullptr && node < p.low->nodes.size() ? p.low->nodes[node].gain : 0;
+}
+
+// Until here only sums were asked for.
+void Trial::name_low() {
+  if (!low_ended_) return;
+  for (NodeId node = 0; node < state_.cluster.node_count(); ++node) {
+    if (spot_of_[node] < spots_.size() || !eligible(node)) continue;
+    if (!low_on(state_, node).zero()) spot_on(node);
+  }
+}
+
 // Nodes that can take no Pod of the gang do not matter to it.
 void Trial::change(NodeId id, const Amounts& amounts, int sign) {
   if (!eligible(id)) return;
   const NodeRecord& node = state_.cluster.node(id);
-  if (spot_of_[id] == kNoId) {
-    spot_of_[id] = static_cast<std::uint32_t>(spots_.size());
-    spots_.push_back({id, {}, Few<std::int64_t, 2>(profiles_.size())});
-  }
-  Spot& spot = spots_[spot_of_[id]];
+  Spot& spot = spot_on(id);
   spot.ended.plus(amounts, sign);
   for (std::size_t i = 0; i < profiles_.size(); ++i) {
     OfProfile& p = profiles_[i];
     if (profiles_.size() > 1 && !takes(p, id)) continue;
     const Profile& profile = state_.cluster.profile(p.profile);
     const std::int64_t gain =
-        slots_after(node, spot.ended, profile.request) - slots_now(profile, id);
+        slots_without(node.total, node.used, spot.ended, profile.request) - slots_now(profile, id);
     const std::int64_t more = gain - spot.gains[i];
     if (more == 0) continue;
     counted_ = false;
@@ -200,6 +214,7 @@ void Trial::apply(Overlay& overlay) const {
 }
 
 std::optional<Gang> Trial::place(Overlay& overlay, std::int64_t& looked, First first) {
+  name_low();
   if (exact_ && !shape_.shares) return place_by_counts(looked, first);
   const std::size_t mark = overlay.mark();
   apply(overlay);

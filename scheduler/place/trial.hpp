@@ -31,6 +31,11 @@ class Trial {
   // As if this use had ended (sign 1), or had begun beside all that is there (sign -1).
   void change(NodeId node, const Amounts& amounts, int sign);
 
+  // As if all Low tasks had ended that may be asked to stop (without_low.hpp). To be called before
+  // any change; they must not be ended by changes, too. False, and nothing is done, where it would
+  // not be exact.
+  bool end_low();
+
   // Whether a Pod of the shape could run on the node if nothing else did.
   bool eligible(NodeId node);
   // Whether a Pod of the shape fits on the node in the live state.
@@ -66,6 +71,7 @@ class Trial {
     std::vector<std::int64_t> gains;  // by zone
     std::int64_t all = 0;
     std::map<DomainId, std::int64_t> by_domain;  // of the level that it asks about
+    const Profile::WithoutLow* low = nullptr;    // counted among `gains`
   };
   struct Zoned {  // a group's profile, and the zone it names
     std::size_t profile = 0;
@@ -74,6 +80,9 @@ class Trial {
   };
   bool takes(const OfProfile& p, NodeId node) const;
   bool ask(NodeId node) const;
+  Spot& spot_on(NodeId node);
+  std::int64_t gain_of_low(const OfProfile& p, NodeId node) const;
+  void name_low();
   std::int64_t have(std::size_t group) const;
   bool count();
   void shift(int sign);
@@ -106,8 +115,9 @@ class Trial {
   const bool exact_;
   std::vector<OfProfile> profiles_;
   std::vector<Zoned> groups_;
-  std::vector<Spot> spots_;                      // of the nodes that changed
-  std::vector<std::uint32_t> spot_of_;           // by node; kUnasked, kOut, kNoId or a position
+  std::vector<Spot> spots_;             // of the nodes that changed
+  std::vector<std::uint32_t> spot_of_;  // by node; kUnasked, kOut, kNoId or a position
+  bool low_ended_ = false;
   bool counted_ = false, counts_allow_ = false;  // the answer for the slots as they are
 };
 

@@ -98,6 +98,7 @@ void Cluster::adjust(NodeId id, const Amounts* add, const Amounts* sub) {
   const bool adds = add != nullptr && !add->zero(), subs = sub != nullptr && !sub->zero();
   if (!adds && !subs) return;
   if (adds && subs && *add == *sub) return;
+  note_change(id);
   if (record.present) index(id, false);
   if (add != nullptr) record.used.plus(*add);
   if (sub != nullptr) record.used.minus(*sub);
@@ -154,6 +155,7 @@ void Cluster::keep(std::map<std::int64_t, Ordered<NodeClass::Entry>>& buckets, s
 }
 
 void Cluster::attach(NodeId id, const ResourceNames& names) {
+  note_change(id);
   const ClassId cls = class_of(nodes_[id], names);
   NodeRecord& r = nodes_[id];
   r.cls = cls;
@@ -173,6 +175,7 @@ void Cluster::attach(NodeId id, const ResourceNames& names) {
 }
 
 void Cluster::detach(NodeId id) {
+  note_change(id);
   NodeRecord& r = nodes_[id];
   const ClassId cls = r.cls;
   NodeClass& c = classes_[cls];

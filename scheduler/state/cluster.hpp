@@ -102,6 +102,19 @@ struct Profile {
   // How many parked shapes wait for room to grow, and how many for any change at all.
   std::int64_t watch_growth = 0, watch_any = 0;
   bool reported = false;
+  // How many Pods more there would be room for without any Low task that may be asked to stop, as
+  // of the change of a node number `seen`: kept by place/without_low.hpp, for those who ask.
+  struct WithoutLow {
+    struct OnNode {
+      std::int64_t gain = 0;
+      ZoneId zone = 0;  // whose sum has it
+    };
+    std::vector<OnNode> nodes;
+    std::vector<std::int64_t> zones;
+    std::int64_t all = 0;
+    std::uint64_t seen = 0;  // 0: not known
+  };
+  WithoutLow without_low;
 };
 
 class Cluster {
@@ -143,6 +156,12 @@ class Cluster {
   const Amounts& total() const { return total_; }
   // GPUs once more, under the name of each model.
   const Amounts& total_by_model() const { return total_by_model_; }
+  // Each change of a node, or of what runs there, has a number, from 1 on. Which node the last of
+  // them were about is known.
+  static constexpr std::uint64_t kChangesKept = 4096;
+  void note_change(NodeId node) { changed_nodes_[changes_of_nodes_++ % kChangesKept] = node; }
+  std::uint64_t changes_of_nodes() const { return changes_of_nodes_; }
+  NodeId changed_node(std::uint64_t number) const { return changed_nodes_[number % kChangesKept]; }
   // Grows with each change of the nodes themselves (not of what runs on them).
   std::uint64_t epoch() const { return epoch_; }
   // Grows when a zone comes to count to another region.
@@ -218,6 +237,8 @@ class Cluster {
   Domains domains_;
   Amounts total_, total_by_model_;
   std::uint64_t epoch_ = 0, geography_ = 0;
+  std::uint64_t changes_of_nodes_ = 1;
+  std::vector<NodeId> changed_nodes_ = std::vector<NodeId>(kChangesKept, kNoId);
 };
 
 // The nodes of a zone that take a Pod of the profile, in the packing order.

@@ -56,6 +56,29 @@ Amounts free_of(const Amounts& total, const Amounts& used) {
   return free;
 }
 
+// Devices first, as they are what mostly lacks.
+std::int64_t slots_without(const Amounts& total, const Amounts& used, const Amounts& ended,
+                           const Amounts& request) {
+  if (has_parts(used) || has_parts(ended) || has_parts(request)) {
+    Amounts left = used;
+    left.minus(ended);
+    return slots(free_of(total, left), request);
+  }
+  std::int64_t least = kSlotsMax;
+  const auto limit = [&](std::int64_t free, std::int64_t amount) {
+    least = std::min(least, std::max<std::int64_t>(0, free) / amount);
+  };
+  for (const auto& [id, amount] : request.extended) {
+    limit(total.at(id) - used.at(id) + ended.at(id), amount);
+    if (least == 0) return 0;
+  }
+  for (ResourceId id = 0; id < kFirstExtended; ++id) {
+    const std::int64_t free = total.base[id] - used.base[id] + ended.base[id];
+    if (request.base[id] > 0) limit(free, request.base[id]);
+  }
+  return least;
+}
+
 bool fits_beside(const Amounts& total, const Amounts& used, const Amounts& need) {
   for (ResourceId i = 0; i < kFirstExtended; ++i) {
     if (need.base[i] > 0 && need.base[i] > total.base[i] - used.base[i]) return false;

@@ -54,6 +54,9 @@ Amounts use_of(const Amounts& request, std::int64_t device);
 // What a node that has `total` still has beside `used`: at least 0 of each. Where more devices are
 // used than there are, nothing is left on the shared ones either.
 Amounts free_of(const Amounts& total, const Amounts& used);
+// How many Pods fit beside what is used when so much of it has ended (below 0: has begun).
+std::int64_t slots_without(const Amounts& total, const Amounts& used, const Amounts& ended,
+                           const Amounts& request);
 // Whether there is room for `need` beside `used`. What is not asked for does not limit.
 bool fits_beside(const Amounts& total, const Amounts& used, const Amounts& need);
 

@@ -85,7 +85,9 @@ void State::mark_leaving(TaskId id, const std::string& by, Time at) {
   else
     leaving.insert(id);
   if (id < askable_at_.size() && askable_at_[id] != kNoId) {
+    count_yielding(id, -1);
     askable[askable_at_[id]].leaving = !by.empty();
+    count_yielding(id, 1);
   }
 }
 
@@ -118,11 +120,20 @@ void State::list_askable(TaskId id) {
                      has_surplus(task), task.protected_ns, task.task.guarantee_until.ns,
                      task.turn_ns, task.since.ns, task.gpu_milli, task.booked.base[kCpu],
                      static_cast<std::int64_t>(task.ranks.size()), task.task.checkpoint_every_ns});
+  count_yielding(id, 1);
+}
+
+// Called before and after what may change the answer.
+void State::count_yielding(TaskId id, int sign) {
+  if (!yields_at_once(id)) return;
+  yielding_at_once += sign;
+  for (const TaskRecord::Rank& rank : tasks[id].ranks) cluster.note_change(rank.node);
 }
 
 // The last takes its place.
 void State::unlist_askable(TaskId id) {
   if (id >= askable_at_.size() || askable_at_[id] == kNoId) return;
+  count_yielding(id, -1);
   const std::uint32_t at = askable_at_[id];
   askable_at_[id] = kNoId;
   if (at + 1 != askable.size()) {

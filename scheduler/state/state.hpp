@@ -416,6 +416,14 @@ class State {
   void each_use(TaskId task, const Visit& visit) const {
     for (const Use& use : uses(task)) visit(use.node, use.amounts);
   }
+  // Whether whoever waits above Low may have it stop at once: Low, and not asked yet.
+  bool yields_at_once(TaskId task) const {
+    if (task >= askable_at_.size() || askable_at_[task] == kNoId) return false;
+    const Askable& known = askable[askable_at_[task]];
+    return known.tier == Tier::kLow && !known.leaving && !known.unevictable;
+  }
+  // How many do.
+  std::int64_t yielding_at_once = 0;
   // What ends when the task is asked to stop now: not what is on its way out already.
   template <class Visit>
   void each_own_use(TaskId task, const Visit& visit) const {
@@ -529,6 +537,7 @@ class State {
   // Keeps `askable` true.
   void list_askable(TaskId id);
   void unlist_askable(TaskId id);
+  void count_yielding(TaskId id, int sign);
   // Keeps `ends`, `starting` and `tasks_on_node` true; `sign` -1 before a change, 1 after.
   void track(TaskId id, int sign);
   void forget_uses(TaskId task) {
