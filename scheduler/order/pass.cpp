@@ -91,7 +91,8 @@ void Pass::run(std::size_t max_starts) {
       continue;
     }
     const bool arranged = patience_.contains(offer->queue);
-    if (arranged && state_.shapes[state_.buckets[offer->bucket].shape].parked) continue;
+    const bool parked = state_.shapes[state_.buckets[offer->bucket].shape].parked;
+    if (arranged && parked && !state_.held.contains(offer->place.task)) continue;
     if (nothing_to_do(*offer)) {
       cut_ = true;
       if (strict(queue.queue)) turns.close(offer->queue);
@@ -258,8 +259,8 @@ void Pass::reserve_for(TaskId task) {
   }
 }
 
-// All that may fit, in the order in which they are to be tried. What starts in this pass has
-// waited, too.
+// All that may fit, and those for which room is kept, in the order in which they are to be tried.
+// What starts in this pass has waited, too.
 void Pass::arrange(Turns& turns, const Turns::Offer& head) {
   const QueueRecord& queue = state_.queues[head.queue];
   std::int64_t longest = queue.past.longest_wait();
@@ -269,19 +270,25 @@ void Pass::arrange(Turns& turns, const Turns::Offer& head) {
   }
   patience_[head.queue] = later({head.place.submitted_ns}, longest / 2);
   std::vector<Turns::Candidate> candidates;
-  for (const auto& [key, id] : queue.buckets) {
-    const Bucket& bucket = state_.buckets[id];
-    const Shape& shape = state_.shapes[bucket.shape];
-    if (!state_.active.contains(id) || !state_.plausible(shape)) continue;
-    const std::int64_t size = size_of(state_, shape);
+  const auto add = [&](const Place& place, BucketId id) {
+    if (place.task == head.place.task || started_.contains(place.task)) return;
+    const std::int64_t size = size_of(state_, state_.shapes[state_.buckets[id].shape]);
     constexpr int kTier = 32;  // a step is less than its power of two
-    for (auto at = bucket.tasks.begin(); !bucket.tasks.at_end(at); at = bucket.tasks.next(at)) {
-      const Place& place = bucket.tasks.get(at);
-      if (place.task == head.place.task || started_.contains(place.task)) continue;
-      const std::int64_t stated = state_.tasks[place.task].task.expected_duration_ns;
-      const std::int64_t step = backfill_step(size, queue.past.predict(size, stated));
-      candidates.push_back({(std::int64_t{tier_of(place)} << kTier) + step, place, id});
+    const std::int64_t stated = state_.tasks[place.task].task.expected_duration_ns;
+    const std::int64_t step = backfill_step(size, queue.past.predict(size, stated));
+    candidates.push_back({(std::int64_t{tier_of(place)} << kTier) + step, place, id});
+  };
+  for (const auto& [key, id] : queue.buckets) {
+    const auto& tasks = state_.buckets[id].tasks;
+    if (!state_.active.contains(id) || !state_.plausible(state_.shapes[state_.buckets[id].shape]))
+      continue;
+    for (auto at = tasks.begin(); !tasks.at_end(at); at = tasks.next(at)) {
+      if (!state_.held.contains(tasks.get(at).task)) add(tasks.get(at), id);
     }
+  }
+  for (const TaskId task : state_.held) {
+    const TaskRecord& record = state_.tasks[task];
+    if (record.queue == head.queue && record.bucket != kNoId) add(record.place, record.bucket);
   }
   turns.arrange(head.queue, std::move(candidates));
 }
@@ -360,6 +367,7 @@ bool Pass::start_held(TaskId task) {
       gang = keeps_ ? room_beside(shape, judged_end(task), binding(task))
                     : place_gang(state_, shape, overlay_, plan_.work.nodes).gang;
       if (gang && keeps_) book(overlay_, shape, *gang);
+      if (gang) keep_rest(state_, task, *gang, overlay_);
     }
     if (!gang) overlay_.undo(mark);
   }
@@ -434,7 +442,11 @@ bool Pass::ask(TaskId task, PreemptionKind kind) {
   std::optional<Preemption> found =
       find_preemption(state_, task, now_, look, plan_.work.victims, around, kind);
   if (!found) return false;
+  const auto before = state_.held_rooms.find(task);
+  const NodeAmounts kept =
+      before == state_.held_rooms.end() ? NodeAmounts{} : before->second.booked;
   pledges_.add(*found, now_, kEndless);
+  keep_rest(kept, state_.held_rooms.at(task).booked, overlay_);
   plan_.preemptions.push_back(std::move(*found));
   return true;
 }

@@ -1,7 +1,8 @@
 // Pass: one walk over what may start, in the total order.
 //
 //   0. Who has room kept for it starts there as soon as it is whole, whoever stands before it in
-//      line: that room is for nobody else.
+//      line: that room is for nobody else. So it does where it fits otherwise, when its turn comes;
+//      what was kept for it is free for others once that start has been told.
 //   1. The next in the order (turns.hpp) is tried, beside every reservation ahead of it: it has to
 //      end before they begin, or to leave them what they need (backfill/calendar.hpp).
 //   2. It fits: it is booked, and its queue's share grows.

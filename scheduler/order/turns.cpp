@@ -90,13 +90,16 @@ Turns::Turns(State& state) : state_(state) {
   }
 }
 
-// Those for which room is kept, though others of their bucket stand before them.
+// Those for which room is kept, though others of their bucket stand before them, or their shape is
+// known not to fit: what is kept for them was not counted then.
 void Turns::offer_held(Turn& turn) {
   for (const TaskId task : state_.held) {
     const TaskRecord& record = state_.tasks[task];
     if (record.queue != turn.queue || record.bucket == kNoId) continue;
     const bool first = state_.buckets[record.bucket].tasks.front().task == task;
-    if (!first) push(turn, record.place, record.bucket);
+    if (!first || !state_.active.contains(record.bucket)) {
+      push(turn, record.place, record.bucket);
+    }
   }
 }
 
@@ -129,7 +132,7 @@ void Turns::offer_blocked(Turn& turn, TenantId tenant, std::int64_t count, std::
   for (; count > 0 && !heads.at_end(at); at = heads.next(at)) {
     const Place head = heads.get(at);
     const BucketId bucket = state_.tasks[head.task].bucket;
-    if (state_.active.contains(bucket)) continue;
+    if (state_.active.contains(bucket) || state_.held.contains(head.task)) continue;
     // Others may have to stop for one of a higher tier all the same.
     const bool asks = tier_of(head) != static_cast<int>(Tier::kLow);
     const bool kept = (state_.buckets[bucket].quota_parked && !takes_turns) ||
@@ -162,8 +165,9 @@ void Turns::offer_strictly(Turn& turn) {
     if (!active && tenant_excess(state_, head.task, false)) continue;
     push(turn, head, bucket);
     // Tried when its turn comes, in case what blocks it was its quota. What starts before may bring
-    // its tenant to a limit, and then it blocks nobody.
-    if (!active && queue.queue.tenant_limits == TenantLimits{}) break;
+    // its tenant to a limit, and then it blocks nobody. Who has room kept for it may start there.
+    const bool blocks = !active && !state_.held.contains(head.task);
+    if (blocks && queue.queue.tenant_limits == TenantLimits{}) break;
   }
 }
 
@@ -318,7 +322,8 @@ std::optional<Turns::Offer> Turns::next() {
   Turn* const turn = best();
   if (turn == nullptr) return std::nullopt;
   const Candidate first = pop(*first_line(*turn));
-  const bool known = !state_.active.contains(first.bucket);
+  const bool known =
+      !state_.active.contains(first.bucket) && !state_.held.contains(first.place.task);
   if (known) --turn->blocked;
   return Offer{turn->queue, first.place, first.bucket, known};
 }

@@ -144,12 +144,37 @@ const HeldRoom* room_of(const State& state, TaskId holder) {
   return known == state.held_rooms.end() ? nullptr : &known->second;
 }
 
+// What of `all` is more than `part`.
+Amounts beyond(const Amounts& all, const Amounts& part) {
+  Amounts more = part;
+  more.raise_to(all);
+  more.minus(part);
+  return more;
+}
+
 }  // namespace
 
 void free_hold(const State& state, TaskId holder, Overlay& overlay) {
   const HeldRoom* const room = room_of(state, holder);
   if (room == nullptr) return;
   for (const auto& [node, amounts] : room->booked) overlay.free(node, amounts);
+}
+
+void keep_rest(const NodeAmounts& kept, const NodeAmounts& used, Overlay& overlay) {
+  for (const auto& [node, amounts] : kept) {
+    const auto here = std::find_if(used.begin(), used.end(),
+                                   [id = node](const auto& part) { return part.first == id; });
+    const Amounts rest = here == used.end() ? amounts : beyond(amounts, here->second);
+    if (!rest.zero()) overlay.book(node, rest);
+  }
+}
+
+void keep_rest(const State& state, TaskId holder, const Gang& gang, Overlay& overlay) {
+  const HeldRoom* const room = room_of(state, holder);
+  if (room == nullptr) return;
+  Wish where{{}, gang.ranks, gang.devices};
+  where.devices.resize(where.ranks.size(), -1);
+  keep_rest(room->booked, need_of(state.shapes[state.tasks[holder].shape], where), overlay);
 }
 
 std::optional<Gang> place_hold(State& state, TaskId holder, Overlay& overlay) {

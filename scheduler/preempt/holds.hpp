@@ -22,6 +22,11 @@ std::optional<Gang> place_hold(State& state, TaskId holder, Overlay& overlay);
 bool is_whole(const HeldRoom& room, const State& state);
 // What is booked to keep the task's room, given back.
 void free_hold(const State& state, TaskId holder, Overlay& overlay);
+// Books of what was kept all that is more than what is used there now: by the gang that was placed
+// since, or kept by another hold of the task. Until that has been told, nobody counts on the rest;
+// within a pass room only shrinks.
+void keep_rest(const NodeAmounts& kept, const NodeAmounts& used, Overlay& overlay);
+void keep_rest(const State& state, TaskId holder, const Gang& gang, Overlay& overlay);
 
 // Whether it will fit there when all who were asked to stop have gone, beside what is kept for
 // others: then there is nothing to do but wait.

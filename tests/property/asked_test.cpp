@@ -143,20 +143,31 @@ class Crowd {
   int tasks_ = 0, pods_ = 0, idle_ = 0;
 };
 
+// How many of its plans had nothing to try.
+int run_crowd(std::uint64_t seed) {
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  Crowd crowd(seed);
+  for (int i = 0; i < 150; ++i) {
+    crowd.expect_same();
+    if (::testing::Test::HasFatalFailure()) break;
+    crowd.event();
+  }
+  return crowd.idle();
+}
+
 TEST(Asked, A_plan_with_nothing_to_try_is_that_of_an_engine_that_remembers_nothing) {
   int idle = 0;
   for (const std::uint64_t seed : seeds(15)) {
-    SCOPED_TRACE("seed " + std::to_string(seed));
-    Crowd crowd(seed);
-    for (int i = 0; i < 150; ++i) {
-      crowd.expect_same();
-      if (HasFatalFailure()) return;
-      crowd.event();
-    }
-    idle += crowd.idle();
+    idle += run_crowd(seed);
+    if (HasFatalFailure()) return;
   }
   EXPECT_TRUE(idle > 20 || std::getenv("FERMI_SEED") != nullptr) << "nothing was remembered";
 }
+
+// 88: one for whom room was kept, and who fitted elsewhere by now, was not tried behind another of
+// its queue that was known not to fit; and when it started, what had been kept for it was free for
+// those after it, which nobody had counted.
+TEST(Asked, Seeds_that_found_something_find_it_no_more) { run_crowd(88); }
 
 }  // namespace
 }  // namespace sched::property

@@ -392,6 +392,41 @@ TEST(Hold, One_that_stands_no_longer_keeps_its_room_from_others_until_it_lapses)
   EXPECT_THAT(auditor.check(after, {601 * kSecond}), IsEmpty());
 }
 
+// A foreign Pod is where room is kept for a gang; there is room elsewhere, and it starts there. What
+// was kept is free for others once that has been told: within a plan room only shrinks, so that
+// whoever did not fit needs no second look.
+TEST(Hold, What_was_kept_for_one_that_starts_elsewhere_is_free_once_that_was_told) {
+  std::vector<Delta> told;
+  for (const char* name : {"n1", "n2", "n3"}) told.push_back(NodeUpsert{node(name)});
+  for (const char* name : {"high", "other"}) told.push_back(QueueUpsert{queue(name, Tier::kHigh)});
+  told.push_back(TaskUpsert{task("holder", "high", 2, 6)});
+  told.push_back(Hold{"holder", {{"n1", "n2"}}, {600 * kSecond}});
+  told.push_back(PodUpsert{"foreign", "n2", amounts(4, 1, 1, 1), "", 0, 0});
+  told.push_back(TaskUpsert{task("next", "other", 1, 4, 1)});
+  const auto starts = [](const Plan& plan) {
+    std::vector<std::string> tasks;
+    for (const Start& start : plan.starts) tasks.push_back(start.task);
+    return tasks;
+  };
+  Engine engine, fresh;
+  Auditor auditor;
+  for (const Delta& delta : told) {
+    engine.apply(delta);
+    auditor.apply(delta);
+    if (std::holds_alternative<Hold>(delta)) (void)engine.plan({kSecond});
+    fresh.apply(delta);
+  }
+  const Plan plan = engine.plan({kSecond});
+  EXPECT_THAT(starts(plan), ElementsAre("holder"));
+  EXPECT_THAT(plan.starts[0].placement.nodes, ElementsAre("n1", "n3"));
+  EXPECT_THAT(auditor.check(plan, {kSecond}), IsEmpty());
+  EXPECT_EQ(starts(fresh.plan({kSecond})), starts(plan)) << "whatever was known before";
+  engine.apply(Assume{"holder", 0, plan.starts[0].placement});
+  const Plan after = engine.plan({kSecond});
+  EXPECT_THAT(starts(after), ElementsAre("next"));
+  EXPECT_THAT(after.starts[0].placement.nodes, ElementsAre("n2"));
+}
+
 TEST_F(Preempt, The_auditor_refuses_what_breaks_a_promise_or_proves_nothing) {
   runs(medium("a", 8, 20'000), {"n1"});
   runs(task("l", "low", 1, 8), {"n2"});
