@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "libk8s/codec/resource_version.hpp"
 #include "libk8s/watch/informer.hpp"
 #include "libk8s/watch/store.hpp"
 #include "libk8s/watch/watcher.hpp"
@@ -49,6 +50,13 @@ struct Informer<T>::Impl final : WatchSink {
     return meta.resource_version;
   }
 
+  Identity read_last() const override {
+    const ObjectMeta& meta = Codec<T>::meta(*current);
+    return {meta.ns, meta.name, meta.resource_version};
+  }
+
+  bool holds(const std::string& key) const override { return objects.find(key) != nullptr; }
+
   void stage(WatchEventType type) override {
     if (type == WatchEventType::kDeleted) {
       staged.erase(Codec<T>::meta(*current).key());
@@ -81,24 +89,27 @@ struct Informer<T>::Impl final : WatchSink {
     if (const Object before = objects.erase(key)) deliver({before, nullptr, true});
   }
 
-  void commit() override {
+  bool commit() override {
     std::swap(objects, staged);
     const Store<T> old = std::exchange(staged, Store<T>(salt));
     // With nobody to tell, the difference need not be found: that would unpack every object.
-    if (!handlers.empty()) deliver_differences(old);
-    if (std::exchange(synced, true)) return;
+    const bool older = !handlers.empty() && deliver_differences(old);
+    if (std::exchange(synced, true)) return older;
     for (const auto& done : synced_handlers) done();
+    return older;
   }
 
   void went_back() override {
     for (const auto& told : went_back_handlers) told();
   }
 
-  // What the state before and the one now do not share, told object by object.
-  void deliver_differences(const Store<T>& old) {
+  // What the state before and the one now do not share, told object by object. Gives whether one
+  // is older now.
+  bool deliver_differences(const Store<T>& old) {
+    bool older = false;
     if (old.size() == 0) {
       objects.for_each([&](const Object& now) { deliver({nullptr, now, false}); });
-      return;
+      return older;
     }
     old.for_each_unlike(objects, [&](const Object& before) {
       const Object now = objects.find(Codec<T>::meta(*before).key());
@@ -109,9 +120,12 @@ struct Informer<T>::Impl final : WatchSink {
       if (!before || uid(before) != uid(now)) {
         deliver({nullptr, now, false});
       } else if (version(before) != version(now)) {
+        const auto order = compare_versions(version(now), version(before));
+        older = older || (order && *order < 0);
         deliver({before, now, false});
       }
     });
+    return older;
   }
 
   void deliver_change(const Object& before, const Object& now) {

@@ -48,6 +48,21 @@ struct Watcher::Attempt {
   Status event_error;      // an ERROR event ended the stream
   std::string began_at;    // the version after which all that comes must be
   bool went_back = false;  // something older came
+  // The newest object is asked for, as the watch goes on from one before:
+  bool goes_on = false;
+  bool missing = false;  // the server did not have it
+  QuestionPtr question;
+  TimerId ask_timer = TimerId::kNone;
+};
+
+struct Watcher::Question {
+  bool live = true;
+  http::ExchangeId exchange = http::ExchangeId::kNone;
+  std::optional<Newest> newest;  // that is asked for
+  std::string at;                // where the watch stood
+  int http_status = 0;
+  std::unique_ptr<ListStream> answer;
+  std::optional<Identity> found;
 };
 
 Watcher::Watcher(Loop& loop, http::Transport& transport, WatcherOptions options, WatchSink& sink)
@@ -116,11 +131,18 @@ void Watcher::begin() {
   auto attempt = std::make_shared<Attempt>();
   attempt->step = machine_.next(loop_.random());
   attempt->started = attempt->heard = loop_.now();
-  if (attempt->step.state == WatchState::kWatching) attempt->began_at = machine_.resource_version();
+  const bool follows_list = std::exchange(listed_, false);
+  if (attempt->step.state == WatchState::kWatching) {
+    attempt->began_at = machine_.resource_version();
+    attempt->goes_on = !follows_list;
+  }
   attempt_ = attempt;
   const bool whole_state =
       attempt->step.state != WatchState::kWatching && attempt->step.continue_token.empty();
-  if (whole_state) sink_.begin();
+  if (whole_state) {
+    newest_staged_.reset();
+    sink_.begin();
+  }
 
   http::Handler handler;
   handler.on_head = [this, attempt](int status, const http::Headers& headers) {
@@ -175,6 +197,7 @@ void Watcher::on_head(const AttemptPtr& attempt, int status, const http::Headers
   } else {
     attempt->watch = std::make_unique<WatchStream>(encoding);
   }
+  if (attempt->goes_on) ask_for_newest(attempt);
 }
 
 void Watcher::on_data(const AttemptPtr& attempt, std::string_view bytes) {
@@ -234,6 +257,7 @@ bool Watcher::read_object(Encoding encoding, std::string_view bytes, std::string
 Status Watcher::on_item(Attempt& attempt, std::string_view object) {
   std::string version;
   if (read_object(attempt.list->encoding(), object, version)) {
+    take_newest(newest_staged_, version, false);
     sink_.stage(WatchEventType::kAdded);
     return Status::ok();
   }
@@ -267,9 +291,12 @@ Status Watcher::on_change(Attempt& attempt, const WatchEvent& event) {
   if (!read_object(attempt.watch->encoding(), event.object, version)) {
     return on_unread_change(attempt, event);
   }
+  const bool deleted = event.type == WatchEventType::kDeleted;
   if (machine_.state() == WatchState::kWatchListing) {
+    take_newest(newest_staged_, version, deleted);
     sink_.stage(event.type);
   } else if (!is_older(version)) {
+    take_newest(newest_, version, deleted);
     machine_.on_progress(std::move(version));
     sink_.apply(event.type);
   } else {
@@ -318,8 +345,8 @@ Status Watcher::on_bookmark(Attempt& attempt, const WatchEvent& event) {
   attempt.step.state = WatchState::kWatching;
   attempt.began_at = machine_.resource_version();
   last_error_ = Status::ok();
-  sink_.commit();
-  tell_past_lost(older);
+  newest_ = std::move(newest_staged_);
+  tell_past_lost(sink_.commit() || older);
   return Status::ok();
 }
 
@@ -360,9 +387,10 @@ void Watcher::on_list_ended(Attempt& attempt, const Status& status) {
   if (!meta.continue_token.empty()) return machine_.on_page(meta.continue_token);
   const bool older = is_older(meta.resource_version);
   machine_.on_listed(meta.resource_version);
+  listed_ = true;
   last_error_ = Status::ok();
-  sink_.commit();
-  tell_past_lost(older);
+  newest_ = std::move(newest_staged_);
+  tell_past_lost(sink_.commit() || older);
 }
 
 // Once: an event may have told it before the list does.
@@ -371,8 +399,104 @@ void Watcher::tell_past_lost(bool older) {
   if (older && !told) sink_.went_back();
 }
 
+// ---- whether the server still has its past ----------------------------------------------------
+
+void Watcher::take_newest(std::optional<Newest>& newest, const std::string& version,
+                          bool deleted) const {
+  if (newest) {
+    const auto order = compare_versions(version, newest->object.resource_version);
+    if (!order || *order < 0) return;
+  }
+  newest = Newest{sink_.read_last(), deleted};
+}
+
+// A list of that one object: it tells where the server stands, too.
+http::Request Watcher::newest_request() const {
+  ListOptions list;
+  list.protobuf = options_.protobuf;
+  std::string ns = options_.ns;
+  if (newest_) {
+    list.field_selector = "metadata.name=" + newest_->object.name;
+    if (!newest_->object.ns.empty()) ns = newest_->object.ns;
+  } else {
+    list.label_selector = options_.label_selector;
+    list.field_selector = options_.field_selector;
+    list.limit = 1;
+  }
+  http::Request made = request::list(options_.resource, ns, list);
+  made.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(kListSilence);
+  return made;
+}
+
+void Watcher::ask_for_newest(const AttemptPtr& attempt) {
+  auto question = std::make_shared<Question>();
+  question->newest = newest_;
+  question->at = machine_.resource_version();
+  attempt->question = question;
+  http::Handler handler;
+  handler.on_head = [question](int status, const http::Headers& headers) {
+    question->http_status = status;
+    if (status == 200)
+      question->answer = std::make_unique<ListStream>(encoding_of(headers.get("content-type")));
+  };
+  handler.on_data = [question](std::string_view bytes) {
+    if (!question->live || question->answer == nullptr) return;
+    const Status fed = question->answer->feed(bytes, [&](std::string_view object) {
+      const auto identity = identity_of(question->answer->encoding(), object);
+      if (identity) question->found = *identity;
+      return identity.status();
+    });
+    if (!fed.is_ok()) question->answer.reset();
+  };
+  handler.on_end = [this, attempt, question](const Status& status) {
+    if (question->live) on_newest(attempt, question, status);
+  };
+  question->exchange = transport_.start(newest_request(), std::move(handler));
+}
+
+void Watcher::on_newest(const AttemptPtr& attempt, const QuestionPtr& question,
+                        const Status& status) {
+  question->live = false;
+  const bool answered = status.is_ok() && question->answer && question->answer->finish().is_ok();
+  if (!answered) return ask_again(attempt, kAskAgain);
+  const auto is_before = [](const std::string& a, const std::string& b) {
+    const auto order = compare_versions(a, b);
+    return order && *order < 0;
+  };
+  const std::string& now = question->answer->meta().resource_version;
+  if (is_before(now, question->at))
+    return find_past_lost(attempt, "stands at " + now + ", before " + question->at);
+  if (!question->newest) return;
+  const Identity& known = question->newest->object;
+  if (question->found && is_before(question->found->resource_version, known.resource_version))
+    return find_past_lost(attempt, "has " + known.key() + " at " +
+                                       question->found->resource_version + ", before " +
+                                       known.resource_version);
+  // That it was deleted the watch may yet have to tell.
+  if (question->found || question->newest->deleted || !sink_.holds(known.key())) return;
+  if (!std::exchange(attempt->missing, true)) return ask_again(attempt, kStillMissing);
+  transport_.cancel(attempt->exchange);
+  conclude(attempt, Status(Code::kGone, "the server does not know " + known.key() + " any more"));
+}
+
+void Watcher::ask_again(const AttemptPtr& attempt, Duration after) {
+  attempt->ask_timer = loop_.after(after, [this, attempt] {
+    if (attempt->live) ask_for_newest(attempt);
+  });
+}
+
+void Watcher::find_past_lost(const AttemptPtr& attempt, const std::string& why) {
+  attempt->went_back = true;
+  transport_.cancel(attempt->exchange);
+  conclude(attempt, Status(Code::kGone, "the server " + why));
+}
+
 void Watcher::close(Attempt& attempt) {
   attempt.live = false;
+  if (const QuestionPtr question = std::exchange(attempt.question, nullptr);
+      question && std::exchange(question->live, false))
+    transport_.cancel(question->exchange);
+  loop_.cancel(attempt.ask_timer);
   loop_.cancel(attempt.silence_timer);
   loop_.cancel(attempt.limit_timer);
 }

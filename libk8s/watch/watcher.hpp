@@ -8,6 +8,14 @@
 //   - a watch is cut, and resumed from its last resourceVersion, when nothing comes for 90 s
 //     (bookmarks come about every minute) or 30 s after the server should have ended it.
 //
+// When a watch goes on where one before it ended, the server is asked, beside the watch, for the
+// newest object that was heard of: a server whose store was restored from a copy has it in an older
+// version, or does not have it, or stands before the version at which the watch began. The watch
+// itself would say nothing of that, and never tell what changed until it has caught up. As the
+// question follows the opening of the watch, a restore after it breaks the watch and is asked about
+// again. What it cannot see: a kind that lost nothing itself, in a store that had passed its
+// version again before it was asked.
+//
 // An object that cannot be read is skipped and told in `last_error`; it never stops the stream.
 // What is cached under its name stays as it is, also over a relist: an object that is there must
 // not be told as deleted because a newer form of it is not understood. Its deletion is told all the
@@ -21,12 +29,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "libk8s/base/loop.hpp"
 #include "libk8s/base/status.hpp"
 #include "libk8s/codec/encoding.hpp"
+#include "libk8s/codec/identity.hpp"
 #include "libk8s/codec/list_stream.hpp"
 #include "libk8s/codec/watch_stream.hpp"
 #include "libk8s/http/message.hpp"
@@ -43,10 +53,15 @@ class WatchSink {
   virtual void begin() = 0;
   // Reads one object and keeps it for `stage` or `apply`. Gives its resourceVersion.
   virtual Result<std::string> read(Encoding encoding, std::string_view bytes) = 0;
+  // Who that was.
+  virtual Identity read_last() const = 0;
+  // Whether the state has an object under this key.
+  virtual bool holds(const std::string& key) const = 0;
   // The object read last belongs to the state that comes in (kDeleted: no longer).
   virtual void stage(WatchEventType type) = 0;
-  // What was staged is the state now; replaces the one before as a whole.
-  virtual void commit() = 0;
+  // What was staged is the state now; replaces the one before as a whole. Gives whether an object
+  // is older in it than it was before.
+  virtual bool commit() = 0;
   // The object read last has changed.
   virtual void apply(WatchEventType type) = 0;
   // The same for an object that could not be read, known by its key alone. What the state before
@@ -74,6 +89,9 @@ class Watcher {
   static constexpr Duration kListLimit = std::chrono::minutes(10);
   static constexpr Duration kWatchSilence = std::chrono::seconds(90);
   static constexpr Duration kWatchGrace = std::chrono::seconds(30);
+  // Until the newest object is asked for again: as the answer did not have it, or did not come.
+  static constexpr Duration kStillMissing = std::chrono::seconds(2);
+  static constexpr Duration kAskAgain = std::chrono::seconds(10);
 
   Watcher(Loop& loop, http::Transport& transport, WatcherOptions options, WatchSink& sink);
   ~Watcher();
@@ -94,6 +112,13 @@ class Watcher {
  private:
   struct Attempt;  // one exchange
   using AttemptPtr = std::shared_ptr<Attempt>;
+  struct Question;  // for the newest object
+  using QuestionPtr = std::shared_ptr<Question>;
+  // The newest object heard of, as it was then.
+  struct Newest {
+    Identity object;
+    bool deleted = false;
+  };
 
   void schedule();
   void begin();
@@ -117,6 +142,13 @@ class Watcher {
   Status check_order(Attempt& attempt, std::string_view version);
   bool read_object(Encoding encoding, std::string_view bytes, std::string& version);
 
+  void take_newest(std::optional<Newest>& newest, const std::string& version, bool deleted) const;
+  void ask_for_newest(const AttemptPtr& attempt);
+  http::Request newest_request() const;
+  void on_newest(const AttemptPtr& attempt, const QuestionPtr& question, const Status& status);
+  void ask_again(const AttemptPtr& attempt, Duration after);
+  void find_past_lost(const AttemptPtr& attempt, const std::string& why);
+
   void conclude(const AttemptPtr& attempt, const Status& status);
   void on_list_ended(Attempt& attempt, const Status& status);
   void close(Attempt& attempt);
@@ -132,6 +164,8 @@ class Watcher {
   Status last_error_;
   std::uint64_t skipped_ = 0;
   bool past_lost_ = false;  // told, and no list has come since
+  bool listed_ = false;     // just now: the watch that follows goes on from there
+  std::optional<Newest> newest_, newest_staged_;
 };
 
 }  // namespace k8s

@@ -47,6 +47,11 @@ std::string plural_of(const std::string& target) {
   return at < parts.size() ? parts[at] : "";
 }
 
+std::string later_of(const std::string& a, const std::string& b) {
+  const auto order = k8s::compare_versions(a, b);
+  return a.empty() || (order && *order < 0) ? b : a;
+}
+
 // Answers that are no objects have no version.
 bool went_back(const nlohmann::json& answer, const std::string& newest,
                const std::string& version) {
@@ -67,6 +72,8 @@ void Writer::send(k8s::http::Request request, Done done) {
 void Writer::send_change(k8s::http::Request request, const std::string& version, Done done) {
   std::string newest;
   if (past_.newest) newest = past_.newest(plural_of(request.target));
+  // What is made anew is newer than what was there.
+  if (request.method == "POST") newest = later_of(newest, version);
   // Another version of an object that is read has only to be newer than its own.
   if (request.method == "GET" && !newest.empty()) newest = version;
   send_checked(std::move(request), newest, version, std::move(done));

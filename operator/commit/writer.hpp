@@ -36,6 +36,7 @@ class Writer {
   void send(k8s::http::Request request, Done done);
   // The same for the change of an object as it was in this version: the answer has that version
   // when nothing changed, else a new one (as a creation). For reading it again: that or a newer.
+  // For a creation: the last version of the one that was there before, or "".
   void send_change(k8s::http::Request request, const std::string& version, Done done);
 
   Metrics& metrics() { return metrics_; }

@@ -110,7 +110,7 @@ void LedgerStore::arm(std::size_t index) {
   });
 }
 
-Json LedgerStore::object_of(std::size_t index) const {
+Json LedgerStore::object_of(std::size_t index, const LedgerRecords& records) const {
   const Shard& shard = shards_[index];
   Json metadata = {{"name", ledger_shard_name(options_.name, index)},
                    {"namespace", ns_},
@@ -122,7 +122,7 @@ Json LedgerStore::object_of(std::size_t index) const {
   return {{"apiVersion", "v1"},
           {"kind", "ConfigMap"},
           {"metadata", std::move(metadata)},
-          {"data", {{"records", ledger_text(shard.records)}}}};
+          {"data", {{"records", ledger_text(records)}}}};
 }
 
 void LedgerStore::write(std::size_t index) {
@@ -135,30 +135,56 @@ void LedgerStore::write(std::size_t index) {
   shard.wrote = true;
   shard.written_at = loop_.now();
   ++writer_.metrics().ledger_writes;
-  const auto resource = k8s::resources::config_maps();
-  const Json object = object_of(index);
+  if (shard.resource_version.empty())
+    create(index);
+  else
+    replace(index);
+}
+
+// Without its records: a creation has no precondition that ties it to what was read.
+void LedgerStore::create(std::size_t index) {
+  writer_.send_change(request::create(k8s::resources::config_maps(), ns_, object_of(index, {})),
+                      shards_[index].gone_at, [this, index](k8s::Result<Json> answer) {
+                        if (!answer) return on_answer(index, std::move(answer));
+                        take_version(index, *answer);
+                        replace(index);
+                      });
+}
+
+void LedgerStore::replace(std::size_t index) {
+  const Shard& shard = shards_[index];
   writer_.send_change(
-      shard.resource_version.empty()
-          ? request::create(resource, ns_, object)
-          : request::replace(resource, ns_, ledger_shard_name(options_.name, index), "", object),
+      request::replace(k8s::resources::config_maps(), ns_, ledger_shard_name(options_.name, index),
+                       "", object_of(index, shard.records)),
       shard.resource_version,
       [this, index](k8s::Result<Json> answer) { on_answer(index, std::move(answer)); });
+}
+
+void LedgerStore::take_version(std::size_t index, const Json& object) {
+  const Json& meta = k8s::object_at(object, "metadata");
+  shards_[index].uid = k8s::string_at(meta, "uid");
+  shards_[index].resource_version = k8s::string_at(meta, "resourceVersion");
+}
+
+// Somebody deleted it: it is made anew of all that is known.
+void LedgerStore::on_gone(std::size_t index) {
+  Shard& shard = shards_[index];
+  if (!shard.resource_version.empty()) shard.gone_at = shard.resource_version;
+  shard.resource_version.clear();
 }
 
 void LedgerStore::on_answer(std::size_t index, k8s::Result<Json> answer) {
   Shard& shard = shards_[index];
   const k8s::Status status = answer.status();
   if (answer) {
-    const Json& meta = k8s::object_at(*answer, "metadata");
-    shard.uid = k8s::string_at(meta, "uid");
-    shard.resource_version = k8s::string_at(meta, "resourceVersion");
+    take_version(index, *answer);
+    shard.gone_at.clear();
     return settle(index, true);
   }
   const bool theirs =
       status.next() == k8s::Next::kReread || status.code() == k8s::Code::kAlreadyExists;
   if (theirs && !stopping_) return read_again(index);
-  // Somebody deleted it: it is made anew of all that is known.
-  if (status.code() == k8s::Code::kNotFound) shard.resource_version.clear();
+  if (status.code() == k8s::Code::kNotFound) on_gone(index);
   k8s::log::warn(
       "the ledger could not be written",
       {{"configmap", ledger_shard_name(options_.name, index)}, {"error", status.to_string()}});
@@ -176,14 +202,16 @@ void LedgerStore::read_again(std::size_t index) {
 void LedgerStore::rebase(std::size_t index, const k8s::Result<Json>& read) {
   Shard& shard = shards_[index];
   if (!read) {
-    if (read.status().code() == k8s::Code::kNotFound) shard.resource_version.clear();
+    if (read.status().code() == k8s::Code::kNotFound) on_gone(index);
     return settle(index, false);
   }
   auto theirs = decode_ledger_shard(*read);
   if (!theirs) return settle(index, false);
   shard.uid = theirs->meta.uid;
   shard.resource_version = theirs->meta.resource_version;
-  shard.records = theirs->records;
+  // One that is empty after ours was gone is ours, made and not yet written.
+  const bool begun = !shard.gone_at.empty() && theirs->records.empty();
+  if (!begun) shard.records = theirs->records;
   ++version_;
   const auto again = [&shard](const std::vector<Pending>& changes) {
     for (const Pending& pending : changes) pending.change(shard.records);

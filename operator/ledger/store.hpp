@@ -14,7 +14,10 @@
 //  2. A shard that somebody else has written since (a leader before us, late; a person) is read
 //     again, and the changes that are not known to be written are made to what stands there. So a
 //     change may be made a second time to what has it already: it must not count twice.
-//  3. A shard never grows beyond `most_records` and `most_bytes`: the smallest keys go first, and
+//  3. What is written stands on what was read: a shard that does not exist is made empty, then
+//     written like any other. So a write that arrives late, in a store that was restored from a
+//     copy meanwhile, changes nothing there: the object has another version, or is not there.
+//  4. A shard never grows beyond `most_records` and `most_bytes`: the smallest keys go first, and
 //     are counted. Let keys begin with a time, or keep below the limits.
 //
 // Threads: the loop's. Only a leader makes one, and its writes pass the leader's gate.
@@ -84,6 +87,7 @@ class LedgerStore {
   struct Shard {
     LedgerRecords records;
     std::string uid, resource_version;  // "": there is no such object
+    std::string gone_at;                // the last version known of one that is gone
     std::vector<Pending> pending, sent;
     bool in_flight = false;
     bool wrote = false;
@@ -94,13 +98,17 @@ class LedgerStore {
 
   void arm(std::size_t index);
   void write(std::size_t index);
+  void create(std::size_t index);
+  void replace(std::size_t index);
+  void take_version(std::size_t index, const nlohmann::json& object);
+  void on_gone(std::size_t index);
   void on_answer(std::size_t index, k8s::Result<nlohmann::json> answer);
   void read_again(std::size_t index);
   void rebase(std::size_t index, const k8s::Result<nlohmann::json>& read);
   void settle(std::size_t index, bool written);
   void trim(Shard& shard);
   void fit(Shard& shard);
-  nlohmann::json object_of(std::size_t index) const;
+  nlohmann::json object_of(std::size_t index, const LedgerRecords& records) const;
 
   k8s::Loop& loop_;
   Writer& writer_;

@@ -28,6 +28,7 @@ class Run {
  private:
   static WorldOptions world_options(k8s::testing::Random& random, bool faults);
   void record(const Served& served);
+  void say(const char* what) const;
   void start_replicas();
   bool safe() const { return !invariants_.violation(); }
   void safety();
@@ -96,6 +97,12 @@ void Run::record(const Served& served) {
                served.body.substr(0, 300).c_str());
 }
 
+// Among the writes that are printed, what else went on.
+void Run::say(const char* what) const {
+  if (!options_.verbose) return;
+  std::fprintf(stderr, "%9.3f -------- %s\n", static_cast<double>(loop_.now().ns) / 1e9, what);
+}
+
 void Run::start_replicas() {
   const bool one = !options_.faults || random_.chance(500);
   elect_ = !one || random_.chance(500);
@@ -142,6 +149,7 @@ void Run::mishaps() {
 }
 
 void Run::back_up() {
+  say("a backup of the store");
   server_.back_up();
   accounts_.back_up();
 }
@@ -149,6 +157,7 @@ void Run::back_up() {
 // All that happened since the backup has not, but on the nodes, which find out when they connect.
 void Run::restore() {
   ++restores_;
+  say("the store is restored from the backup");
   invariants_.across([this] {
     server_.restore();
     accounts_.restore();

@@ -128,6 +128,47 @@ TEST(Restore, What_is_run_again_is_in_the_ledger_once) {
   EXPECT_EQ(cluster.job("job")["metadata"].value("finalizers", Json::array()), Json::array());
 }
 
+// Only the last moments are lost, in which nobody renewed the lease: it is as it was, and so is all
+// that others have written. Soon the versions are beyond what they had been.
+TEST(Restore, What_began_in_the_moments_that_are_lost_holds_no_room) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  cluster.start_operator();
+  cluster.run_for(minutes(1));
+  bool renewed = false;
+  cluster.before_write("/leases/", "", [&] { renewed = true; });
+  ASSERT_TRUE(cluster.wait(seconds(10), [&] { return renewed; }));
+  cluster.run_for(milliseconds(100));
+  cluster.server.back_up();
+  cluster.submit("lost", job_for({}));
+  cluster.run_for(seconds(1));
+  ASSERT_EQ(gpus_used(cluster), 8);
+  cluster.restore_store();
+  cluster.run_for(minutes(1));
+  EXPECT_EQ(gpus_used(cluster), 0);
+  cluster.submit("next", job_for({.run_seconds = "30"}));
+  EXPECT_TRUE(cluster.wait_phase("next", "Completed", minutes(3))) << cluster.job("next").dump(1);
+}
+
+// The first record of the ledger is on its way when the store goes back: it says what is no more.
+TEST(Restore, A_record_of_the_ledger_that_arrives_late_counts_nothing) {
+  Cluster cluster({{"zone-a", 1, 8}}, priced());
+  cluster.start_operator();
+  cluster.run("job", job_for({.run_seconds = "60"}));
+  cluster.run_for(seconds(10));
+  cluster.server.back_up();
+  bool restored = false;
+  cluster.before_write("/configmaps", "", [&] {
+    cluster.restore_store();
+    restored = true;
+  });
+  ASSERT_TRUE(cluster.wait(minutes(3), [&] { return restored; }));
+  EXPECT_EQ(cluster.phase("job"), "Running");
+  ASSERT_TRUE(cluster.wait_phase("job", "Completed", minutes(10))) << cluster.job("job").dump(1);
+  cluster.run_for(seconds(30));
+  EXPECT_EQ(cluster.spent(), millionths(cluster.job("job")["status"]["costAccumulated"]));
+  EXPECT_EQ(cluster.ledger("runs/").begin()->second["runs"].size(), 1U);
+}
+
 // A Pod that comes to a node which still runs what was lost is rejected there; its gang starts
 // anew.
 TEST(Restore, A_node_that_still_runs_what_was_lost_takes_nobody_else_and_the_gang_tries_again) {

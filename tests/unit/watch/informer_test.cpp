@@ -308,6 +308,8 @@ TEST_F(InformerTest, A_server_that_went_back_and_says_nothing_is_listed_again_al
   start_listed(1000, {widget("a", "1", 900)});
   server.always("/widgets", [](const http::Request& request) {
     if (request.target.find("watch=") != std::string::npos) return hold(200);
+    if (request.target.find("fieldSelector") != std::string::npos)
+      return refuse(500, "InternalError", "not now");
     if (request.target.find("resourceVersion=1000") == std::string::npos)
       return reply(200, widget_list(501, {}));
     return refuse(504, "Timeout", "Too large resource version: 1000");
@@ -316,7 +318,76 @@ TEST_F(InformerTest, A_server_that_went_back_and_says_nothing_is_listed_again_al
   EXPECT_THAT(told, IsEmpty());
   loop.run_for(minutes(2));
   EXPECT_THAT(told, ElementsAre("-a:1?"));
-  EXPECT_THAT(server.last().request.target, HasSubstr("resourceVersion=501"));
+  EXPECT_NE(server.find("watch=true&resourceVersion=501"), nullptr);
+  EXPECT_EQ(went_back, 1);
+}
+
+// The store was restored from a copy, and has passed by now what it had reached before: neither the
+// watch nor a version says anything. The newest object that was heard of does: b was at 1005.
+TEST_F(InformerTest, A_server_that_has_the_newest_object_as_it_was_before_went_back) {
+  start_listed(1000, {widget("a", "1", 900), widget("b", "2", 950)});
+  say(event("MODIFIED", widget("b", "2", 1005, "blue")));
+  server.on("fieldSelector=metadata.name%3Db",
+            reply(200, widget_list(1200, {widget("b", "2", 950)})));
+  server.on("watch=", hold(200));
+  server.on("GET /apis/example.com/v1/widgets",
+            reply(200, widget_list(1201, {widget("a", "1", 900), widget("b", "2", 950)})));
+  server.on("watch=", hold(200));
+  told.clear();
+  server.end(server.last().id, Status(Code::kUnknownOutcome, "connection reset"));
+  loop.run_for(seconds(3));
+  EXPECT_EQ(went_back, 1);
+  EXPECT_THAT(told, ElementsAre("~b:red"));
+  EXPECT_THAT(server.last().request.target, HasSubstr("resourceVersion=1201"));
+}
+
+TEST_F(InformerTest, So_did_one_that_stands_before_where_the_watch_began) {
+  start_listed(1000, {});
+  server.on("limit=1", reply(200, widget_list(999, {})));
+  server.on("watch=", hold(200));
+  server.on("GET /apis/example.com/v1/widgets", reply(200, widget_list(1001, {})));
+  server.on("watch=", hold(200));
+  loop.run_for(seconds(2));
+  server.end(server.last().id);
+  loop.run_for(seconds(3));
+  EXPECT_EQ(went_back, 1);
+}
+
+// It was made after the copy. Whether it was deleted meanwhile the watch would have told by now.
+TEST_F(InformerTest, A_newest_object_that_is_gone_without_a_word_is_looked_for_in_a_new_list) {
+  start_listed(1000, {widget("a", "1", 900)});
+  say(event("ADDED", widget("b", "2", 1005)));
+  server.always("watch=", hold(200));
+  server.always("fieldSelector=metadata.name%3Db", reply(200, widget_list(1200, {})));
+  told.clear();
+  server.end(server.last().id);
+  loop.run_for(seconds(1));
+  EXPECT_THAT(told, IsEmpty());
+  server.on("resourceVersion=1005", reply(200, widget_list(1201, {widget("a", "1", 900)})));
+  loop.run_for(seconds(5));
+  EXPECT_THAT(told, ElementsAre("-b:2?"));
+  EXPECT_EQ(informer->resource_version(), "1201");
+}
+
+TEST_F(InformerTest, One_that_the_watch_tells_as_deleted_is_not_missed) {
+  start_listed(1000, {widget("a", "1", 900)});
+  say(event("ADDED", widget("b", "2", 1005)));
+  server.on("watch=", hold(200, {event("DELETED", widget("b", "2", 1010))}));
+  server.on("fieldSelector=metadata.name%3Db", reply(200, widget_list(1200, {})));
+  server.end(server.last().id);
+  loop.run_for(minutes(1));
+  EXPECT_EQ(informer->size(), 1u);
+  EXPECT_EQ(server.count("watch="), 2u);
+  EXPECT_EQ(went_back, 0);
+}
+
+TEST_F(InformerTest, An_object_that_is_older_in_a_new_list_shows_that_the_server_went_back) {
+  start_listed(1000, {widget("a", "1", 900), widget("b", "2", 950)});
+  server.on("/widgets",
+            reply(200, widget_list(1200, {widget("a", "1", 900), widget("b", "2", 940)})));
+  server.on("watch=", hold(200));
+  say(error_event(410, "Gone", "too old"));
+  loop.run_for(seconds(2));
   EXPECT_EQ(went_back, 1);
 }
 
@@ -470,7 +541,8 @@ TEST_F(InformerTest, A_refused_watch_backs_off_without_a_relist) {
   loop.run_for(seconds(60));
   EXPECT_EQ(server.unused(), 0u);
   EXPECT_EQ(server.count("watch="), 5u);
-  EXPECT_EQ(server.log().size(), 6u);
+  EXPECT_EQ(server.count("limit=1"), 1u);  // whether the server still has its past
+  EXPECT_EQ(server.log().size(), 7u);
 }
 
 TEST_F(InformerTest, An_outage_costs_less_than_a_quarter_request_a_second) {
