@@ -17,7 +17,28 @@ const Amounts& need_on(const PromisedRoom& room, NodeId node) {
       ->second;
 }
 
+const Amounts& request_of_rank(const Shape& shape, std::size_t rank) {
+  auto group = shape.groups.begin();
+  for (auto left = static_cast<std::int64_t>(rank); left >= group->count; ++group) {
+    left -= group->count;
+  }
+  return group->request;
+}
+
 }  // namespace
+
+// As the next pass will expect it, once it is placed.
+void KeptPromises::started(TaskId id, const std::vector<NodeId>& ranks,
+                           const std::vector<std::int64_t>& devices) {
+  const TaskRecord& task = state_.tasks[id];
+  const Time end = end_after(now_, task.task.expected_duration_ns);
+  if (end >= kEndless || state_.promises.empty()) return;
+  for (std::size_t rank = 0; rank < ranks.size(); ++rank) {
+    const Amounts& request = request_of_rank(state_.shapes[task.shape], rank);
+    const std::int64_t device = rank < devices.size() ? devices[rank] : -1;
+    started_on_[ranks[rank]].emplace_back(end, use_of(request, device));
+  }
+}
 
 TaskId KeptPromises::first_before(Time end, const Binding& binding) const {
   TaskId first = kNoId;
@@ -59,6 +80,11 @@ Amounts KeptPromises::missing(NodeId node, const Binding& binding, Time from, Ti
     for (const auto& [end, task] : ends) {
       if (end > at) continue;
       state_.each_use_on(node, task, [&](const Amounts& amounts) { need.minus(amounts); });
+    }
+    if (const auto here = started_on_.find(node); here != started_on_.end()) {
+      for (const auto& [end, amounts] : here->second) {
+        if (end <= at) need.minus(amounts);
+      }
     }
     for (const Release& release : gone) {
       if (release.at <= at) need.plus(*release.amounts);

@@ -10,6 +10,8 @@
 // promised on a node is still there, beside those ahead of it.
 #pragma once
 
+#include <map>
+#include <utility>
 #include <vector>
 
 #include "scheduler/backfill/future.hpp"
@@ -28,6 +30,9 @@ class KeptPromises {
   Time end(TaskId holder) const {
     return end_after(begin(holder), state_.tasks[holder].task.expected_duration_ns);
   }
+  // The task starts in this pass, on these nodes: what it has there is given back when it ends.
+  void started(TaskId task, const std::vector<NodeId>& ranks,
+               const std::vector<std::int64_t>& devices);
   // Of those that bind, the one whose promise begins first before `end`; kNoId when none does.
   TaskId first_before(Time end, const Binding& binding) const;
   // Takes from the trial what whoever runs from now until `end` must leave free. Only nodes that
@@ -52,6 +57,7 @@ class KeptPromises {
 
   const State& state_;
   const Time now_;
+  std::map<NodeId, std::vector<std::pair<Time, Amounts>>> started_on_;  // of this pass
 };
 
 }  // namespace sched

@@ -527,6 +527,7 @@ void Pass::start(TaskId id, const Gang& gang) {
   started_.insert(id);
   if (refuses_ && promised(id) != nullptr) left_.insert(id);
   calendar_.started(id, gang, judged_end(id));
+  if (keeps_) kept_.started(id, gang.ranks, gang.devices);
   ranks_[id] = gang.ranks;
   state_.pretend(id, gang.ranks, 1);
 }

@@ -176,6 +176,8 @@ Calendar::Reserved Tender::reserved(TaskId task) const {
   return {task, room.at, KeptPromises(state_, now_).end(task), room.ranks, room.where.devices};
 }
 
+// A broken one may be found where it was: things changed back, or it was looked at with more care
+// than is needed (parts of devices). That is no news.
 void Tender::propose(TaskId task, const std::optional<Calendar::Reserved>& found) {
   Promise made{state_.tasks[task].task.uid, {}, now_};
   if (found) {
@@ -187,7 +189,10 @@ void Tender::propose(TaskId task, const std::optional<Calendar::Reserved>& found
   }
   known_.broken.erase(task);
   known_.looks[task] = {changes(), ++known_.turns, now_};
-  out_.promises.push_back(std::move(made));
+  const auto held = state_.promises.find(task);
+  const bool same = held != state_.promises.end() && held->second.where == made.placement &&
+                    (!found || held->second.at == made.at);
+  if (!same) out_.promises.push_back(std::move(made));
 }
 
 // In the total order, each beside those ahead of it.

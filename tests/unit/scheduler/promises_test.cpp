@@ -284,6 +284,62 @@ TEST_F(Kept, Room_that_a_promise_leaves_goes_to_who_was_refused_for_it) {
   EXPECT_EQ(plan(), Names{"one"});
 }
 
+// At 2 h x and y have room, and z from the end of x on: that x starts takes nothing from y.
+TEST_F(Kept, What_starts_gives_its_room_back_in_time_for_others_of_the_same_pass) {
+  Queue queue = test::queue("q");
+  queue.passing = Passing::kConservative;
+  queue.depth = 10;
+  tell(QueueUpsert{queue});
+  tell(QueueUpsert{test::queue("busy")});
+  submit("fixed", 1, 8, 100, "busy");
+  run("fixed", "b");
+  submit("runs", 1, 8, 2, "busy");
+  run("runs", "a");
+  const Time begin = now_;
+  submit("x", 1, 4, 2);
+  submit("y", 1, 4, 9);
+  submit("z", 1, 4, 1);
+  EXPECT_EQ(plan(), Names{});
+  tend();
+  EXPECT_EQ(promise("y")->at.ns, begin.ns + 2 * kHour);
+  EXPECT_EQ(promise("z")->at.ns, begin.ns + 4 * kHour);
+  now_.ns += 2 * kHour;
+  tell(TaskEnd{"runs", now_});
+  EXPECT_EQ(plan(), (Names{"x", "y"}));
+}
+
+// Both nodes are told to be free an hour later; tending gets to the first of two promises alone, and
+// then the second node is to be free as before.
+TEST_F(Kept, A_promise_that_is_found_again_where_it_was_is_not_told_again) {
+  const Time begin = now_;
+  for (const std::string node : {"a", "b"}) {
+    submit("on-" + node, 1, 8, 2);
+    run("on-" + node, node);
+    tell(QueueUpsert{test::queue("queue-" + node)});
+  }
+  for (const std::string node : {"a", "b"}) {
+    Task task = test::task("for-" + node, "queue-" + node, 1, 8, serial_++);
+    task.excluded_nodes = {node == "a" ? "b" : "a"};
+    task.expected_duration_ns = kHour;
+    tell(TaskUpsert{task});
+  }
+  plan();
+  tend();
+  for (const std::string node : {"a", "b"}) tell(Confirm{"on-" + node, {begin.ns + kHour}});
+  const Tending tending = engine_.tend(now_, 1);
+  ASSERT_EQ(tending.promises.size(), 1u);
+  ASSERT_EQ(tending.promises[0].task, "for-a");
+  tell(tending.promises[0]);
+  tell(Confirm{"on-b", begin});
+  for (int i = 0; i < 5; ++i) {
+    for (const Promise& promise : engine_.tend(now_, 1).promises) {
+      EXPECT_TRUE(engine_.apply(promise)) << promise.task;
+    }
+  }
+  EXPECT_EQ(promise("for-a")->at.ns, begin.ns + 3 * kHour);
+  EXPECT_EQ(promise("for-b")->at.ns, begin.ns + 2 * kHour);
+}
+
 // Who has none may be passed: nothing can be promised to it.
 TEST_F(Kept, Who_waits_for_what_never_ends_is_promised_nothing_and_passed) {
   submit("endless", 1, 8, 0);
