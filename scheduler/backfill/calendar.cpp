@@ -168,18 +168,32 @@ std::int64_t Calendar::ends_of_pass() const {
   return std::min(state_.config.reservation_ends, kReservationEndsMax);
 }
 
+struct Calendar::Search::Parts {
+  Parts(Calendar& calendar, const TaskRecord& task)
+      : overlay(calendar.state_),
+        trial(calendar.state_, calendar.state_.shapes[task.shape]),
+        beside(calendar, trial, task.task.expected_duration_ns),
+        future(calendar.state_, calendar.now_, calendar.late(), calendar.started()) {}
+  Overlay overlay;
+  Trial trial;
+  Beside beside;
+  Future future;
+};
+
+Calendar::Search::Search(Calendar& calendar, TaskId task, Time before)
+    : calendar_(calendar), task_(task), before_(before) {
+  const Quiet quiet(calendar.state_.cluster);
+  parts_ = std::make_unique<Parts>(calendar, calendar.state_.tasks[task]);
+}
+Calendar::Search::~Search() = default;
+
 // Moment by moment: first counts, then nodes.
-std::optional<Calendar::Reserved> Calendar::find(TaskId task, std::int64_t& looked,
-                                                 std::int64_t most, Time before) {
-  const Quiet quiet(state_.cluster);
-  const TaskRecord& record = state_.tasks[task];
-  Overlay overlay(state_);
-  Trial trial(state_, state_.shapes[record.shape]);
-  Beside beside(*this, trial, record.task.expected_duration_ns);
-  Future future(state_, now_, late(), started());
+bool Calendar::Search::go_on(std::int64_t& looked, std::int64_t most) {
+  const Quiet quiet(calendar_.state_.cluster);
+  auto& [overlay, trial, beside, future] = *parts_;
   while (looked < most) {
     const Time at = std::min(future.next(), beside.next());
-    if (at >= before || at >= kEndless) return std::nullopt;
+    if (at >= before_ || at >= kEndless) return true;
     looked += future.go(at, [&](NodeId node, const Amounts& amounts) {
       trial.change(node, amounts, 1);
       beside.touch(node);
@@ -187,11 +201,20 @@ std::optional<Calendar::Reserved> Calendar::find(TaskId task, std::int64_t& look
     beside.go(at);
     if (!trial.counts_allow()) continue;
     if (auto gang = trial.place(overlay, looked, Trial::First::kFreed)) {
-      return Reserved{task, at, end_after(at, record.task.expected_duration_ns),
-                      std::move(gang->ranks), std::move(gang->devices)};
+      const Task& task = calendar_.state_.tasks[task_].task;
+      found = Reserved{task_, at, end_after(at, task.expected_duration_ns),
+                       std::move(gang->ranks), std::move(gang->devices)};
+      return true;
     }
   }
-  return std::nullopt;
+  return false;
+}
+
+std::optional<Calendar::Reserved> Calendar::find(TaskId task, std::int64_t& looked,
+                                                 std::int64_t most, Time before) {
+  Search search(*this, task, before);
+  search.go_on(looked, most);
+  return std::move(search.found);
 }
 
 const Calendar::Reserved* Calendar::first_before(Time end) const {

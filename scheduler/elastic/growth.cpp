@@ -65,6 +65,8 @@ std::vector<NodeId> Growth::more(const Gang& gang, std::int64_t& looked) {
     more.total.plus(group.request, gang.most - std::ssize(gang.ranks));
     filling.kept.emplace(state_, more);
   }
+  // Its nodes are told to be in other zones than when it started.
+  if (shape.policy == ZonePolicy::kSingle && filling.used.size() > 1) return {};
   for (const ZoneId zone : zones_to_try(filling)) {
     if (filling.full()) break;
     if (may_lie_in(filling, zone)) fill_zone(filling, zone);

@@ -51,6 +51,8 @@ Pass::Pass(State& state, Time now, std::size_t max_starts, Look look)
   }
   if (look_ == Look::kForecast) tell_reservations();
   if (look_ == Look::kStarts) widen();
+  const bool walked = looked_at_all_ && !refusals_.empty();
+  if (walked && !books() && plan_.starts.empty() && plan_.preemptions.empty()) park_refused();
   // What was decided here is decided again until a delta says that it is done.
   const bool decided = !plan_.starts.empty() || !plan_.preemptions.empty();
   if (!forecast_ && looked_at_all_ && !decided) state_.holds_moved = false;
@@ -152,6 +154,7 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
   const TaskId task = offer.place.task;
   const QueueRecord& queue = state_.queues[offer.queue];
   if (!can_ever_start(state_, offer.bucket)) return;
+  note_refusal(offer, answer);
   const bool for_room = answer == Answer::kNoRoom || answer == Answer::kReserved;
   const bool deserves = for_room && deserves_reservation(offer);
   const bool reserves = deserves && !preempt(task);
@@ -190,7 +193,7 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
     if (!patience_.contains(offer.queue)) arrange(turns, offer);
   } else if (for_room && deserves_reservation(offer)) {
     turns.go_on(offer);  // its twin may deserve one as well
-  } else if (answer == Answer::kReserved) {
+  } else if (answer == Answer::kReserved && !state_.buckets[offer.bucket].refused) {
     const std::int64_t limit = duration_of(state_.tasks[task]);
     turns.go_on(offer, [&](TaskId other) { return duration_of(state_.tasks[other]) < limit; });
   }
@@ -450,6 +453,7 @@ Pass::Answer Pass::attempt(TaskId task, BucketId id) {
     return Answer::kNoClaim;
   }
   if (shape.parked && !may_fit_by_now(shape)) return no_room(shape);
+  if (bucket.refused) return Answer::kReserved;
   return keeps_ ? place_beside_promises(task, id) : place(task, id);
 }
 

@@ -153,6 +153,9 @@ class Pass {
   const PromisedRoom* promised(TaskId task) const;
   Answer place_beside_promises(TaskId task, BucketId bucket);
   std::optional<Gang> room_beside(const Shape& shape, Time end, const KeptPromises::Binding& binding);
+  void note_refusal(const Turns::Offer& offer, Answer answer);
+  bool may_park(QueueId queue, const std::set<BucketId>& refused) const;
+  void park_refused();
   bool start_promised(TaskId task, Time end, const KeptPromises::Binding& binding);
   const Calendar::Reserved* promise_of(TaskId task);
   void settle_wishes();
@@ -189,6 +192,17 @@ class Pass {
   // Of queues that learn, once their head is blocked: until when predictions are believed.
   std::map<QueueId, Time> patience_;
   std::map<std::pair<QueueId, ShapeId>, Time> refused_;  // there: the soonest end that was too late
+  // Of buckets: the soonest end that was refused beside what was promised. Who lasts as long stands
+  // behind that one, whatever was promised to him.
+  std::map<BucketId, Time> too_long_;
+  // Of queues: buckets refused beside what was promised, and whether whatever else a pass does, as
+  // long as nothing wakes them, they will be refused again (refused.cpp).
+  struct Refusals {
+    bool sure = true;
+    std::set<BucketId> buckets;
+  };
+  std::map<QueueId, Refusals> refusals_;
+  bool by_counts_ = false;  // the last refusal: the slots that are left did not suffice
   std::map<ShapeId, Reason> hopeless_;
   std::map<QueueId, std::int64_t> blocked_;  // how many of a queue were blocked so far
 };

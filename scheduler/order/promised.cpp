@@ -82,6 +82,12 @@ Pass::Answer Pass::place_beside_promises(TaskId task, BucketId id) {
     state_.park(shape_id, !exact);
     return no_room(shape);
   };
+  by_counts_ = false;
+  const auto equal = too_long_.find(id);
+  if (!arranged && equal != too_long_.end() && end >= equal->second) {
+    by_counts_ = refusals_[state_.buckets[id].queue].sure;  // as that one was
+    return Answer::kReserved;
+  }
   const KeptPromises::Binding ahead = binding(task);
   if (start_promised(task, end, ahead)) return Answer::kStarts;
   if (kept_.first_before(end, ahead) == kNoId) {
@@ -94,7 +100,7 @@ Pass::Answer Pass::place_beside_promises(TaskId task, BucketId id) {
   if (!alone.fits) return parked(alone.exact);
   const std::optional<Gang> gang = room_beside(shape, end, ahead);
   if (!gang) {
-    if (arranged) refused_[key] = end;
+    arranged ? refused_[key] = end : too_long_[id] = end;
     return Answer::kReserved;
   }
   book(overlay_, shape, *gang);
@@ -106,6 +112,7 @@ std::optional<Gang> Pass::room_beside(const Shape& shape, Time end, const KeptPr
   const Quiet quiet(state_.cluster);
   Trial trial(state_, shape);
   kept_.keep(trial, end, ahead);
+  by_counts_ = !trial.counts_allow() && trial.exact();
   if (!trial.counts_allow()) return std::nullopt;
   Overlay look(state_);
   const auto first = shape.spread ? Trial::First::kTightest : Trial::First::kSlots;

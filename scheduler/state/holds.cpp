@@ -116,6 +116,7 @@ void State::set_hold(TaskId id, Placement where, Time until) {
   else
     held.insert(id);
   unsettled_.insert(id);
+  wake_refused();
   settle();
 }
 

@@ -76,6 +76,7 @@ void State::promise(TaskId id, PromisedRoom room) {
     promised_on[node].push_back(id);
   }
   promises[id] = std::move(room);
+  wake_refused();
 }
 
 void State::forget_promise(TaskId id) {
@@ -90,6 +91,7 @@ void State::forget_promise(TaskId id) {
   }
   given_up += known->second.need.size();
   promises.erase(known);
+  wake_refused();
 }
 
 void State::forget_promises_on(NodeId node) {

@@ -308,6 +308,34 @@ TEST_F(Kept, What_starts_gives_its_room_back_in_time_for_others_of_the_same_pass
   EXPECT_EQ(plan(), (Names{"x", "y"}));
 }
 
+//   a  runs has 8 until 2 h            promised to x (4) and y (4) from 2 h on
+//   b  fixed has 8 until 100 h         promised to head (8 on both) from 100 h on
+// Who passes somebody leaves alone what a start of the same pass was promised, as far as it did not
+// get it: x starts where it was promised room, so that nothing is left of that beside y.
+TEST_F(Kept, Who_starts_where_it_was_promised_room_keeps_nothing_more) {
+  Queue queue = test::queue("q");
+  queue.passing = Passing::kConservative;
+  queue.depth = 10;
+  tell(QueueUpsert{queue});
+  tell(QueueUpsert{test::queue("busy")});
+  submit("fixed", 1, 8, 100, "busy");
+  run("fixed", "b");
+  submit("runs", 1, 8, 2, "busy");
+  run("runs", "a");
+  const Time begin = now_;
+  submit("head", 2, 8, 1);
+  submit("long", 1, 4, 200);
+  submit("x", 1, 4, 1);
+  submit("y", 1, 4, 1);
+  EXPECT_EQ(plan(), Names{});
+  tend();
+  EXPECT_EQ(promise("x")->at.ns, begin.ns + 2 * kHour);
+  EXPECT_EQ(promise("y")->at.ns, begin.ns + 2 * kHour);
+  now_.ns += 2 * kHour;
+  tell(TaskEnd{"runs", now_});
+  EXPECT_EQ(plan(), (Names{"x", "y"}));
+}
+
 // Both nodes are told to be free an hour later; tending gets to the first of two promises alone, and
 // then the second node is to be free as before.
 TEST_F(Kept, A_promise_that_is_found_again_where_it_was_is_not_told_again) {
