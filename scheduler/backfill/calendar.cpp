@@ -202,8 +202,8 @@ bool Calendar::Search::go_on(std::int64_t& looked, std::int64_t most) {
     if (!trial.counts_allow()) continue;
     if (auto gang = trial.place(overlay, looked, Trial::First::kFreed)) {
       const Task& task = calendar_.state_.tasks[task_].task;
-      found = Reserved{task_, at, end_after(at, task.expected_duration_ns),
-                       std::move(gang->ranks), std::move(gang->devices)};
+      found = Reserved{task_, at, end_after(at, task.expected_duration_ns), std::move(gang->ranks),
+                       std::move(gang->devices)};
       return true;
     }
   }

@@ -64,7 +64,7 @@ TaskId KeptPromises::first_before(Time end, const Binding& binding) const {
 
 // Need only grows where a promise begins. What runs and is past its end counts by its new estimate.
 Amounts KeptPromises::missing(NodeId node, const Binding& binding, Time from, Time to,
-                      const std::vector<Release>& gone) const {
+                              const std::vector<Release>& gone) const {
   struct Booking {
     Time begin, end;
     Amounts amounts;

@@ -99,7 +99,8 @@ bool Pass::may_find(QueueId id, const Ordered<Place>& heads) {
     }
     if (several || may_find(task)) return true;
     const Shape& shape = state_.shapes[bucket.shape];
-    const bool lacks_room = (shape.parked || bucket.refused) && !by_place(shape) && !queue.queue.has_maximum &&
+    const bool lacks_room = (shape.parked || bucket.refused) && !by_place(shape) &&
+                            !queue.queue.has_maximum &&
                             !takes_guaranteed(state_, id, bucket.tier, shape.total);
     if (lacks_room) return false;
   }

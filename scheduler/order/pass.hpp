@@ -152,7 +152,8 @@ class Pass {
   KeptPromises::Binding binding(TaskId task) const;
   const PromisedRoom* promised(TaskId task) const;
   Answer place_beside_promises(TaskId task, BucketId bucket);
-  std::optional<Gang> room_beside(const Shape& shape, Time end, const KeptPromises::Binding& binding);
+  std::optional<Gang> room_beside(const Shape& shape, Time end,
+                                  const KeptPromises::Binding& binding);
   void note_refusal(const Turns::Offer& offer, Answer answer);
   bool may_park(QueueId queue, const std::set<BucketId>& refused) const;
   void park_refused();

@@ -108,7 +108,8 @@ Pass::Answer Pass::place_beside_promises(TaskId task, BucketId id) {
   return Answer::kStarts;
 }
 
-std::optional<Gang> Pass::room_beside(const Shape& shape, Time end, const KeptPromises::Binding& ahead) {
+std::optional<Gang> Pass::room_beside(const Shape& shape, Time end,
+                                      const KeptPromises::Binding& ahead) {
   const Quiet quiet(state_.cluster);
   Trial trial(state_, shape);
   kept_.keep(trial, end, ahead);

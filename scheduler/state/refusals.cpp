@@ -2,9 +2,9 @@
 //
 // A pass says of a bucket that none of its tasks fits beside the promises that bind them whatever
 // else the pass does (order/refused.cpp). What changes that:
-//   - a promise is made, moved or given up: everybody is tried again;
-//   - more is free of a node, or more of it will be when a promise on it begins, and a Pod of the
-//     shape fits there: its bucket;
+//   - more is free of a node, or more of it will be when a promise on it begins, or a promise on it
+//     is moved or given up; and a Pod of the shape fits there: all of its queue;
+//   - a task of its queue is promised something else, or nothing any more;
 //   - its line, its tenants' shares, its queue's rules, or that some other bucket of its queue is
 //     to be tried, so that somebody else may be first of its queue: all of the queue;
 //   - somebody who was promised room may start, which gives his promise up in the same pass;

@@ -262,8 +262,8 @@ class State {
 
   // --- what the next pass looks at; not part of the content
   std::set<BucketId> active;
-  std::set<BucketId> guarded;   // would take room that is guaranteed to others
-  std::set<BucketId> refused;   // beside what is promised to others; until when that is sure
+  std::set<BucketId> guarded;  // would take room that is guaranteed to others
+  std::set<BucketId> refused;  // beside what is promised to others; until when that is sure
   Time refused_until;
   std::int64_t granting = 0;    // known queues that are guaranteed something of some of the nodes
   std::uint64_t changes = 0;    // deltas that changed something

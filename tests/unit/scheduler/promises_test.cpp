@@ -336,8 +336,8 @@ TEST_F(Kept, Who_starts_where_it_was_promised_room_keeps_nothing_more) {
   EXPECT_EQ(plan(), (Names{"x", "y"}));
 }
 
-// Both nodes are told to be free an hour later; tending gets to the first of two promises alone, and
-// then the second node is to be free as before.
+// Both nodes are told to be free an hour later; tending gets to the first of two promises alone,
+// and then the second node is to be free as before.
 TEST_F(Kept, A_promise_that_is_found_again_where_it_was_is_not_told_again) {
   const Time begin = now_;
   for (const std::string node : {"a", "b"}) {
