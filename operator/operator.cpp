@@ -17,6 +17,12 @@
 #include "operator/report/metrics.hpp"
 
 namespace fermi {
+namespace {
+
+// How long a write that nobody waits for any more may be on its way.
+constexpr k8s::Duration kArrive = std::chrono::seconds(1);
+
+}  // namespace
 
 // What a leader watches. Made when it is elected, gone when it has lost.
 struct WatchedCaches {
@@ -73,6 +79,8 @@ struct Operator::Impl {
   void watch_caches();
   void maybe_take_over();
   void on_lost();
+  void lose_past();
+  std::string newest(const std::string& plural) const;
   void configure(const std::string& text);
   void end(std::function<void()> done);
   bool may_write() const;
@@ -89,6 +97,7 @@ struct Operator::Impl {
   sched::Engine idle;  // what a standby answers questions with
   std::optional<k8s::Elector> elector;
   bool elected = false;
+  bool past_lost = false;  // until the next term begins
   bool stopping = false;
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);
   std::unique_ptr<WatchedCaches> caches;
@@ -102,6 +111,7 @@ Operator::Impl::Impl(k8s::Loop& l, k8s::http::Transport& t, Options o)
 // that was filled earlier may lag behind it, and its successor would give the same room away again.
 void Operator::Impl::on_elected() {
   elected = true;
+  past_lost = false;
   configure(options.config_text);
   caches =
       std::make_unique<WatchedCaches>(loop, transport, options, [this](const std::string& key) {
@@ -139,6 +149,16 @@ void Operator::Impl::watch_caches() {
     const bool ours = (event.after ? event.after : event.before)->meta.name == options.config_map;
     if (ours) configure(event.after ? event.after->text : options.config_text);
   });
+  const auto lost = [this] { lose_past(); };
+  caches->nodes.on_went_back(lost);
+  caches->pods.on_went_back(lost);
+  caches->queues.on_went_back(lost);
+  caches->jobs.on_went_back(lost);
+  caches->namespaces.on_went_back(lost);
+  caches->claims.on_went_back(lost);
+  caches->volumes.on_went_back(lost);
+  caches->config_maps.on_went_back(lost);
+  caches->ledger.on_went_back(lost);
   caches->nodes.on_synced([this] { maybe_take_over(); });
   caches->pods.on_synced([this] { maybe_take_over(); });
   caches->queues.on_synced([this] { maybe_take_over(); });
@@ -174,7 +194,35 @@ void Operator::Impl::start() {
   elector->start();
 }
 
-bool Operator::Impl::may_write() const { return elector ? elector->may_write() : elected; }
+bool Operator::Impl::may_write() const {
+  return !past_lost && (elector ? elector->may_write() : elected);
+}
+
+std::string Operator::Impl::newest(const std::string& plural) const {
+  if (plural == "pods") return caches->pods.resource_version();
+  if (plural == "trainingjobs") return caches->jobs.resource_version();
+  if (plural == "taskqueues") return caches->queues.resource_version();
+  if (plural == "configmaps") return caches->ledger.resource_version();
+  return "";
+}
+
+// The store of the API server was restored from a copy. What was read, written and decided since
+// that copy is not there any more: the term begins anew, from what is. Writes that are on their way
+// arrive first.
+void Operator::Impl::lose_past() {
+  if (past_lost || !elected || stopping) return;
+  past_lost = true;
+  k8s::log::warn("the API server went back to an older state: all is read anew");
+  loop.post([this, alive = alive] {
+    if (!*alive || !past_lost) return;
+    end_term();
+    loop.after(kArrive, [this, alive] {
+      if (!*alive || !past_lost) return;
+      past_lost = false;
+      if (!stopping && (!elector || elector->leading())) on_elected();
+    });
+  });
+}
 
 // Becomes leader in deed: holds the lease, and knows the world.
 void Operator::Impl::maybe_take_over() {
@@ -184,7 +232,9 @@ void Operator::Impl::maybe_take_over() {
       loop, transport, options, metrics,
       Caches{caches->nodes, caches->pods, caches->queues, caches->jobs, caches->namespaces,
              caches->claims, caches->volumes, caches->ledger, caches->pod_groups},
-      config, elector ? elector->epoch() : 1, [this] { return may_write(); }});
+      config, elector ? elector->epoch() : 1, [this] { return may_write(); },
+      Writer::Past{[this](const std::string& plural) { return newest(plural); },
+                   [this] { lose_past(); }}});
 }
 
 void Operator::Impl::on_lost() {

@@ -8,6 +8,9 @@
 //   3. once *every* cache is synced, rebuilds the engine from them (decisions that stand in
 //      statuses are kept), then plans, commits, reconciles and reports until the lease is lost;
 //   4. on loss of the lease it stops writing at once, forgets its caches and is a standby again.
+//   5. when the API server turns out to have lost its past (its store was restored from a copy: the
+//      lease, an answer to a write, or a watch has an older version than before), it stops writing at
+//      once, forgets its caches and begins anew from 2.
 //
 // It sends a mutating request only while it leads, asked anew before each one. It keeps nothing of
 // its own: whatever a successor needs stands in the API server.

@@ -189,7 +189,10 @@ struct Task {
   std::int32_t priority_value = 0;
   Time submitted;
   std::int64_t expected_duration_ns = 0;  // 0: not stated
-  bool held = false;                      // suspended or waiting for another: keeps its place
+  // So often it writes a checkpoint: who is asked to stop loses what came after the last one. 0:
+  // not stated, it loses all.
+  std::int64_t checkpoint_every_ns = 0;
+  bool held = false;  // suspended or waiting for another: keeps its place
   std::string held_why;
 
   std::vector<PodGroup> groups;  // the gang, all or nothing

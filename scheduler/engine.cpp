@@ -389,9 +389,13 @@ bool Engine::can_start(std::string_view uid) const {
   if (id == kNoId || s.tasks[id].state != TaskState::kWaiting) return false;
   const TaskRecord& task = s.tasks[id];
   const QueueRecord& queue = s.queues[task.queue];
+  // What others are guaranteed may come into the hands of those who yield to it.
+  const Tier tier = tier_of(task.task, queue);
+  const Amounts& total = s.shapes[task.shape].total;
+  if (tier == Tier::kLow && never_left(s, task.queue, static_cast<int>(tier), total)) return false;
   return queue.known && !queue.queue.closed && !task.task.held && !never(s, task.shape) &&
          !never_allowed(s, task.shape) && !tenant_excess(s, id, true) &&
-         fits_maximum(queue, s.shapes[task.shape].total, true);
+         fits_maximum(queue, total, true);
 }
 
 std::vector<Engine::Placed> Engine::placed(Time now) const {

@@ -46,6 +46,8 @@ inline constexpr std::size_t kConflictHeads = 8, kConflictWaiters = 64;
 // Whose room they may want: of all placed tasks the first so many by expected end; of these, for
 // one waiting task, the first so many on nodes that could take a Pod of it.
 inline constexpr std::size_t kConflictEnds = 2048, kConflictHolders = 256;
+// New tasks behind which what a pass asked in vain is remembered.
+inline constexpr std::size_t kCameMax = 64;
 // Sets of zones looked at in one search; beyond it the best set found so far is taken.
 inline constexpr int kZoneSearchSteps = 20'000;
 

@@ -104,8 +104,12 @@ struct Reason {
   std::string zone, pool, gpu_model;  // what narrows it down, "" when nothing does
   std::string detail;                 // the held_why, the queue's name, the task ahead, ...
   Time until;                         // kBackoff, kReserved: when the reservation begins
-  bool unpromised = false;            // kBlockedHead: the one ahead was promised nothing yet
-  Time predicted;                     // when its own reservation begins; 0: not known
+  // kReserved: what of the task ahead would be delayed: its room, its place in its queue's maximum
+  // (of running tasks, too), or its share of what the guarantees of other queues leave.
+  enum class Reserved : std::uint8_t { kRoom, kMaximum, kLeft } reserved = Reserved::kRoom;
+  std::string queue{};      // then: whose maximum it is
+  bool unpromised = false;  // kBlockedHead: the one ahead was promised nothing yet
+  Time predicted;           // when its own reservation begins; 0: not known
   // Who has of `resource` what is missing, those whose end is expected first at the front.
   struct Holder {
     std::string task;  // "namespace/name"

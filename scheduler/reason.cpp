@@ -144,6 +144,19 @@ std::string constraint(const Reason& r) {
   return text + in_brackets(r.detail);
 }
 
+// What it would take from somebody ahead.
+std::string reserved(const Reason& r) {
+  std::string what = " has that room from ";
+  if (r.reserved == Reason::Reserved::kMaximum)
+    what = " has that much of queue " + r.queue + " from ";
+  if (r.reserved == Reason::Reserved::kLeft) {
+    what = " has what the guarantees of other queues leave from ";
+  }
+  const bool ends = !r.holders.empty() && r.holders.front().until.ns > 0;
+  return needs(r) + ": it would fit, but " + r.detail + what + clock(r.until) +
+         (ends ? " to " + clock(r.holders.front().until) : " on");
+}
+
 }  // namespace
 
 const char* name(ReasonCode code) {
@@ -270,12 +283,9 @@ std::string sentence(const Reason& r) {
     case ReasonCode::kBackoff:
       return "tries again at " + clock(r.until) + (r.detail.empty() ? "" : ": " + r.detail);
     case ReasonCode::kReserved:
-      return needs(r) + ": it would fit, but " + r.detail + " has that room from " +
-             clock(r.until) +
-             (r.holders.empty() || r.holders.front().until.ns == 0
-                  ? " on"
-                  : " to " + clock(r.holders.front().until));
+      return reserved(r);
     case ReasonCode::kGuaranteed:
+      if (!r.detail.empty()) return "can never start: " + r.detail;
       return needs(r) + ": " + number(r.resource, r.free) + " left to its queue, " +
              number(r.resource, r.total) + " more kept for the guarantees of other queues";
     case ReasonCode::kEvicting:

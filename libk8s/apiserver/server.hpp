@@ -62,6 +62,8 @@ class LogSource {
   virtual Result<std::shared_ptr<Stream>> open(const LogRequest& request) = 0;
 };
 
+struct Backup;  // store/store.hpp
+
 struct Options {
   std::string database = ":memory:";  // SQLite file, WAL mode
   std::function<WallTime()> now;
@@ -71,6 +73,8 @@ struct Options {
   std::size_t watch_history = 10'000;
   Duration bookmark_period = std::chrono::seconds(60);
   std::string version = "v1.36.3";  // what /version says
+  // What an empty database begins with, as after a restore: its versions go back.
+  std::shared_ptr<const Backup> restored_from{};
 };
 
 class ApiServer {
@@ -88,6 +92,9 @@ class ApiServer {
   // Forgets the watch history up to now and ends open watches with 410, as a server whose cache
   // was compacted would. For tests and simulation.
   virtual void compact() = 0;
+
+  // All that is stored now, for `Options::restored_from`. Costs no copies of objects.
+  virtual std::shared_ptr<const Backup> backup() const = 0;
 };
 
 }  // namespace k8s::apiserver

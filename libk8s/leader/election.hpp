@@ -17,7 +17,9 @@
 //     from when it was first seen in that state. So a fresh candidate waits out a dead leader.
 //  3. Each new term has a higher `transitions` than all before: it is the epoch. That holds for a
 //     process that finds its own name in the record but does not lead as well.
-//  4. A leader whose record names somebody else, or is gone, leads no more.
+//  4. A leader whose record names somebody else, or is gone, leads no more. Nor does one that finds
+//  an
+//     older record than it had seen: the server has lost its past, and with it what the leader did.
 #pragma once
 
 #include <chrono>

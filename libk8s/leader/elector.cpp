@@ -1,11 +1,13 @@
 #include "libk8s/leader/elector.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "libk8s/base/log.hpp"
 #include "libk8s/codec/json.hpp"
+#include "libk8s/codec/resource_version.hpp"
 #include "libk8s/leader/lease_json.hpp"
 #include "libk8s/request/request.hpp"
 
@@ -79,9 +81,14 @@ void Elector::read_lease() {
 
 void Elector::on_read(const Result<nlohmann::json>& lease) {
   if (lease) {
+    const bool lost_past = leading() && is_older(*lease);
     observe(*lease);
     // A follower does no more than read; what failed before is over. A leader must write for that.
     if (!leading()) last_error_ = Status::ok();
+    if (lost_past) {
+      lose("the server went back to an older lease");
+      return again(campaign_pause());
+    }
   } else if (lease.status().code() == Code::kNotFound) {
     *object_ = nullptr;
     seen_.observe(std::nullopt, "", loop_.now());
@@ -101,6 +108,12 @@ void Elector::failed(const Status& status) {
     log::warn("no access to the lease, trying again",
               {{"lease", config_.ns + "/" + config_.name}, {"why", status.to_string()}});
   last_error_ = status;
+}
+
+bool Elector::is_older(const nlohmann::json& lease) const {
+  const auto order =
+      compare_versions(string_at(object_at(lease, "metadata"), "resourceVersion"), seen_.version);
+  return order && *order < 0;
 }
 
 void Elector::observe(const nlohmann::json& lease) {
@@ -128,8 +141,12 @@ void Elector::act() {
   }
 }
 
-void Elector::write(const Move& move) {
+void Elector::write(const Move& wanted) {
   fresh_ = false;
+  Move move = wanted;
+  // A Lease that was restored from a copy may not know of the terms that we had.
+  if (move.kind != Move::Kind::kRenew)
+    move.record.transitions = std::max(move.record.transitions, epoch_ + 1);
   const TimePoint sent = loop_.now();
   const nlohmann::json body = lease_object(*object_, config_, move.record);
   http::Request request =

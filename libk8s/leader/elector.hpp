@@ -75,9 +75,11 @@ class Elector {
   void read_lease();
   void on_read(const Result<nlohmann::json>& lease);
   void act();
-  void write(const Move& move);
+  void write(const Move& wanted);
   void on_written(const Move& move, TimePoint sent, const Result<nlohmann::json>& lease);
   void failed(const Status& status);
+  // Whether the Lease is from before what was seen of it: its server was restored from a copy.
+  bool is_older(const nlohmann::json& lease) const;
   void observe(const nlohmann::json& lease);
   void won(TimePoint sent);
   void renewed(TimePoint sent);

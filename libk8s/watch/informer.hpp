@@ -70,6 +70,9 @@ class Informer {
   void on_event(EventHandler handler);
   // Called once, when the first whole list has been delivered to every handler.
   void on_synced(std::function<void()> done);
+  // Called each time that the server turns out to have lost its past: its store was restored from a
+  // copy. Some of what was told before may never have been, and what was decided on it is void.
+  void on_went_back(std::function<void()> told);
   void start();
   void stop();
 

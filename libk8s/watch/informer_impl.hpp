@@ -90,6 +90,10 @@ struct Informer<T>::Impl final : WatchSink {
     for (const auto& done : synced_handlers) done();
   }
 
+  void went_back() override {
+    for (const auto& told : went_back_handlers) told();
+  }
+
   // What the state before and the one now do not share, told object by object.
   void deliver_differences(const Store<T>& old) {
     if (old.size() == 0) {
@@ -150,7 +154,7 @@ struct Informer<T>::Impl final : WatchSink {
   Store<T> staged;  // the state that comes in, during a list or the start of a WatchList
   Object current;   // read, and not yet staged or applied
   std::vector<EventHandler> handlers;
-  std::vector<std::function<void()>> synced_handlers;
+  std::vector<std::function<void()>> synced_handlers, went_back_handlers;
   bool synced = false;
   Watcher watcher;
 };
@@ -170,6 +174,11 @@ void Informer<T>::on_event(EventHandler handler) {
 template <class T>
 void Informer<T>::on_synced(std::function<void()> done) {
   impl_->synced_handlers.push_back(std::move(done));
+}
+
+template <class T>
+void Informer<T>::on_went_back(std::function<void()> told) {
+  impl_->went_back_handlers.push_back(std::move(told));
 }
 
 template <class T>

@@ -313,11 +313,13 @@ Status Watcher::on_bookmark(Attempt& attempt, const WatchEvent& event) {
     return Status::ok();
   }
   if (!event.initial_events_end) return Status::ok();
+  const bool older = is_older(event.resource_version);
   machine_.on_initial_events_end(std::string(event.resource_version));
   attempt.step.state = WatchState::kWatching;
   attempt.began_at = machine_.resource_version();
   last_error_ = Status::ok();
   sink_.commit();
+  tell_past_lost(older);
   return Status::ok();
 }
 
@@ -338,6 +340,8 @@ void Watcher::conclude(const AttemptPtr& attempt, const Status& status) {
     const TimePoint now = loop_.now();
     if (attempt->went_back) {
       machine_.on_went_back(now, loop_.random());
+      past_lost_ = true;
+      sink_.went_back();
     } else {
       machine_.on_watch_ended(status, now - attempt->started, now, loop_.random());
     }
@@ -354,9 +358,17 @@ void Watcher::on_list_ended(Attempt& attempt, const Status& status) {
     return machine_.on_list_failed(bad, loop_.now(), loop_.random());
   }
   if (!meta.continue_token.empty()) return machine_.on_page(meta.continue_token);
+  const bool older = is_older(meta.resource_version);
   machine_.on_listed(meta.resource_version);
   last_error_ = Status::ok();
   sink_.commit();
+  tell_past_lost(older);
+}
+
+// Once: an event may have told it before the list does.
+void Watcher::tell_past_lost(bool older) {
+  const bool told = std::exchange(past_lost_, false);
+  if (older && !told) sink_.went_back();
 }
 
 void Watcher::close(Attempt& attempt) {

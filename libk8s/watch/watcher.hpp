@@ -54,6 +54,9 @@ class WatchSink {
   virtual void stage_unread(WatchEventType type, const std::string& key) = 0;
   // Nothing changes, but for kDeleted.
   virtual void apply_unread(WatchEventType type, const std::string& key) = 0;
+  // The server has lost its past: some of what was told may never have been. Told when that is
+  // noticed, before or after the state that the server has now.
+  virtual void went_back() {}
 };
 
 struct WatcherOptions {
@@ -110,6 +113,7 @@ class Watcher {
   Status on_unread_change(Attempt& attempt, const WatchEvent& event);
   bool is_older(std::string_view version) const;
   Status on_bookmark(Attempt& attempt, const WatchEvent& event);
+  void tell_past_lost(bool older);
   Status check_order(Attempt& attempt, std::string_view version);
   bool read_object(Encoding encoding, std::string_view bytes, std::string& version);
 
@@ -127,6 +131,7 @@ class Watcher {
   AttemptPtr attempt_;
   Status last_error_;
   std::uint64_t skipped_ = 0;
+  bool past_lost_ = false;  // told, and no list has come since
 };
 
 }  // namespace k8s

@@ -41,6 +41,7 @@ inline constexpr const char* kNodeRegion = "topology.kubernetes.io/region";
 namespace annotation {
 inline constexpr const char* kPriority = "fermi-cluster.com/priority";
 inline constexpr const char* kExpectedDuration = "fermi-cluster.com/expected-duration";
+inline constexpr const char* kCheckpointInterval = "fermi-cluster.com/checkpoint-interval";
 inline constexpr const char* kPreemptible = "fermi-cluster.com/preemptible";
 inline constexpr const char* kZones = "fermi-cluster.com/zones";
 // Of a claim, as Kubernetes names it: where storage that waits for its consumer is to be made.

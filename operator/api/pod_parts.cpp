@@ -2,6 +2,7 @@
 //
 // The author of a job gets what the operator may create, so whatever would reach beyond the job's
 // own Pods is refused here (and by the definition of the kind), never dropped in silence.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
@@ -61,6 +62,14 @@ bool is_ours(const std::string& name) {
          name == "MASTER_PORT" || name == "WORLD_SIZE" || name == "RANK";
 }
 
+bool is_volume_name(const std::string& name) {
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  };
+  return std::all_of(name.begin(), name.end(), allowed) && name.front() != '-' &&
+         name.back() != '-';
+}
+
 void check_env(FieldReader& spec) {
   std::set<std::string> seen;
   spec.each("env", 128, [&](FieldReader& env) {
@@ -90,6 +99,8 @@ void check_volumes(FieldReader& spec, const std::string& checkpoint_volume) {
     volume.require("name");
     volume.require("mountPath");
     const std::string name = volume.text("name", {1, 63});
+    if (!name.empty() && !is_volume_name(name))
+      volume.refuse("name", "lower-case letters, digits and dashes, with no dash at either end");
     if (!names.insert(name).second) volume.refuse("name", "each name once");
     const std::string path = volume.text("mountPath", {1, 4096});
     if (!path.empty() && path.front() != '/') volume.refuse("mountPath", "an absolute path");

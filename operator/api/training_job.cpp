@@ -296,6 +296,7 @@ TrainingJobSpec read_spec(FieldReader& spec) {
     if (!out.checkpoint_path.empty() && out.checkpoint_path.front() != '/')
       checkpoint.refuse("path", "an absolute path");
     out.checkpoint_volume = checkpoint.text("volume", kLabelValue);
+    out.checkpoint_interval_ns = checkpoint.duration_ns("interval").value_or(0);
   }
   read_retry(spec.child("retry"), out);
   out.suspend = spec.boolean("suspend", false);

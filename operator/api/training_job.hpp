@@ -75,6 +75,7 @@ struct TrainingJobSpec {
   JobScheduling scheduling;
   k8s::StringMap parameters;
   std::string checkpoint_path, checkpoint_volume;
+  std::int64_t checkpoint_interval_ns = 0;  // 0: not stated
   std::int64_t retry_limit = 3, retry_backoff_ns = 10'000'000'000;
   std::vector<RetryRule> retry_rules;
   bool suspend = false;

@@ -57,34 +57,35 @@ void JobCommitter::write_status(const Context& c, const TrainingJobStatus& statu
       {"metadata", {{"uid", job.meta.uid}, {"resourceVersion", job.meta.resource_version}}},
       {"status", merge_diff(before, encode_status(status))}};
   ++writer_.metrics().status_writes;
-  writer_.send(request::patch(training_jobs(), job.meta.ns, job.meta.name, "status",
-                              k8s::PatchType::kMerge, patch),
-               [this, c, done = std::move(done)](Answer answer) {
-                 if (answer) {
-                   if (auto written = decode_training_job(*answer))
-                     jobs_.observe(std::make_shared<const TrainingJob>(std::move(*written)));
-                   done(Outcome::kDone);
-                 } else if (answer.status().next() == k8s::Next::kReread) {
-                   reread_job(c, done);
-                 } else if (answer.status().code() == k8s::Code::kNotFound) {
-                   done(Outcome::kGone);
-                 } else {
-                   done(Outcome::kRetry);
-                 }
-               });
+  writer_.send_change(request::patch(training_jobs(), job.meta.ns, job.meta.name, "status",
+                                     k8s::PatchType::kMerge, patch),
+                      job.meta.resource_version, [this, c, done = std::move(done)](Answer answer) {
+                        if (answer) {
+                          if (auto written = decode_training_job(*answer))
+                            jobs_.observe(std::make_shared<const TrainingJob>(std::move(*written)));
+                          done(Outcome::kDone);
+                        } else if (answer.status().next() == k8s::Next::kReread) {
+                          reread_job(c, done);
+                        } else if (answer.status().code() == k8s::Code::kNotFound) {
+                          done(Outcome::kGone);
+                        } else {
+                          done(Outcome::kRetry);
+                        }
+                      });
 }
 
 void JobCommitter::reread_job(const Context& c, Done done) {
-  writer_.send(request::get(training_jobs(), c.job->meta.ns, c.job->meta.name),
-               [this, c, done = std::move(done)](Answer answer) {
-                 if (!answer)
-                   return done(answer.status().code() == k8s::Code::kNotFound ? Outcome::kGone
-                                                                              : Outcome::kRetry);
-                 auto job = decode_training_job(*answer);
-                 if (!job || job->meta.uid != c.job->meta.uid) return done(Outcome::kGone);
-                 jobs_.observe(std::make_shared<const TrainingJob>(std::move(*job)));
-                 done(Outcome::kDone);
-               });
+  writer_.send_change(
+      request::get(training_jobs(), c.job->meta.ns, c.job->meta.name), c.job->meta.resource_version,
+      [this, c, done = std::move(done)](Answer answer) {
+        if (!answer)
+          return done(answer.status().code() == k8s::Code::kNotFound ? Outcome::kGone
+                                                                     : Outcome::kRetry);
+        auto job = decode_training_job(*answer);
+        if (!job || job->meta.uid != c.job->meta.uid) return done(Outcome::kGone);
+        jobs_.observe(std::make_shared<const TrainingJob>(std::move(*job)));
+        done(Outcome::kDone);
+      });
 }
 
 void JobCommitter::set_finalizers(const Context& c, const std::vector<std::string>& finalizers,

@@ -137,10 +137,11 @@ void LedgerStore::write(std::size_t index) {
   ++writer_.metrics().ledger_writes;
   const auto resource = k8s::resources::config_maps();
   const Json object = object_of(index);
-  writer_.send(
+  writer_.send_change(
       shard.resource_version.empty()
           ? request::create(resource, ns_, object)
           : request::replace(resource, ns_, ledger_shard_name(options_.name, index), "", object),
+      shard.resource_version,
       [this, index](k8s::Result<Json> answer) { on_answer(index, std::move(answer)); });
 }
 

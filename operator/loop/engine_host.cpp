@@ -161,6 +161,15 @@ void EngineHost::count_moves() {
   }
 }
 
+bool EngineHost::sound_part(const sched::Plan& part, const char* what, sched::Time at) {
+  const auto violations = auditor_.check(part, at);
+  if (violations.empty()) return true;
+  ++metrics_.plan_rejections;
+  k8s::log::error("the audit stopped " + std::string(what), {{"violation", violations.front()}});
+  arrange(kAfterViolation);
+  return false;
+}
+
 // Only beside all its starts is a preemption what the plan meant. A hold that is not used in time
 // lapses; the next plan proves anew.
 void EngineHost::preempt(const sched::Plan& plan, const std::vector<sched::Start>& starts,
@@ -168,11 +177,7 @@ void EngineHost::preempt(const sched::Plan& plan, const std::vector<sched::Start
   if (plan.preemptions.empty() || starts.size() != plan.starts.size()) return;
   sched::Plan asked;
   asked.preemptions = plan.preemptions;
-  if (const auto violations = auditor_.check(asked, at); !violations.empty()) {
-    ++metrics_.plan_rejections;
-    k8s::log::error("the audit stopped a preemption", {{"violation", violations.front()}});
-    return arrange(kAfterViolation);
-  }
+  if (!sound_part(asked, "a preemption", at)) return;
   for (const sched::Preemption& preemption : plan.preemptions) {
     for (const std::string& victim : preemption.victims)
       apply(sched::Evict{victim, preemption.task, at});
@@ -188,11 +193,7 @@ void EngineHost::grow(const sched::Plan& plan, const std::vector<sched::Start>& 
   if (plan.grows.empty() || starts.size() != plan.starts.size()) return;
   sched::Plan asked;
   asked.grows = plan.grows;
-  if (const auto violations = auditor_.check(asked, at); !violations.empty()) {
-    ++metrics_.plan_rejections;
-    k8s::log::error("the audit stopped a change of size", {{"violation", violations.front()}});
-    return arrange(kAfterViolation);
-  }
+  if (!sound_part(asked, "a change of size", at)) return;
   for (const sched::Resize& resize : plan.grows) options_.grow(resize);
 }
 

@@ -82,6 +82,9 @@ class EngineHost {
   // The starts that the auditor has nothing against, in order.
   std::vector<sched::Start> sound(const sched::Plan& plan, sched::Time at);
   void carry_out(const sched::Start& start, sched::Time at);
+  // Whether the auditor has nothing against it as one. Else that is counted and logged (`what`),
+  // and a plan made anew later.
+  bool sound_part(const sched::Plan& part, const char* what, sched::Time at);
   void preempt(const sched::Plan& plan, const std::vector<sched::Start>& starts, sched::Time at);
   void grow(const sched::Plan& plan, const std::vector<sched::Start>& starts, sched::Time at);
 

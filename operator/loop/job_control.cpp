@@ -344,6 +344,8 @@ Obstacle JobControl::obstacle_of(const Record& r, const TrainingJob& job) const 
   if (std::string level = level_problem(job, world_.config); !level.empty())
     return {"UnknownTopologyLevel", std::move(level)};
   if (!r.outsider.empty()) return {"NamespaceNotSelected", r.outsider};
+  if (std::string hold = hold_problem(job.meta); !hold.empty())
+    return {"InvalidAnnotation", std::move(hold)};
   if (r.after.hopeless) return {r.after.reason, r.after.why};
   if (!r.pins.problem.empty()) return {"Volumes", "spec.volumes: " + r.pins.problem};
   return {};
@@ -377,6 +379,8 @@ std::optional<Waiting> JobControl::waiting_of(Record& r, const TrainingJob& job)
   if (!r.pins.where.empty() && !out.message.empty()) out.message += "; " + r.pins.where;
   if (Obstacle obstacle = obstacle_of(r, job); !obstacle.sentence.empty()) {
     out.hopeless = true;
+    out.in_queue = obstacle.reason != kQueueDeleting;
+    if (!out.in_queue) out.position = out.ahead = 0;
     out.reason = std::move(obstacle.reason);
     out.message = std::move(obstacle.sentence);
   }

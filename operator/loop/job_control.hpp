@@ -11,6 +11,7 @@
 // dropped if the job has changed meanwhile. Threads: the loop's.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -33,6 +34,10 @@ class JobControl {
 
   // Takes in every job of the cache; decisions that stand in statuses are kept without question.
   void rebuild();
+  // After all Pods are counted: gives up what stands decided on nodes that are overbooked (`full`)
+  // and is not bound there yet. A store that was restored from a copy may hold a decision that was
+  // made when those who have the room now had none.
+  void drop_overbooked(const std::function<bool(const std::string& node)>& full);
 
   void on_job(const k8s::Informer<TrainingJob>::Event& event);
   // A Pod of this owner changed.

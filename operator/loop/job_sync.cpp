@@ -12,6 +12,7 @@
 namespace fermi {
 namespace {
 
+constexpr const char* kGivenAway = "the room of this decision had been given away";
 constexpr std::int64_t kFirstPort = 20'000, kPorts = 10'000;
 
 bool holds_place(const TrainingJob& job) {
@@ -209,7 +210,7 @@ void JobControl::sync_placed(Record& r, const TrainingJob& job, const sched::Tas
     r.decided.reset();
     tell_task(r, task);
     if (!rebuilding && !same_room && !has_room(job, placement)) {
-      r.memory->refusal = "the room of this decision had been given away";
+      r.memory->refusal = kGivenAway;
       return;
     }
     world_.engine.apply(
@@ -371,6 +372,27 @@ bool JobControl::has_room(const TrainingJob& job, const JobPlacement& placement)
     add(sum, entry.second);
     return fits_node(sum, to_engine(node->allocatable));
   });
+}
+
+// While Pods of an attempt before are left, the room is counted twice.
+void JobControl::drop_overbooked(const std::function<bool(const std::string&)>& full) {
+  for (const auto& [uid, r] : records_) {
+    const auto job = jobs_.get(r->key);
+    const bool starts = job != nullptr && job->meta.uid == uid && r->told && !r->ended &&
+                        job->status.phase == Phase::kStarting;
+    if (!starts) continue;
+    std::set<std::int64_t> bound;
+    bool restarts = false;
+    for (const auto& pod : pods_.controlled_by(uid)) {
+      const auto at = job_rank(*pod);
+      restarts = restarts || !at || at->attempt != r->told->first;
+      if (at && !pod->node_name.empty()) bound.insert(at->rank);
+    }
+    const std::vector<std::string>& nodes = r->told->second.nodes;
+    for (std::size_t i = 0; i < nodes.size() && !restarts; ++i)
+      if (bound.count(static_cast<std::int64_t>(i)) == 0 && full(nodes[i]))
+        r->memory->refusal = kGivenAway;
+  }
 }
 
 std::int64_t JobControl::free_port(const Record& r) const {

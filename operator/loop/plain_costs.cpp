@@ -25,8 +25,8 @@ k8s::WorkQueue::Options queue_options() {
   return out;
 }
 
-// When the last of its containers ended, as the Pod says: by the clock by which it started, also where
-// the own one is behind, and the same for every leader.
+// When the last of its containers ended, as the Pod says: by the clock by which it started, also
+// where the own one is behind, and the same for every leader.
 k8s::WallTime end_of(const k8s::Pod& pod, k8s::WallTime now) {
   k8s::WallTime end;
   for (const k8s::ContainerStatus& c : pod.containers)

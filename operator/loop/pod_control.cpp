@@ -50,6 +50,16 @@ void PodControl::rebuild() {
   }
 }
 
+void PodControl::drop_overbooked(const std::function<bool(const std::string&)>& full) {
+  for (const auto& [id, batch] : batches_)
+    for (std::size_t i = 0; i < batch->nodes.size() && i < batch->members.size(); ++i) {
+      const PodRef pod = pod_of(batch->members[i]);
+      if (pod == nullptr || !pod->node_name.empty() || !full(batch->nodes[i])) continue;
+      batch->refusal = "the room of this decision had been given away";
+      queue_.add(id);
+    }
+}
+
 std::shared_ptr<const TaskQueue> PodControl::queue_of(const std::string& name) const {
   return world_.caches.queues.get(name);
 }
@@ -449,8 +459,11 @@ const sched::Task* PodControl::task(const std::string& uid) const {
 
 void PodControl::on_queue(const std::string& name) {
   std::vector<std::string> touched;
-  for (const auto& [group, id] : forming_)
-    if (batches_.at(id)->task.queue == name) touched.push_back(group);
+  for (const auto& [group, id] : forming_) {
+    const std::string& queue = batches_.at(id)->task.queue;
+    // Which queue does not take it in is for the members to say.
+    if (queue == name || queue.empty()) touched.push_back(group);
+  }
   for (const std::string& group : touched) reform(group);
 }
 

@@ -49,6 +49,10 @@ class PodControl {
   ~PodControl();
 
   void rebuild();
+  // After all Pods are counted: gives up what stands decided on nodes that are overbooked (`full`)
+  // and is not bound there yet. A store that was restored from a copy may hold a decision that was
+  // made when those who have the room now had none.
+  void drop_overbooked(const std::function<bool(const std::string& node)>& full);
   void on_pod(const k8s::Informer<k8s::Pod>::Event& event);
   void on_queue(const std::string& name);
   // A native PodGroup came, went or is another: its Pods may be placed together, or one by one.

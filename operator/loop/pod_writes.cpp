@@ -81,6 +81,11 @@ void PodControl::work_forming(const BatchRef& batch, Finish finish) {
   if (engine.state(batch->id) != sched::TaskState::kWaiting) return finish(Verdict::done());
   const sched::Time at = world_.engine.now();
   sched::Reason reason = world_.engine.explain(batch->id);
+  if (batch->task.queue.empty() && batch->task.held) {
+    reason = {};
+    reason.code = sched::ReasonCode::kHeld;
+    reason.detail = batch->task.held_why;
+  }
   if (reason.code == sched::ReasonCode::kNone) return finish(Verdict::done());
   const Foreseen foreseen = world_.engine.foreseen(batch->id);
   if (foreseen.start) reason.predicted = *foreseen.start;
@@ -88,8 +93,7 @@ void PodControl::work_forming(const BatchRef& batch, Finish finish) {
   batch->shown = reason;
   batch->outlook = outlook_of(reason, foreseen.not_before, foreseen.never, at, batch->outlook);
   const std::string objection = world_.objection(batch->id);
-  const std::string why = std::string(sched::name(reason.code)) + ": " +
-                          why_waits(reason, batch->outlook) +
+  const std::string why = coded_why(reason, batch->outlook) +
                           (batch->pinned.empty() ? "" : "; " + batch->pinned) +
                           (objection.empty() ? "" : "; " + objection);
   if (why == batch->said) return finish(Verdict::done());
@@ -135,14 +139,16 @@ void PodControl::patch_status(const Member& member, Json status, bool strategic,
   const auto type = strategic ? k8s::PatchType::kStrategicMerge : k8s::PatchType::kMerge;
   const Json patch = {{"metadata", {{"uid", member.uid}}}, {"status", std::move(status)}};
   ++world_.metrics.status_writes;
-  world_.writer.send(k8s::request::patch(k8s::resources::pods(), namespace_of(member.key),
-                                         name_of(member.key), "status", type, patch),
-                     [this, done = std::move(done)](k8s::Result<Json> answer) {
-                       if (answer)
-                         if (auto pod = k8s::Codec<k8s::Pod>::from_json(*answer))
-                           pods_.observe(std::make_shared<const k8s::Pod>(std::move(*pod)));
-                       done(answer.status());
-                     });
+  const PodRef known = pod_of(member);
+  world_.writer.send_change(k8s::request::patch(k8s::resources::pods(), namespace_of(member.key),
+                                                name_of(member.key), "status", type, patch),
+                            known == nullptr ? "" : known->meta.resource_version,
+                            [this, done = std::move(done)](k8s::Result<Json> answer) {
+                              if (answer)
+                                if (auto pod = k8s::Codec<k8s::Pod>::from_json(*answer))
+                                  pods_.observe(std::make_shared<const k8s::Pod>(std::move(*pod)));
+                              done(answer.status());
+                            });
 }
 
 void PodControl::work_placed(const BatchRef& batch, Finish finish) {

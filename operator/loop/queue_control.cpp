@@ -212,6 +212,7 @@ QueueFacts QueueControl::facts_of(const TaskQueue& queue) {
   facts.used = to_quantities(figures.used);
   facts.gpus_used = gpus_in_words(figures.used, world_.config.gpu_resource);
   facts.gpus_total = gpus_at_most(queue);
+  if (names_nodes(queue.spec)) facts.nodes = look_at_nodes(queue.spec, places());
   facts.borrowed = to_quantities(figures.borrowed);
   for (const sched::Engine::PlaceFigures& place : figures.places) {
     facts.flavors.push_back({place.zone, place.pool, place.gpu_model, to_quantities(place.used),
@@ -370,6 +371,16 @@ std::int64_t QueueControl::gpus_at_most(const TaskQueue& queue) const {
   return sum;
 }
 
+std::vector<NodePlace> QueueControl::places() const {
+  std::vector<NodePlace> out;
+  world_.caches.nodes.for_each([&](const std::shared_ptr<const k8s::Node>& node) {
+    out.push_back({std::string(node->meta.label(label::kNodeZone)),
+                   std::string(node->meta.label(label::kPool)), gpu_model_of(*node, world_.config),
+                   node->allocatable});
+  });
+  return out;
+}
+
 void QueueControl::set_finalizers(const TaskQueue& queue, const SetFinalizers& step,
                                   k8s::WorkQueue::Finish finish) {
   Json metadata = precondition(queue);
@@ -414,10 +425,11 @@ void QueueControl::write_status(const TaskQueue& queue, const WriteQueueStatus& 
   const Json patch = {{"metadata", precondition(queue)},
                       {"status", merge_diff(before, encode_status(step.status))}};
   ++world_.metrics.status_writes;
-  world_.writer.send(k8s::request::patch(task_queues(), "", queue.meta.name, "status",
-                                         k8s::PatchType::kMerge, patch),
-                     [this, name = queue.meta.name, finish = std::move(finish)](
-                         k8s::Result<Json> answer) { on_answer(name, answer, finish); });
+  world_.writer.send_change(k8s::request::patch(task_queues(), "", queue.meta.name, "status",
+                                                k8s::PatchType::kMerge, patch),
+                            queue.meta.resource_version,
+                            [this, name = queue.meta.name, finish = std::move(finish)](
+                                k8s::Result<Json> answer) { on_answer(name, answer, finish); });
 }
 
 void QueueControl::on_answer(const std::string& name, const k8s::Result<Json>& answer,
@@ -431,13 +443,15 @@ void QueueControl::on_answer(const std::string& name, const k8s::Result<Json>& a
   }
   if (answer.status().code() == k8s::Code::kNotFound) return finish(Verdict::done());
   if (answer.status().next() != k8s::Next::kReread) return finish(Verdict::retry());
-  world_.writer.send(k8s::request::get(task_queues(), "", name),
-                     [this, finish](k8s::Result<Json> read) {
-                       if (read)
-                         if (auto queue = decode_task_queue(*read))
-                           queues_.observe(std::make_shared<const TaskQueue>(std::move(*queue)));
-                       finish(Verdict::retry());
-                     });
+  const auto known = queues_.get(name);
+  world_.writer.send_change(
+      k8s::request::get(task_queues(), "", name),
+      known == nullptr ? "" : known->meta.resource_version, [this, finish](k8s::Result<Json> read) {
+        if (read)
+          if (auto queue = decode_task_queue(*read))
+            queues_.observe(std::make_shared<const TaskQueue>(std::move(*queue)));
+        finish(Verdict::retry());
+      });
 }
 
 }  // namespace fermi

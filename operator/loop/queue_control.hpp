@@ -56,6 +56,7 @@ class QueueControl {
   void take_off_wish(const TaskQueue& queue, k8s::WorkQueue::Finish finish);
   void show_tenants(const TaskQueue& queue, QueueFacts& facts) const;
   std::int64_t gpus_at_most(const TaskQueue& queue) const;
+  std::vector<NodePlace> places() const;
   void set_finalizers(const TaskQueue& queue, const SetFinalizers& step,
                       k8s::WorkQueue::Finish finish);
   void write_status(const TaskQueue& queue, const WriteQueueStatus& step,

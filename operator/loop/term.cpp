@@ -6,6 +6,8 @@
 
 #include "libk8s/base/log.hpp"
 #include "operator/translate/objects.hpp"
+#include "operator/translate/parts.hpp"
+#include "operator/translate/resources.hpp"
 
 namespace fermi {
 namespace {
@@ -122,6 +124,7 @@ Preemptions::Parts Term::preemption_parts() {
 Term::~Term() { context_.loop.cancel(settle_timer_); }
 
 void Term::rebuild() {
+  writer_.watch_past(context_.past);
   engine_.apply(context_.config.engine);
   tell_nodes();
   queues_.rebuild();
@@ -130,6 +133,13 @@ void Term::rebuild() {
   std::map<std::string, std::shared_ptr<const k8s::Pod>> pods;
   context_.caches.pods.for_each([&](const auto& pod) { pods[pod->meta.uid] = pod; });
   for (const auto& [uid, pod] : pods) take_pod(*pod);
+  const auto full = [this](const std::string& name) {
+    const auto node = world_.node(name);
+    const auto used = engine_.engine().used(name);
+    return node != nullptr && used && !fits_node(*used, to_engine(node->allocatable));
+  };
+  jobs_.drop_overbooked(full);
+  plain_.drop_overbooked(full);
   queues_.resume();
   keep_marks();
   plain_costs_.rebuild();

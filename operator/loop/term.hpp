@@ -32,6 +32,7 @@ class Term {
     const Configuration& config;
     std::int64_t epoch = 0;
     std::function<bool()> may_write;
+    Writer::Past past;
   };
 
   explicit Term(Context context);

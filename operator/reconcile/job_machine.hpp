@@ -60,6 +60,7 @@ struct Waiting {
   bool hopeless = false;  // it can never start as things are: Accepted=False
   std::optional<k8s::WallTime> estimated_start;  // when it is expected to start, if that is known
   std::int64_t hourly_micros = 0;                // what it would cost
+  bool in_queue = true;                          // false: its queue does not take it in
 };
 
 // Where a decision leads, beyond its zones.

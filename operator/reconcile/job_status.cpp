@@ -207,7 +207,8 @@ std::optional<k8s::WallTime> show_waiting(Draft& d) {
   constexpr std::int64_t kShown = 20;
   constexpr std::int64_t kRefreshNs = 10 * kNsPerSecond;
   TrainingJobStatus& s = d.status;
-  s.queue = d.view.job->spec.scheduling.queue;
+  const bool in_queue = !d.view.waiting || d.view.waiting->in_queue;
+  if (in_queue) s.queue = d.view.job->spec.scheduling.queue;
   s.priority = d.view.queue_tier;
   if (!d.view.waiting) return std::nullopt;
   const Waiting& w = *d.view.waiting;
@@ -229,7 +230,9 @@ std::optional<k8s::WallTime> show_waiting(Draft& d) {
   set(d, "Accepted", !w.hopeless, w.hopeless ? reason : "Accepted",
       w.hopeless ? w.message : "the job is well formed");
   const Condition* queued = find_condition(s.conditions, "Queued");
-  if (queued == nullptr || queued->status != "True")
+  if (!in_queue)
+    set(d, "Queued", false, reason, w.message);
+  else if (queued == nullptr || queued->status != "True")
     set(d, "Queued", true, "Queued", waits_in(*d.view.job));
   if (!moved && !other && !stale) return news ? std::optional(due) : std::nullopt;
   s.queue_position = w.position;

@@ -23,6 +23,15 @@ void set(const QueueFacts& f, TaskQueueStatus& s, std::string_view type, bool va
   set_condition(s.conditions, std::move(c), f.now);
 }
 
+// Stands there from the first time that something is wrong.
+void warn(const QueueFacts& f, TaskQueueStatus& s, std::string_view type, std::string_view reason,
+          const std::string& problem, std::string_view fine) {
+  if (!problem.empty())
+    set(f, s, type, false, reason, problem);
+  else if (find_condition(s.conditions, type) != nullptr)
+    set(f, s, type, true, type, std::string(fine));
+}
+
 std::string wish_of(const TaskQueue& queue) {
   return cut_wish(queue.meta.annotation(annotation::kResolveConflict));
 }
@@ -75,7 +84,11 @@ void set_conditions(const QueueFacts& f, TaskQueueStatus& s) {
   if (queue.meta.deleting())
     set(f, s, "Deleting", true, "InUse",
         "it goes when it is empty: " + std::to_string(f.pending) + " tasks wait and " +
-            std::to_string(f.running) + " run");
+            std::to_string(f.running) + " run" +
+            (f.pending > 0 ? "; those that wait start in another queue only" : ""));
+  warn(f, s, "NodesFound", "NoSuchNodes", f.nodes.missing, "nodes lie wherever its spec says");
+  warn(f, s, "GuaranteeCovered", "MoreThanThereIs", f.nodes.uncovered,
+       "there is what it is guaranteed");
 }
 
 constexpr k8s::Duration kCostPeriod = std::chrono::hours(1);

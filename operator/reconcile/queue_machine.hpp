@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "operator/api/task_queue.hpp"
+#include "operator/translate/queue_nodes.hpp"
 
 namespace fermi {
 
@@ -39,6 +40,7 @@ struct QueueFacts {
   std::optional<QueueCost> cost;  // as of `now`; nothing where nothing is priced
   std::vector<StrategyFigures> strategies;
   std::string rules;  // what its strategy and switches come to, in words
+  QueueNodes nodes;   // what its spec says of nodes that are not there
   k8s::WallTime now;
 };
 

@@ -50,8 +50,10 @@ void place_in_queue(const TrainingJob& job, const TaskQueue* queue, sched::Task&
   task.priority_value = wish.priority_value;
   task.preemptible = wish.preemptible.value_or(false);
   task.expected_duration_ns = wish.expected_duration_ns;
+  task.checkpoint_every_ns = job.spec.checkpoint_interval_ns;
   task.tier = wish.priority.value_or(sched::Tier::kMedium);
   if (queue == nullptr) return;
+  if (came_late(job, *queue)) task.queue.clear();
   const sched::Tier fallback = queue->spec.default_priority.value_or(queue->spec.tier);
   task.tier = std::max(wish.priority.value_or(fallback), queue->spec.tier);
   if (task.expected_duration_ns == 0) task.expected_duration_ns = queue->spec.default_duration_ns;
@@ -68,6 +70,7 @@ void hold(const TrainingJob& job, const TaskQueue* queue, const Configuration& c
   std::string problem = queue_problem(job, queue).sentence;
   if (problem.empty()) problem = part_problem(job, config);
   if (problem.empty()) problem = level_problem(job, config);
+  if (problem.empty()) problem = hold_problem(job.meta);
   if (job.spec.suspend) {
     task.held_why = "spec.suspend is true";
   } else if (is_held(job.meta)) {
@@ -197,8 +200,26 @@ sched::PodUpsert to_engine(const k8s::Pod& pod) {
   return out;
 }
 
+bool came_late(const TrainingJob& job, const TaskQueue& queue) {
+  const std::string& before = job.status.queue;
+  if (before.empty()) return came_late(job.meta.creation_time, queue);
+  return queue.meta.deleting() && before != queue.meta.name;
+}
+
+// The API knows whole seconds: what came in the same one was in time.
+bool came_late(k8s::WallTime submitted, const TaskQueue& queue) {
+  return queue.meta.deleting() && submitted > *queue.meta.deletion_time;
+}
+
+std::string takes_nothing_new(const TaskQueue& queue) {
+  return "queue \"" + queue.meta.name +
+         "\" is being deleted and takes nothing new; name another queue";
+}
+
 Obstacle queue_problem(const TrainingJob& job, const TaskQueue* queue) {
   if (queue == nullptr) return {};
+  if (came_late(job, *queue))
+    return {kQueueDeleting, "spec.scheduling.queue: " + takes_nothing_new(*queue)};
   const JobScheduling& wish = job.spec.scheduling;
   const std::string name = " queue \"" + queue->meta.name + "\"";
   if (wish.priority && *wish.priority < queue->spec.tier)
@@ -226,6 +247,13 @@ std::string level_problem(const TrainingJob& job, const Configuration& config) {
 }
 
 bool is_held(const k8s::ObjectMeta& meta) { return meta.annotation(annotation::kHold) == "true"; }
+
+std::string hold_problem(const k8s::ObjectMeta& meta) {
+  const std::string_view said = meta.annotation(annotation::kHold);
+  if (said.empty() || said == "true" || said == "false") return "";
+  return std::string("the annotation ") + annotation::kHold + ": \"" +
+         std::string(said.substr(0, 60)) + "\" is not allowed; true or false";
+}
 
 sched::Task to_engine(const TrainingJob& job, const TaskQueue* queue, const Configuration& config) {
   const JobScheduling& wish = job.spec.scheduling;

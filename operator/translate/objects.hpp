@@ -50,8 +50,18 @@ bool takes_turns(const TaskQueue& queue);
 // seconds: behind all of that second, too.
 sched::Time behind_turn(sched::Time submitted, k8s::WallTime turn_over);
 
-// Why the job may not be scheduled although its object is well formed: a tier above its queue's, or
-// a promise that the tier which it takes from its queue does not give.
+// Whether a waiting job came, or was moved, to a queue that was being deleted by then: it is not in
+// it, and does not keep it from going. (What the status says last of its queue was before.)
+bool came_late(const TrainingJob& job, const TaskQueue& queue);
+// The same for something submitted then.
+bool came_late(k8s::WallTime submitted, const TaskQueue& queue);
+// What it is told.
+std::string takes_nothing_new(const TaskQueue& queue);
+inline constexpr const char* kQueueDeleting = "QueueDeleting";
+
+// Why the job may not be scheduled although its object is well formed: a queue that is being
+// deleted, a tier above its queue's, or a promise that the tier which it takes from its queue does
+// not give.
 struct Obstacle {
   std::string reason, sentence;  // "" when it may
 };
@@ -60,7 +70,10 @@ Obstacle queue_problem(const TrainingJob& job, const TaskQueue* queue);
 // The same for a level of the topology that the configuration does not name.
 std::string level_problem(const TrainingJob& job, const Configuration& config);
 
-// Whether somebody asked to hold the object: the annotation, or `suspend`.
+// Whether somebody asked to hold the object, by the annotation; and what is wrong with what it
+// says,
+// "" for nothing.
 bool is_held(const k8s::ObjectMeta& meta);
+std::string hold_problem(const k8s::ObjectMeta& meta);
 
 }  // namespace fermi

@@ -40,8 +40,9 @@ std::string disagreement(const k8s::Pod& a, const k8s::Pod& b) {
   std::string what;
   for (const char* key : {label::kQueue, label::kGangSize})
     if (differs(key)) what = std::string("the label ") + key;
-  for (const char* key : {annotation::kPriority, annotation::kPreemptible,
-                          annotation::kExpectedDuration, annotation::kZones})
+  for (const char* key :
+       {annotation::kPriority, annotation::kPreemptible, annotation::kExpectedDuration,
+        annotation::kCheckpointInterval, annotation::kZones})
     if (other(key)) what = std::string("the annotation ") + key;
   if (a.node_selector != b.node_selector) what = "spec.nodeSelector";
   if (a.required_affinity != b.required_affinity) what = "spec.affinity";
@@ -74,6 +75,8 @@ std::string why_held(const std::vector<PodRef>& members, std::int64_t bound,
   for (const PodRef& pod : members) {
     if (pod->gated) return "Pod " + pod->meta.name + " has scheduling gates";
     if (is_held(pod->meta)) return "Pod " + pod->meta.name + " is held by annotation";
+    if (const std::string problem = hold_problem(pod->meta); !problem.empty())
+      return "Pod " + pod->meta.name + ": " + problem;
     for (const char* key : {annotation::kSharedPart, annotation::kSharedDevice})
       if (!pod->meta.annotation(key).empty())
         return std::string(key) + ": plain Pods cannot ask for a part of a GPU; a TrainingJob can";
@@ -98,6 +101,16 @@ void read_preemptible(const k8s::Pod& pod, sched::Task& task, std::string& probl
     problem = key + preemptible_refused(task.tier);
 }
 
+void read_duration(const k8s::Pod& pod, const char* key, std::int64_t& ns, std::string& problem) {
+  const std::string_view text = pod.meta.annotation(key);
+  if (text.empty()) return;
+  const auto parsed = parse_duration_ns(text);
+  if (parsed)
+    ns = *parsed;
+  else
+    problem = std::string(key) + ": " + parsed.status().message();
+}
+
 // Reads the annotations; what is wrong becomes the reason to wait.
 void read_wishes(const k8s::Pod& pod, const TaskQueue* queue, sched::Task& task,
                  std::string& problem) {
@@ -116,14 +129,8 @@ void read_wishes(const k8s::Pod& pod, const TaskQueue* queue, sched::Task& task,
                 ", the tier of queue \"" + queue->meta.name + "\"";
   }
   if (queue != nullptr) read_preemptible(pod, task, problem);
-  const std::string_view duration = pod.meta.annotation(annotation::kExpectedDuration);
-  if (!duration.empty()) {
-    auto parsed = parse_duration_ns(duration);
-    if (parsed)
-      task.expected_duration_ns = *parsed;
-    else
-      problem = std::string(annotation::kExpectedDuration) + ": " + parsed.status().message();
-  }
+  read_duration(pod, annotation::kExpectedDuration, task.expected_duration_ns, problem);
+  read_duration(pod, annotation::kCheckpointInterval, task.checkpoint_every_ns, problem);
   std::string_view zones = pod.meta.annotation(annotation::kZones);
   while (!zones.empty()) {
     const std::string_view zone = zones.substr(0, zones.find(','));
@@ -222,6 +229,10 @@ sched::Task plain_task(const std::vector<PodRef>& members, std::int64_t bound,
   std::string problem;
   read_wishes(first, queue, task, problem);
   if (!problem.empty()) task.held_why = problem;
+  if (queue != nullptr && came_late(first.meta.creation_time, *queue)) {
+    task.queue.clear();
+    task.held_why = takes_nothing_new(*queue);
+  }
   task.held = !task.held_why.empty();
   read_filters(first, task);
   add_groups(members, task);

@@ -80,6 +80,14 @@ std::string why_waits(const sched::Reason& reason, const Outlook& outlook) {
   return text;
 }
 
+// The sentence of one that is held begins with its code.
+std::string coded_why(const sched::Reason& reason, const Outlook& outlook) {
+  const bool says_it = reason.code == sched::ReasonCode::kHeld && !reason.detail.empty();
+  const std::string text = why_waits(reason, outlook);
+  return std::string(sched::name(reason.code)) + ": " +
+         (says_it ? text.substr(text.find(": ") + 2) : text);
+}
+
 // One that its tenant has too many of in line is not taken in before it has moved up.
 bool is_hopeless(const sched::Reason& r) {
   return r.code == sched::ReasonCode::kNoQueue || r.code == sched::ReasonCode::kNever ||

@@ -23,6 +23,9 @@ Outlook outlook_of(const sched::Reason& reason, std::optional<sched::Time> not_b
 // expected to start, as far as that is known.
 std::string why_waits(const sched::Reason& reason, const Outlook& outlook = {});
 
+// The same behind its code, as a condition of a Pod says it: "Capacity: needs 8 x ...".
+std::string coded_why(const sched::Reason& reason, const Outlook& outlook);
+
 // Whether the task is not taken in as things are: no waiting will mend that, or its tenant has as
 // many in line as it may.
 bool is_hopeless(const sched::Reason& reason);

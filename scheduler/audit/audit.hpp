@@ -137,6 +137,9 @@ class Auditor {
   std::vector<PastRuns::Run> past_of(const Task& task) const;
   // When one that holds a decision is expected to end, estimated by the auditor itself.
   std::int64_t end_of(const Known& task, Time now) const;
+  // Whether one that waits may, by its tier, have the room of one that holds a decision at that
+  // moment, as far as is known today.
+  bool yields_by(const Known& above, const Known& below, std::int64_t at) const;
   void rule(const std::string& name, const Queue* queue);
   void give_up(Known& task);
   void line_up(const std::string& uid);

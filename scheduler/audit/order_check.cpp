@@ -131,7 +131,34 @@ bool PlanCheck::may_ever_start(const Known& task, const Queue& queue) const {
       if (own[name] > maximum) return false;  // it depends on where it goes
     }
   }
-  return cluster_could_hold(task, queue) && !lacks_together(task, queue);
+  return cluster_could_hold(task, queue) && !lacks_together(task, queue) &&
+         is_left(task, queue, own);
+}
+
+// Whether the cluster has so much beside what is guaranteed to other queues.
+bool PlanCheck::is_left(const Known& task, const Queue& queue, Charge& own) const {
+  const bool high = std::max(task.task.tier, queue.tier) == Tier::kHigh;
+  if (audit::may_borrow(queue) && !high) return true;
+  Charge left;
+  for (const auto& [name, node] : known_.nodes_) {
+    for (const auto& [resource, amount] : audit::limits(node.allocatable)) left[resource] += amount;
+  }
+  std::set<std::string> guaranteed;
+  Charge within;
+  for (const auto& [name, other] : known_.queues_) {
+    if (!other.has_guaranteed) continue;
+    for (const auto& [resource, amount] : audit::limits(other.guaranteed)) {
+      if (name == queue.name) {
+        within[resource] = amount;
+      } else {
+        left[resource] -= amount;
+        guaranteed.insert(resource);
+      }
+    }
+  }
+  return std::all_of(guaranteed.begin(), guaranteed.end(), [&](const std::string& resource) {
+    return own[resource] <= left[resource] || own[resource] <= within[resource];
+  });
 }
 
 // A tenant's dominant share by its weight, as of the starts read so far. Only clear differences are

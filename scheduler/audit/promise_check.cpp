@@ -77,8 +77,13 @@ std::string PromiseCheck::wrong_at(const std::string& node, Time at,
   audit::NodeUse sum = own;
   const auto gone = [&](const std::string& uid) {
     const auto task = known_.tasks_.find(uid);
-    return task != known_.tasks_.end() && task->second.phase == Auditor::Phase::kHolds &&
-           end_of(task->second) <= at;
+    if (task == known_.tasks_.end() || task->second.phase != Auditor::Phase::kHolds) return false;
+    if (end_of(task->second) <= at) return true;
+    return std::any_of(binding.begin(), binding.end(), [&](const Promise* promise) {
+      const std::vector<std::string>& nodes = promise->placement.nodes;
+      return promise->at <= at && std::find(nodes.begin(), nodes.end(), node) != nodes.end() &&
+             known_.yields_by(known_.tasks_.at(promise->task), task->second, at.ns);
+    });
   };
   if (auto pods = known_.pods_on_.find(node); pods != known_.pods_on_.end()) {
     for (const std::string& uid : pods->second) {

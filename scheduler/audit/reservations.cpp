@@ -4,6 +4,9 @@
 // from when it began; past that, the median of those past runs of its queue, kind and tenant that
 // lasted longer than it had when its last estimate was over, among those that were over by then;
 // where they are fewer than four, as long again as it had lasted.
+//
+// What the holder of a reservation may have by its tier counts as ended when it begins. It needs
+// more than room: its queue has to be allowed what it runs then.
 #include <algorithm>
 #include <functional>
 
@@ -46,8 +49,11 @@ class ReservationCheck {
 
   void check(const Reservation& reservation);
   void check_room(const Reservation& reservation, const std::string& node);
+  void check_leave(const Reservation& reservation, const Queue& queue);
+  void count(const Task& task, const Placement& where, std::size_t ranks);
+  bool gone(const Known& task, std::int64_t at, const std::string* node) const;
   std::int64_t end_of(const Known& task) const { return known_.end_of(task, now_); }
-  std::int64_t end_of_pod(const PodUpsert& pod) const;
+  bool gone_pod(const PodUpsert& pod, std::int64_t at, const std::string& node) const;
   void add_ranks(const std::string& node, const Task& task, const Placement& where);
   void add_running(const std::string& node, std::int64_t at);
   bool add_starts(const std::string& node, std::int64_t at);
@@ -56,6 +62,10 @@ class ReservationCheck {
   const Plan& plan_;
   const Time now_;
   audit::NodeUse used_;  // of one node at one time, as it is added up
+  // The same of a queue: tasks, what they ask for, and on which nodes.
+  std::int64_t tasks_ = 0;
+  audit::Charge amount_;
+  Auditor::ByNode amount_on_;
   std::vector<std::string> violations_;
 };
 
@@ -93,6 +103,83 @@ void ReservationCheck::check(const Reservation& reservation) {
     if (!why.empty()) say("names " + name + ", which " + why);
     check_room(reservation, name);
   }
+  if (violations_.empty()) check_leave(reservation, queue->second);
+}
+
+// By itself, or since somebody whose reservation has begun (on that node) may have it stop.
+bool ReservationCheck::gone(const Known& task, std::int64_t at, const std::string* node) const {
+  if (end_of(task) <= at) return true;
+  return std::any_of(plan_.reservations.begin(), plan_.reservations.end(), [&](const auto& other) {
+    const std::vector<std::string>& nodes = other.placement.nodes;
+    const bool here =
+        node == nullptr || std::find(nodes.begin(), nodes.end(), *node) != nodes.end();
+    const auto holder = known_.tasks_.find(other.task);
+    return here && other.at.ns <= at && holder != known_.tasks_.end() &&
+           known_.yields_by(holder->second, task, at);
+  });
+}
+
+void ReservationCheck::count(const Task& task, const Placement& where, std::size_t ranks) {
+  const auto groups = audit::groups_for(task, ranks);
+  ++tasks_;
+  for (std::size_t rank = 0; groups && rank < ranks; ++rank) {
+    const PodGroup* const group = Auditor::group_of(*groups, rank);
+    if (group == nullptr) return;
+    audit::charge(amount_, *group, 1);
+    audit::charge(amount_on_[where.nodes[rank]], *group, 1);
+  }
+}
+
+// What its queue runs when it begins, itself included, beside what it may.
+void ReservationCheck::check_leave(const Reservation& reservation, const Queue& queue) {
+  const std::int64_t at = reservation.at.ns;
+  tasks_ = 0;
+  amount_.clear();
+  amount_on_.clear();
+  for (const auto& [uid, task] : known_.tasks_) {
+    if (task.phase != Auditor::Phase::kHolds || task.task.queue != queue.name) continue;
+    if (!gone(task, at, nullptr)) count(task.task, task.placement, task.placement.nodes.size());
+  }
+  for (const Start& start : plan_.starts) {
+    const Task& task = known_.tasks_.at(start.task).task;
+    if (task.queue != queue.name) continue;
+    if (queue.learned) return;  // it cannot be known how long it is expected to run
+    if (stated_end(now_.ns, task.expected_duration_ns) <= at) continue;
+    count(task, start.placement, start.placement.nodes.size());
+  }
+  for (const Reservation& other : plan_.reservations) {
+    const auto known = known_.tasks_.find(other.task);
+    if (known == known_.tasks_.end() || known->second.task.queue != queue.name) continue;
+    const bool there =
+        other.at.ns <= at && stated_end(other.at.ns, known->second.task.expected_duration_ns) > at;
+    if (there) count(known->second.task, other.placement, other.placement.nodes.size());
+  }
+  audit::Charge own;
+  Auditor::ByNode own_on;
+  const Task& task = known_.tasks_.at(reservation.task).task;
+  for (std::size_t rank = 0; rank < reservation.placement.nodes.size(); ++rank) {
+    audit::charge(own, *Auditor::group_of(task.groups, rank), 1);
+    audit::charge(own_on[reservation.placement.nodes[rank]], *Auditor::group_of(task.groups, rank),
+                  1);
+  }
+  const auto check = [&](const Resources& maximum, audit::Charge& asked, audit::Charge& sum,
+                         const std::string& where) {
+    for (const auto& [name, most] : audit::limits(maximum)) {
+      if (asked[name] == 0 || sum[name] <= most) continue;
+      violations_.push_back(reservation.task + ": its reservation is for more " + name + where +
+                            " than its queue's maximum");
+    }
+  };
+  if (queue.max_running > 0 && tasks_ > queue.max_running) {
+    violations_.push_back(reservation.task +
+                          ": its reservation is for more tasks than its queue's");
+  }
+  if (queue.has_maximum) check(queue.maximum, own, amount_, "");
+  for (const Quota& quota : queue.quotas) {
+    if (!quota.has_maximum) continue;
+    audit::Charge asked = known_.counted(quota, own_on), sum = known_.counted(quota, amount_on_);
+    check(quota.maximum, asked, sum, audit::of_nodes(quota));
+  }
 }
 
 // When it begins: beside what runs on then, what the plan starts and runs on, and what others have
@@ -126,24 +213,25 @@ void ReservationCheck::check_room(const Reservation& reservation, const std::str
 }
 
 // Pods of nobody who holds a place stay for ever.
-std::int64_t ReservationCheck::end_of_pod(const PodUpsert& pod) const {
+bool ReservationCheck::gone_pod(const PodUpsert& pod, std::int64_t at,
+                                const std::string& node) const {
   const auto task = known_.tasks_.find(pod.task);
   const bool held = task != known_.tasks_.end() && task->second.phase == Auditor::Phase::kHolds;
-  return held ? end_of(task->second) : kNever;
+  return held && gone(task->second, at, &node);
 }
 
 void ReservationCheck::add_running(const std::string& node, std::int64_t at) {
   if (auto pods = known_.pods_on_.find(node); pods != known_.pods_on_.end()) {
     for (const std::string& uid : pods->second) {
       const PodUpsert& pod = known_.pods_.at(uid);
-      if (end_of_pod(pod) > at) used_.add(audit::asked(pod), pod.device);
+      if (!gone_pod(pod, at, node)) used_.add(audit::asked(pod), pod.device);
     }
   }
   const auto holders = known_.holders_on_.find(node);
   if (holders == known_.holders_on_.end()) return;
   for (const std::string& uid : holders->second) {
     const Known& task = known_.tasks_.at(uid);
-    if (end_of(task) <= at) continue;
+    if (gone(task, at, &node)) continue;
     for (std::size_t rank = 0; rank < task.placement.nodes.size(); ++rank) {
       if (task.placement.nodes[rank] != node || task.seen.contains(rank)) continue;
       used_.add(audit::asked(*Auditor::group_of(task.groups, rank)),
@@ -178,6 +266,25 @@ void ReservationCheck::add_ranks(const std::string& node, const Task& task,
 
 std::vector<std::string> Auditor::check_reservations(const Plan& plan, Time now) const {
   return ReservationCheck(*this, plan, now).run();
+}
+
+// Low yields at once, Medium to High when its guarantee and its rest are over, or from its start if
+// it said so; High only if it said so, to one that stands before it.
+bool Auditor::yields_by(const Known& above, const Known& below, std::int64_t at) const {
+  constexpr int kHigh = 0, kMedium = 1, kLow = 2;
+  if (above.phase != Phase::kWaits || below.phase != Phase::kHolds) return false;
+  if (below.task.unevictable || !below.evicted_by.empty()) return false;
+  const int asks = std::get<0>(seat(above.task)), yields = std::get<0>(seat(below.task));
+  if (asks == kLow || (asks == kMedium && yields != kLow)) return false;
+  if (yields == kLow) return true;
+  const auto queue = queues_.find(below.task.queue);
+  const std::int64_t cooldown = queue == queues_.end() ? 0 : queue->second.cooldown_ns;
+  const __int128 rest = __int128{below.task.last_preempted.ns} + cooldown;
+  if (below.task.last_preempted.ns > 0 && rest > at) return false;
+  const auto place = [](const Task& t) { return std::tie(t.preemptible, t.submitted, t.uid); };
+  if (yields == kHigh) return below.task.preemptible && place(above.task) < place(below.task);
+  if (yields == kMedium && below.task.preemptible) return true;
+  return below.runs && below.task.guarantee_until.ns > 0 && below.task.guarantee_until.ns <= at;
 }
 
 // In nanoseconds; kNever for one that never ends.

@@ -24,9 +24,10 @@ const Shape::Group& group_of(const Shape& shape, std::size_t rank) {
 // before the task's end, and when one has ended.
 class Calendar::Beside {
  public:
-  Beside(Calendar& calendar, Trial& trial, std::int64_t duration_ns)
+  Beside(Calendar& calendar, Trial& trial, TaskId task, std::int64_t duration_ns)
       : calendar_(calendar),
         trial_(trial),
+        task_(task),
         duration_ns_(duration_ns),
         steps_(calendar.reservations_.size()),
         marked_(calendar.booked_.size()),
@@ -59,7 +60,7 @@ class Calendar::Beside {
       Booked& booked = calendar_.booked_[spot];
       marked_[spot] = false;
       if (!trial_.eligible(booked.node)) continue;
-      Amounts now = calendar_.kept_on(booked, at, true, to);
+      Amounts now = calendar_.kept_on(booked, at, to, task_);
       Amounts& known = kept_[spot];
       if (now == known) continue;
       known.minus(now);
@@ -87,6 +88,7 @@ class Calendar::Beside {
 
   Calendar& calendar_;
   Trial& trial_;
+  const TaskId task_;
   const std::int64_t duration_ns_;
   std::vector<int> steps_;  // of each reservation: 0 still beyond, 1 beside, 2 over
   std::vector<Time> ends_;
@@ -129,10 +131,11 @@ const Amounts& Calendar::use(const Shape& shape, std::size_t rank,
   return at->second;
 }
 
-void Calendar::started(TaskId task, const Gang& gang, Time end) {
+void Calendar::started(TaskId task, const Gang& gang, Time end, const std::vector<NodeId>& ranks) {
   const TaskRecord& record = state_.tasks[task];
   const Shape& shape = state_.shapes[record.shape];
   stale_ = true;
+  leave_.started(task, ranks, end);
   if (end == kEndless) return;
   for (std::size_t r = 0; r < gang.ranks.size(); ++r) {
     const Release release{end, gang.ranks[r], &use(shape, r, gang.devices)};
@@ -168,29 +171,47 @@ std::int64_t Calendar::ends_of_pass() const {
   return std::min(state_.config.reservation_ends, kReservationEndsMax);
 }
 
+Leave::Claims Calendar::claims(TaskId but) const {
+  Leave::Claims claims;
+  for (const Reserved& reserved : reservations_) {
+    if (reserved.task == but) continue;
+    claims.push_back({reserved.task, reserved.begin, reserved.end, &reserved.ranks});
+  }
+  return claims;
+}
+
 struct Calendar::Search::Parts {
-  Parts(Calendar& calendar, const TaskRecord& task)
-      : overlay(calendar.state_),
-        trial(calendar.state_, calendar.state_.shapes[task.shape]),
-        beside(calendar, trial, task.task.expected_duration_ns),
-        future(calendar.state_, calendar.now_, calendar.late(), calendar.started()) {}
+  Parts(Calendar& calendar, TaskId task)
+      : duration(calendar.state_.tasks[task].task.expected_duration_ns),
+        overlay(calendar.state_),
+        trial(calendar.state_, calendar.state_.shapes[calendar.state_.tasks[task].shape]),
+        beside(calendar, trial, task, duration),
+        early(yielding(calendar.state_, task, calendar.now_)),
+        future(calendar.state_, calendar.now_, calendar.late(), calendar.started(), early),
+        others(calendar.claims(task)) {}
+  const std::int64_t duration;
   Overlay overlay;
   Trial trial;
   Beside beside;
+  const Late early;
   Future future;
+  const Leave::Claims others;
 };
 
 Calendar::Search::Search(Calendar& calendar, TaskId task, Time before)
     : calendar_(calendar), task_(task), before_(before) {
   const Quiet quiet(calendar.state_.cluster);
-  parts_ = std::make_unique<Parts>(calendar, calendar.state_.tasks[task]);
+  parts_ = std::make_unique<Parts>(calendar, task);
 }
 Calendar::Search::~Search() = default;
 
-// Moment by moment: first counts, then nodes.
+// Moment by moment: first what its queue may run, then counts, then nodes.
 bool Calendar::Search::go_on(std::int64_t& looked, std::int64_t most) {
-  const Quiet quiet(calendar_.state_.cluster);
-  auto& [overlay, trial, beside, future] = *parts_;
+  State& state = calendar_.state_;
+  Leave& leave = calendar_.leave_;
+  const Quiet quiet(state.cluster);
+  const TaskRecord& record = state.tasks[task_];
+  auto& [duration, overlay, trial, beside, early, future, others] = *parts_;
   while (looked < most) {
     const Time at = std::min(future.next(), beside.next());
     if (at >= before_ || at >= kEndless) return true;
@@ -199,11 +220,13 @@ bool Calendar::Search::go_on(std::int64_t& looked, std::int64_t most) {
       beside.touch(node);
     });
     beside.go(at);
+    const Time to = end_after(at, duration);
+    if (!leave.allows(task_, at, to, others)) continue;
+    const LeaveInPlace then(state, record.queue, leave.used(task_, at, to, others));
+    if (by_place(state.shapes[record.shape])) trial.recount();
     if (!trial.counts_allow()) continue;
     if (auto gang = trial.place(overlay, looked, Trial::First::kFreed)) {
-      const Task& task = calendar_.state_.tasks[task_].task;
-      found = Reserved{task_, at, end_after(at, task.expected_duration_ns), std::move(gang->ranks),
-                       std::move(gang->devices)};
+      found = Reserved{task_, at, to, std::move(gang->ranks), std::move(gang->devices)};
       return true;
     }
   }
@@ -230,7 +253,7 @@ const Calendar::Reserved* Calendar::first_before(Time end) const {
 void Calendar::keep(Trial& trial, Time end) {
   for (Booked& booked : booked_) {
     if (booked.bookings.empty() || !trial.takes_now(booked.node)) continue;
-    const Amounts kept = kept_on(booked, now_, false, end);
+    const Amounts kept = kept_on(booked, now_, end, kNoId);
     if (!kept.zero()) trial.change(booked.node, kept, -1);
   }
 }
@@ -250,18 +273,18 @@ Amounts Calendar::kept_on(NodeId node, Time end, TaskId of, const std::vector<Re
   Booked& all = booked_[spot(node)];
   const auto own = [of](const Booking& booking) { return booking.task == of; };
   if (std::none_of(all.bookings.begin(), all.bookings.end(), own)) {
-    return kept_on(all, now_, false, end, gone);
+    return kept_on(all, now_, end, kNoId, gone);
   }
   releases_of(all);  // once for all copies
   Booked others = all;
   std::erase_if(others.bookings, own);
-  return kept_on(others, now_, false, end, gone);
+  return kept_on(others, now_, end, kNoId, gone);
 }
 
 // The most that is missing between `from` and `to`: what the reservations need there at some moment
 // less what has ended by then. Need only grows where a reservation begins. `applied`: what ends
-// until `from` has been ended already. `gone`: what gives nothing back any more.
-Amounts Calendar::kept_on(Booked& booked, Time from, bool applied, Time to,
+// until `from` has been ended already, for this task. `gone`: what gives nothing back any more.
+Amounts Calendar::kept_on(Booked& booked, Time from, Time to, TaskId applied,
                           const std::vector<Release>& gone) const {
   Amounts most;
   for (std::size_t i = 0; i < booked.bookings.size(); ++i) {
@@ -277,19 +300,29 @@ Amounts Calendar::kept_on(Booked& booked, Time from, bool applied, Time to,
     for (const Booking& other : booked.bookings) {
       if (other.begin <= at && other.end > at) need.plus(*other.amounts);
     }
-    const auto ended = [&](const Release& r) {
-      if (r.at <= at && (!applied || r.at > from)) need.minus(*r.amounts);
+    const auto give_back = [&](const Release& r) {
+      if (!ended(booked, r, at)) return;
+      const bool known = applied != kNoId && (r.at <= from || yields(applied, r.task, from));
+      if (!known) need.minus(*r.amounts);
     };
-    for (const Release& r : releases_of(booked)) ended(r);
+    for (const Release& r : releases_of(booked)) give_back(r);
     if (const auto here = started_on_.find(booked.node); here != started_on_.end()) {
-      for (const Release& r : here->second) ended(r);
+      for (const Release& r : here->second) give_back(r);
     }
     for (const Release& r : gone) {
-      if (r.at <= at) need.plus(*r.amounts);
+      if (ended(booked, r, at)) need.plus(*r.amounts);
     }
     most.raise_to(need);
   }
   return most;
+}
+
+// By itself, or since somebody who has begun there by then may have it stop.
+bool Calendar::ended(const Booked& booked, const Release& release, Time at) const {
+  if (release.at <= at) return true;
+  return std::any_of(booked.bookings.begin(), booked.bookings.end(), [&](const Booking& booking) {
+    return booking.begin <= at && yields(booking.task, release.task, at);
+  });
 }
 
 const std::vector<Release>& Calendar::releases_of(Booked& booked) const {
@@ -303,9 +336,8 @@ std::vector<Release> Calendar::releases_on(NodeId node) const {
   if (node >= state_.tasks_on_node.size()) return out;
   for (const TaskId id : state_.tasks_on_node[node]) {
     const Time end = expected_end(state_, state_.tasks[id], now_);
-    if (end >= kEndless) continue;
     state_.each_use_on(node, id, [&](const Amounts& amounts) {
-      out.push_back({end, node, &amounts});
+      out.push_back({end, node, &amounts, id});
     });
   }
   return out;

@@ -5,13 +5,15 @@
 // which both would run, the node still has what the reservation needs: what of the room that is
 // free now must be left alone for that is taken from a trial by `keep`.
 //
-// Exact: `reserve` finds the first moment at which the gang has room for its whole expected
-// duration beside every reservation made before, given the expected ends, and given where those
-// reservations lie (parts of devices are counted with care: a device that others share until then
-// is not counted on by who needs it whole, so that for gangs that share or meet those who do it may
-// be a later moment). A reservation takes room that is about to be given back before room that is
-// free now, so that as little as possible is kept idle; as tasks start, `renew` moves it to keep it
-// so. (EASY: Lifka 1995; conservative backfill and its analysis: Mu'alem and Feitelson 2001.)
+// Exact: `reserve` finds the first moment at which the gang has room, and its queue's leave
+// (leave.hpp), for its whole expected duration beside every reservation made before, given the
+// expected ends, and given where those reservations lie (parts of devices are counted with care: a
+// device that others share until then is not counted on by who needs it whole, so that for gangs
+// that share or meet those who do it may be a later moment). A reservation takes room that is about
+// to be given back before room that is free now, so that as little as possible is kept idle; as
+// tasks start, `renew` moves it to keep it so. Whom its task may have stop counts as ended when
+// nothing protects him any more. (EASY: Lifka 1995; conservative backfill and its analysis: Mu'alem
+// and Feitelson 2001.)
 //
 // It counts ahead for the one shape (place/trial.hpp): the live state does not move, but for gangs
 // whose groups compete for one zone's room, and then only until the call returns; nobody is woken.
@@ -24,7 +26,9 @@
 #include <vector>
 
 #include "scheduler/backfill/future.hpp"
+#include "scheduler/backfill/leave.hpp"
 #include "scheduler/place/trial.hpp"
+#include "scheduler/preempt/promise.hpp"
 
 namespace sched {
 
@@ -37,7 +41,7 @@ class Calendar {
     std::vector<std::int64_t> devices{};  // by rank, as in Gang
   };
 
-  Calendar(State& state, Time now) : state_(state), now_(now) {}
+  Calendar(State& state, Time now) : state_(state), now_(now), leave_(state, now) {}
 
   // Reserves the earliest room for a waiting task. False when no expected end gives it room.
   // `looked` counts the ends and nodes looked at in this pass; it ends all search at
@@ -50,13 +54,17 @@ class Calendar {
   class Search;
   // Reserves just this.
   void put(const Reserved& reserved) { add(reserved); }
-  // A task that starts in this pass; it gives its room back at `end`.
-  void started(TaskId task, const Gang& gang, Time end);
+  // A task that starts in this pass; it gives its room back at `end`. `ranks`: its nodes, which
+  // have to lie still.
+  void started(TaskId task, const Gang& gang, Time end, const std::vector<NodeId>& ranks);
   // Finds the rooms anew, in the same order, if something started since: none begins later.
   // Returns whether it did.
   bool renew(std::int64_t& looked);
 
   const std::vector<Reserved>& reservations() const { return reservations_; }
+  Leave& leave() { return leave_; }
+  // The claims of all reservations but that of this task.
+  Leave::Claims claims(TaskId but) const;
   // What is past its stated end, or does not run yet: estimated as of this pass.
   const Late& late() {
     if (!late_) late_ = sched::late(state_, now_);
@@ -95,14 +103,21 @@ class Calendar {
                      const std::vector<std::int64_t>& devices);
   // The position of a node in `booked_`; kNoId when it has no reservations.
   std::uint32_t spot(NodeId node) const { return node < spot_of_.size() ? spot_of_[node] : kNoId; }
-  Amounts kept_on(Booked& booked, Time from, bool applied, Time to,
+  // `applied`: what ends until `from` has been ended already, for this task.
+  Amounts kept_on(Booked& booked, Time from, Time to, TaskId applied,
                   const std::vector<Release>& gone = {}) const;
+  bool ended(const Booked& booked, const Release& release, Time at) const;
+  // Whether the first waits, and may have the second stop by then.
+  bool yields(TaskId holder, TaskId task, Time at) const {
+    return task != kNoId && may_preempt_from(state_, holder, task, now_) <= at;
+  }
   const std::vector<Release>& releases_of(Booked& booked) const;
   std::vector<Release> releases_on(NodeId node) const;
   const std::vector<Release>& started();  // soonest first
 
   State& state_;
   const Time now_;
+  Leave leave_;
   std::vector<Reserved> reservations_;
   std::vector<Booked> booked_;
   std::vector<std::uint32_t> spot_of_;  // by node

@@ -13,10 +13,9 @@ EarlyEnds::EarlyEnds(const Ahead& ahead, Trial& trial) : ahead_(ahead), trial_(t
 
 void EarlyEnds::move(TaskId task, NodeId node, const Amounts& amounts, int sign) {
   const Time at = ahead_.expected_end_of(task);
-  if (at >= kEndless) return;  // nothing counts on it
   std::vector<Release>& gone = gone_[node];
   if (sign > 0) {
-    gone.push_back({at, node, &amounts});
+    gone.push_back({at, node, &amounts, task});
   } else {
     const auto same = [&](const Release& r) { return r.at == at && r.amounts == &amounts; };
     if (const auto it = std::find_if(gone.begin(), gone.end(), same); it != gone.end()) {

@@ -2,8 +2,10 @@
 //
 // What ends: running tasks by what they stated; those past that, and those that are placed and do
 // not run yet, by an estimate as of now (`Late`, made once for a pass); what started in this pass.
+// For a task that may have others stop, these as soon as nothing protects them any more.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -16,18 +18,26 @@ struct Release {
   Time at;
   NodeId node = kNoId;
   const Amounts* amounts = nullptr;
+  TaskId task = kNoId;  // whose it is; of those that start in this pass: not told
 };
 
 using Late = std::vector<std::pair<Time, TaskId>>;  // soonest first
 Late late(const State& state, Time now);
+// Whom a waiting task may have stop before they are expected to end, by when nothing protects them
+// any more (preempt/promise.hpp): soonest first.
+Late yielding(const State& state, TaskId task, Time now);
 
 class Future {
  public:
-  // `started`: soonest first. All must outlive it, unchanged.
-  Future(const State& state, Time now, const Late& late, const std::vector<Release>& started)
+  // `started`: soonest first. `yielding`: those who end earlier than they are expected to. All must
+  // outlive it, unchanged.
+  Future(const State& state, Time now, const Late& late, const std::vector<Release>& started,
+         const Late& yielding = none())
       : state_(state),
         late_(late),
         started_(started),
+        yielding_(yielding),
+        early_(by_task(yielding)),
         next_end_(state.ends.lower_bound([&](const State::End& e) { return e.first <= now.ns; })) {}
 
   // The next moment at which something ends; kEndless when nothing does any more.
@@ -41,13 +51,16 @@ class Future {
       ++tasks;
       state_.each_use(id, visit);
     };
+    for (; next_early_ < yielding_.size() && yielding_[next_early_].first <= time; ++next_early_) {
+      end(yielding_[next_early_].second);
+    }
     for (; next_late_ < late_.size() && late_[next_late_].first <= time; ++next_late_) {
-      end(late_[next_late_].second);
+      if (!early(late_[next_late_].second)) end(late_[next_late_].second);
     }
     for (; !state_.ends.at_end(next_end_); next_end_ = state_.ends.next(next_end_)) {
       const State::End& next = state_.ends.get(next_end_);
       if (next.first > time.ns) break;
-      end(next.second);
+      if (!early(next.second)) end(next.second);
     }
     for (; next_started_ < started_.size() && started_[next_started_].at <= time; ++next_started_) {
       visit(started_[next_started_].node, *started_[next_started_].amounts);
@@ -56,10 +69,19 @@ class Future {
   }
 
  private:
+  static const Late& none() {
+    static const Late nobody;
+    return nobody;
+  }
+  static std::vector<TaskId> by_task(const Late& yielding);
+  bool early(TaskId task) const { return std::binary_search(early_.begin(), early_.end(), task); }
+
   const State& state_;
   const Late& late_;
   const std::vector<Release>& started_;
-  std::size_t next_late_ = 0, next_started_ = 0;
+  const Late& yielding_;
+  const std::vector<TaskId> early_;  // by id
+  std::size_t next_early_ = 0, next_late_ = 0, next_started_ = 0;
   Ordered<State::End>::Cursor next_end_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "scheduler/preempt/promise.hpp"
 #include "scheduler/state/devices.hpp"
 
 namespace sched {
@@ -68,21 +69,28 @@ Amounts KeptPromises::missing(NodeId node, const Binding& binding, Time from, Ti
   struct Booking {
     Time begin, end;
     Amounts amounts;
+    TaskId holder = kNoId;
   };
   Amounts most;
   if (node >= state_.promised_on.size()) return most;
   std::vector<Booking> bookings;
   for (const TaskId holder : state_.promised_on[node]) {
     if (!contains(binding, holder)) continue;
-    bookings.push_back({begin(holder), end(holder), left_of(holder, node)});
+    bookings.push_back({begin(holder), end(holder), left_of(holder, node), holder});
   }
   std::vector<std::pair<Time, TaskId>> ends;
   if (!bookings.empty() && node < state_.tasks_on_node.size()) {
     for (const TaskId task : state_.tasks_on_node[node]) {
-      const Time end = expected_end_of(task);
-      if (end < kEndless) ends.emplace_back(end, task);
+      ends.emplace_back(expected_end_of(task), task);
     }
   }
+  // By itself, or since somebody who has begun there by then may have it stop.
+  const auto ended = [&](Time end, TaskId task, Time at) {
+    return end <= at || std::any_of(bookings.begin(), bookings.end(), [&](const Booking& booking) {
+             return booking.begin <= at &&
+                    may_preempt_from(state_, booking.holder, task, now_) <= at;
+           });
+  };
   for (const Booking& moment : bookings) {
     const Time at = std::max(moment.begin, from);
     if (moment.begin >= to || moment.end <= at) continue;
@@ -91,7 +99,7 @@ Amounts KeptPromises::missing(NodeId node, const Binding& binding, Time from, Ti
       if (other.begin <= at && other.end > at) need.plus(other.amounts);
     }
     for (const auto& [end, task] : ends) {
-      if (end > at) continue;
+      if (!ended(end, task, at)) continue;
       state_.each_use_on(node, task, [&](const Amounts& amounts) { need.minus(amounts); });
     }
     if (const auto here = started_on_.find(node); here != started_on_.end()) {
@@ -100,7 +108,7 @@ Amounts KeptPromises::missing(NodeId node, const Binding& binding, Time from, Ti
       }
     }
     for (const Release& release : gone) {
-      if (release.at <= at) need.plus(*release.amounts);
+      if (ended(release.at, release.task, at)) need.plus(*release.amounts);
     }
     most.raise_to(need);
   }

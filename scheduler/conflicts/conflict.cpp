@@ -82,6 +82,9 @@ std::string sentence(const Conflict& c) {
       return "who has the room was asked to stop";
     case Ending::kGuaranteeEnds:
       return "the guarantee of " + c.ends_with + " ends at " + at + ", then it makes room";
+    case Ending::kCooldownEnds:
+      return c.ends_with + " was preempted not long ago and is left alone until " + at +
+             ", then it makes room";
     case Ending::kTurnComes:
       return "its turn comes; the room can be had at once";
     case Ending::kHolderEnds:

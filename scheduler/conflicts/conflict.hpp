@@ -37,6 +37,7 @@ enum class Severity : std::uint8_t { kLow, kMedium, kHigh, kCritical };
 enum class Ending : std::uint8_t {
   kVictimsLeave,   // who has the room was asked to stop, at `ends_at`
   kGuaranteeEnds,  // the guarantee of `ends_with` is over at `ends_at`; it can be preempted then
+  kCooldownEnds,   // `ends_with` was preempted not long ago, and is left alone until `ends_at`
   kTurnComes,      // its room could be had at once; others come before it
   kHolderEnds,     // `ends_with` is expected to end at `ends_at`, the last of those in the way
   kHolderLate,     // `ends_with` should have ended at `ends_at`

@@ -41,6 +41,7 @@ class Surveyor {
   Tasks asked_for(TaskId waiting) const;
   Tasks held_in_the_way(TaskId waiting);
   bool room_taken(TaskId waiting, Conflict& out);
+  void find_ends(TaskId waiting, Tasks order);
   void add(TaskId waiting, const Reason& why, Conflict conflict, const Tasks& others);
   void place(Conflict& out, const Tasks& others) const;
   void name_room(TaskId waiting, const Reason& why, Conflict& out) const;
@@ -57,7 +58,8 @@ class Surveyor {
   Overlay overlay_;
   std::int64_t looked_ = 0;
   std::optional<Tasks> by_end_;
-  Tasks others_;  // of the conflict that is being made
+  // Of the conflict that is being made. `ends_`: whose ends are waited for, where not the others'.
+  Tasks others_, ends_;
   Survey found_;
 };
 
@@ -103,7 +105,8 @@ const Surveyor::Tasks& Surveyor::by_end() {
   return out;
 }
 
-// Those of them that have a place on a node which matters, lower tiers first.
+// Those of them that have a place on a node which matters, lower tiers first, and last those of
+// higher tiers: nothing makes them yield.
 Surveyor::Tasks Surveyor::near(Trial& trial, TaskId waiting) {
   Tasks out;
   for (const TaskId id : by_end()) {
@@ -115,7 +118,10 @@ Surveyor::Tasks Surveyor::near(Trial& trial, TaskId waiting) {
     if (std::any_of(task.ranks.begin(), task.ranks.end(), matters)) out.push_back(id);
   }
   const Tier own = tier(waiting);
-  const auto turn = [&](TaskId id) { return tier(id) > own ? -static_cast<int>(tier(id)) : 0; };
+  const auto turn = [&](TaskId id) {
+    if (tier(id) > own) return -static_cast<int>(tier(id));
+    return tier(id) < own ? 1 : 0;
+  };
   std::stable_sort(out.begin(), out.end(), [&](TaskId a, TaskId b) { return turn(a) < turn(b); });
   return out;
 }
@@ -167,6 +173,7 @@ bool Surveyor::room_taken(TaskId waiting, Conflict& out) {
   const Tasks order = near(trial, waiting);
   if (auto cleared = clear_room(state_, trial, order, overlay_, looked_)) {
     others_ = std::move(*cleared);
+    find_ends(waiting, order);
     return !others_.empty();
   }
   const bool all = by_end().size() < kConflictEnds && order.size() < kConflictHolders;
@@ -174,6 +181,24 @@ bool Surveyor::room_taken(TaskId waiting, Conflict& out) {
   out.all_others = false;
   others_ = order;
   return true;
+}
+
+// Whoever ends first gives the room as well, though nothing makes them yield: peers and higher
+// tiers by their ends alone.
+void Surveyor::find_ends(TaskId waiting, Tasks order) {
+  const auto above = [&](TaskId id) { return tier(id) < tier(waiting); };
+  if (std::none_of(order.begin(), order.end(), above)) return;
+  std::map<TaskId, std::size_t> turn;
+  for (const TaskId id : by_end()) turn.emplace(id, turn.size());
+  const auto peers = std::find_if(order.begin(), order.end(),
+                                  [&](TaskId id) { return tier(id) <= tier(waiting); });
+  std::sort(peers, order.end(), [&](TaskId a, TaskId b) { return turn.at(a) < turn.at(b); });
+  Trial trial(state_, state_.shapes[state_.tasks[waiting].shape]);
+  look_ahead(state_, waiting, [&](NodeId node, const Amounts& amounts, int sign) {
+    trial.change(node, amounts, sign);
+  });
+  if (auto cleared = clear_room(state_, trial, std::move(order), overlay_, looked_))
+    ends_ = std::move(*cleared);
 }
 
 void Surveyor::look_at(TaskId waiting) {
@@ -184,8 +209,9 @@ void Surveyor::look_at(TaskId waiting) {
   if (!evicting && !reserved && !waits_for_room(why.code)) return;
   Conflict out;
   others_.clear();
+  ends_.clear();
   if (reserved) {
-    others_ = {pass_.in_the_way(waiting)->task};
+    others_ = {pass_.in_the_way(waiting).reserved->task};
     out.type = ConflictType::kSchedule;
     out.ending = Ending::kReservation;
     out.ends_at = why.until;
@@ -281,7 +307,7 @@ void Surveyor::place(Conflict& out, const Tasks& others) const {
 void Surveyor::find_ending(TaskId waiting, const Tasks& others, Conflict& out) const {
   Conflict asked = out;
   const bool askable = by_guarantee(waiting, others, asked);
-  by_holder(others, out);
+  by_holder(ends_.empty() ? others : ends_, out);
   const bool known = out.ending == Ending::kHolderEnds;
   if (!askable || (known && asked.ending != Ending::kTurnComes &&
                    out.ends_at.ns < asked.ends_at.ns - kSecond)) {
@@ -302,8 +328,9 @@ bool Surveyor::by_guarantee(TaskId waiting, const Tasks& others, Conflict& out) 
     if (task.task.preemptible) continue;
     if (task.task.guarantee_until.ns <= 0) return false;
     const Time safe{task.protected_ns};
-    if (safe <= now_ || (out.ending == Ending::kGuaranteeEnds && safe <= out.ends_at)) continue;
-    out.ending = Ending::kGuaranteeEnds;
+    if (safe <= now_ || (out.ending != Ending::kTurnComes && safe <= out.ends_at)) continue;
+    const bool guaranteed = safe <= task.task.guarantee_until;
+    out.ending = guaranteed ? Ending::kGuaranteeEnds : Ending::kCooldownEnds;
     out.ends_at = safe;
     out.ends_with = label(task.task);
   }

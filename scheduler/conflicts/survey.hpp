@@ -7,8 +7,10 @@
 //        promised  it would fit but for a reservation, or for room that is held for others;
 //        taken     it would fit if some placed tasks ended: which, is found by clearing.
 //   3. Clearing: placed tasks on nodes that could take a Pod of it, those of lower tiers first, Low
-//      before Medium; then by their stated end, then those that do not run yet, then those that
-//      stated none; then by uid. Its shortest sufficient beginning, less whoever is not needed.
+//      before Medium, those of higher ones last; then by their stated end, then those that do not
+//      run yet, then those that stated none; then by uid. Its shortest sufficient beginning, less
+//      whoever is not needed. So those who could yield are named. When it ends by itself is read
+//      from another clearing, in which higher tiers stand among the peers by their ends.
 //
 // What is free counts as it will be when all have left who were asked to stop, beside all that is
 // held for others. A task that no placed task's end would help (Pods that are not ours, lost nodes)

@@ -25,9 +25,10 @@ void each(const Amounts& amounts, const Look& look) {
 bool guarantees(const QueueRecord& queue) { return queue.known && queue.queue.has_guaranteed; }
 
 // As it is compared (devices.hpp): devices in thousandths.
-__int128 idle(const QueueRecord& queue, ResourceId id) {
+__int128 idle(const QueueRecord& queue, ResourceId id, const Amounts* more = nullptr) {
   if (!guarantees(queue)) return 0;
-  return std::max<__int128>(exactly(queue.guaranteed.at(id), id) - exactly(queue.used, id), 0);
+  const __int128 used = exactly(queue.used, id) + (more == nullptr ? 0 : exactly(*more, id));
+  return std::max<__int128>(exactly(queue.guaranteed.at(id), id) - used, 0);
 }
 
 // What is free on the nodes that take Pods.
@@ -73,15 +74,21 @@ void add_exactly(Amounts& to, ResourceId id, __int128 amount) {
 }
 
 std::optional<Guarded> takes_guaranteed(const State& state, QueueId id, int tier,
-                                        const Amounts& total, const Amounts* more) {
+                                        const Amounts& total, const Amounts* more,
+                                        const std::map<QueueId, Amounts>* used) {
   const QueueRecord& own = state.queues[id];
+  const auto also = [&](QueueId queue) -> const Amounts* {
+    const bool known = used != nullptr && used->contains(queue);
+    return known ? &used->at(queue) : nullptr;
+  };
   if (state.granting > 0) return std::nullopt;  // it depends on where it goes (fair/kept.hpp)
   if (rules_of(own.queue).pooling && tier != static_cast<int>(Tier::kHigh)) return std::nullopt;
   std::map<ResourceId, __int128> kept;
-  for (const QueueRecord& queue : state.queues) {
-    if (&queue == &own || !guarantees(queue)) continue;
+  for (QueueId other = 0; other < state.queues.size(); ++other) {
+    const QueueRecord& queue = state.queues[other];
+    if (other == id || !guarantees(queue)) continue;
     each(queue.guaranteed, [&](ResourceId r) {
-      if (const __int128 more = idle(queue, r); more > 0) kept[r] += more;
+      if (const __int128 left = idle(queue, r, also(other)); left > 0) kept[r] += left;
     });
   }
   if (kept.empty()) return std::nullopt;
@@ -90,10 +97,50 @@ std::optional<Guarded> takes_guaranteed(const State& state, QueueId id, int tier
   each(total, [&](ResourceId r) {
     const auto others = kept.find(r);
     const __int128 asked = exactly(total, r);
-    if (found || others == kept.end() || asked <= idle(own, r)) return;
-    const __int128 freed = more == nullptr ? 0 : exactly(more->at(r), r);
+    const __int128 within = idle(own, r, also(id));
+    if (found || others == kept.end() || asked <= within) return;
+    const __int128 freed = more == nullptr ? 0 : exactly(*more, r);
     const __int128 left = free_for(total, free, r) + freed - others->second;
-    if (asked > left) found = told(total, r, std::max(left, idle(own, r)), others->second);
+    if (asked > left) found = told(total, r, std::max(left, within), others->second);
+  });
+  return found;
+}
+
+// What others use of theirs is in use, and what they do not is kept for them.
+std::optional<Guarded> never_left(const State& state, QueueId id, int tier, const Amounts& total) {
+  const QueueRecord& own = state.queues[id];
+  if (state.granting > 0) return std::nullopt;
+  if (rules_of(own.queue).pooling && tier != static_cast<int>(Tier::kHigh)) return std::nullopt;
+  Amounts kept;
+  for (const QueueRecord& queue : state.queues) {
+    if (&queue != &own && guarantees(queue)) kept.plus(queue.guaranteed);
+  }
+  if (kept.zero()) return std::nullopt;
+  Amounts all;
+  for (const auto& [name, zone] : state.cluster.zones()) {
+    for (const ClassId c : state.cluster.zone(zone).classes) all.plus(state.cluster.cls(c).total);
+  }
+  // Others' guaranteed room may be in the hands of those who yield.
+  const auto yielding = [&](ResourceId r) {
+    __int128 sum = 0;
+    for (const QueueRecord& queue : state.queues) {
+      if (&queue == &own || !guarantees(queue) || tier == static_cast<int>(Tier::kLow)) continue;
+      for (const auto& [by, task] : queue.placed) {
+        const bool below = static_cast<int>(tier_of(state.tasks[task].task, queue)) > tier ||
+                           state.tasks[task].task.preemptible;
+        if (below) sum += exactly(state.tasks[task].booked, r);
+      }
+    }
+    return sum;
+  };
+  std::optional<Guarded> found;
+  each(total, [&](ResourceId r) {
+    const __int128 asked = exactly(total, r), others = exactly(kept.at(r), r);
+    const __int128 within = guarantees(own) ? exactly(own.guaranteed.at(r), r) : 0;
+    const __int128 left = std::max<__int128>(exactly(all.at(r), r) - others, within);
+    if (!found && others > 0 && asked > left && asked > left + yielding(r)) {
+      found = told(total, r, std::max<__int128>(left, 0), others);
+    }
   });
   return found;
 }

@@ -8,6 +8,8 @@
 // Guarantees that together exceed the cluster are kept first come, first served.
 #pragma once
 
+#include <map>
+
 #include "scheduler/state/state.hpp"
 
 namespace sched {
@@ -18,10 +20,16 @@ struct Guarded {
   ResourceId resource = kNoResource;
   std::int64_t left = 0, kept = 0;
 };
-// `more`: what would be free beside what is, of whole devices; what is guaranteed to others stays as
-// it is now.
+// `more`: what would be free beside what is, of whole devices. `used`: what queues would use beside
+// what they do.
 std::optional<Guarded> takes_guaranteed(const State& state, QueueId queue, int tier,
-                                        const Amounts& total, const Amounts* more = nullptr);
+                                        const Amounts& total, const Amounts* more = nullptr,
+                                        const std::map<QueueId, Amounts>* used = nullptr);
+
+// The same of the whole cluster, if nobody used anything but those of a queue with a guarantee who
+// yield to that tier, and do now: then the gang can never start, as things are.
+std::optional<Guarded> never_left(const State& state, QueueId queue, int tier,
+                                  const Amounts& total);
 
 // Whether the queue uses less than its guarantee of some resource. Asked of the queue, not of the
 // task that is next: who is known not to fit must not change the order of the others.

@@ -57,11 +57,11 @@ void fields(A& a, GroupZone& v) {
 template <class A>
 void fields(A& a, Task& v) {
   a(v.uid, v.ns, v.name, v.kind, v.queue, v.tenant, v.group_uid, v.tier, v.priority_value,
-    v.submitted, v.expected_duration_ns, v.held, v.held_why, v.groups, v.zone_policy, v.max_zones,
-    v.min_per_zone, v.max_skew, v.max_latency_us, v.pool, v.gpu_model, v.node_selector, v.affinity,
-    v.tolerations, v.allowed_zones, v.excluded_nodes, v.attempt, v.not_before, v.preemptible,
-    v.service, v.topology_level, v.topology_required, v.unevictable, v.preemptions,
-    v.guarantee_until, v.last_preempted, v.group_zones, v.group_skew, v.replaces);
+    v.submitted, v.expected_duration_ns, v.checkpoint_every_ns, v.held, v.held_why, v.groups,
+    v.zone_policy, v.max_zones, v.min_per_zone, v.max_skew, v.max_latency_us, v.pool, v.gpu_model,
+    v.node_selector, v.affinity, v.tolerations, v.allowed_zones, v.excluded_nodes, v.attempt,
+    v.not_before, v.preemptible, v.service, v.topology_level, v.topology_required, v.unevictable,
+    v.preemptions, v.guarantee_until, v.last_preempted, v.group_zones, v.group_skew, v.replaces);
 }
 template <class A>
 void fields(A& a, Placement& v) {

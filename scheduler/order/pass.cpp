@@ -1,6 +1,7 @@
 #include "scheduler/order/pass.hpp"
 
 #include "scheduler/fair/kept.hpp"
+#include "scheduler/fair/quota.hpp"
 #include "scheduler/fair/tenant_limits.hpp"
 #include "scheduler/learn/order.hpp"
 #include "scheduler/limits.hpp"
@@ -9,6 +10,7 @@
 #include "scheduler/order/why.hpp"
 #include "scheduler/preempt/guarantee.hpp"
 #include "scheduler/preempt/hopeless.hpp"
+#include "scheduler/preempt/promise.hpp"
 #include "scheduler/preempt/victims.hpp"
 #include "scheduler/reason.hpp"
 
@@ -79,7 +81,7 @@ void Pass::run(std::size_t max_starts) {
     const std::optional<Turns::Offer> offer = turns.next();
     if (!offer) {
       looked_at_all_ = true;
-      return;
+      return remember_asked();
     }
     if (started_.contains(offer->place.task)) {
       if (!turns.out_of_line(*offer)) turns.go_on(*offer);
@@ -93,6 +95,7 @@ void Pass::run(std::size_t max_starts) {
     const bool arranged = patience_.contains(offer->queue);
     if (arranged && state_.shapes[state_.buckets[offer->bucket].shape].parked) continue;
     if (nothing_to_do(*offer)) {
+      cut_ = true;
       if (strict(queue.queue)) turns.close(offer->queue);
       continue;
     }
@@ -125,8 +128,11 @@ void Pass::on_full(Turns& turns, const Turns::Offer& offer) {
   const TaskId task = offer.place.task;
   const bool first = !full_.contains(offer.queue) && can_ever_start(state_, offer.bucket);
   if (first && !state_.held.contains(task)) {
+    if (tenant_excess(state_, task, false)) return turns.replace(offer);
     full_.insert(offer.queue);
-    ask(task, PreemptionKind::kRotation);
+    const bool asked = has_peers_stop(task);
+    if (!asked && deserves_reservation(offer, blocked_[offer.queue])) reserve_for(task);
+    ++blocked_[offer.queue];
   }
   const bool promised = std::any_of(state_.held.begin(), state_.held.end(), [&](TaskId holder) {
     return state_.tasks[holder].queue == offer.queue;
@@ -156,34 +162,39 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
   if (!can_ever_start(state_, offer.bucket)) return;
   note_refusal(offer, answer);
   const bool for_room = answer == Answer::kNoRoom || answer == Answer::kReserved;
-  const bool deserves = for_room && deserves_reservation(offer);
-  const bool reserves = deserves && !preempt(task);
-  if (reserves && keeps_) due_.push_back(task);
-  if (reserves && !keeps_ && ++tries_ <= std::min(state_.config.reservations, kReservationsMax)) {
-    pending_.push_back(task);
-  }
-  if (for_room) ahead_.insert(task);
+  const bool kept_out = answer == Answer::kNoQuota || answer == Answer::kNoClaim;
+  const bool asked = has_others_stop(offer, answer);
+  const bool deserves =
+      (for_room || kept_out) && deserves_reservation(offer, blocked_[offer.queue]);
+  const bool reserves = deserves && !asked;
+  if (reserves) reserve_for(task);
+  if (for_room || reserves) ahead_.insert(task);
   refuses_ = refuses_ || answer == Answer::kReserved;
-  // Peers may make room within the queue's maximum, too.
-  const bool turn = answer == Answer::kNoQuota && deserves_reservation(offer) &&
-                    ask(task, PreemptionKind::kRotation);
-  // All that is free may be guaranteed to others: what those have who yield by tier is not.
-  const bool asked =
-      answer == Answer::kNoClaim && deserves_reservation(offer) && ask(task, PreemptionKind::kTier);
-  if (for_room || turn) ++blocked_[offer.queue];
+  if (for_room || deserves || asked) ++blocked_[offer.queue];
+  if (for_room || (asked && answer == Answer::kNoQuota)) ++lacked_[offer.queue];
+  const bool again = (for_room || deserves) && deserves_reservation(offer, blocked_[offer.queue]);
   if (answer == Answer::kTenantLimit) return turns.replace(offer);
   if (strict(queue.queue)) {
     blockers_[offer.queue] = task;
     return turns.close(offer.queue);
   }
-  if (answer == Answer::kNoQuota || (answer == Answer::kNoClaim && !asked)) {
-    return turns.replace(offer);
-  }
   if (reserves && keeps_ && !state_.promises.contains(task)) {
     blockers_[offer.queue] = task;  // until it is known what may pass
     return turns.close(offer.queue);
   }
-  if (answer == Answer::kEvicting || asked) {
+  if (answer == Answer::kNoQuota || (answer == Answer::kNoClaim && !asked)) {
+    turns.replace(offer);
+    if (again) turns.go_on(offer);
+    return;
+  }
+  const bool behind = for_room && offer.known && may_ask_behind(offer);
+  if (behind) turns.replace(offer);  // the next may ask, too
+  if (answer == Answer::kNoRoom && !asked && !again && may_ask_behind(offer)) {
+    const std::int64_t limit = duration_of(state_.tasks[task]);
+    turns.go_on(offer, [&](TaskId other) { return duration_of(state_.tasks[other]) < limit; });
+    return;
+  }
+  if (answer == Answer::kEvicting || answer == Answer::kNoClaim) {
     // Room is kept for it: the first that lacks any is the next known not to fit, or its twin.
     turns.replace(offer);
     if (!turns.out_of_line(offer)) turns.go_on(offer);
@@ -191,11 +202,88 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
   }
   if (for_room && chooses(queue)) {
     if (!patience_.contains(offer.queue)) arrange(turns, offer);
-  } else if (for_room && deserves_reservation(offer)) {
+  } else if (again) {
     turns.go_on(offer);  // its twin may deserve one as well
   } else if (answer == Answer::kReserved && !state_.buckets[offer.bucket].refused) {
     const std::int64_t limit = duration_of(state_.tasks[task]);
     turns.go_on(offer, [&](TaskId other) { return duration_of(state_.tasks[other]) < limit; });
+  }
+}
+
+// The first of its queue that lacks room. Those may make room who yield to it; where its queue's
+// maximum keeps it out, peers whose turn is over, within that. All that is free may be guaranteed
+// to others: what those have who yield by tier is not.
+bool Pass::has_others_stop(const Turns::Offer& offer, Answer answer) {
+  const TaskId task = offer.place.task;
+  const bool for_room = answer == Answer::kNoRoom || answer == Answer::kReserved;
+  if (!deserves_reservation(offer, lacked_[offer.queue])) {
+    return for_room && may_ask_behind(offer) && ends_before_all_reserved(task) &&
+           ask(task, PreemptionKind::kTier);
+  }
+  switch (answer) {
+    case Answer::kNoRoom:
+    case Answer::kReserved:
+      return preempt(task);
+    case Answer::kNoQuota:
+      if (deserves_reservation(offer, blocked_[offer.queue])) return has_peers_stop(task);
+      return ask(task, PreemptionKind::kRotation);
+    case Answer::kNoClaim:
+      return ask(task, PreemptionKind::kTier);
+    default:
+      return false;
+  }
+}
+
+// Whose turn is over, or who yields by its tier, leaves its place in the queue's maximum.
+bool Pass::has_peers_stop(TaskId task) {
+  return ask(task, PreemptionKind::kRotation) ||
+         (peers_may_make_way(task) && ask(task, PreemptionKind::kTier));
+}
+
+// Whether the queue would have enough for it without all peers who yield to its tier now.
+bool Pass::peers_may_make_way(TaskId id) const {
+  const TaskRecord& task = state_.tasks[id];
+  const QueueRecord& queue = state_.queues[task.queue];
+  if (tier_of(task.task, queue) == Tier::kLow) return false;
+  const Promised promised = promised_to_others(state_, id);
+  std::int64_t yields = 0;
+  Amounts used = queue.used;
+  for (const auto& [by, peer] : queue.placed) {
+    if (!may_preempt(state_, id, peer, now_)) continue;
+    ++yields;
+    used.minus(state_.tasks[peer].booked);
+  }
+  const std::int64_t running = queue.running - yields + promised.tasks;
+  if (yields == 0 || (queue.queue.max_running > 0 && running >= queue.queue.max_running)) {
+    return false;
+  }
+  const Amounts& asked = state_.shapes[task.shape].total;
+  used.plus(promised.amounts);
+  used.plus(asked);
+  return keeps_maximum(queue, used, asked);
+}
+
+// Behind one of its queue that nobody's stopping helps.
+bool Pass::may_ask_behind(const Turns::Offer& offer) const {
+  const QueueRecord& queue = state_.queues[offer.queue];
+  return tier_of(offer.place) != static_cast<int>(Tier::kLow) && !queue.by_tenant &&
+         !strict(queue.queue) && rules_of(queue.queue).passing != Passing::kFree &&
+         searches_ < state_.config.victim_searches &&
+         may_ask(offer.place.task, PreemptionKind::kTier);
+}
+
+bool Pass::ends_before_all_reserved(TaskId task) {
+  make_reservations();
+  const Time end = end_after(now_, state_.tasks[task].task.expected_duration_ns);
+  return keeps_ ? kept_.first_before(end, binding(task)) == kNoId
+                : calendar_.first_before(end) == nullptr;
+}
+
+void Pass::reserve_for(TaskId task) {
+  if (keeps_) {
+    due_.push_back(task);
+  } else if (++tries_ <= std::min(state_.config.reservations, kReservationsMax)) {
+    pending_.push_back(task);
   }
 }
 
@@ -239,10 +327,8 @@ Time Pass::judged_end(TaskId id) const {
 }
 
 // As far as the queue's rules go.
-bool Pass::deserves_reservation(const Turns::Offer& offer) const {
+bool Pass::deserves_reservation(const Turns::Offer& offer, std::int64_t ahead) const {
   const QueueRecord& queue = state_.queues[offer.queue];
-  const auto before = blocked_.find(offer.queue);
-  const std::int64_t ahead = before == blocked_.end() ? 0 : before->second;
   switch (rules_of(queue.queue).passing) {
     case Passing::kFree:
       return false;
@@ -278,7 +364,9 @@ void Pass::start_kept(std::size_t max_starts) {
     const QueueRecord& queue = state_.queues[state_.tasks[task].queue];
     if (plan_.starts.size() >= max_starts) return;
     if (!queue.known || queue.queue.closed || runs_all_it_may(task)) continue;
-    if (!state_.held_rooms.contains(task) || tenant_excess(state_, task, false)) continue;
+    const auto room = state_.held_rooms.find(task);
+    if (room == state_.held_rooms.end() || !is_whole(room->second, state_)) continue;
+    if (tenant_excess(state_, task, false)) continue;
     if (!fits_maximum(queue, state_.shapes[state_.tasks[task].shape].total, false)) continue;
     if (!may_fit_held(task)) continue;
     if (auto gang = place_hold(state_, task, overlay_)) start(task, *gang);
@@ -351,6 +439,7 @@ bool Pass::may_claim(TaskId task) const {
 
 // Beside every reservation ahead, too: those are older promises.
 bool Pass::ask(TaskId task, PreemptionKind kind) {
+  if (nothing_to_try_) asks_.emplace_back(task, kind);
   // Who gives something up and runs on is known to the next pass, once it has been told.
   const bool resizes = !plan_.preemptions.empty() && !plan_.preemptions.back().shrinks.empty();
   if (resizes || !may_ask(task, kind)) return false;
@@ -364,6 +453,9 @@ bool Pass::ask(TaskId task, PreemptionKind kind) {
   // long as it lasts, nobody else may count on its room.
   make_reservations();
   const Time end = end_after(now_, state_.tasks[task].task.expected_duration_ns);
+  const bool delays = kind != PreemptionKind::kRotation &&
+                      calendar_.leave().delayed(task, end, claims(task)).claim != nullptr;
+  if (delays) return false;
   Overlay look(state_);
   Surroundings around{reserved_beside(task, end), &overlay_, as_found && keeps_};
   std::optional<Preemption> found =
@@ -490,10 +582,10 @@ Pass::Answer Pass::place(TaskId task, BucketId id) {
     start(task, *answer.gang);
     return Answer::kStarts;
   }
-  std::optional<Gang> gang = place_beside(shape, end);
+  std::optional<Gang> gang = place_beside(task, end);
   // The reservations may lie better by now.
   const bool renews = !gang && ++renewals_ <= state_.config.reservations;
-  if (renews && calendar_.renew(plan_.work.ends)) gang = place_beside(shape, end);
+  if (renews && calendar_.renew(plan_.work.ends)) gang = place_beside(task, end);
   if (!gang) {
     if (arranged) refused_[key] = end;
     return Answer::kReserved;
@@ -502,8 +594,24 @@ Pass::Answer Pass::place(TaskId task, BucketId id) {
   return Answer::kStarts;
 }
 
-// Where the reservations leave room until then; booked when there is.
-std::optional<Gang> Pass::place_beside(const Shape& shape, Time end) {
+// What is claimed of the leave of queues by those who have to be left alone.
+Leave::Claims Pass::claims(TaskId task) const {
+  if (!keeps_) return calendar_.claims(task);
+  Leave::Claims claims;
+  for (const TaskId holder : binding(task)) {
+    claims.push_back(
+        {holder, kept_.begin(holder), kept_.end(holder), &state_.promises.at(holder).ranks});
+  }
+  return claims;
+}
+
+// Where the reservations leave room until then, and its queue's leave; booked when there is.
+std::optional<Gang> Pass::place_beside(TaskId task, Time end) {
+  const Leave::Claims claims = this->claims(task);
+  if (calendar_.leave().delayed(task, end, claims).claim != nullptr) return std::nullopt;
+  const TaskRecord& record = state_.tasks[task];
+  const Shape& shape = state_.shapes[record.shape];
+  const LeaveInPlace then(state_, record.queue, calendar_.leave().used_now(task, end, claims));
   std::optional<Gang> gang = room_beside(shape, end);
   if (gang) book(overlay_, shape, *gang);
   return gang;
@@ -530,9 +638,9 @@ void Pass::start(TaskId id, const Gang& gang) {
   plan_.starts.push_back(std::move(start));
   started_.insert(id);
   if (refuses_ && promised(id) != nullptr) left_.insert(id);
-  calendar_.started(id, gang, judged_end(id));
   if (keeps_) kept_.started(id, gang.ranks, gang.devices);
   ranks_[id] = gang.ranks;
+  calendar_.started(id, gang, judged_end(id), ranks_.at(id));
   state_.pretend(id, gang.ranks, 1);
 }
 
@@ -559,18 +667,25 @@ const Calendar::Reserved* Pass::reservation_of(TaskId task) {
   return nullptr;
 }
 
-const Calendar::Reserved* Pass::in_the_way(TaskId id) {
+Pass::InTheWay Pass::in_the_way(TaskId id) {
   const TaskRecord& task = state_.tasks[id];
+  const Shape& shape = state_.shapes[task.shape];
   const Time end = judged_end(id);
+  const Leave::Claims claims = this->claims(id);
+  if (const Leave::Delayed delayed = calendar_.leave().delayed(id, end, claims); delayed.claim) {
+    const auto what = delayed.of_queue ? Reason::Reserved::kMaximum : Reason::Reserved::kLeft;
+    return {reservation_of(delayed.claim->task), what};
+  }
+  const LeaveInPlace then(state_, task.queue, calendar_.leave().used_now(id, end, claims));
   if (keeps_) {
     const KeptPromises::Binding ahead = binding(id);
     const TaskId holder = kept_.first_before(end, ahead);
-    if (holder == kNoId || room_beside(state_.shapes[task.shape], end, ahead)) return nullptr;
-    return promise_of(holder);
+    if (holder == kNoId || room_beside(shape, end, ahead)) return {};
+    return {promise_of(holder)};
   }
   const Calendar::Reserved* const first = calendar_.first_before(end);
-  if (first == nullptr || first->task == id) return nullptr;
-  return room_beside(state_.shapes[task.shape], end) ? nullptr : first;
+  if (first == nullptr || first->task == id) return {};
+  return {room_beside(shape, end) ? nullptr : first};
 }
 
 // A strict queue without a turn is blocked by its first task that could ever start.

@@ -8,15 +8,18 @@
 //      It does not, with or without the reservations: its shape (or, over quota, its bucket) is
 //      parked, twins with it. In a strict queue that ends the queue's turn, unless the task can
 //      never start. The rules of its queue say whether it gets a reservation itself: the first that
-//      is blocked, those that waited too long, or all up to a depth. Reservations are made when the
-//      first behind them would fit: until then they bind nobody.
+//      is blocked, those that waited too long, or all up to a depth; whether it is room that is
+//      missing, its queue's maximum, or what is guaranteed to others (backfill/leave.hpp).
+//      Reservations are made when the first behind them would fit: until then they bind nobody.
 //      It would fit but for a reservation: twins that last as long are passed over, shorter ones
 //      are tried.
 //   3. A task that is the first of its queue to lack room, and for which none is kept, may have
 //      others stop for it (preempt/): a High or Medium one by its tier, any for what its queue may
 //      claim back, and any in a queue that takes turns, also for room within that queue's maximum.
-//      Who, is proved at once on named nodes, and that room is kept for it from then on, as the
-//      state keeps it for those of earlier passes.
+//      So may those of a queue yield to its higher tiers. Behind one that nobody's stopping helps,
+//      others may ask by their tier, too, if they would end before anything that is reserved
+//      begins. Who, is proved at once on named nodes, and that room is kept for it from then on, as
+//      the state keeps it for those of earlier passes.
 //   4. In a queue that learns, those behind the blocked head are tried in the order of
 //   scheduler/learn
 //      and judged by how long they are predicted to run, as long as a wrong prediction costs the
@@ -78,8 +81,13 @@ class Pass {
   // The task that nobody behind it in this queue may pass: in a strict one, and where it was
   // promised nothing yet; kNoId when there is none.
   TaskId blocker(QueueId queue) const;
-  // The reservation that a task which would fit has to leave alone; null when none is in its way.
-  const Calendar::Reserved* in_the_way(TaskId task);
+  // The reservation that a task which would fit has to leave alone, and what of it it would take;
+  // null when none is in its way.
+  struct InTheWay {
+    const Calendar::Reserved* reserved = nullptr;
+    Reason::Reserved what = Reason::Reserved::kRoom;
+  };
+  InTheWay in_the_way(TaskId task);
   // Those whose stopping this plan asks for on behalf of the task; null when there are none.
   const Preemption* preemption_of(TaskId task) const;
   // Whether its queue runs as many tasks as it may, those included that have been promised room.
@@ -117,6 +125,9 @@ class Pass {
 
   void run(std::size_t max_starts);
   bool nothing_new();
+  bool asked_in_vain();
+  bool came_behind(TaskId task);
+  void remember_asked();
   void park_hopeless();
   bool may_be_offered(BucketId bucket) const;
   bool somebody_may_find();
@@ -125,7 +136,8 @@ class Pass {
   void start_kept(std::size_t max_starts);
   Answer attempt(TaskId task, BucketId bucket);
   Answer place(TaskId task, BucketId bucket);
-  std::optional<Gang> place_beside(const Shape& shape, Time end);
+  Leave::Claims claims(TaskId task) const;
+  std::optional<Gang> place_beside(TaskId task, Time end);
   std::optional<Gang> room_beside(const Shape& shape, Time end);
   void start(TaskId task, const Gang& gang);
   bool start_held(TaskId task);
@@ -140,9 +152,16 @@ class Pass {
   bool nothing_to_do(const Turns::Offer& offer) const;
   bool may_fit_by_now(const Shape& shape) const;
   void on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer);
+  bool has_others_stop(const Turns::Offer& offer, Answer answer);
+  bool may_ask_behind(const Turns::Offer& offer) const;
+  bool has_peers_stop(TaskId task);
+  bool peers_may_make_way(TaskId task) const;
+  bool ends_before_all_reserved(TaskId task);
+  void reserve_for(TaskId task);
   void arrange(Turns& turns, const Turns::Offer& head);
   Time judged_end(TaskId task) const;
-  bool deserves_reservation(const Turns::Offer& offer) const;
+  // With so many of its queue blocked before it.
+  bool deserves_reservation(const Turns::Offer& offer, std::int64_t ahead) const;
   void make_reservations();
   void tell_reservations();
   void tell_promises();
@@ -166,6 +185,7 @@ class Pass {
   std::optional<Move> move_back(TaskId task);
   void widen();
   bool may_take_room(TaskId task, BucketId bucket) const;
+  bool queue_is_waited_for(TaskId task);
   std::vector<ShapeId> waited_for() const;
 
   State& state_;
@@ -181,9 +201,12 @@ class Pass {
   std::vector<TaskId> pending_;
   std::int64_t searches_ = 0, tries_ = 0, renewals_ = 0;  // for victims; of reservations
   bool looked_at_all_ = false;
-  std::set<TaskId> ahead_;  // found blocked so far
-  bool refuses_ = false;    // somebody who fits alone was refused beside what was promised
-  std::set<TaskId> left_;   // who has started since then, and held a promise
+  bool nothing_to_try_ = false;  // it can only ask somebody to stop
+  bool cut_ = false;             // some were left out: nothing could come of their turns
+  std::vector<std::pair<TaskId, PreemptionKind>> asks_;  // in their order
+  std::set<TaskId> ahead_;                               // found blocked so far
+  bool refuses_ = false;   // somebody who fits alone was refused beside what was promised
+  std::set<TaskId> left_;  // who has started since then, and held a promise
   std::vector<TaskId> due_;
   std::map<TaskId, Calendar::Reserved> told_;  // promises, as somebody asked about them
   std::set<TaskId> started_;
@@ -205,7 +228,9 @@ class Pass {
   std::map<QueueId, Refusals> refusals_;
   bool by_counts_ = false;  // the last refusal: the slots that are left did not suffice
   std::map<ShapeId, Reason> hopeless_;
-  std::map<QueueId, std::int64_t> blocked_;  // how many of a queue were blocked so far
+  // How many of a queue were blocked so far; and of these, who were not kept out by its maximum or
+  // by what is guaranteed to others.
+  std::map<QueueId, std::int64_t> blocked_, lacked_;
 };
 
 }  // namespace sched

@@ -98,7 +98,13 @@ Pass::Answer Pass::place_beside_promises(TaskId task, BucketId id) {
   }
   const Fit alone = fits_alone(state_, shape, plan_.work.nodes);
   if (!alone.fits) return parked(alone.exact);
-  const std::optional<Gang> gang = room_beside(shape, end, ahead);
+  const Leave::Claims claims = this->claims(task);
+  std::optional<Gang> gang;
+  if (calendar_.leave().delayed(task, end, claims).claim == nullptr) {
+    const QueueId queue = state_.tasks[task].queue;
+    const LeaveInPlace then(state_, queue, calendar_.leave().used_now(task, end, claims));
+    gang = room_beside(shape, end, ahead);
+  }
   if (!gang) {
     arranged ? refused_[key] = end : too_long_[id] = end;
     return Answer::kReserved;
@@ -130,6 +136,7 @@ bool Pass::start_promised(TaskId task, Time end, const KeptPromises::Binding& ah
     const NodeRecord& record = state_.cluster.node(node);
     if (!fits_beside(record.total, record.used, need)) return false;
   }
+  if (calendar_.leave().delayed(task, end, claims(task)).claim != nullptr) return false;
   for (const auto& [node, need] : room->need) {
     const NodeRecord& record = state_.cluster.node(node);
     const Amounts both = beside(need, kept_.missing(node, ahead, now_, end));

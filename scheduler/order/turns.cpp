@@ -15,7 +15,8 @@ bool can_ever_start(State& state, BucketId id) {
   const Bucket& bucket = state.buckets[id];
   if (!bucket.tasks.empty() && tenant_excess(state, bucket.tasks.front().task, true)) return false;
   return !never(state, bucket.shape) && !never_allowed(state, bucket.shape) &&
-         fits_maximum(state.queues[bucket.queue], state.shapes[bucket.shape].total, true);
+         fits_maximum(state.queues[bucket.queue], state.shapes[bucket.shape].total, true) &&
+         !never_left(state, bucket.queue, bucket.tier, state.shapes[bucket.shape].total);
 }
 
 Place lead(State& state, QueueId id, int tier) {
@@ -107,13 +108,15 @@ void Turns::offer_known(Turn& turn) {
   if (passing == Passing::kFree) return;
   const bool several = passing == Passing::kConservative || queue.queue.reserve_after_ns > 0;
   turn.blocked = several ? std::max<std::int64_t>(queue.queue.depth, 1) : 1;
-  if (!queue.by_tenant) return offer_blocked(turn, kNoId, turn.blocked);
-  for (TenantId id = 0; id < queue.tenants.size(); ++id) offer_blocked(turn, id, turn.blocked);
+  const std::int64_t most = turn.blocked;
+  if (!queue.by_tenant) return offer_blocked(turn, kNoId, most, most);
+  for (TenantId id = 0; id < queue.tenants.size(); ++id) offer_blocked(turn, id, most, most);
 }
 
 // Those that are known not to fit and may hold a reservation. Each tenant offers as many as the
-// queue may: who of them comes first is seen when their turns come.
-void Turns::offer_blocked(Turn& turn, TenantId tenant, std::int64_t count) {
+// queue may: who of them comes first is seen when their turns come. So many of those whom the
+// queue's maximum, or what is guaranteed to others, keeps out come beside them.
+void Turns::offer_blocked(Turn& turn, TenantId tenant, std::int64_t count, std::int64_t kept_out) {
   const QueueRecord& queue = state_.queues[turn.queue];
   const Ordered<Place>& heads = tenant == kNoId ? queue.heads : queue.tenants[tenant].heads;
   const auto last = turn.last_blocked.find(tenant);
@@ -127,15 +130,16 @@ void Turns::offer_blocked(Turn& turn, TenantId tenant, std::int64_t count) {
     const Place head = heads.get(at);
     const BucketId bucket = state_.tasks[head.task].bucket;
     if (state_.active.contains(bucket)) continue;
-    if (state_.buckets[bucket].quota_parked && !takes_turns) continue;
-    if (tenant_excess(state_, head.task, false)) continue;
     // Others may have to stop for one of a higher tier all the same.
     const bool asks = tier_of(head) != static_cast<int>(Tier::kLow);
-    if (state_.guarded.contains(bucket) && !asks) continue;
+    const bool kept = (state_.buckets[bucket].quota_parked && !takes_turns) ||
+                      (state_.guarded.contains(bucket) && !asks);
+    if (kept && kept_out <= 0) continue;
+    if (tenant_excess(state_, head.task, false)) continue;
     if (!can_ever_start(state_, bucket)) continue;
     push(turn, head, bucket);
     turn.last_blocked[tenant] = head;
-    --count;
+    --(kept ? kept_out : count);
   }
 }
 

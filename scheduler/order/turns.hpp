@@ -6,8 +6,8 @@
 // what the pass has booked and charged meanwhile; lives no longer than the pass.
 //
 // A queue offers the first of each active bucket, those for which room is kept, and those known not
-// to fit that may hold a reservation. One whose passing is strict offers its buckets in order, up
-// to the first that is known not to fit.
+// to fit, or to be kept out by its maximum, that may hold a reservation. One whose passing is
+// strict offers its buckets in order, up to the first that is known not to fit.
 //
 // Candidates of one queue stand in lines: one line, or one for each (tier, tenant) where the queue
 // orders by tenant. Lines are compared by their tenants' shares as they are at that moment. Shares
@@ -101,7 +101,7 @@ class Turns {
   };
   void offer_held(Turn& turn);
   void offer_known(Turn& turn);
-  void offer_blocked(Turn& turn, TenantId tenant, std::int64_t count);
+  void offer_blocked(Turn& turn, TenantId tenant, std::int64_t count, std::int64_t kept_out = 0);
   void offer_strictly(Turn& turn);
   void offer_all(Turn& turn);
   // The line that is first, its place in the order true; null when nothing is left.

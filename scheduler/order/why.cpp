@@ -5,7 +5,9 @@
 
 #include "scheduler/fair/kept.hpp"
 #include "scheduler/fair/tenant_limits.hpp"
+#include "scheduler/order/beside_guarantees.hpp"
 #include "scheduler/order/holders.hpp"
+#include "scheduler/order/ruled_out.hpp"
 #include "scheduler/place/group.hpp"
 #include "scheduler/state/devices.hpp"
 
@@ -414,6 +416,8 @@ Reason Teller::hopeless() const {
       r.detail = has_parts(g.request) && !no_such_zone(g)
                      ? "a part of a GPU is given only on nodes that share theirs"
                      : unknown(r);
+      const Filter& filter = state_.cluster.profile(g.profile).filter;
+      if (r.detail.empty()) r.detail = ruled_out(state_.cluster, filter, zone_of(g));
     } else {
       r.free = 0;
       if (s.empty == 0 && r.total >= r.needed) too_large(g, s, r);
@@ -531,22 +535,6 @@ Reason tenant_limit(const QueueRecord& queue, const TenantExcess& excess, Reason
   return r;
 }
 
-// There are places, and what is guaranteed to others of their nodes is in the way.
-std::optional<Reason> kept_by_place(const State& state, const Shape& shape, Reason r) {
-  if (!guarantees_forbid(state, shape)) return std::nullopt;
-  const auto told = Kept(state, shape).tell(state, shape);
-  if (!told) return std::nullopt;
-  r.code = ReasonCode::kGuaranteed;
-  r.zone = told->nodes.zone;
-  r.pool = told->nodes.pool;
-  r.gpu_model = told->nodes.gpu_model;
-  r.resource = state.names.text(told->guarded.resource);
-  r.needed = amount_of(shape.total, told->guarded.resource);
-  r.free = told->guarded.left;
-  r.total = told->guarded.kept;
-  return r;
-}
-
 // Whether one that was asked to stop leaves what is kept for the task. Asked by that task, or by
 // one that does not need it any more.
 bool makes_room(const State& state, TaskId leaves, TaskId id) {
@@ -603,8 +591,11 @@ bool leaving(const State& state, const Pass& pass, TaskId id, Reason& r) {
 }
 
 // One whose reservation is in the way, with what it has of the resource and until when.
-void tell_reserved(const State& state, const Calendar::Reserved& ahead, Reason& r) {
+void tell_reserved(const State& state, const Pass::InTheWay& way, Reason& r) {
+  const Calendar::Reserved& ahead = *way.reserved;
   const TaskRecord& task = state.tasks[ahead.task];
+  r.reserved = way.what;
+  if (way.what == Reason::Reserved::kMaximum) r.queue = task.task.queue;
   r.code = ReasonCode::kReserved;
   r.until = ahead.begin;
   r.detail = label(task.task);
@@ -651,9 +642,11 @@ Reason why(State& state, Pass& pass, TaskId id, Time now) {
   }
   if (!fits_maximum(queue, shape.total, true)) return quota(state, queue, shape, {}, r);
   if (const auto excess = tenant_excess(state, id, true)) return tenant_limit(queue, *excess, r);
+  if (const auto never = never_beside_guarantees(state, task, r)) return *never;
   if (never_allowed(state, task.shape)) return quota_of_nodes(state, shape, Quotas::kAlone, r);
   if (leaving(state, pass, id, r)) return r;
   if (const auto excess = tenant_excess(state, id, false)) return tenant_limit(queue, *excess, r);
+  if (const Calendar::Reserved* own = pass.reservation_of(id)) r.predicted = own->begin;
   if (pass.runs_all_it_may(id)) {
     r.needed = 1;
     r.total = queue.queue.max_running;
@@ -680,7 +673,6 @@ Reason why(State& state, Pass& pass, TaskId id, Time now) {
   }
   if (quotas_forbid(state, shape)) return quota_of_nodes(state, shape, Quotas::kNow, r);
   if (const auto kept = kept_by_place(state, shape, r)) return *kept;
-  if (const Calendar::Reserved* own = pass.reservation_of(id)) r.predicted = own->begin;
   Overlay look(state);
   std::int64_t looked = 0;
   const bool fits = !shape.parked && place_gang(state, shape, look, looked).gang;
@@ -689,10 +681,10 @@ Reason why(State& state, Pass& pass, TaskId id, Time now) {
                         !divide(state, shape, Room::kNow, Quotas::kIgnored).splits.empty();
   if (by_quota) return quota_of_nodes(state, shape, Quotas::kNow, r);
   if (!fits) return Teller(state, pass, now, shape, r).no_room();
-  const Calendar::Reserved* const ahead = pass.in_the_way(id);
-  if (ahead == nullptr) return behind_unpromised(state, blocker, id, r);
+  const Pass::InTheWay ahead = pass.in_the_way(id);
+  if (ahead.reserved == nullptr) return behind_unpromised(state, blocker, id, r);
   r = Teller(state, pass, now, shape, r).no_room();
-  tell_reserved(state, *ahead, r);
+  tell_reserved(state, ahead, r);
   return r;
 }
 

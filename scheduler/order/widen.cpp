@@ -82,6 +82,12 @@ bool Pass::may_take_room(TaskId task, BucketId bucket) const {
          fits_maximum(queue, beside_promised(task), false) && can_ever_start(state_, bucket);
 }
 
+// Somebody waits in its queue, and more of its maximum for one is less for him.
+bool Pass::queue_is_waited_for(TaskId task) {
+  const auto blocked = blocked_.find(state_.tasks[task].queue);
+  return blocked != blocked_.end() && blocked->second > 0 && calendar_.leave().limited(task);
+}
+
 // The first of each bucket speaks for all of it: they ask for the same. Whoever is in back-off will
 // ask again.
 std::vector<ShapeId> Pass::waited_for() const {
@@ -110,9 +116,13 @@ void Pass::widen() {
   if (!looked_at_all_ || !plan_.preemptions.empty()) return;
   std::vector<Start*> starts;
   for (Start& start : plan_.starts) {
-    if (sizes_of(state_.tasks[state_.find(start.task)].task).elastic()) starts.push_back(&start);
+    const TaskId id = state_.find(start.task);
+    if (sizes_of(state_.tasks[id].task).elastic() && !queue_is_waited_for(id)) {
+      starts.push_back(&start);
+    }
   }
-  const std::vector<TaskId> running = growers(state_, now_);
+  std::vector<TaskId> running = growers(state_, now_);
+  std::erase_if(running, [this](TaskId task) { return queue_is_waited_for(task); });
   if (starts.empty() && running.empty()) return;
   std::vector<NodeId> meant;
   for (const Move& move : plan_.moves) {

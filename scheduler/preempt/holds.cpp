@@ -155,6 +155,17 @@ std::optional<Gang> place_hold(State& state, TaskId holder, Overlay& overlay) {
 }
 
 // Of all that is on its way only what concerns its own nodes counts.
+bool is_whole(const HeldRoom& room, const State& state) {
+  for (std::size_t i = 0; i < room.need.size(); ++i) {
+    const auto& [node, need] = room.need[i];
+    const NodeRecord& record = state.cluster.node(node);
+    Amounts used = record.used;
+    used.minus(room.booked[i].second);
+    if (!fits_beside(record.total, used, need)) return false;
+  }
+  return true;
+}
+
 bool hold_stands(const State& state, TaskId holder) {
   if (room_of(state, holder) == nullptr) return false;
   const std::optional<Wish> wish = wish_of(state, holder);

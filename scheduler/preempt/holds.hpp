@@ -18,6 +18,8 @@ namespace sched {
 // Books each Pod of a holder on the node that is kept for it, if all of them fit there now; what
 // was booked to keep it is given back in the same overlay.
 std::optional<Gang> place_hold(State& state, TaskId holder, Overlay& overlay);
+// Whether the room that is kept for it is there on every node: what `place_hold` needs at least.
+bool is_whole(const HeldRoom& room, const State& state);
 // What is booked to keep the task's room, given back.
 void free_hold(const State& state, TaskId holder, Overlay& overlay);
 
@@ -26,8 +28,8 @@ void free_hold(const State& state, TaskId holder, Overlay& overlay);
 bool hold_stands(const State& state, TaskId holder);
 
 // Calls with every change that leads from the live state to the one that `task` may count on: all
-// who were asked to stop have gone, and all Pods of attempts that are over; every hold of others is filled, and its own is given back (sign
-// 1: room appears).
+// who were asked to stop have gone, and all Pods of attempts that are over; every hold of others is
+// filled, and its own is given back (sign 1: room appears).
 template <class Change>
 void look_ahead(const State& state, TaskId task, const Change& change) {
   for (const TaskId id : state.leaving) {

@@ -1,7 +1,9 @@
 #include "scheduler/preempt/promise.hpp"
 
+#include <limits>
 #include <tuple>
 
+#include "scheduler/elastic/surplus.hpp"
 #include "scheduler/preempt/guarantee.hpp"
 
 namespace sched {
@@ -37,17 +39,30 @@ bool no_lower(const State& state, const TaskRecord& waits, const TaskRecord& hol
 }  // namespace
 
 bool may_preempt(const State& state, TaskId preemptor, TaskId victim, Time now) {
+  return may_preempt_from(state, preemptor, victim, now) <= now;
+}
+
+Time may_preempt_from(const State& state, TaskId preemptor, TaskId victim, Time now) {
+  constexpr Time kNever{std::numeric_limits<std::int64_t>::max()};
   const TaskRecord& waits = state.tasks[preemptor];
   const TaskRecord& holds = state.tasks[victim];
-  if (!may_be_asked(waits, holds)) return false;
+  if (!may_be_asked(waits, holds)) return kNever;
   const QueueRecord& queue = state.queues[holds.queue];
   const Tier above = tier_of(waits.task, state.queues[waits.queue]);
   const Tier below = tier_of(holds.task, queue);
-  if (above == Tier::kLow) return false;
-  if (below == Tier::kLow) return true;
-  if (above != Tier::kHigh || cools_down(queue, holds.task, now)) return false;
-  if (below == Tier::kMedium) return holds.task.preemptible || guarantee_is_over(holds, now);
-  return holds.task.preemptible && stands_before(waits.task, holds.task);
+  if (above == Tier::kLow) return kNever;
+  if (below == Tier::kLow) return now;
+  if (above != Tier::kHigh) return kNever;
+  const Time rested = holds.task.last_preempted.ns > 0
+                          ? later(holds.task.last_preempted, queue.queue.cooldown_ns)
+                          : now;
+  const Time from = std::max(now, rested);
+  if (below == Tier::kHigh) {
+    return holds.task.preemptible && stands_before(waits.task, holds.task) ? from : kNever;
+  }
+  if (holds.task.preemptible) return from;
+  const bool runs = holds.state == TaskState::kRunning && holds.task.guarantee_until.ns > 0;
+  return runs ? std::max(from, holds.task.guarantee_until) : kNever;
 }
 
 bool may_reclaim(const State& state, TaskId preemptor, TaskId victim, Time now) {
@@ -60,6 +75,12 @@ bool may_reclaim(const State& state, TaskId preemptor, TaskId victim, Time now) 
   if (below == Tier::kLow) return true;
   return below == Tier::kMedium && !cools_down(queue, holds.task, now) &&
          guarantee_is_over(holds, now);
+}
+
+bool counted_as_gone(const State& state, const TaskRecord& placed) {
+  if (placed.passing > 0 || has_surplus(placed)) return false;
+  const bool low = tier_of(placed.task, state.queues[placed.queue]) == Tier::kLow;
+  return !placed.evicted_by.empty() || (low && !placed.task.unevictable);
 }
 
 bool may_rotate(const State& state, TaskId preemptor, TaskId victim, Time now) {

@@ -38,9 +38,15 @@ namespace sched {
 
 // `victim` is reserved or running and `preemptor` waits; false for all others.
 bool may_preempt(const State& state, TaskId preemptor, TaskId victim, Time now);
+// From when on it may, at the earliest `now`, as far as is known today; the end of time for never.
+// Of a task that starts, or was asked to stop, nothing is known.
+Time may_preempt_from(const State& state, TaskId preemptor, TaskId victim, Time now);
 // Whether the victim's tier lets others of its own have its room. That its queue has more than it
 // is guaranteed is for the caller to look at: it changes with each victim.
 bool may_reclaim(const State& state, TaskId preemptor, TaskId victim, Time now);
+// Whether each search by tier takes it for gone: one that was asked to stop, or a Low one. Not said
+// of one that may be asked for a part alone, or some of whose Pods go by themselves.
+bool counted_as_gone(const State& state, const TaskRecord& placed);
 bool may_rotate(const State& state, TaskId preemptor, TaskId victim, Time now);
 
 }  // namespace sched

@@ -17,6 +17,7 @@ Candidate rate(const State& state, TaskId id, Time now, bool turns) {
   facts.gpu_milli = task.gpu_milli;
   facts.cpu = task.booked.base[kCpu];
   facts.pods = static_cast<std::int64_t>(task.ranks.size());
+  facts.checkpoint_every_ns = task.task.checkpoint_every_ns;
   return rate(facts, now, turns);
 }
 
@@ -30,9 +31,10 @@ Candidate rate(const Askable& task, Time now, bool turns) {
   if (task.runs && safe > 0 && safe < now.ns) c.overdue = __int128{now.ns} - safe;
   if (!task.runs) return c;
   c.begun = task.since_ns;
-  const __int128 age = std::max<__int128>(0, __int128{now.ns} - task.since_ns);
-  c.gpu_work = age * task.gpu_milli;
-  if (c.gpu_work == 0) c.cpu_work = age * task.cpu;
+  __int128 lost = std::max<__int128>(0, __int128{now.ns} - task.since_ns);
+  if (task.checkpoint_every_ns > 0) lost %= task.checkpoint_every_ns;
+  c.gpu_work = lost * task.gpu_milli;
+  if (c.gpu_work == 0) c.cpu_work = lost * task.cpu;
   return c;
 }
 

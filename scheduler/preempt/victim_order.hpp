@@ -1,8 +1,9 @@
 // Victim order: of two who may both be asked to stop, who goes first.
 //
 // Within a tier: longest past its guarantee (its turn, to rotate), least work lost, fewest Pods,
-// latest start, uid. Work lost is GPU time since it runs; CPU time counts for tasks without GPUs,
-// which lose less than any with GPUs. A total order on exact integers.
+// latest start, uid. Work lost is GPU time since its last checkpoint, or since it runs where it
+// does not say how often it writes one; CPU time counts for tasks without GPUs, which lose less
+// than any with GPUs. A total order on exact integers.
 //
 // An elastic gang above its minimum stands in it twice: with what it has beyond that, which it may
 // give up and run on, and as a whole. Both lose the same work, since a change of size restarts all

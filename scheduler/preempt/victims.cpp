@@ -77,7 +77,8 @@ class Search {
         booked_(around.booked),
         as_found_(around.as_found),
         early_(around.ahead, trial_) {
-    if (kind == PreemptionKind::kRotation) freed_.emplace(state, task);
+    freed_.emplace(state, task);
+    if (kind != PreemptionKind::kRotation && !kept_out()) freed_.reset();
     guarded_ = kind == PreemptionKind::kTier && guards(nullptr);
     if (kind != PreemptionKind::kReclaim) return;
     if (shape.claims != kNoId) {
@@ -136,6 +137,10 @@ class Search {
     if (cls != kNoId && state_.cluster.cls(cls).open) gained_.plus(amounts, sign);
   }
   // Whether others are guaranteed what it would take, when so much more is free.
+  // By tier: whether it is its queue's maximum that keeps it out, so that only peers can make way.
+  bool kept_out() const {
+    return kind_ == PreemptionKind::kTier && (!freed_->allow() || quotas_forbid(state_, shape_));
+  }
   bool guards(const Amounts* more) const {
     const QueueId queue = state_.tasks[task_].queue;
     return takes_guaranteed(state_, queue, static_cast<int>(tier_), shape_.total, more).has_value();
@@ -160,7 +165,7 @@ class Search {
   const PreemptionKind kind_;
   const Shape& shape_;
   const Tier tier_;
-  std::optional<Freed> freed_;         // to rotate
+  std::optional<Freed> freed_;         // to rotate, and for what its queue's maximum lacks
   Amounts claim_;                      // to reclaim: what the task asks for within its guarantee
   std::map<QueueId, Amounts> gone_;    // to reclaim: what has ended of other queues
   std::optional<Lenders> lenders_;     // the same where it depends on the nodes
@@ -221,9 +226,10 @@ void Search::list(const Askable& victim) {
     return peer || std::any_of(task.ranks.begin(), task.ranks.end(), near);
   };
   if (!trial_.eligible(victim.node) && !lies_near(state_.tasks[victim.task])) return;
-  // Nobody shrinks to let a peer have its turn.
+  // Nobody shrinks to let a peer have its turn, or its place in a maximum.
   auto& listed = victim.surplus && !freed_ ? elastic_ : allowed_;
-  listed[static_cast<std::size_t>(victim.tier)].push_back(rate(victim, now_, freed_.has_value()));
+  const bool turns = kind_ == PreemptionKind::kRotation;
+  listed[static_cast<std::size_t>(victim.tier)].push_back(rate(victim, now_, turns));
 }
 
 // What is plain by tier needs no look at the task's record (promise.hpp has the rules).
@@ -335,7 +341,7 @@ bool Search::gather(Tier tier) {
 // All have ended who may be asked. What the caller has booked or promised may be gone the next
 // time: it does not count.
 void Search::remember() {
-  if (!alike_ || kind_ != PreemptionKind::kTier) return;
+  if (!alike_ || kind_ != PreemptionKind::kTier || freed_) return;
   if (as_found_ && !trial_.counts_allow()) {
     remember_hopeless_beside(state_, task_, now_, trial_.missing());
   }

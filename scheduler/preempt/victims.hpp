@@ -2,12 +2,10 @@
 //
 //   1. Who may be asked: the promise (promise.hpp) allows it, and part of it lies on a node that
 //      could take a Pod of the shape. By tier always; to reclaim or to rotate where the search is
-//      for that. Where the maximum of its queue keeps the task out, peers who take turns may be
-//      asked wherever they are.
-//   2. In the victim order: lowest tier, longest past its guarantee (its turn, to rotate), least
-//   work lost (GPU time
-//      since it runs; CPU time counts for tasks without GPUs, which lose less than any with GPUs),
-//      fewest Pods, latest start, uid. A total order on exact integers.
+//      for that. Where the maximum of its queue keeps the task out, peers who take turns, or yield
+//      to its tier, may be asked wherever they are.
+//   2. In the victim order (victim_order.hpp): lowest tier, longest past its guarantee (its turn, to
+//      rotate), least work lost, fewest Pods, latest start, uid.
 //   3. They end one after another, as a trial, until the slots suffice in sum; from then on it is
 //      tried whether the gang fits, in steps that double. The shortest sufficient beginning is then
 //      found by halves.

@@ -94,6 +94,7 @@ void put_task(Hash& h, const State& s, const TaskRecord& t) {
     h.number(zone.replicas);
   }
   h.number(t.task.group_skew);
+  h.number(t.task.checkpoint_every_ns);
   put(h, s.names, t.booked);
   for (const PodGroup& group : t.task.groups) h.number(group.most);
   h.number(t.evicted_at.ns);

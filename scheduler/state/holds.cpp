@@ -4,6 +4,7 @@
 #include "scheduler/elastic/surplus.hpp"
 #include "scheduler/fair/kept.hpp"
 #include "scheduler/limits.hpp"
+#include "scheduler/preempt/promise.hpp"
 #include "scheduler/state/devices.hpp"
 #include "scheduler/state/state.hpp"
 
@@ -32,7 +33,6 @@ bool State::on(const Evict& d) {
   const TaskRecord& task = tasks[id];
   if (task.evicted_by == d.by && task.evicted_at == d.at) return false;
   mark_leaving(id, d.by, d.at);
-  loosened += tasks[id].ranks.size() + tasks[id].pods.size();
   return true;
 }
 
@@ -66,6 +66,16 @@ bool State::on(const Resolve& d) {
 }
 
 void State::mark_leaving(TaskId id, const std::string& by, Time at) {
+  const TaskRecord& task = tasks[id];
+  // Who was counted on brings nothing by it.
+  if (by.empty()) {
+    // Nobody counts on more.
+  } else if (counted_as_gone(*this, task)) {
+    for (const TaskRecord::Rank& rank : task.ranks) loosen(Loosening::What::kAmounts, rank.node);
+    for (const PodId pod : task.pods) loosen(Loosening::What::kAmounts, pods[pod].node);
+  } else {
+    loosen_uses(task);
+  }
   unsettle_for(tasks[id]);
   tasks[id].evicted_by = by;
   tasks[id].evicted_at = at;
@@ -81,6 +91,22 @@ void State::mark_leaving(TaskId id, const std::string& by, Time at) {
 
 // --- who may be asked
 
+void State::loosen(Loosening::What what, NodeId node, const Amounts& amounts) {
+  loosenings.resize(kLooseningsKept);
+  loosenings[loosened++ % kLooseningsKept] = {what, node, amounts};
+}
+
+void State::loosen_uses(const TaskRecord& task) {
+  static const Amounts kNothing;
+  for (std::size_t r = 0; r < task.ranks.size(); ++r) {
+    const TaskRecord::Rank& rank = task.ranks[r];
+    loosen(Loosening::What::kAmounts, rank.node, rank.reserved ? use_of_rank(task, r) : kNothing);
+  }
+  for (const PodId pod : task.pods) {
+    loosen(Loosening::What::kAmounts, pods[pod].node, pods[pod].amounts);
+  }
+}
+
 void State::list_askable(TaskId id) {
   const TaskRecord& task = tasks[id];
   if (!task.unprotected && task.protected_ns == 0 && task.turn_ns == 0) return;
@@ -91,7 +117,7 @@ void State::list_askable(TaskId id) {
                      !task.evicted_by.empty(), task.task.unevictable, task.unprotected,
                      has_surplus(task), task.protected_ns, task.task.guarantee_until.ns,
                      task.turn_ns, task.since.ns, task.gpu_milli, task.booked.base[kCpu],
-                     static_cast<std::int64_t>(task.ranks.size())});
+                     static_cast<std::int64_t>(task.ranks.size()), task.task.checkpoint_every_ns});
 }
 
 // The last takes its place.
@@ -190,7 +216,16 @@ void State::rebook(TaskId holder, HeldRoom now) {
   const auto known = held_rooms.find(holder);
   const bool known_before = known != held_rooms.end();
   const NodeAmounts before = known == held_rooms.end() ? NodeAmounts{} : known->second.booked;
-  if (known != held_rooms.end() && known->second.need != now.need) loosened += before.size();
+  if (!known_before || known->second.need != now.need) {
+    for (const auto& [node, need] : known_before ? known->second.need : NodeAmounts{}) {
+      loosen(Loosening::What::kAmounts, node, need);
+    }
+    for (const auto& [node, need] : now.need) {
+      Amounts less;
+      less.minus(need);
+      loosen(Loosening::What::kAmounts, node, less);
+    }
+  }
   auto old = before.begin();
   auto fresh = now.booked.begin();
   while (old != before.end() || fresh != now.booked.end()) {

@@ -134,7 +134,7 @@ void State::reline(QueueId id, const Queue& queue, bool known) {
   if (other_quotas) set_limits(id);
   for (const TaskId task : placed) {
     track(task, 1);
-    loosened += tasks[task].ranks.size() + tasks[task].pods.size();
+    loosen_uses(tasks[task]);
   }
   for (const TaskId task : waiting) enlist(task);
   wake_quota(id);
@@ -219,12 +219,14 @@ void State::advance(Time now) {
     const auto entry = *cooling.begin();
     cooling.erase(cooling.begin());
     matured.insert(entry);
+    asked.known = false;
     ready(entry.second);
   }
   while (!matured.empty() && matured.rbegin()->first > now.ns) {
     const auto entry = *matured.rbegin();
     matured.erase(entry);
     cooling.insert(entry);
+    asked.known = false;
     unready(entry.second);
   }
 }

@@ -280,12 +280,23 @@ bool State::on(const NodeUpsert& d) {
                         old.allocatable == d.node.allocatable && old.zone == d.node.zone &&
                         old.region == d.node.region;
   if (d.node.name.empty() || (!fresh && cluster.node(id).present && old == d.node)) return false;
+  // Who may ever start, and what shares are of, does not ask whether a node is cordoned.
+  Node cordoned = d.node;
+  cordoned.unschedulable = old.unschedulable;
+  const bool cordon_alone = as_large && cordoned == old;
+  in_order_ = cordon_alone && promises.empty();
   if (!fresh) forget_promises_on(id);
   if (!fresh) recount(id, -1);
   cluster.upsert(d.node, names);
   if (!fresh) recount(id, 1);
-  loosened += as_large ? 1 : kLoosenedAnew;
-  if (!as_large) wake_refused();
+  if (as_large) {
+    using What = Loosening::What;
+    const bool closes = d.node.unschedulable;
+    loosen(!cordon_alone ? What::kNode : closes ? What::kCloses : What::kOpens, id);
+  } else {
+    loosened += kLoosenedAnew;
+    wake_refused();
+  }
   if (fresh) unsettled_.insert(held.begin(), held.end());  // a hold may name it
   wake_zone_sensitive();
   return true;
@@ -298,7 +309,7 @@ bool State::on(const NodeRemove& d) {
   recount(id, -1);
   cluster.remove(d.name);
   recount(id, 1);
-  ++loosened;  // zones may divide in another way
+  loosen(Loosening::What::kAnything, id);  // zones may divide in another way
   wake_refused();
   wake_zone_sensitive();
   return true;

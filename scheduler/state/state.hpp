@@ -100,6 +100,7 @@ struct Shape {
   struct Hopeless {
     std::uint64_t changes = 0, loosened = 0;
     Time now;
+    std::int64_t missing = 0, most = 1;  // Pods that lack in sum, and that one node takes at most
   };
   Hopeless hopeless[3];
 };
@@ -126,6 +127,10 @@ struct QueueRecord {
   std::vector<Limit> limits;
   // Placed tasks that a peer may have stop, by the time from which on it may (preempt/promise.hpp).
   std::set<std::pair<std::int64_t, TaskId>> turns_over;
+  // Its placed tasks, by when they end by what they stated: those that do not run yet first (0),
+  // those that stated nothing last (kNoEnd).
+  static constexpr std::int64_t kNoEnd = std::int64_t{1} << 62;
+  std::set<std::pair<std::int64_t, TaskId>> placed;
   Ordered<Place> line;                                  // all that wait
   std::set<std::pair<std::int64_t, TaskId>> submitted;  // the same by when they were submitted
   Ordered<Place> heads;                                 // the first of each bucket
@@ -197,6 +202,7 @@ struct Askable {
   bool surplus = false;  // an elastic gang above its minimum: it may be asked for a part alone
   std::int64_t protected_ns = 0, guarantee_ns = 0, turn_ns = 0, since_ns = 0;
   std::int64_t gpu_milli = 0, cpu = 0, pods = 0;
+  std::int64_t checkpoint_every_ns = 0;
 };
 
 // Something of a node that a task has.
@@ -306,10 +312,30 @@ class State {
   // Changes of single nodes that may have made more of them free, or in the hands of those who may
   // be asked to stop. Grows only.
   std::uint64_t loosened = 0;
+  // What the last of them may have brought: in a ring, by number.
+  struct Loosening {
+    enum class What : std::uint8_t { kAmounts, kNode, kCloses, kOpens, kAnything };
+    What what = What::kAnything;
+    NodeId node = kNoId;
+    Amounts amounts;  // kAmounts: at most so much of the node
+  };
+  static constexpr std::uint64_t kLooseningsKept = 64;
+  std::vector<Loosening> loosenings;
   // What counts for more changes than anything waits for.
   static constexpr std::uint64_t kLoosenedAnew = std::uint64_t{1} << 40;
   // Whether any hold may stand otherwise than when a pass last looked at all.
   bool holds_moved = true;
+  // What the last pass with nothing to try asked, in the order of its turns, and found nobody; as
+  // long as that order stands (order/idle.cpp). Not part of the content.
+  struct Asked {
+    bool known = false;
+    Time at;
+    bool any_time = false;  // time alone does not move the order
+    bool cut = false;       // the pass had made all the reservations that it may, and left out some
+    std::vector<std::pair<TaskId, PreemptionKind>> asks;
+    std::vector<TaskId> came;  // who came into line since
+  };
+  Asked asked;
   std::vector<std::set<TaskId>> tasks_on_node;
   std::set<std::pair<std::int64_t, TaskId>> cooling;  // back-off not over at `clock`
   std::set<std::pair<std::int64_t, TaskId>> matured;  // had one, over at `clock`
@@ -449,6 +475,9 @@ class State {
   NodeAmounts promised_need(const Task& task, const Promise& d);
   void forget_promises_on(NodeId node);
   void forget_promises_of(QueueId queue);
+  void loosen(Loosening::What what, NodeId node, const Amounts& amounts = {});
+  // Whatever a task uses may be in other hands.
+  void loosen_uses(const TaskRecord& task);
   // Something changed there: whoever was promised room of it looks again.
   void shake(NodeId node) {
     if (node >= promised_on.size() || promised_on[node].empty()) return;
@@ -526,6 +555,7 @@ class State {
     std::vector<Use> list;
   };
   mutable std::vector<Uses> uses_;
+  bool in_order_ = false;  // the delta in hand left the order of turns as it was, but for who came
   std::vector<std::uint32_t> askable_at_;  // by task: its position in `askable`, or kNoId
   std::vector<NodeId> loosened_on_;        // since refused buckets were last looked at
   std::set<TaskId> unsettled_;             // holders whose booking may not be true any more

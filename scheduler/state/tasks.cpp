@@ -5,6 +5,7 @@
 #include "scheduler/limits.hpp"
 #include "scheduler/order/rules.hpp"
 #include "scheduler/preempt/guarantee.hpp"
+#include "scheduler/preempt/promise.hpp"
 #include "scheduler/state/devices.hpp"
 #include "scheduler/state/state.hpp"
 
@@ -33,8 +34,10 @@ bool passes(const TaskRecord& task, const PodUpsert& pod) {
 // The one entrance. Whatever a delta freed, the shapes that lacked it wake before the next plan.
 // (A refused delta changed nothing, so nobody can have woken.)
 bool State::apply(const Delta& delta) {
+  in_order_ = false;
   const bool changed = std::visit([this](const auto& d) { return on(d); }, delta);
   if (!changed) return false;
+  if (!in_order_) asked.known = false;
   ++changes;
   holds_moved = true;
   settle();
@@ -82,6 +85,8 @@ bool State::on(const TaskUpsert& d) {
     join_group(id, 1);
     mix_in(tasks[id]);
     enlist(id);
+    in_order_ = asked.known && asked.came.size() < kCameMax;
+    if (in_order_) asked.came.push_back(id);
     return true;
   }
   TaskRecord& record = tasks[id];
@@ -101,7 +106,7 @@ bool State::on(const TaskUpsert& d) {
   track(id, 1);
   if (decided(record)) {
     charge(record, 1);
-    loosened += record.ranks.size() + record.pods.size();
+    loosen_uses(record);
   }
   if (record.state == TaskState::kWaiting) enlist(id);
   if (record.task.held) forget_hold(id);
@@ -182,7 +187,9 @@ bool State::on(const Assume& d) {
   forget_uses(id);
   note_start(task, hear(d.at));
   track(id, 1);
-  loosened += task.pods.size();  // what nobody could ask to stop belongs to it from now on
+  for (const PodId pod : task.pods) {  // nobody could ask them to stop, and they are its own now
+    loosen(Loosening::What::kAmounts, pods[pod].node, pods[pod].amounts);
+  }
   return true;
 }
 
@@ -200,10 +207,15 @@ void State::track(TaskId id, int sign) {
   // A sum that would overflow is endless (backfill/ends.hpp).
   constexpr std::int64_t kLongest = std::int64_t{1} << 61;
   const bool ends_some_time = duration > 0 && duration < kLongest && task.since.ns < kLongest;
-  if (task.state == TaskState::kRunning && ends_some_time) {
+  const bool runs = task.state == TaskState::kRunning;
+  const std::int64_t by = !runs            ? 0
+                          : ends_some_time ? task.since.ns + duration
+                                           : QueueRecord::kNoEnd;
+  mark(queues[task.queue].placed, std::pair{by, id});
+  if (runs && ends_some_time) {
     const End end{task.since.ns + duration, id};
     sign > 0 ? ends.insert(end, std::less<End>()) : void(ends.erase(end, std::less<End>()));
-  } else if (task.state == TaskState::kRunning) {
+  } else if (runs) {
     if (sign > 0)
       endless[task.task.uid] = id;
     else
@@ -338,10 +350,11 @@ void State::reserve(TaskRecord& task, const Assume& d) {
 }
 
 // Gives back what is still reserved and what the queue is charged. Pods go on using their nodes
-// until they are gone.
+// until they are gone: of one that every search counted as gone, they are in its way until then.
 void State::release(TaskId id, Time at) {
   TaskRecord& task = tasks[id];
   static const Amounts kNothing;
+  const bool counted = counted_as_gone(*this, task);
   for (std::size_t r = 0; r < task.ranks.size(); ++r) {
     const NodeId node = task.ranks[r].node;
     cluster.adjust(node, nullptr, task.ranks[r].reserved ? &use_of_rank(task, r) : &kNothing);
@@ -351,7 +364,16 @@ void State::release(TaskId id, Time at) {
   charge(task, -1);
   note_end(task, at);
   // What its Pods have is free when they are gone; until then nobody can be asked for it.
-  for (const TaskRecord::Rank& rank : task.ranks) loosened += rank.reserved;
+  for (std::size_t r = 0; r < task.ranks.size(); ++r) {
+    if (!task.ranks[r].reserved) continue;
+    const Amounts& brings = counted ? kNothing : use_of_rank(task, r);
+    loosen(Loosening::What::kAmounts, task.ranks[r].node, brings);
+  }
+  for (const PodId pod : task.pods) {
+    Amounts stays;
+    stays.minus(pods[pod].amounts);
+    if (counted) loosen(Loosening::What::kAmounts, pods[pod].node, stays);
+  }
   task.ranks.clear();
   task.parts.clear();
   task.asks.clear();
@@ -388,7 +410,7 @@ bool State::on(const Confirm& d) {
   task.since = d.at;
   meter(task, 1);
   track(id, 1);
-  loosened += task.ranks.size() + task.pods.size();
+  loosen_uses(task);
   return true;
 }
 
@@ -458,7 +480,7 @@ void State::release_rank(TaskRecord& task, std::size_t rank, NodeId node, const 
   if (held == node) {
     cluster.adjust(node, pod, &reserved);
   } else {
-    ++loosened;
+    loosen(Loosening::What::kAmounts, held, reserved);
     cluster.adjust(held, nullptr, &reserved);
     cluster.adjust(node, pod, nullptr);
   }
@@ -472,7 +494,7 @@ void State::unbook_pod(PodId pod) {
   shake(record.node);
   cluster.adjust(record.node, nullptr, &record.amounts);
   cluster.release(record.node);
-  ++loosened;
+  loosen(Loosening::What::kAmounts, record.node, record.amounts);
   if (record.pod.task.empty()) return;
   if (const TaskId id = find(record.pod.task); id != kNoId) {
     unsettle_for(tasks[id]);
@@ -504,6 +526,7 @@ bool State::on(const PodUpsert& d) {
   pods[id].pod = d;
   pods[id].amounts = use_of(names.request(d.requests, d.shared_resource, d.shared_milli), d.device);
   book_pod(id);
+  in_order_ = true;  // shares count what was decided, not what is seen of it
   return true;
 }
 
@@ -514,6 +537,7 @@ bool State::on(const PodRemove& d) {
   pods[known->second] = {};
   free_pods_.push_back(known->second);
   pod_ids.erase(known);
+  in_order_ = true;
   return true;
 }
 

@@ -28,9 +28,10 @@ struct History {
   int nodes = 1;
   std::int64_t gpus = 8;
   Passing passing = Passing::kEasy;
-  std::int64_t reserve_after = 0;  // minutes
-  bool kept = false;               // reservations are promises that are kept
-  std::vector<Job> jobs;           // by submit time
+  std::int64_t reserve_after = 0;              // minutes
+  bool kept = false;                           // reservations are promises that are kept
+  std::int64_t max_gpus = 0, max_running = 0;  // of the queue; 0: any number
+  std::vector<Job> jobs;                       // by submit time
 };
 
 // One engine, one queue, virtual time: at one instant ends come first, then arrivals, then plans.
@@ -54,6 +55,9 @@ class Replay {
     queue.name = "q";
     queue.passing = history.passing;
     queue.reserve_after_ns = history.reserve_after * kMinute;
+    queue.max_running = history.max_running;
+    queue.has_maximum = history.max_gpus > 0;
+    if (queue.has_maximum) queue.maximum.set_extended(kGpu, history.max_gpus);
     tell(QueueUpsert{queue});
   }
 
@@ -75,6 +79,7 @@ class Replay {
 
   std::map<std::string, std::int64_t> started;   // minutes
   std::map<std::string, std::int64_t> promised;  // the earliest reservation ever told, ns
+  std::int64_t kept_out = 0;                     // how many were, by the queue, when they got it
   std::vector<std::string> violations;
 
  private:
@@ -95,6 +100,7 @@ class Replay {
     group.requests.set_extended(kGpu, job.gpus);
     task.groups.push_back(group);
     runs_[job.uid] = job.runs;
+    gpus_[job.uid] = job.gpus;
     tell(TaskUpsert{task});
   }
 
@@ -105,6 +111,7 @@ class Replay {
       if (told.starts != plan.starts)
         violations.push_back("a forecast starts others than its plan");
       for (const std::string& v : auditor_.check(plan, {now * kMinute})) violations.push_back(v);
+      if (history_.max_gpus + history_.max_running > 0) check_first(told, now);
       for (const Reservation& r : told.reservations) {
         const auto known = promised.try_emplace(r.task, r.at.ns).first;
         known->second = std::min(known->second, r.at.ns);
@@ -114,9 +121,47 @@ class Replay {
         tell(Assume{s.task, s.attempt, s.placement});
         tell(Confirm{s.task, {now * kMinute}});
         started[s.task] = now;
+        placed_[s.task] = s.placement.nodes;
         ends_.emplace(now + runs_.at(s.task), s.task);
       }
     }
+  }
+
+  // The first reservation that is told, of a head that is given one as things are: no moment before
+  // it gives room and leave, counted from those who run alone.
+  void check_first(const Plan& told, std::int64_t now) {
+    if (history_.kept || told.reservations.size() != 1 || !told.starts.empty()) return;
+    const Reservation& reservation = told.reservations.front();
+    const Job& job = *std::find_if(history_.jobs.begin(), history_.jobs.end(),
+                                   [&](const Job& j) { return j.uid == reservation.task; });
+    std::set<std::int64_t> moments;
+    for (const auto& [end, uid] : ends_) moments.insert(end);
+    for (const std::int64_t at : moments) {
+      std::map<std::string, std::int64_t> used;
+      std::int64_t tasks = 0, gpus = 0, fit = 0;
+      for (const auto& [end, uid] : ends_) {
+        if (end <= at) continue;
+        ++tasks;
+        for (const std::string& node : placed_.at(uid)) {
+          used[node] += gpus_.at(uid);
+          gpus += gpus_.at(uid);
+        }
+      }
+      for (int i = 0; i < history_.nodes; ++i) {
+        fit += (history_.gpus - used["n" + std::to_string(i)]) / job.gpus;
+      }
+      if (history_.max_running > 0 && tasks >= history_.max_running) continue;
+      if (history_.max_gpus > 0 && gpus + job.nodes * job.gpus > history_.max_gpus) continue;
+      if (fit < job.nodes) continue;
+      if (at * kMinute != reservation.at.ns) {
+        violations.push_back(job.uid + " could have " + std::to_string(at) + ", told at " +
+                             std::to_string(now));
+      }
+      const ReasonCode why = engine_.explain(job.uid, {now * kMinute}).code;
+      kept_out += why == ReasonCode::kQuota || why == ReasonCode::kQueueLimit;
+      return;
+    }
+    violations.push_back(job.uid + " has a time, and there is none");
   }
 
   // Until there is nothing to do: whether anything was promised.
@@ -137,7 +182,8 @@ class Replay {
   const History& history_;
   Engine engine_;
   Auditor auditor_;
-  std::map<std::string, std::int64_t> runs_;
+  std::map<std::string, std::int64_t> runs_, gpus_;
+  std::map<std::string, std::vector<std::string>> placed_;
   std::set<std::pair<std::int64_t, std::string>> ends_;
 };
 
@@ -201,6 +247,33 @@ TEST(Backfill, With_true_durations_nobody_starts_after_what_was_promised_and_kep
     if (HasFailure()) return;
   }
   EXPECT_GT(promises, 100u);
+}
+
+// Whom the queue's maximum keeps out, or the number of tasks that it runs, is passed by nobody who
+// delays him; and his time is the first that there is.
+TEST(Backfill, With_true_durations_no_maximum_lets_a_head_start_after_its_reservation) {
+  std::int64_t kept_out = 0;
+  for (const std::uint64_t seed : seeds(300)) {
+    SCOPED_TRACE("FERMI_SEED=" + std::to_string(seed));
+    Rng rng(seed);
+    History history = drawn(rng, seed % 4 == 0);
+    history.kept = seed % 3 == 0;
+    std::int64_t most = 0;
+    for (const Job& job : history.jobs) most = std::max(most, job.nodes * job.gpus);
+    if (seed % 2 == 0) history.max_gpus = most + rng.below(8);
+    if (seed % 2 == 1 || seed % 5 == 0) history.max_running = 1 + rng.below(4);
+    Replay replay(history);
+    replay.run();
+    kept_out += replay.kept_out;
+    EXPECT_EQ(replay.started.size(), history.jobs.size()) << "nobody starves";
+    for (const auto& [uid, at] : replay.promised) {
+      ASSERT_TRUE(replay.started.contains(uid));
+      EXPECT_LE(replay.started.at(uid) * kMinute, at) << uid;
+    }
+    for (const std::string& v : replay.violations) ADD_FAILURE() << v;
+    if (HasFailure()) return;
+  }
+  EXPECT_GT(kept_out, 100);
 }
 
 // The textbook on counts alone (Lifka 1995), with the rules of its reference results: shadow and

@@ -122,15 +122,15 @@ bool Oracle::near(const std::string& uid, const Task& waiting) const {
   return false;
 }
 
-// Lower tiers first, Low before Medium; then by stated end, those that start, those without; by
-// uid.
+// Lower tiers first, Low before Medium, higher ones last; then by stated end, those that start,
+// those without; by uid.
 Oracle::Uids Oracle::in_order(const std::string& waiting) const {
   std::vector<std::tuple<int, int, std::int64_t, std::string>> order;
   for (const auto& [uid, known] : world_.tasks) {
     if (!known.decision || leaving_.contains(uid) || !near(uid, task(waiting))) continue;
     const std::int64_t lasts = known.task.expected_duration_ns;
     const int kind = !known.confirmed ? 1 : lasts > 0 ? 0 : 2;
-    const int turn = tier(uid) > tier(waiting) ? -tier(uid) : 0;
+    const int turn = tier(uid) > tier(waiting) ? -tier(uid) : tier(uid) < tier(waiting) ? 1 : 0;
     order.emplace_back(turn, kind, kind == 0 ? known.confirmed->at.ns + lasts : 0, uid);
   }
   std::sort(order.begin(), order.end());

@@ -100,6 +100,7 @@ void Scene::run(std::int64_t i) {
   r.task.guarantee_until.ns =
       rng.pick(std::vector<std::int64_t>{0, 900, 999, 1000, 1001}) * kSecond;
   r.task.last_preempted.ns = rng.pick(std::vector<std::int64_t>{0, 0, 900, 940, 941}) * kSecond;
+  r.task.checkpoint_every_ns = rng.pick(std::vector<std::int64_t>{0, 0, 30, 50, 70}) * kSecond;
   r.tier = tier(r.task);
   r.nodes = random_nodes(r.task.groups[0].count);
   feed(TaskUpsert{r.task});
@@ -184,7 +185,8 @@ std::vector<const Runs*> Scene::candidates() const {
     if (may(r)) list.push_back(&r);
   }
   const auto key = [](const Runs& r) {
-    const std::int64_t age = r.confirmed ? kNow.ns - r.since.ns : 0;
+    std::int64_t age = r.confirmed ? kNow.ns - r.since.ns : 0;  // what it would lose
+    if (r.task.checkpoint_every_ns > 0) age %= r.task.checkpoint_every_ns;
     const auto count = static_cast<std::int64_t>(r.nodes.size());
     const Resources& each = r.task.groups[0].requests;
     const std::int64_t gpus = each.extended_amount("nvidia.com/gpu") * count;

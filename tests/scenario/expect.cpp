@@ -52,6 +52,10 @@ void Runner::expect(Words words) {
   if (what == "moved") return expect_moved(words);
   const std::string name = take(words);
   if (what == "end") return expect_end(name, words);
+  if (what == "start") {
+    const std::int64_t at = duration_ns(take(words));
+    return equal("start", engine_.explain(name, now_).predicted.ns, at);
+  }
   if (what == "used") return expect_used(name, words);
   if (what == "zones") return expect_zones(name, take(words));
   if (what == "position") return equal("position", engine_.position(name), integer(take(words)));

@@ -495,6 +495,7 @@ void Runner::submit(Words words) {
   t.submitted = now_;
   t.priority_value = static_cast<std::int32_t>(integer(option(words, "priority", "0")));
   t.expected_duration_ns = duration_ns(option(words, "expected", "0s"));
+  t.checkpoint_every_ns = duration_ns(option(words, "checkpoint", "0s"));
   runs_ns_[t.uid] = duration_ns(option(words, "runs", "0s"));
   grace_ns_[t.uid] = duration_ns(option(words, "grace", "0s"));
   t.service = flag(words, "service");

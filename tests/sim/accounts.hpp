@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <tuple>
+#include <utility>
 
 #include "tests/sim/sim_server.hpp"
 #include "tests/sim/truth.hpp"
@@ -17,6 +19,10 @@ namespace fermi::sim {
 class Accounts {
  public:
   Accounts(SimServer& server, Truth& truth);
+
+  // What was said until a backup of the store is what counts once that is restored.
+  void back_up() { backup_ = {jobs_, pods_}; }
+  void restore() { std::tie(jobs_, pods_) = backup_; }
 
   // At rest, when everything has ended: the first thing that is wrong, or "".
   std::string check();
@@ -40,8 +46,11 @@ class Accounts {
   Ledger read_ledger();
 
   SimServer& server_;
-  std::map<std::string, Job> jobs_;          // by uid, those that are gone as well
-  std::map<std::string, std::string> pods_;  // plain ones that ended on a node: told cost, by uid
+  using Jobs = std::map<std::string, Job>;          // by uid, those that are gone as well
+  using Pods = std::map<std::string, std::string>;  // plain ones that ended on a node: told cost
+  Jobs jobs_;
+  Pods pods_;
+  std::pair<Jobs, Pods> backup_;
 };
 
 }  // namespace fermi::sim

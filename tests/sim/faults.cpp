@@ -27,6 +27,7 @@ Faults Faults::drawn(k8s::testing::Random& random) {
   faults.compact = draw(10);
   faults.crash_write = draw(15);
   faults.lag = draw(10);
+  faults.restore = draw(6);
   return faults;
 }
 

@@ -41,6 +41,10 @@ struct Faults {
 
   int lag = 0;  // one kind's watches fall behind all others for a while
 
+  // The store is lost and restored from its last backup: objects and versions go back, and all
+  // connections break. Backups are taken about every twenty seconds.
+  int restore = 0;
+
   // Watches of targets in which this text occurs bring nothing while it is set; "" for none.
   std::string lagging;
 

@@ -81,11 +81,21 @@ void Invariants::check_node(const std::string& node) {
 }
 
 void Invariants::on_pod_change(const Json* before, const Json* after) {
-  if (before == nullptr || after == nullptr) return;
+  if (before == nullptr || after == nullptr || restoring_) return;
   const std::string was = text_at(*before, "/spec/nodeName");
   const bool same = text_at(*before, "/metadata/uid") == text_at(*after, "/metadata/uid");
   if (same && !was.empty() && was != text_at(*after, "/spec/nodeName"))
     violate("invariant 3: " + text_at(*after, "/metadata/name") + " changed its node");
+}
+
+void Invariants::across(const std::function<void()>& restore) {
+  restoring_ = true;
+  restore();
+  restoring_ = false;
+  bound_.clear();
+  partial_since_.clear();
+  for (const auto& [key, pod] : truth_.pods())
+    if (!text_at(pod, "/spec/nodeName").empty()) bound_[text_at(pod, "/metadata/uid")] = 1;
 }
 
 // Members that run or may run: bound, and not being deleted.

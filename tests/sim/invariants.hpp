@@ -4,6 +4,7 @@
 //   1 (at each Binding of the operator)  No over-commit: what occupying Pods hold of a node never
 //     exceeds its allocatable amounts because of that Binding.
 //   2 (the same moment)  Devices are counted resources here: no more holders than devices.
+//   (A restore of the store from a backup makes another history of all after the backup.)
 //   3 (history)  One successful Binding per Pod uid; none for a Pod that is being deleted, gated,
 //   or
 //     bound already; a bound Pod never changes its node.
@@ -17,6 +18,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -37,6 +39,10 @@ class Invariants {
   // The first violation, if any: "invariant 1: node n3 has 9 of 8 nvidia.com/gpu".
   const std::optional<std::string>& violation() const { return violation_; }
   void violate(const std::string& what);
+
+  // The store goes back to a backup while `restore` runs: Pods may lose their node by it, and
+  // nothing that was bound since then is.
+  void across(const std::function<void()>& restore);
 
   // Looks at all gangs; to be called every few seconds.
   void check_gangs();
@@ -64,6 +70,7 @@ class Invariants {
   SimServer& server_;
   Truth& truth_;
   std::optional<std::string> violation_;
+  bool restoring_ = false;
   std::map<std::string, int> bound_;  // by Pod uid
   std::map<std::string, k8s::TimePoint> partial_since_;
   std::uint64_t operator_writes_ = 0, bindings_ = 0;

@@ -65,12 +65,58 @@ void Kubelet::after(Duration delay, const std::string& key, const std::string& u
   });
 }
 
+// Of what a Pod asks for, the first that orphans leave too little of on its node; "" for nothing.
+// All that the store has bound there counts as well, as it does for whoever bound it.
+std::string Kubelet::lacks(const Json& pod) {
+  const std::string node = text_at(pod, "/spec/nodeName");
+  std::erase_if(orphans_, [&](const Orphan& o) { return o.until <= server_.loop().now(); });
+  Amounts orphaned;
+  for (const Orphan& orphan : orphans_)
+    if (orphan.node == node && orphan.uid != text_at(pod, "/metadata/uid"))
+      for (const auto& [name, amount] : orphan.holds) orphaned[name] += amount;
+  const auto found = truth_.nodes().find(node);
+  if (orphaned.empty() || found == truth_.nodes().end()) return "";
+  Amounts used = truth_.used(node);
+  const Json allocatable = found->second["status"].value("allocatable", Json::object());
+  for (const auto& [name, amount] : held_by(pod))
+    if (amount > 0 && allocatable.contains(name) &&
+        used[name] + orphaned[name] > milli(allocatable[name]))
+      return name;
+  return "";
+}
+
+void Kubelet::reconnect() {
+  for (const auto& [uid, was] : running_) {
+    const auto found = truth_.pods().find(text_at(was, "/metadata/namespace") + "/" +
+                                          text_at(was, "/metadata/name"));
+    const std::string node = text_at(was, "/spec/nodeName");
+    const bool stays = found != truth_.pods().end() &&
+                       text_at(found->second, "/metadata/uid") == uid &&
+                       text_at(found->second, "/spec/nodeName") == node;
+    if (stays) continue;
+    const std::int64_t grace_s = was["spec"].value("terminationGracePeriodSeconds", 30);
+    const Duration grace(random_.between(0, std::max<std::int64_t>(grace_s, 1) * 1'000'000'000));
+    orphans_.push_back({node, uid, held_by(was), server_.loop().now() + grace});
+  }
+  started_.clear();
+  removing_.clear();
+  running_.clear();
+  const Truth::Objects pods = truth_.pods();
+  for (const auto& [key, pod] : pods) on_change(nullptr, &pod);
+}
+
 void Kubelet::run(const std::string& key, const Json& pod) {
-  if (is_deleting(pod)) return;
+  if (is_deleting(pod) || !occupies(pod)) return;
+  if (const std::string lacking = lacks(pod); !lacking.empty()) {
+    ++rejected_;
+    return report(key, pod, {{"phase", "Failed"}, {"reason", "OutOf" + lacking}});
+  }
+  running_[text_at(pod, "/metadata/uid")] = pod;
   const std::string now = k8s::format_time(server_.loop().wall_now());
+  const std::string before = text_at(pod, "/status/startTime");
   report(key, pod,
          {{"phase", "Running"},
-          {"startTime", now},
+          {"startTime", before.empty() ? now : before},
           {"containerStatuses",
            Json::array({container_status(pod, {{"running", {{"startedAt", now}}}})})}});
   const std::string asked = text_at(pod, "/metadata/annotations/sim~1run-seconds");
@@ -92,6 +138,7 @@ int Kubelet::exit_code(const Json& pod) const {
 
 void Kubelet::end(const std::string& key, const Json& pod) {
   if (is_deleting(pod) || !occupies(pod)) return;
+  running_.erase(text_at(pod, "/metadata/uid"));
   const std::string now = k8s::format_time(server_.loop().wall_now());
   const int code = exit_code(pod);
   const Json ended = {{"terminated",
@@ -105,6 +152,7 @@ void Kubelet::end(const std::string& key, const Json& pod) {
 }
 
 void Kubelet::remove(const std::string&, const Json& pod) {
+  running_.erase(text_at(pod, "/metadata/uid"));
   const Json options = {{"kind", "DeleteOptions"},
                         {"apiVersion", "v1"},
                         {"gracePeriodSeconds", 0},

@@ -86,7 +86,7 @@ int crash_sweep(const Arguments& arguments) {
 
 int seeds(const Arguments& arguments) {
   const Clock clock;
-  std::uint64_t runs = 0, failures = 0, bindings = 0, crashes = 0;
+  std::uint64_t runs = 0, failures = 0, bindings = 0, crashes = 0, restores = 0, rejected = 0;
   std::int64_t spent = 0;
   for (std::uint64_t i = 0;; ++i) {
     if (arguments.seconds > 0 ? clock.seconds() > arguments.seconds : i >= arguments.seeds) break;
@@ -104,12 +104,16 @@ int seeds(const Arguments& arguments) {
     bindings += result.bindings;
     spent += result.spent;
     crashes += static_cast<std::uint64_t>(result.crashes);
+    restores += static_cast<std::uint64_t>(result.restores);
+    rejected += static_cast<std::uint64_t>(result.rejected);
   }
   std::printf(
-      "simulation: %llu seeds from %llu, %llu bindings, %llu crashes, %lld spent, %llu failures, "
-      "%.1f s\n",
+      "simulation: %llu seeds from %llu, %llu bindings, %llu crashes, %llu restores, %llu "
+      "rejected, "
+      "%lld spent, %llu failures, %.1f s\n",
       static_cast<unsigned long long>(runs), static_cast<unsigned long long>(arguments.seed),
       static_cast<unsigned long long>(bindings), static_cast<unsigned long long>(crashes),
+      static_cast<unsigned long long>(restores), static_cast<unsigned long long>(rejected),
       static_cast<long long>(spent / 1'000'000), static_cast<unsigned long long>(failures),
       clock.seconds());
   return failures == 0 ? 0 : 1;

@@ -10,7 +10,13 @@ using k8s::Duration;
 using std::chrono::milliseconds;
 
 SimServer::SimServer(k8s::testing::SimLoop& loop, std::uint64_t seed) : loop_(loop), random_(seed) {
+  open();
+  arrange_tick(milliseconds(100));
+}
+
+void SimServer::open() {
   k8s::apiserver::Options options;
+  options.restored_from = backup_;
   options.now = [this] { return loop_.wall_now(); };
   options.random = [this] { return random_.next(); };
   auto opened = k8s::apiserver::ApiServer::open(std::move(options));
@@ -19,8 +25,8 @@ SimServer::SimServer(k8s::testing::SimLoop& loop, std::uint64_t seed) : loop_(lo
                  opened.status().to_string().c_str());
     std::abort();
   }
+  if (api_) lost_.push_back(std::move(api_));
   api_ = std::move(opened.value());
-  arrange_tick(milliseconds(100));
 }
 
 SimServer::~SimServer() { loop_.cancel(tick_timer_); }
@@ -53,6 +59,13 @@ SimServer::Answer SimServer::call(const std::string& actor, const std::string& m
   request.headers.set("User-Agent", actor + "/sim");
   const k8s::apiserver::Reply reply = handle(actor, request);
   return {reply.response.status, nlohmann::json::parse(reply.response.body, nullptr, false)};
+}
+
+void SimServer::back_up() { backup_ = api_->backup(); }
+
+void SimServer::restore() {
+  open();
+  arrange_tick(milliseconds(50));
 }
 
 void SimServer::compact() {

@@ -41,6 +41,13 @@ class SimServer {
   Answer call(const std::string& actor, const std::string& method, const std::string& target,
               const nlohmann::json& body = nullptr, const std::string& content_type = "");
 
+  // Takes a copy of all that is stored, in place of the one before; and puts the store back to it,
+  // as an operator of the cluster would after losing it: objects and versions are those of then,
+  // and every watch brings nothing more. Connections are for the caller to break.
+  void back_up();
+  bool backed_up() const { return backup_ != nullptr; }
+  void restore();
+
   // Forgets the watch history, as a compaction would: all watches get 410.
   void compact();
 
@@ -52,6 +59,7 @@ class SimServer {
   k8s::testing::SimLoop& loop() { return loop_; }
 
  private:
+  void open();
   void tick();
   void arrange_tick(k8s::Duration delay);
   void tell_changed();
@@ -59,6 +67,9 @@ class SimServer {
   k8s::testing::SimLoop& loop_;
   k8s::testing::Random random_;
   std::unique_ptr<k8s::apiserver::ApiServer> api_;
+  std::shared_ptr<const k8s::apiserver::Backup> backup_;
+  // Before a restore: somebody may hold a stream of it still.
+  std::vector<std::unique_ptr<k8s::apiserver::ApiServer>> lost_;
   std::vector<std::function<void(const Served&)>> served_;
   std::vector<std::function<void()>> changed_;
   std::map<std::string, std::uint64_t> requests_;

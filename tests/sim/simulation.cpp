@@ -33,6 +33,8 @@ class Run {
   void safety();
   void liveness();
   void mishaps();
+  void back_up();
+  void restore();
   bool run_until(const std::function<bool()>& done, Duration limit);
   bool at_rest() const;
   std::string unfinished() const;
@@ -54,6 +56,8 @@ class Run {
   std::vector<std::unique_ptr<OperatorHost>> hosts_;
   std::uint64_t digest_ = 14695981039346656037u;
   long errors_before_ = 0;
+  bool elect_ = true;
+  int restores_ = 0;
 };
 
 Run::Run(const RunOptions& options)
@@ -93,11 +97,11 @@ void Run::record(const Served& served) {
 
 void Run::start_replicas() {
   const bool one = !options_.faults || random_.chance(500);
-  const bool elect = !one || random_.chance(500);
+  elect_ = !one || random_.chance(500);
   for (int i = 0; i < (one ? 1 : 2); ++i) {
     OperatorHost::Options host;
     host.name = "operator-" + std::to_string(i);
-    host.leader_elect = elect;
+    host.leader_elect = elect_;
     host.die_at_write = options_.die_at_write;
     host.die_point = options_.die_point;
     hosts_.push_back(std::make_unique<OperatorHost>(server_, faults_, host, random_.next()));
@@ -128,10 +132,35 @@ void Run::mishaps() {
     if (chance(faults_.reset)) host->reset_connections();
   }
   if (chance(faults_.compact)) server_.compact();
+  if (faults_.restore > 0 && chance(50)) back_up();
+  if (chance(faults_.restore) && server_.backed_up()) restore();
   static const char* const kLaggards[] = {"/pods", "/trainingjobs", "/nodes"};
   if (!faults_.lagging.empty() && chance(60)) faults_.lagging.clear();
   if (chance(faults_.lag)) faults_.lagging = kLaggards[random_.below(3)];
   if (options_.faults && chance(100)) world_.interfere();
+}
+
+void Run::back_up() {
+  server_.back_up();
+  accounts_.back_up();
+}
+
+// All that happened since the backup has not, but on the nodes, which find out when they connect.
+void Run::restore() {
+  ++restores_;
+  invariants_.across([this] {
+    server_.restore();
+    accounts_.restore();
+    truth_.reopen();
+  });
+  kubelet_.reconnect();
+  // Without an election it is `fermi up`, whose server is in the same process.
+  for (const auto& host : hosts_) {
+    if (elect_)
+      host->reset_connections();
+    else
+      host->crash();
+  }
 }
 
 void Run::safety() {
@@ -232,6 +261,8 @@ RunResult Run::result() {
   made.digest = digest_;
   made.bindings = invariants_.bindings();
   made.spent = accounts_.spent();
+  made.restores = restores_;
+  made.rejected = kubelet_.rejected();
   for (const auto& host : hosts_) {
     made.writes += host->writes();
     made.crashes += host->crashes();

@@ -34,6 +34,8 @@ struct RunResult {
   std::uint64_t bindings = 0;
   std::int64_t spent = 0;  // by all tasks, in millionths
   int crashes = 0;
+  int restores = 0;  // of the store, from a backup
+  int rejected = 0;  // Pods, by nodes that still ran what was lost
 };
 
 RunResult run_simulation(const RunOptions& options);

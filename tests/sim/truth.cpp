@@ -101,6 +101,11 @@ void Truth::drain() {
   draining_ = false;
 }
 
+void Truth::reopen() {
+  for (auto& [name, kind] : kinds_) kind.stream = nullptr;
+  drain();
+}
+
 void Truth::drain_kind(const std::string& name, Kind& kind) {
   if (!kind.stream) return open(name, kind);
   const std::string bytes = kind.stream->take();

@@ -48,6 +48,8 @@ class Truth {
 
   // Sum of what occupying Pods hold of a node.
   Amounts used(const std::string& node) const;
+  // After a restore of the store: all is as it was then.
+  void reopen();
   // Kinds whose resource exists only once its definition was made are looked for again.
   void drain();
 

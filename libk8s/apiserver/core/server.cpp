@@ -36,6 +36,9 @@ class Server final : public ApiServer {
   Reply handle(const http::Request& request, const Caller& caller) override;
   std::optional<WallTime> tick() override;
   void compact() override;
+  std::shared_ptr<const Backup> backup() const override {
+    return std::make_shared<const Backup>(core_.store->backup());
+  }
 
  private:
   Reply route(const http::Request& request, const Caller& caller);
@@ -322,7 +325,9 @@ Result<std::unique_ptr<ApiServer>> ApiServer::open(Options options) {
   if (!options.now || !options.random) {
     return Status(Code::kInvalid, "the API server needs a clock and a source of randomness");
   }
-  auto store = Store::open(options.database, options.watch_history);
+  auto store = options.restored_from
+                   ? Store::restore(options.database, options.watch_history, *options.restored_from)
+                   : Store::open(options.database, options.watch_history);
   if (!store) return store.status();
   auto server = std::make_unique<Server>(std::move(options), std::move(store).value());
   if (Status status = server->start(); !status.is_ok()) return status;

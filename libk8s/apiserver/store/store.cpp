@@ -52,6 +52,34 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& path, std::size_t 
   return store;
 }
 
+Result<std::unique_ptr<Store>> Store::restore(const std::string& path, std::size_t history,
+                                              const Backup& backup) {
+  Result<std::unique_ptr<Store>> opened = open(path, history);
+  if (!opened) return opened;
+  Store& store = **opened;
+  if (!store.tables_.empty())
+    return Status(Code::kInvalid, "a backup is restored into an empty database only");
+  for (const ObjectPtr& object : backup.objects) {
+    const ObjectId& id = object->id();
+    const Status put = store.database_.put(id, object->revision(), object->text());
+    if (!put.is_ok()) return put;
+    store.tables_[id.resource].objects[{id.ns, id.name}] = object;
+  }
+  // The counter may stand at a deletion, of which no object is left.
+  const Status counted = store.database_.remove({}, backup.revision);
+  if (!counted.is_ok()) return counted;
+  store.revision_ = store.base_ = backup.revision;
+  for (auto& [name, table] : store.tables_) table.floor = store.base_;
+  return opened;
+}
+
+Backup Store::backup() const {
+  Backup out{revision_, {}};
+  for (const auto& [name, table] : tables_)
+    for (const auto& [key, object] : table.objects) out.objects.push_back(object);
+  return out;
+}
+
 Status Store::load() {
   Result<std::uint64_t> revision = database_.revision();
   if (!revision) return revision.status();

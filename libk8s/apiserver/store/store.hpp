@@ -78,10 +78,22 @@ class Listener {
 using Key = std::pair<std::string, std::string>;
 using Objects = std::map<Key, ObjectPtr>;
 
+// All objects of a store as of one revision, to begin another store with.
+struct Backup {
+  std::uint64_t revision = 0;
+  std::vector<ObjectPtr> objects;
+};
+
 class Store {
  public:
   // `history`: events kept per resource.
   static Result<std::unique_ptr<Store>> open(const std::string& path, std::size_t history);
+  // The same of an empty database, which begins with what is in the backup: at its revision, older
+  // than what others may have seen.
+  static Result<std::unique_ptr<Store>> restore(const std::string& path, std::size_t history,
+                                                const Backup& backup);
+
+  Backup backup() const;
 
   std::uint64_t revision() const { return revision_; }
   ObjectPtr get(const ObjectId& id) const;

@@ -122,6 +122,33 @@ TEST(Store, Goes_on_where_it_was_after_a_reopen) {
   EXPECT_EQ(store->floor("things"), 3U);
 }
 
+TEST(Store, Goes_back_to_what_it_was_when_it_is_restored) {
+  auto store = memory();
+  (void)store->put(id("a"), thing(1));     // 1
+  (void)store->put(id("b"), thing(2));     // 2
+  (void)store->remove(id("b"), thing(2));  // 3
+  const Backup backup = store->backup();
+  (void)store->put(id("a"), thing(7));
+  (void)store->put(id("c"), thing(8));
+  auto restored = std::move(Store::restore(":memory:", 10, backup)).value();
+  EXPECT_EQ(restored->revision(), 3U);
+  EXPECT_EQ(restored->get(id("a"))->json()["value"], 1);
+  EXPECT_EQ(restored->get(id("a"))->revision(), 1U);
+  EXPECT_EQ(restored->get(id("b")), nullptr);
+  EXPECT_EQ(restored->get(id("c")), nullptr);
+  EXPECT_EQ(restored->floor("things"), 3U) << "who was behind has to list again";
+  EXPECT_EQ((*restored->put(id("d"), thing(9)))->revision(), 4U);
+}
+
+TEST(Store, Is_restored_into_an_empty_database_only) {
+  Folder folder;
+  auto store = std::move(Store::open(folder.file(), 10)).value();
+  (void)store->put(id("a"), thing(1));
+  const Backup backup = store->backup();
+  store.reset();
+  EXPECT_EQ(Store::restore(folder.file(), 10, backup).status().code(), Code::kInvalid);
+}
+
 TEST(Store, Keeps_its_file_to_its_owner) {
   Folder folder;
   auto store = std::move(Store::open(folder.file(), 10)).value();

@@ -327,6 +327,26 @@ TEST_F(ElectorTest, A_leader_whose_lease_was_taken_stops_at_its_next_renewal) {
   EXPECT_EQ(a.elector->holder(), "thief");
 }
 
+// The store is restored from a copy: the lease is ours there, too, but all that we did since is
+// not.
+TEST_F(ElectorTest, A_leader_whose_lease_went_back_begins_a_new_term_with_a_higher_epoch) {
+  Process a(*this, "a");
+  a.elector->start();
+  loop.run_for(seconds(1));
+  const json copy = server.lease;
+  const int version = server.version;
+  loop.run_for(seconds(30));
+  const std::int64_t epoch = a.elector->epoch();
+  server.lease = copy;
+  server.version = version;
+  loop.run_for(seconds(3));
+  EXPECT_EQ(a.lost, 1);
+  loop.run_for(seconds(10));
+  EXPECT_EQ(a.elected, 2);
+  EXPECT_GT(a.elector->epoch(), epoch);
+  EXPECT_EQ(server.lease["spec"]["leaseTransitions"], a.elector->epoch());
+}
+
 TEST_F(ElectorTest, A_lost_answer_to_the_first_write_is_settled_by_reading) {
   Process a(*this, "a");
   a.lose_answers = true;

@@ -22,23 +22,19 @@ Json after(const std::string& name, const std::string& condition, const std::str
   return spec;
 }
 
-std::string message_of(Cluster& cluster, const std::string& job) {
-  return cluster.job(job).value("/status/message"_json_pointer, "");
-}
-
 TEST(After, A_job_waits_for_another_to_complete_and_keeps_its_place_meanwhile) {
   Cluster cluster({{"zone-a", 1, 8}});
   cluster.start_operator();
   cluster.submit("train", after("prepare", "Completed", "10"));
   ASSERT_TRUE(cluster.wait(seconds(10), [&] {
-    return message_of(cluster, "train").find("prepare, which does not exist") != std::string::npos;
+    return cluster.message_of("train").find("prepare, which does not exist") != std::string::npos;
   })) << cluster.job("train")["status"].dump(1);
   EXPECT_EQ(cluster.job("train")["status"]["reason"], "Held");
   EXPECT_EQ(cluster.job("train")["status"]["queuePosition"], 1);
   cluster.run("prepare", after("", "", "60"));
   ASSERT_TRUE(cluster.wait(seconds(20), [&] {
-    return message_of(cluster, "train").find("to be Completed; it is Running") != std::string::npos;
-  })) << message_of(cluster, "train");
+    return cluster.message_of("train").find("to be Completed; it is Running") != std::string::npos;
+  })) << cluster.message_of("train");
   EXPECT_EQ(cluster.phase("train"), "Pending");
   ASSERT_TRUE(cluster.wait_phase("prepare", "Completed"));
   EXPECT_TRUE(cluster.wait_phase("train", "Running", seconds(5)));
@@ -77,7 +73,7 @@ TEST(After, A_cycle_is_refused_in_one_sentence_and_goes_when_it_is_mended) {
   ASSERT_TRUE(cluster.wait(seconds(20), [&] {
     return cluster.job("c").value("/status/reason"_json_pointer, "") == "DependencyCycle";
   })) << cluster.job("c").dump(1);
-  EXPECT_EQ(message_of(cluster, "c"),
+  EXPECT_EQ(cluster.message_of("c"),
             "spec.scheduling.after: c -> a -> b -> c is a cycle; none of these jobs can start");
   cluster.patch("/apis/fermi-cluster.com/v1alpha1/namespaces/work/trainingjobs/c",
                 {{"spec", {{"scheduling", {{"after", nullptr}}}}}});

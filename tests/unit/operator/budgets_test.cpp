@@ -87,16 +87,6 @@ void protect(Cluster& cluster, const std::string& job, int pods) {
                     {"selector", {{"matchLabels", {{"fermi-cluster.com/name", job}}}}}}}});
 }
 
-Json condition(Cluster& cluster, const std::string& job, const std::string& type) {
-  for (const Json& c : cluster.job(job)["status"].value("conditions", Json::array()))
-    if (c["type"] == type) return c;
-  return Json::object();
-}
-
-std::string message(Cluster& cluster, const std::string& job) {
-  return cluster.job(job)["status"].value("message", "");
-}
-
 TEST(Budgets, A_job_that_a_budget_keeps_runs_on_and_everybody_sees_why) {
   Cluster cluster({{"zone-a", 1, 8}});
   cluster.start_operator();
@@ -106,17 +96,17 @@ TEST(Budgets, A_job_that_a_budget_keeps_runs_on_and_everybody_sees_why) {
   cluster.run_for(minutes(3));
   EXPECT_EQ(cluster.phase("low"), "Running");
   EXPECT_EQ(cluster.job("low")["status"].value("preemptions", 0), 0);
-  const Json said = condition(cluster, "low", "Preempted");
+  const Json said = condition(cluster.job("low"), "Preempted");
   EXPECT_EQ(said.value("status", ""), "False");
   EXPECT_EQ(said.value("reason", ""), "DisruptionBudget");
   EXPECT_EQ(
       said.value("message", ""),
       "it was to make room for work/high, but disruption budget \"keep\" lets 0 of 1 Pods go");
   EXPECT_EQ(cluster.phase("high"), "Pending");
-  EXPECT_NE(message(cluster, "high")
-                .find("work/low cannot make room: disruption budget \"keep\" lets 0 of 1 Pods go"),
+  EXPECT_NE(cluster.message_of("high").find(
+                "work/low cannot make room: disruption budget \"keep\" lets 0 of 1 Pods go"),
             std::string::npos)
-      << message(cluster, "high");
+      << cluster.message_of("high");
   EXPECT_EQ(cluster.op().metrics().preemptions, 0U);
   EXPECT_EQ(cluster.op().metrics().preemptions_given_up, 1U);
   // It is looked at again and again, which nobody notices. (After ten minutes the conflict of the
@@ -155,7 +145,7 @@ TEST(Budgets, A_gang_of_which_not_all_may_go_is_not_begun_with) {
   EXPECT_EQ(cluster.phase("low"), "Running");
   EXPECT_EQ(cluster.job("low")["status"].value("attempt", -1), 0);
   EXPECT_EQ(cluster.pods_of("low").size(), 2U);
-  EXPECT_NE(condition(cluster, "low", "Preempted").value("message", "").find("1 of 2 Pods"),
+  EXPECT_NE(condition(cluster.job("low"), "Preempted").value("message", "").find("1 of 2 Pods"),
             std::string::npos);
 }
 
@@ -219,11 +209,11 @@ TEST(SlowVictims, The_room_of_one_that_ignores_SIGTERM_is_kept_until_its_grace_i
   cluster.submit("next", job_in("high", 1, "30"));
   ASSERT_TRUE(cluster.wait_phase("next", "Pending"));
   const auto is_told = [&] {
-    const std::string said = message(cluster, "high");
+    const std::string said = cluster.message_of("high");
     return said ==
            "waits until work/low (8 x nvidia.com/gpu) has stopped: its room is kept for this task";
   };
-  EXPECT_TRUE(cluster.wait(seconds(30), is_told)) << message(cluster, "high");
+  EXPECT_TRUE(cluster.wait(seconds(30), is_told)) << cluster.message_of("high");
   while (!cluster.pods_of("low").empty()) {
     EXPECT_EQ(cluster.phase("high"), "Pending");
     EXPECT_EQ(cluster.phase("next"), "Pending");

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "libk8s/codec/rfc3339.hpp"
 #include "libk8s/codec/yaml.hpp"
 
 namespace fermi::testing {
@@ -69,8 +70,32 @@ std::int64_t millionths(const std::string& amount) {
   return std::stoll(amount.substr(0, point)) * 1'000'000 + std::stoll(fraction);
 }
 
+std::int64_t seconds_at(const Json& object, const std::string& pointer) {
+  const auto time = k8s::parse_time(object.value(Json::json_pointer(pointer), ""));
+  return time ? time->ns / 1'000'000'000 : 0;
+}
+
+Json condition(const Json& object, const std::string& type) {
+  if (object.is_object())
+    for (const Json& c : object.value("/status/conditions"_json_pointer, Json::array()))
+      if (c.value("type", "") == type) return c;
+  return Json::object();
+}
+
+Options configured(const std::string& text) {
+  Options options;
+  options.config_text = text;
+  return options;
+}
+
+Options priced() { return configured("prices: {gpu: \"36.00\"}\n"); }
+
 Cluster::Cluster(std::vector<Layout> zones, Options options)
-    : server(loop, 7), truth(server), kubelet(server, truth, 7), options_(std::move(options)) {
+    : server(loop, 7),
+      truth(server),
+      kubelet(server, truth, 7),
+      invariants(server, truth),
+      options_(std::move(options)) {
   server.on_served([this](const sim::Served& served) { writes_ += counts(served) ? 1 : 0; });
   load("crds/taskqueues.yaml", kDefinitions);
   load("crds/trainingjobs.yaml", kDefinitions);
@@ -124,6 +149,31 @@ void Cluster::kill_at_write(int n, sim::WritePoint point) {
     process_->kill();
     return true;
   });
+}
+
+void Cluster::before_write(const std::string& target, const std::string& body,
+                           std::function<void()> act) {
+  auto done = std::make_shared<bool>(false);
+  transport_->on_write([done, target, body, act = std::move(act)](
+                           sim::WritePoint at, const k8s::http::Request& request) {
+    const bool now = !*done && at == sim::WritePoint::kBeforeSend &&
+                     request.target.find(target) != std::string::npos &&
+                     request.body.find(body) != std::string::npos;
+    if (now) {
+      *done = true;
+      act();
+    }
+    return false;
+  });
+}
+
+void Cluster::restore_store() {
+  invariants.across([this] {
+    server.restore();
+    truth.reopen();
+  });
+  kubelet.reconnect();
+  if (transport_) transport_->reset();
 }
 
 Json Cluster::create(const std::string& collection, const Json& object) {
@@ -227,6 +277,11 @@ std::string Cluster::phase(const std::string& name) {
   return found.is_null() ? "" : found.value("/status/phase"_json_pointer, "");
 }
 
+std::string Cluster::message_of(const std::string& name) {
+  const Json found = job(name);
+  return found.is_null() ? "" : found.value("/status/message"_json_pointer, "");
+}
+
 std::vector<Json> Cluster::pods_of(const std::string& job) {
   std::vector<Json> out;
   for (const auto& [key, pod] : truth.pods())
@@ -235,17 +290,20 @@ std::vector<Json> Cluster::pods_of(const std::string& job) {
   return out;
 }
 
+bool Cluster::has_pod(const std::string& name) {
+  return !get(std::string(kPods) + "/" + name).is_null();
+}
+
 std::string Cluster::node_of(const std::string& pod) {
-  const Json found = get("/api/v1/namespaces/work/pods/" + pod);
+  const Json found = get(std::string(kPods) + "/" + pod);
   return found.is_null() ? "?" : found.value("/spec/nodeName"_json_pointer, "");
 }
 
 std::string Cluster::why_waits(const std::string& pod) {
-  const Json found = get("/api/v1/namespaces/work/pods/" + pod);
+  const Json found = get(std::string(kPods) + "/" + pod);
   if (found.is_null()) return "?";
-  for (const Json& c : found.value("/status/conditions"_json_pointer, Json::array()))
-    if (c["type"] == "PodScheduled" && c["status"] == "False") return c.value("message", "");
-  return "";
+  const Json scheduled = condition(found, "PodScheduled");
+  return scheduled.value("status", "") == "False" ? scheduled.value("message", "") : "";
 }
 
 bool Cluster::wait(k8s::Duration span, const std::function<bool()>& done) {

@@ -10,6 +10,7 @@
 
 #include "operator/operator.hpp"
 #include "operator/report/metrics.hpp"
+#include "tests/sim/invariants.hpp"
 #include "tests/sim/kubelet.hpp"
 #include "tests/sim/process_loop.hpp"
 #include "tests/sim/sim_server.hpp"
@@ -46,6 +47,15 @@ Json pod_for(const std::string& name, const PodWish& wish);
 
 // "1.25" of a currency, with code of its own.
 std::int64_t millionths(const std::string& amount);
+// The second of a time in an object; 0 when it has none there.
+std::int64_t seconds_at(const Json& object, const std::string& pointer);
+// The condition of this type of an object; {} when it has none.
+Json condition(const Json& object, const std::string& type);
+
+// An operator with this text as its configuration, and one by whose prices a GPU costs a hundredth
+// a second: 36.00 an hour.
+Options configured(const std::string& text);
+Options priced();
 
 class Cluster {
  public:
@@ -61,9 +71,16 @@ class Cluster {
   // It dies at its n-th write from now on (leases and events left out), at this point of it; what
   // is left of it is for `kill_operator`.
   void kill_at_write(int n, sim::WritePoint point);
+  // Once, right before the operator sends its first write from now on that has these in its target
+  // and its body.
+  void before_write(const std::string& target, const std::string& body, std::function<void()> act);
+  // The store goes back to its last backup (`server.back_up`); nodes still run what they ran.
+  void restore_store();
   int lives() const { return lives_; }
   bool died() const { return process_ != nullptr && !process_->alive(); }
   Operator& op() { return *operator_; }
+  // What goes wrong between the operator and the server from now on.
+  sim::Faults& faults() { return faults_; }
 
   // Fails the test when the server refuses.
   Json create(const std::string& collection, const Json& object);
@@ -87,7 +104,9 @@ class Cluster {
   void run(const std::string& name, const Json& spec);
   Json job(const std::string& name);
   std::string phase(const std::string& name);
+  std::string message_of(const std::string& job);
   std::vector<Json> pods_of(const std::string& job);
+  bool has_pod(const std::string& name);  // in `work`
   // Of a Pod of `work` ("?" when there is none): where it is bound, "" for nowhere, and what it was
   // told of why it waits.
   std::string node_of(const std::string& pod);
@@ -111,6 +130,7 @@ class Cluster {
   sim::SimServer server;
   sim::Truth truth;
   sim::Kubelet kubelet;
+  sim::Invariants invariants;
 
  private:
   void load(const std::string& file, const std::string& collection);

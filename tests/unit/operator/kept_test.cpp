@@ -2,7 +2,6 @@
 // API server, in virtual time.
 #include <gtest/gtest.h>
 
-#include "libk8s/codec/rfc3339.hpp"
 #include "tests/unit/operator/cluster.hpp"
 
 namespace fermi::testing {
@@ -14,11 +13,6 @@ using std::chrono::seconds;
 Json job_in(const std::string& queue, const std::string& run_seconds, const std::string& expected,
             const std::string& exit = "0") {
   return job_for({.queue = queue, .run_seconds = run_seconds, .expected = expected, .exit = exit});
-}
-
-std::int64_t seconds_at(const Json& from, const std::string& pointer) {
-  const auto time = k8s::parse_time(from.value(Json::json_pointer(pointer), ""));
-  return time ? time->ns / 1'000'000'000 : 0;
 }
 
 // How long its guarantee is, counted from when it runs.
@@ -104,7 +98,7 @@ TEST(Kept, A_plain_Pod_that_is_held_waits_and_keeps_its_place) {
   cluster.create(kPods, plain("held", held));
   cluster.run_for(seconds(30));
   EXPECT_EQ(cluster.node_of("held"), "");
-  EXPECT_NE(cluster.why_waits("held").find("Pod held is held by annotation"), std::string::npos);
+  EXPECT_EQ(cluster.why_waits("held"), "Held: Pod held is held by annotation");
   cluster.create(kPods, plain("first", {{"sim/run-seconds", "60"}}));
   ASSERT_TRUE(cluster.wait(seconds(10), [&] { return cluster.node_of("first") == "zone-a-0"; }))
       << "it blocks nobody";
@@ -133,7 +127,46 @@ TEST(Kept, The_annotations_of_a_plain_Pod_are_its_wishes) {
   };
   EXPECT_TRUE(says("too-high", "\"High\" is not allowed; at most Medium"));
   EXPECT_TRUE(says("odd", "fermi-cluster.com/expected-duration")) << cluster.why_waits("odd");
-  EXPECT_TRUE(says("nowhere", "Constraint")) << cluster.why_waits("nowhere");
+  EXPECT_TRUE(says("nowhere",
+                   "Constraint: no node satisfies what it asks for (no node lies in "
+                   "atlantis; zones: zone-a, zone-b)"))
+      << cluster.why_waits("nowhere");
+  Json picky = plain("picky", Json::object());
+  picky["spec"]["nodeSelector"] = {{"disk", "ssd"}};
+  cluster.create(kPods, picky);
+  EXPECT_TRUE(says("picky", "(no node has the label disk=ssd)")) << cluster.why_waits("picky");
+}
+
+// Whoever writes so wants it held: it is, and is told what is understood.
+TEST(Kept, A_hold_that_is_neither_true_nor_false_is_told) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  cluster.start_operator();
+  const Json spec = job_for({.queue = "medium", .run_seconds = "5"});
+  Json whole = {{"framework", "Command"}, {"image", "i"}, {"command", {"run"}}};
+  whole.merge_patch(spec);
+  cluster.create(kJobs, {{"apiVersion", "fermi-cluster.com/v1alpha1"},
+                         {"kind", "TrainingJob"},
+                         {"metadata",
+                          {{"name", "job"},
+                           {"namespace", "work"},
+                           {"annotations", {{"fermi-cluster.com/hold", "yes"}}}}},
+                         {"spec", whole}});
+  cluster.create(kPods, plain("pod", {{"fermi-cluster.com/hold", "yes"}}));
+  const std::string sentence =
+      "the annotation fermi-cluster.com/hold: \"yes\" is not allowed; true or false";
+  ASSERT_TRUE(cluster.wait(seconds(20), [&] { return cluster.message_of("job") == sentence; }))
+      << cluster.job("job").dump(1);
+  const Json accepted = condition(cluster.job("job"), "Accepted");
+  EXPECT_EQ(accepted["status"], "False");
+  EXPECT_EQ(accepted["reason"], "InvalidAnnotation");
+  EXPECT_TRUE(cluster.wait(seconds(20), [&] {
+    return cluster.why_waits("pod") == "Held: Pod pod: " + sentence;
+  })) << cluster.why_waits("pod");
+  const Json away = {{"metadata", {{"annotations", {{"fermi-cluster.com/hold", "false"}}}}}};
+  cluster.patch(std::string(kJobs) + "/job", away);
+  cluster.patch(std::string(kPods) + "/pod", away);
+  EXPECT_TRUE(cluster.wait_phase("job", "Completed")) << cluster.job("job").dump(1);
+  EXPECT_TRUE(cluster.wait(minutes(2), [&] { return cluster.node_of("pod") == "zone-a-0"; }));
 }
 
 }  // namespace

@@ -18,12 +18,6 @@ using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-Options priced() {
-  Options options;
-  options.config_text = "prices: {gpu: \"36.00\"}\n";  // a hundredth a second
-  return options;
-}
-
 Json job_of(int gpus, const std::string& run_seconds, const std::string& exit_code = "0") {
   return {{"gpusPerNode", gpus},
           {"retry", {{"limit", 0}}},
@@ -101,6 +95,25 @@ TEST(PlainCost, A_leader_whose_clock_is_behind_charges_what_the_Pod_says_it_ran)
   EXPECT_GE(cost, 99 * 80'000);
   EXPECT_LE(cost, 103 * 80'000);
   EXPECT_EQ(cluster.spent(), cost);
+}
+
+// Seed 500061 of the simulation: a conflict was taken for the Pod's end, and nobody told it its
+// cost.
+TEST(PlainCost, A_Pod_is_told_its_cost_over_conflicts) {
+  Cluster cluster({{"zone-a", 1, 8}}, priced());
+  cluster.start_operator();
+  cluster.create(kPods, plain_pod("p", 8, "30"));
+  // Not so long that the lease is lost: a new leader would look again in any case.
+  for (int i = 0; i < 600'000 && cluster.spent() == 0; ++i) cluster.run_for(k8s::Duration(200'000));
+  ASSERT_GT(cluster.spent(), 0);
+  cluster.faults().conflict = 1000;
+  cluster.run_for(seconds(3));
+  EXPECT_FALSE(annotations(cluster, "p").contains("fermi-cluster.com/cost"));
+  cluster.faults().conflict = 0;
+  ASSERT_TRUE(cluster.wait(
+      minutes(1), [&] { return annotations(cluster, "p").contains("fermi-cluster.com/cost"); }));
+  EXPECT_EQ(millionths(annotations(cluster, "p")["fermi-cluster.com/cost"]), cluster.spent());
+  EXPECT_EQ(cluster.lives(), 1);
 }
 
 // Whoever dies when: what the Pod says in the end is what the ledger has.

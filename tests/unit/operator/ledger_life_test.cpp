@@ -12,13 +12,6 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-// 36.00 an hour is a hundredth a second for each GPU.
-Options priced() {
-  Options options;
-  options.config_text = "prices: {gpu: \"36.00\"}\n";
-  return options;
-}
-
 Json job_of(int gpus, const std::string& run_seconds) {
   return {{"gpusPerNode", gpus},
           {"podTemplate", {{"metadata", {{"annotations", {{"sim/run-seconds", run_seconds}}}}}}}};

@@ -13,12 +13,6 @@ Json runs_for(const std::string& run_seconds) {
   return {{"metadata", {{"annotations", {{"sim/run-seconds", run_seconds}}}}}};
 }
 
-Options configured(const std::string& text) {
-  Options options;
-  options.config_text = text;
-  return options;
-}
-
 void configure(Cluster& cluster, const std::string& text) {
   cluster.create("/api/v1/namespaces/fermi-system/configmaps",
                  {{"apiVersion", "v1"},
@@ -30,12 +24,6 @@ void configure(Cluster& cluster, const std::string& text) {
 void label(Cluster& cluster, const std::string& node, const std::string& key,
            const std::string& value) {
   cluster.patch("/api/v1/nodes/" + node, {{"metadata", {{"labels", {{key, value}}}}}});
-}
-
-Json condition(const Json& job, const std::string& type) {
-  for (const Json& c : job.value("/status/conditions"_json_pointer, Json::array()))
-    if (c.value("type", "") == type) return c;
-  return nullptr;
 }
 
 // The warnings about an object, by reason.
@@ -86,8 +74,7 @@ TEST(PlacementWishes, An_unknown_level_is_told_with_the_known_ones_and_may_be_co
                          {"scheduling", {{"topology", {{"level", "shelf"}}}}},
                          {"podTemplate", runs_for("5")}});
   ASSERT_TRUE(cluster.wait(seconds(30), [&] {
-    const Json accepted = condition(cluster.job("odd"), "Accepted");
-    return !accepted.is_null() && accepted["status"] == "False";
+    return condition(cluster.job("odd"), "Accepted").value("status", "") == "False";
   })) << cluster.job("odd").dump(1);
   const Json accepted = condition(cluster.job("odd"), "Accepted");
   EXPECT_EQ(accepted["reason"], "UnknownTopologyLevel");
@@ -106,7 +93,7 @@ TEST(PlacementWishes, A_gang_across_regions_starts_and_is_warned_in_a_condition_
   cluster.start_operator();
   cluster.submit("near", {{"gpusPerNode", 8}, {"podTemplate", runs_for("5")}});
   ASSERT_TRUE(cluster.wait_phase("near", "Completed")) << cluster.job("near").dump(1);
-  EXPECT_TRUE(condition(cluster.job("near"), "AcrossRegions").is_null());
+  EXPECT_TRUE(condition(cluster.job("near"), "AcrossRegions").empty());
   cluster.submit("far", {{"nodes", 2}, {"gpusPerNode", 8}, {"podTemplate", runs_for("5")}});
   ASSERT_TRUE(cluster.wait_phase("far", "Completed")) << cluster.job("far").dump(1);
   const Json warned = condition(cluster.job("far"), "AcrossRegions");

@@ -30,16 +30,9 @@ Json pod(const std::string& name, const Wish& wish) {
   return out;
 }
 
-bool is_there(Cluster& cluster, const std::string& name) {
-  return !cluster.get(std::string(kPods) + "/" + name).is_null();
-}
-
 std::string told(Cluster& cluster, const std::string& name) {
   const Json found = cluster.get(std::string(kPods) + "/" + name);
-  if (found.is_null()) return "";
-  for (const Json& c : found.value("/status/conditions"_json_pointer, Json::array()))
-    if (c["type"] == "fermi-cluster.com/Preempted") return c.value("message", "");
-  return "";
+  return condition(found, "fermi-cluster.com/Preempted").value("message", "");
 }
 
 Json job_in(const std::string& queue, const std::string& run_seconds) {
@@ -58,7 +51,7 @@ TEST(PlainEviction, A_Low_gang_with_a_controller_makes_room_as_a_whole_and_is_to
   std::string said;
   ASSERT_TRUE(cluster.wait(seconds(60), [&] {
     if (said.empty()) said = told(cluster, "m-0");
-    return !is_there(cluster, "m-0") && !is_there(cluster, "m-1");
+    return !cluster.has_pod("m-0") && !cluster.has_pod("m-1");
   }));
   EXPECT_EQ(said.substr(0, 26), "makes room for work/high, ");
   EXPECT_TRUE(cluster.wait_phase("high", "Running"));
@@ -95,9 +88,9 @@ TEST(PlainEviction, A_Medium_Pod_is_safe_until_its_guarantee_is_over_whoever_lea
   cluster.run_for(minutes(1));
   cluster.start_operator();
   cluster.run_for(minutes(3));
-  EXPECT_TRUE(is_there(cluster, "medium"));
+  EXPECT_TRUE(cluster.has_pod("medium"));
   EXPECT_TRUE(cluster.wait_phase("high", "Running", minutes(3))) << cluster.job("high").dump(1);
-  EXPECT_FALSE(is_there(cluster, "medium"));
+  EXPECT_FALSE(cluster.has_pod("medium"));
 }
 
 TEST(PlainEviction, A_Medium_Pod_may_say_that_it_is_preemptible_and_never_the_contrary) {
@@ -119,7 +112,7 @@ TEST(PlainEviction, A_Medium_Pod_may_say_that_it_is_preemptible_and_never_the_co
   EXPECT_TRUE(says("odd", "\"yes\" is not allowed; true or false")) << cluster.why_waits("odd");
   cluster.submit("high", job_in("high", "30"));
   EXPECT_TRUE(cluster.wait_phase("high", "Running", seconds(40))) << cluster.job("high").dump(1);
-  EXPECT_FALSE(is_there(cluster, "medium"));
+  EXPECT_FALSE(cluster.has_pod("medium"));
 }
 
 TEST(PlainEviction, A_disruption_budget_is_honoured_and_said) {
@@ -137,7 +130,7 @@ TEST(PlainEviction, A_disruption_budget_is_honoured_and_said) {
   cluster.run_for(seconds(5));
   cluster.submit("high", job_in("high", "30"));
   cluster.run_for(minutes(5));
-  EXPECT_TRUE(is_there(cluster, "kept"));
+  EXPECT_TRUE(cluster.has_pod("kept"));
   EXPECT_EQ(cluster.phase("high"), "Pending");
   EXPECT_NE(told(cluster, "kept"), "");
   cluster.remove("/apis/policy/v1/namespaces/work/poddisruptionbudgets/keep");
@@ -157,7 +150,7 @@ TEST(PlainStart, Pods_that_do_not_come_to_run_give_their_room_back_in_the_time_o
   cluster.create(kPods, pod("next", {.owner = owner}));
   cluster.run_for(seconds(80));
   EXPECT_EQ(cluster.node_of("stuck"), "zone-a-0");
-  EXPECT_TRUE(cluster.wait(minutes(1), [&] { return !is_there(cluster, "stuck"); }));
+  EXPECT_TRUE(cluster.wait(minutes(1), [&] { return !cluster.has_pod("stuck"); }));
   EXPECT_TRUE(cluster.wait(seconds(20), [&] { return cluster.node_of("next") == "zone-a-0"; }));
 }
 
@@ -177,7 +170,7 @@ TEST(PlainEviction, A_new_leader_goes_on_with_a_gang_that_was_told) {
   cluster.start_operator();
   ASSERT_TRUE(cluster.wait_phase("high", "Running"));
   EXPECT_TRUE(cluster.wait(minutes(1), [&] {
-    return !is_there(cluster, "m-0") && !is_there(cluster, "m-1");
+    return !cluster.has_pod("m-0") && !cluster.has_pod("m-1");
   })) << "gangs go whole";
 }
 

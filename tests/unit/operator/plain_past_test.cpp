@@ -28,10 +28,6 @@ Json job_in(const std::string& queue, const std::string& run_seconds) {
   return job_for({.queue = queue, .run_seconds = run_seconds, .expected = "1m"});
 }
 
-bool is_there(Cluster& cluster, const std::string& name) {
-  return !cluster.get(std::string(kPods) + "/" + name).is_null();
-}
-
 Json map_of(Cluster& cluster, const Json& owner) {
   return cluster.get(std::string(kMaps) + "/fermi-preempted-" + owner["uid"].get<std::string>());
 }
@@ -66,7 +62,7 @@ TEST(PlainPast, The_Pod_that_comes_instead_waits_at_the_old_place) {
   cluster.create(kPods, pod("peer", other, "low"));
   cluster.run_for(seconds(10));
   cluster.submit("high", job_in("high", "120"));
-  ASSERT_TRUE(cluster.wait(minutes(1), [&] { return !is_there(cluster, "old"); }));
+  ASSERT_TRUE(cluster.wait(minutes(1), [&] { return !cluster.has_pod("old"); }));
   cluster.create(kPods, pod("new", owner, "low"));
   const Json map = map_of(cluster, owner);
   ASSERT_FALSE(map.is_null());
@@ -88,22 +84,22 @@ TEST(PlainPast, The_guarantee_is_halved_with_each_preemption_whoever_leads) {
   expect_on_node(cluster, "m-0", seconds(30));
   cluster.submit("high-0", job_in("high", "5"));
   cluster.run_for(minutes(7));
-  EXPECT_TRUE(is_there(cluster, "m-0"));
-  ASSERT_TRUE(cluster.wait(minutes(2), [&] { return !is_there(cluster, "m-0"); }));
+  EXPECT_TRUE(cluster.has_pod("m-0"));
+  ASSERT_TRUE(cluster.wait(minutes(2), [&] { return !cluster.has_pod("m-0"); }));
   cluster.create(kPods, pod("m-1", owner, "medium"));
   expect_on_node(cluster, "m-1", minutes(2));
   cluster.submit("high-1", job_in("high", "5"));
   cluster.run_for(minutes(3));
   cluster.kill_operator();
   cluster.start_operator();
-  EXPECT_TRUE(is_there(cluster, "m-1"));
-  ASSERT_TRUE(cluster.wait(minutes(2), [&] { return !is_there(cluster, "m-1"); }));
+  EXPECT_TRUE(cluster.has_pod("m-1"));
+  ASSERT_TRUE(cluster.wait(minutes(2), [&] { return !cluster.has_pod("m-1"); }));
   cluster.create(kPods, pod("m-2", owner, "medium"));
   expect_on_node(cluster, "m-2", minutes(2));
   cluster.submit("high-2", job_in("high", "5"));
   cluster.run_for(seconds(100));
-  EXPECT_TRUE(is_there(cluster, "m-2"));
-  ASSERT_TRUE(cluster.wait(seconds(40), [&] { return !is_there(cluster, "m-2"); }));
+  EXPECT_TRUE(cluster.has_pod("m-2"));
+  ASSERT_TRUE(cluster.wait(seconds(40), [&] { return !cluster.has_pod("m-2"); }));
 }
 
 TEST(PlainPast, A_gang_keeps_its_past_under_its_name) {
@@ -116,8 +112,8 @@ TEST(PlainPast, A_gang_keeps_its_past_under_its_name) {
   for (const char* name : {"h-0", "h-1"}) cluster.create(kPods, pod(name, other, "low", "h"));
   cluster.run_for(seconds(5));
   cluster.submit("high", job_in("high", "60"));
-  ASSERT_TRUE(cluster.wait(minutes(1),
-                           [&] { return !is_there(cluster, "g-0") && !is_there(cluster, "g-1"); }));
+  ASSERT_TRUE(
+      cluster.wait(minutes(1), [&] { return !cluster.has_pod("g-0") && !cluster.has_pod("g-1"); }));
   for (const char* name : {"g-2", "g-3"}) cluster.create(kPods, pod(name, owner, "low", "g"));
   ASSERT_TRUE(cluster.wait_phase("high", "Completed", minutes(5)));
   expect_on_node(cluster, "g-3", seconds(30));
@@ -145,7 +141,7 @@ TEST(PlainPast, Whose_turn_is_over_stands_behind_its_peers_whoever_leads) {
     if (minute == 17) cluster.start_operator();
     for (int i = 0; i < 12; ++i, cluster.run_for(seconds(5))) {
       for (const std::string& of : all) {
-        if (!is_there(cluster, name(of))) {
+        if (!cluster.has_pod(name(of))) {
           ++made[of];
           cluster.create(kPods, pod(name(of), owners[of], "turns"));
         }
@@ -169,8 +165,8 @@ TEST(PlainPast, Two_Pods_of_one_controller_inherit_once_each_and_a_good_end_is_f
       seconds(30), [&] { return cluster.node_of("a-0") != "" && cluster.node_of("a-1") != ""; }));
   cluster.run_for(seconds(5));
   for (const char* name : {"high-0", "high-1"}) cluster.submit(name, job_in("high", "40"));
-  ASSERT_TRUE(cluster.wait(minutes(1),
-                           [&] { return !is_there(cluster, "a-0") && !is_there(cluster, "a-1"); }));
+  ASSERT_TRUE(
+      cluster.wait(minutes(1), [&] { return !cluster.has_pod("a-0") && !cluster.has_pod("a-1"); }));
   for (const char* name : {"b-0", "b-1", "b-2"}) {
     Json next = pod(name, owner, "low");
     next["metadata"]["annotations"]["sim/run-seconds"] = "30";

@@ -90,6 +90,71 @@ TEST(Queues, One_in_use_is_deleted_only_when_it_is_empty) {
       << cluster.get(team).dump(1);
 }
 
+// `inside` runs for a minute, then nothing of what is in the queue is left; what came or was moved
+// there later is not in it.
+TEST(Queues, What_comes_to_one_that_is_being_deleted_is_told_so_and_does_not_keep_it) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  cluster.start_operator();
+  const std::string team = std::string(kQueues) + "/team";
+  cluster.make_queue("team", Json::object());
+  cluster.run("inside", job_for({.queue = "team", .run_seconds = "60"}));
+  cluster.submit("moved", job_for({.queue = "default", .run_seconds = "5"}));
+  cluster.run_for(seconds(5));
+  cluster.remove(team);
+  cluster.run_for(seconds(2));  // the API knows whole seconds
+  cluster.submit("late", job_for({.queue = "team", .run_seconds = "5"}));
+  cluster.create(kPods, pod_for("pod", {.queue = "team", .run_seconds = "5"}));
+  cluster.patch(std::string(kJobs) + "/moved", {{"spec", {{"scheduling", {{"queue", "team"}}}}}});
+  const std::string sentence =
+      "queue \"team\" is being deleted and takes nothing new; name another queue";
+  for (const char* job : {"late", "moved"}) {
+    ASSERT_TRUE(cluster.wait(seconds(20), [&] {
+      return condition(cluster.job(job), "Accepted").value("reason", "") == "QueueDeleting";
+    })) << cluster.job(job).dump(1);
+    EXPECT_EQ(cluster.message_of(job), "spec.scheduling.queue: " + sentence);
+    EXPECT_EQ(condition(cluster.job(job), "Queued")["status"], "False");
+    EXPECT_EQ(cluster.job(job)["status"].value("queuePosition", 0), 0);
+  }
+  EXPECT_TRUE(cluster.wait(seconds(20), [&] {
+    return cluster.why_waits("pod").find(sentence) != std::string::npos;
+  })) << cluster.why_waits("pod");
+  // A leader that comes later knows it as well.
+  cluster.kill_operator();
+  cluster.start_operator();
+  cluster.run_for(seconds(20));
+  EXPECT_EQ(cluster.queue_status("team").value("pending", 0), 0) << cluster.queue_status("team");
+  EXPECT_EQ(cluster.message_of("moved"), "spec.scheduling.queue: " + sentence);
+  EXPECT_EQ(cluster.phase("inside"), "Running");
+  EXPECT_TRUE(cluster.wait(minutes(2), [&] { return cluster.get(team).is_null(); }))
+      << cluster.get(team).dump(1);
+  EXPECT_EQ(cluster.phase("inside"), "Completed");
+  cluster.make_queue("team", Json::object());
+  EXPECT_TRUE(cluster.wait_phase("late", "Completed")) << cluster.job("late").dump(1);
+  EXPECT_TRUE(cluster.wait_phase("moved", "Completed")) << cluster.job("moved").dump(1);
+  EXPECT_TRUE(cluster.wait(minutes(1), [&] { return cluster.node_of("pod") == "zone-a-0"; }));
+}
+
+// Those that waited in it when it was deleted are in it: they may be moved, and hold it until then.
+TEST(Queues, What_waits_in_one_that_is_being_deleted_keeps_it_until_it_is_moved) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  cluster.start_operator();
+  const std::string team = std::string(kQueues) + "/team";
+  cluster.make_queue("team", Json::object());
+  cluster.run("runs", job_for({.queue = "default"}));
+  cluster.submit("waits", job_for({.queue = "team", .run_seconds = "5"}));
+  cluster.run_for(seconds(5));
+  cluster.remove(team);
+  cluster.run_for(seconds(30));
+  ASSERT_FALSE(cluster.get(team).is_null());
+  EXPECT_EQ(condition(cluster.get(team), "Deleting")["message"],
+            "it goes when it is empty: 1 tasks wait and 0 run; those that wait start in another "
+            "queue only");
+  EXPECT_EQ(condition(cluster.job("waits"), "Accepted")["status"], "True");
+  cluster.patch(std::string(kJobs) + "/waits",
+                {{"spec", {{"scheduling", {{"queue", "default"}}}}}});
+  EXPECT_TRUE(cluster.wait(seconds(30), [&] { return cluster.get(team).is_null(); }));
+}
+
 TEST(Queues, An_unknown_one_is_said_and_its_coming_starts_the_job) {
   Cluster cluster({{"zone-a", 1, 8}});
   cluster.start_operator();
@@ -97,10 +162,7 @@ TEST(Queues, An_unknown_one_is_said_and_its_coming_starts_the_job) {
                  {{"scheduling", {{"queue", "later"}}},
                   {"podTemplate", {{"metadata", {{"annotations", {{"sim/run-seconds", "2"}}}}}}}});
   const auto accepted = [&] {
-    for (const Json& c :
-         cluster.job("lost").value("/status/conditions"_json_pointer, Json::array()))
-      if (c["type"] == "Accepted") return c["status"].get<std::string>();
-    return std::string();
+    return condition(cluster.job("lost"), "Accepted").value("status", "");
   };
   ASSERT_TRUE(cluster.wait(seconds(20), [&] { return accepted() == "False"; }))
       << cluster.job("lost").dump(1);

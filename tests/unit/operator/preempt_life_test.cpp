@@ -34,6 +34,20 @@ TEST(Preemption, A_High_job_makes_a_Low_one_stop_which_waits_at_its_old_place) {
   EXPECT_EQ(cluster.job("low")["status"]["preempted"]["by"], "work/high") << "never overwritten";
 }
 
+TEST(Preemption, Who_has_just_written_a_checkpoint_is_asked_first) {
+  Cluster cluster({{"zone-a", 2, 8}});
+  cluster.start_operator();
+  Json saves = job_in("low", 1, "forever", "1h");
+  saves["checkpoint"] = {{"path", "/tmp/checkpoint"}, {"interval", "10m"}};
+  cluster.run("saves", saves);
+  cluster.run_for(minutes(55));
+  cluster.run("new", job_in("low", 1, "forever", "1h"));
+  cluster.run_for(minutes(8));
+  cluster.run("high", job_in("high", 1, "30", "1m"));
+  EXPECT_EQ(cluster.phase("new"), "Running") << "it would lose 8 minutes, the other 3";
+  EXPECT_EQ(cluster.job("saves")["status"]["preemptions"], 1);
+}
+
 TEST(Preemption, A_Medium_job_is_safe_until_its_guarantee_is_over_and_sees_until_when) {
   Cluster cluster({{"zone-a", 1, 8}});
   cluster.start_operator();

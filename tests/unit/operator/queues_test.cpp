@@ -252,12 +252,7 @@ TEST(Queues, One_that_its_tenant_has_too_many_of_in_line_is_not_taken_in_before_
   cluster.run_for(seconds(2));  // the API knows whole seconds
   cluster.submit("second", job_in("team", 1, "forever"));
   cluster.run_for(seconds(10));
-  const auto accepted = [&](const char* job) {
-    const Json object = cluster.job(job);
-    for (const Json& c : object["status"]["conditions"])
-      if (c["type"] == "Accepted") return c;
-    return Json();
-  };
+  const auto accepted = [&](const char* job) { return condition(cluster.job(job), "Accepted"); };
   EXPECT_EQ(accepted("first")["status"], "True");
   EXPECT_EQ(accepted("second")["status"], "False");
   EXPECT_EQ(accepted("second")["reason"], "TenantLimit");
@@ -295,6 +290,65 @@ TEST(Queues, A_queue_says_in_its_condition_by_which_rules_it_goes) {
     const std::string now = cluster.queue_status("team")["conditions"][0]["message"];
     return now.find("nobody passes") != std::string::npos;
   }));
+}
+
+TEST(Queues, Places_that_no_node_lies_in_are_told) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  cluster.make_queue(
+      "team",
+      {{"zones", {"nope", "zone-a"}},
+       {"pools", {"gold"}},
+       {"quota", {{"flavors", {{{"zone", "zone-z"}, {"maximum", {{"nvidia.com/gpu", 4}}}}}}}}});
+  cluster.start_operator();
+  const auto said = [&] {
+    return condition(cluster.get(std::string(kQueues) + "/team"), "NodesFound");
+  };
+  ASSERT_TRUE(cluster.wait(seconds(10), [&] { return !said().empty(); }));
+  EXPECT_EQ(said()["status"], "False");
+  EXPECT_EQ(said()["reason"], "NoSuchNodes");
+  EXPECT_EQ(
+      said()["message"],
+      "spec.zones: no node lies in nope (zones: zone-a); spec.pools: no node is of pool gold (no "
+      "node names a pool); "
+      "spec.quota.flavors[0].zone: no node lies in zone-z (zones: zone-a)");
+  EXPECT_EQ(condition(cluster.get(std::string(kQueues) + "/medium"), "NodesFound"), Json::object());
+  cluster.patch(std::string(kQueues) + "/team",
+                {{"spec", {{"zones", {"zone-a"}}, {"pools", nullptr}, {"quota", nullptr}}}});
+  EXPECT_TRUE(cluster.wait(seconds(10), [&] { return said()["status"] == "True"; }))
+      << said().dump(1);
+  cluster.run_for(minutes(1));
+  const int quiet = cluster.operator_writes();
+  cluster.run_for(minutes(10));
+  EXPECT_EQ(cluster.operator_writes(), quiet);
+}
+
+TEST(Queues, A_guarantee_of_more_than_there_is_is_told) {
+  Cluster cluster({{"zone-a", 3, 8}, {"zone-b", 2, 8}});
+  cluster.make_queue("team", {{"quota", {{"guaranteed", {{"nvidia.com/gpu", 100}}}}}});
+  cluster.make_queue(
+      "west",
+      {{"quota", {{"flavors", {{{"zone", "zone-b"}, {"guaranteed", {{"nvidia.com/gpu", 17}}}}}}}}});
+  cluster.make_queue("fair", {{"quota", {{"guaranteed", {{"nvidia.com/gpu", 40}}}}}});
+  cluster.start_operator();
+  const auto said = [&](const char* queue) {
+    return condition(cluster.get(std::string(kQueues) + "/" + queue), "GuaranteeCovered");
+  };
+  ASSERT_TRUE(cluster.wait(seconds(10), [&] { return !said("team").empty(); }));
+  ASSERT_TRUE(cluster.wait(seconds(10), [&] { return !said("west").empty(); }));
+  EXPECT_EQ(said("team")["status"], "False");
+  EXPECT_EQ(said("team")["reason"], "MoreThanThereIs");
+  EXPECT_EQ(
+      said("team")["message"],
+      "spec.quota.guaranteed: 100 x nvidia.com/gpu guaranteed, and the nodes that it may use have "
+      "40 x nvidia.com/gpu: all of it is kept from queues that do not borrow");
+  EXPECT_EQ(
+      said("west")["message"],
+      "spec.quota.flavors[0].guaranteed: 17 x nvidia.com/gpu guaranteed, and the nodes that it may "
+      "use have 16 x nvidia.com/gpu: all of it is kept from queues that do not borrow");
+  EXPECT_TRUE(said("fair").empty()) << said("fair").dump(1);
+  cluster.patch(std::string(kQueues) + "/team",
+                {{"spec", {{"quota", {{"guaranteed", {{"nvidia.com/gpu", 8}}}}}}}});
+  EXPECT_TRUE(cluster.wait(seconds(10), [&] { return said("team")["status"] == "True"; }));
 }
 
 TEST(Queues, The_status_tells_what_each_tenant_has_and_what_is_borrowed) {

@@ -303,6 +303,12 @@ TEST(PlainPod, Bad_labels_and_annotations_are_named) {
   auto pod = std::make_shared<k8s::Pod>(*plain("a", 5, {{label::kQueue, "q"}}));
   pod->meta.annotations = {{annotation::kExpectedDuration, "soon"}};
   EXPECT_NE(plain_task({pod}, 0, nullptr).held_why.find("soon"), std::string::npos);
+  pod->meta.annotations = {{annotation::kCheckpointInterval, "often"}};
+  EXPECT_NE(plain_task({pod}, 0, nullptr).held_why.find("checkpoint-interval: \"often\""),
+            std::string::npos)
+      << plain_task({pod}, 0, nullptr).held_why;
+  pod->meta.annotations = {{annotation::kCheckpointInterval, "20m"}};
+  EXPECT_EQ(plain_task({pod}, 0, nullptr).checkpoint_every_ns, 1'200'000'000'000);
   pod->meta.annotations = {{annotation::kZones, "a,b"}};
   EXPECT_EQ(plain_task({pod}, 0, nullptr).allowed_zones, (std::vector<std::string>{"a", "b"}));
 }

@@ -1,7 +1,6 @@
 // What somebody who waits is told: why, and when it is expected to start.
 #include <gtest/gtest.h>
 
-#include "libk8s/codec/rfc3339.hpp"
 #include "operator/api/duration.hpp"
 #include "operator/report/metrics.hpp"
 #include "operator/translate/waiting.hpp"
@@ -19,11 +18,6 @@ Json job_of(int nodes, const std::string& run_seconds, const std::string& expect
 
 std::string expected_start(Cluster& cluster, const std::string& name) {
   return cluster.job(name).value("/status/estimatedStart/p50"_json_pointer, "");
-}
-
-std::int64_t seconds_at(const Json& job, const char* pointer) {
-  const auto time = k8s::parse_time(job.value(Json::json_pointer(pointer), ""));
-  return time ? time->ns / kNsPerSecond : 0;
 }
 
 TEST(Waiting, The_expected_start_is_when_what_runs_is_expected_to_end) {

@@ -210,6 +210,15 @@ TEST_F(Preempt, Victims_are_lowest_tier_then_longest_overdue_then_least_work_los
   EXPECT_THAT(victims("h2"), ElementsAre("new", "old", "long"));
 }
 
+TEST_F(Preempt, What_is_in_a_checkpoint_is_not_lost) {
+  Task saves = task("saves", "low", 1, 8);
+  saves.checkpoint_every_ns = 3'000 * kSecond;
+  runs(saves, {"n1"}, 9'100);  // 100 s after its third checkpoint
+  runs(task("new", "low", 1, 8), {"n2"}, 200);
+  wants("h", "hi", 1, 8);
+  EXPECT_THAT(victims("h"), ElementsAre("saves")) << "8 GPUs x 100 s before 8 x 200 s";
+}
+
 TEST_F(Preempt, Whoever_is_not_needed_after_all_is_put_back) {
   runs(task("x", "low", 1, 2), {"n1"}, 9'999);  // first in the order
   runs(task("y", "low", 1, 2), {"n2"}, 9'000);

@@ -77,6 +77,71 @@ TEST(Work, A_gang_that_cannot_fit_is_refused_from_counts_alone) {
   EXPECT_EQ(work.nodes + work.ends + work.victims, 0);
 }
 
+// Six queues have somebody who may ask, a pass searches for four.
+TEST(Work, Whoever_comes_behind_the_blocked_of_many_queues_has_none_of_them_asked_again) {
+  Engine engine;
+  for (int i = 0; i < 200; ++i) engine.apply(NodeUpsert{node("n" + std::to_string(i))});
+  engine.apply(QueueUpsert{queue("low", Tier::kLow)});
+  engine.apply(TaskUpsert{task("fills", "low", 100, 8)});
+  for (int q = 0; q < 6; ++q) {
+    const std::string name = "q" + std::to_string(q);
+    engine.apply(QueueUpsert{queue(name, Tier::kHigh)});
+    if (q == 0) engine.apply(TaskUpsert{task("stays", name, 100, 8)});
+  }
+  step(engine);
+  for (int q = 0; q < 6; ++q) {
+    const std::string number = std::to_string(q);
+    engine.apply(TaskUpsert{task("first" + number, "q" + number, 150 + q, 8, 1 + q)});
+  }
+  const Plan first = engine.plan({});
+  EXPECT_TRUE(first.preemptions.empty());
+  EXPECT_GT(first.work.victims, 0);
+  EXPECT_EQ(engine.plan({}).work.tasks, 0) << "nobody is asked again, nor those left out before";
+  for (int q = 0; q < 6; ++q) {
+    const std::string number = std::to_string(q);
+    engine.apply(TaskUpsert{task("behind" + number, "q" + number, 180 + q, 8, 10 + q)});
+    const Plan::Work work = engine.plan({}).work;
+    EXPECT_EQ(work.tasks, 1) << "the one that came";
+    EXPECT_EQ(work.nodes + work.ends + work.victims, 0);
+  }
+  engine.apply(TaskUpsert{task("before", "q5", 90, 8, 0)});
+  const Plan plan = engine.plan({});
+  ASSERT_EQ(plan.preemptions.size(), 1u) << "it stands first in its line";
+  EXPECT_EQ(plan.preemptions.front().task, "before");
+}
+
+// 10 nodes are in the hands of Low tasks, 10 in those of High ones; the gang lacks one node.
+TEST(Work, A_search_in_vain_is_repeated_when_what_came_since_may_suffice) {
+  Engine engine;
+  for (int i = 0; i < 20; ++i) engine.apply(NodeUpsert{node("n" + std::to_string(i))});
+  engine.apply(QueueUpsert{queue("low", Tier::kLow)});
+  engine.apply(QueueUpsert{queue("q", Tier::kHigh)});
+  engine.apply(TaskUpsert{task("fills", "low", 10, 8)});
+  for (int i = 0; i < 10; ++i) {
+    engine.apply(TaskUpsert{task("stays" + std::to_string(i), "q", 1, 8)});
+  }
+  step(engine);
+  engine.apply(TaskUpsert{task("lacks one", "q", 11, 8, 1)});
+  EXPECT_GT(engine.plan({}).work.victims, 0);
+  for (int i = 0; i < 20; ++i) {
+    Node changed = node("n" + std::to_string(i));
+    engine.apply(PodUpsert{"cpu", changed.name, amounts(0, 1, 1, 1), "", 0, 0});
+    EXPECT_EQ(engine.plan({}).work.victims, 0);
+    engine.apply(PodRemove{"cpu"});
+    EXPECT_EQ(engine.plan({}).work.victims, 0) << "GPUs are what lacks";
+    changed.unschedulable = true;
+    engine.apply(NodeUpsert{changed});
+    EXPECT_EQ(engine.plan({}).work.victims, 0);
+    changed.unschedulable = false;
+    engine.apply(NodeUpsert{changed});
+    EXPECT_EQ(engine.plan({}).work.victims, 0) << "it brings what it had";
+  }
+  engine.apply(TaskEnd{"stays3"});
+  const Plan plan = engine.plan({});
+  ASSERT_EQ(plan.preemptions.size(), 1u);
+  EXPECT_EQ(plan.preemptions.front().victims, std::vector<std::string>{"fills"});
+}
+
 TEST(Work, A_gang_that_comes_first_in_its_line_still_has_others_stop) {
   Engine engine;
   for (int i = 0; i < 20; ++i) engine.apply(NodeUpsert{node("n" + std::to_string(i))});

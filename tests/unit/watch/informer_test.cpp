@@ -34,6 +34,7 @@ class InformerTest : public ::testing::Test {
     informer = std::make_unique<Informer<Widget>>(loop, server, options);
     informer->on_event([this](const Informer<Widget>::Event& e) { told.push_back(line(e)); });
     informer->on_synced([this] { ++synced; });
+    informer->on_went_back([this] { ++went_back; });
   }
 
   static std::string line(const Informer<Widget>::Event& e) {
@@ -62,7 +63,7 @@ class InformerTest : public ::testing::Test {
   testing::ScriptedTransport server{loop};
   std::unique_ptr<Informer<Widget>> informer;
   std::vector<std::string> told;
-  int synced = 0;
+  int synced = 0, went_back = 0;
 };
 
 // ---- list ------------------------------------------------------------------------------------
@@ -80,6 +81,7 @@ TEST_F(InformerTest, A_list_fills_the_store_and_tells_every_handler_before_it_is
   EXPECT_EQ(informer->get("ns/a")->meta.uid, "1");
   EXPECT_EQ(informer->get("ns/c"), nullptr);
   EXPECT_EQ(informer->resource_version(), "10");
+  EXPECT_EQ(went_back, 0);
 }
 
 TEST_F(InformerTest, An_empty_list_is_synced_too) {
@@ -290,6 +292,7 @@ TEST_F(InformerTest, An_event_from_before_the_watch_began_shows_that_the_server_
   EXPECT_THAT(server.last().request.target, HasSubstr("resourceVersion=501"));
   say(event("ADDED", widget("d", "4", 502)));
   EXPECT_EQ(told.back(), "+d:4");
+  EXPECT_EQ(went_back, 1);
 }
 
 TEST_F(InformerTest, So_does_a_bookmark_from_before_the_watch_began) {
@@ -314,6 +317,7 @@ TEST_F(InformerTest, A_server_that_went_back_and_says_nothing_is_listed_again_al
   loop.run_for(minutes(2));
   EXPECT_THAT(told, ElementsAre("-a:1?"));
   EXPECT_THAT(server.last().request.target, HasSubstr("resourceVersion=501"));
+  EXPECT_EQ(went_back, 1);
 }
 
 TEST_F(InformerTest, Versions_beyond_64_bits_are_compared_all_the_same) {

@@ -1,0 +1,114 @@
+// Leave: what queues may run, at moments to come.
+//
+// Room is not all that a task needs: its queue's maximum (over all nodes, of some of them, of
+// running tasks) has to have it, and what is guaranteed to other queues has to be left to them.
+// Whoever has a reservation has a claim to that, too: from its begin on, as if it ran.
+//
+//      queue q, at most 8 GPUs:   a has 4 until 1h        head, 8: from 1h to 2h
+//      s, 4 for 50m:  may start   (it is over by then)
+//      s, 4 for 2h:   may not     (at 1h the queue would have 4 + 8 of 8)
+//
+// Exact, given the expected ends: at each moment the queue uses what it uses now, less what has
+// ended, and what those have who claimed it. Looks at the ends of the queue's own tasks; for what
+// is guaranteed to others, at those of all, as they change what is free. Whom the holder of a claim
+// may have stop (preempt/promise.hpp) counts as ended for it when nothing protects him any more.
+//
+// Guarantees of some of the nodes are not looked at here.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "scheduler/backfill/future.hpp"
+#include "scheduler/state/state.hpp"
+
+namespace sched {
+
+class Leave {
+ public:
+  struct Claim {
+    TaskId task = kNoId;
+    Time begin, end;
+    const std::vector<NodeId>* ranks = nullptr;
+  };
+  using Claims = std::vector<Claim>;
+
+  Leave(const State& state, Time now) : state_(state), now_(now) {}
+
+  // Whether the task's queue has any maximum.
+  bool limited(TaskId task) const;
+  // Whether what is guaranteed to others may keep the task out.
+  bool guarded(TaskId task) const;
+  // One that starts in this pass and is expected to run until `end`. The ranks must lie still.
+  void started(TaskId task, const std::vector<NodeId>& ranks, Time end);
+
+  // Whether the task, which cannot run now, may run from `from` until `to` beside these claims, as
+  // far as that does not depend on its nodes.
+  bool allows(TaskId task, Time from, Time to, const Claims& claims);
+  // The first claim that the task, which may run now, would delay if it ran until `to`, and of
+  // what; nothing when there is none.
+  struct Delayed {
+    const Claim* claim = nullptr;
+    bool of_queue = false;  // else of what the guarantees of others leave
+  };
+  Delayed delayed(TaskId task, Time to, const Claims& claims);
+  // What the task's queue uses of its quotas of some nodes, as it must count that if it runs until
+  // `to`: from now on, or from a moment at which others have ended. Empty where there are none.
+  std::vector<Amounts> used_now(TaskId task, Time to, const Claims& claims) {
+    return used(task, std::nullopt, to, claims);
+  }
+  std::vector<Amounts> used(TaskId task, std::optional<Time> from, Time to, const Claims& claims);
+
+ private:
+  struct Sum {
+    std::int64_t tasks = 0;
+    Amounts amounts;
+    std::vector<Amounts> limits;  // by quota of some nodes
+  };
+  struct Line {  // what ends of one queue, for one holder: soonest first
+    std::vector<std::pair<Time, TaskId>> ends;
+    std::vector<Sum> sums;  // of the first so many; made when they are asked for
+  };
+  struct Started {
+    const std::vector<NodeId>* ranks = nullptr;
+    Time end;
+  };
+  const Line& line(QueueId queue, TaskId holder);
+  const Sum& ended(QueueId queue, TaskId holder, Time at);
+  void add(const QueueRecord& queue, Sum& sum, TaskId task) const;
+  void count(const QueueRecord& queue, Sum& sum, const Claim& claim) const;
+  Sum active(QueueId queue, Time at, const Claims& claims, TaskId but) const;
+  bool keeps_maximum_at(TaskId task, TaskId holder, Time at, const Claims& claims);
+  bool keeps_guaranteed_at(const Claim& guarded, Time at, const Claims& claims);
+  const Amounts& freed(Time at);
+  bool guarantees() const;
+
+  const State& state_;
+  const Time now_;
+  std::map<TaskId, Started> started_;
+  std::map<std::pair<QueueId, TaskId>, Line> lines_;
+  std::map<Time, Amounts> freed_;  // on nodes that take Pods: what has ended until then
+  std::optional<Late> late_;
+  mutable std::optional<bool> guarantees_;
+};
+
+// Puts what a queue uses of its quotas of some nodes into the state for a while, as `Leave::used`
+// says.
+class LeaveInPlace {
+ public:
+  LeaveInPlace(State& state, QueueId queue, std::vector<Amounts> used);
+  ~LeaveInPlace();
+  LeaveInPlace(const LeaveInPlace&) = delete;
+  LeaveInPlace& operator=(const LeaveInPlace&) = delete;
+
+ private:
+  void swap();
+  State& state_;
+  const QueueId queue_;
+  std::vector<Amounts> used_;
+};
+
+}  // namespace sched
