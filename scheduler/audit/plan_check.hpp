@@ -69,7 +69,8 @@ class PlanCheck {
                    std::int64_t tasks = 1);
   std::vector<std::string> beyond_kept(const Start& start, const Known& task) const;
   void check_guarantees(const Start& start, const Known& task, const Queue& queue);
-  void leaves_guaranteed(const Start& start, const Known& task, const Queue& queue);
+  void leaves_guaranteed(const Start& start, const Known& task, const Queue& queue,
+                         const Charge& own);
   __int128 idle(const Queue& queue, const std::string& resource);
   __int128 free_for(const Charge& asked, const Known& task, const std::string& resource);
   void check_order(const Start& start, const Known& task, const Queue& queue);
@@ -94,9 +95,12 @@ class PlanCheck {
   // By queue and tenant, what the starts read so far add; and what all nodes have.
   std::map<std::pair<std::string, std::string>, Charge> given_;
   Charge owned_;
-  // On nodes that take Pods, before the plan; and what is left on shared devices beside it.
-  std::optional<Charge> free_;
-  Charge free_parts_;
+  // On nodes that take Pods, and what is left on shared devices beside it.
+  struct Free {
+    Charge whole, parts;
+    void count(const Node& node, const audit::NodeUse& used, int sign);
+  };
+  std::optional<Free> free_;  // before the plan
   std::optional<GuaranteeCheck> guarantees_;
   std::optional<std::vector<const Known*>> waiting_;  // who surely could use room, when asked
   std::vector<std::string> violations_;

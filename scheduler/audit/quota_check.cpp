@@ -47,30 +47,40 @@ __int128 PlanCheck::idle(const Queue& queue, const std::string& resource) {
   return std::max<__int128>(at->second - used, 0);
 }
 
-// What is left of shared devices is of use only to those who ask for parts.
+void PlanCheck::Free::count(const Node& node, const audit::NodeUse& used, int sign) {
+  if (!node.ready || node.unschedulable) return;
+  for (const auto& [what, has] : audit::limits(node.allocatable)) {
+    const __int128 left = has - __int128{used.taken(what)} * audit::unit_of(what);
+    whole[what] += sign * std::max<__int128>(left, 0);
+    const auto shared = used.shared.find(what);
+    if (shared == used.shared.end() || left < 0) continue;
+    for (const auto& [device, milli] : shared->second) {
+      parts[what] += sign * std::max<std::int64_t>(1000 - milli, 0);
+    }
+  }
+}
+
+// Beside the starts read so far: a part takes the rest of its device from those who ask for whole
+// ones, and nothing more of a device that is shared already. What is left of shared devices is of
+// use only to those who ask for parts.
 __int128 PlanCheck::free_for(const Charge& asked, const Known& task, const std::string& resource) {
   if (!free_) {
     free_.emplace();
-    for (const auto& [name, node] : known_.nodes_) {
-      if (!node.ready || node.unschedulable) continue;
-      const audit::NodeUse used = known_.in_use(name);
-      for (const auto& [what, has] : audit::limits(node.allocatable)) {
-        const __int128 left = has - __int128{used.taken(what)} * audit::unit_of(what);
-        (*free_)[what] += std::max<__int128>(left, 0);
-        const auto shared = used.shared.find(what);
-        if (shared == used.shared.end() || left < 0) continue;
-        for (const auto& [device, milli] : shared->second) {
-          free_parts_[what] += std::max<std::int64_t>(1000 - milli, 0);
-        }
-      }
-    }
+    for (const auto& [name, node] : known_.nodes_) free_->count(node, known_.in_use(name), 1);
+  }
+  Free free = *free_;
+  for (const auto& [name, more] : taken_) {
+    audit::NodeUse used = known_.in_use(name);
+    free.count(known_.nodes_.at(name), used, -1);
+    used.add(more);
+    free.count(known_.nodes_.at(name), used, 1);
   }
   bool in_parts = false;
   for (const PodGroup& group : task.task.groups) {
     in_parts = in_parts || (group.count > 0 && audit::asked(group).shared == resource);
   }
   if (!asked.contains(resource)) return 0;
-  return (*free_)[resource] + (in_parts ? free_parts_[resource] : 0);
+  return free.whole[resource] + (in_parts ? free.parts[resource] : 0);
 }
 
 // The nodes of a start, those aside that were kept for it. That others stopped for it was proved
@@ -99,23 +109,26 @@ void PlanCheck::check_guarantees(const Start& start, const Known& task, const Qu
   const bool was_kept = rest.placement.nodes.size() < start.placement.nodes.size();
   Charge& counted = more_[queue.name].amount;
   const Charge before = counted;
+  Charge kept;
   Known more = task;
   if (was_kept) {
     guarantees_->add(task.hold.nodes, task.task);
     for (std::size_t rank = 0; rank < task.hold.nodes.size(); ++rank) {
       audit::charge(counted, *Auditor::group_of(task.task.groups, rank), 1);
+      audit::charge(kept, *Auditor::group_of(task.task.groups, rank), 1);
     }
     for (PodGroup& group : more.task.groups) {  // of an elastic gang, the only one
       group.count = static_cast<std::int64_t>(rest.placement.nodes.size());
     }
   }
-  if (!rest.placement.nodes.empty()) leaves_guaranteed(rest, more, queue);
+  if (!rest.placement.nodes.empty()) leaves_guaranteed(rest, more, queue, kept);
   guarantees_->add(rest.placement.nodes, more.task);
   counted = before;
 }
 
-// Within its own guarantee a queue may take what there is.
-void PlanCheck::leaves_guaranteed(const Start& start, const Known& task, const Queue& queue) {
+// Within its own guarantee a queue may take what there is. `own`: what it has beside that.
+void PlanCheck::leaves_guaranteed(const Start& start, const Known& task, const Queue& queue,
+                                  const Charge& own) {
   if (guarantees_->concerns()) {
     const std::string wrong = guarantees_->wrong(start, task, queue);
     if (!wrong.empty()) say(start, wrong);
@@ -133,10 +146,8 @@ void PlanCheck::leaves_guaranteed(const Start& start, const Known& task, const Q
       if (name != queue.name) kept += idle(other, resource);
     }
     if (kept == 0 || value <= idle(queue, resource)) continue;
-    __int128 given = 0;
-    for (const auto& [name, more] : more_) {
-      if (auto at = more.amount.find(resource); at != more.amount.end()) given += at->second;
-    }
+    const auto has = own.find(resource);
+    const __int128 given = has == own.end() ? 0 : has->second;
     if (value > free_for(asked, task, resource) - given - kept) {
       say(start, "takes " + resource + " that is guaranteed to other queues");
     }

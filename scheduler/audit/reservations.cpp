@@ -197,9 +197,10 @@ void ReservationCheck::check_room(const Reservation& reservation, const std::str
     add_ranks(node, task, other.placement);
   }
   const Task& own = known_.tasks_.at(reservation.task).task;
-  std::set<std::string> asked;
-  for (const PodGroup& group : own.groups) {
-    for (const auto& [name, amount] : audit::asked(group).whole) {
+  std::set<std::string> asked;  // there: others may have overdrawn what it does not ask for
+  for (std::size_t rank = 0; rank < reservation.placement.nodes.size(); ++rank) {
+    if (reservation.placement.nodes[rank] != node) continue;
+    for (const auto& [name, amount] : audit::asked(*Auditor::group_of(own.groups, rank)).whole) {
       if (amount > 0) asked.insert(name);
     }
   }

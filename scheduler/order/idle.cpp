@@ -41,13 +41,14 @@ bool Pass::asked_in_vain() {
   for (const TaskId task : asked.came) asked.known = asked.known && came_behind(task);
   asked.came.clear();
   if (!asked.known) return false;
+  const auto finds_nobody = [&](TaskId task) { return is_hopeless(state_, task, now_); };
   std::int64_t searches = 0;
   for (const auto& [task, kind] : asked.asks) {
     if (!may_ask(task, kind)) continue;
     if (kind != PreemptionKind::kTier) return false;
     if (++searches > state_.config.victim_searches) return true;  // nobody else is asked for
     const bool beside = keeps_ && is_hopeless_beside(state_, task, now_);
-    if (!beside && !is_hopeless(state_, task, now_)) return false;
+    if (!beside && !finds_nobody(task)) return false;
   }
   return !asked.cut || searches >= state_.config.victim_searches;
 }
@@ -78,9 +79,11 @@ bool Pass::came_behind(TaskId id) {
 }
 
 // Of a pass that came through all turns and asked nobody to stop. Not where limits of tenants or
-// guarantees say whose turn it is: those look at more than the order.
+// guarantees say whose turn it is, or time alone lets peers make way: those look at more than the
+// order.
 void Pass::remember_asked() {
   if (!nothing_to_try_ || !plan_.starts.empty() || !plan_.preemptions.empty()) return;
+  if (peers_might_) return;
   if (!state_.held.empty() || state_.granting > 0) return;
   bool any_time = true;
   for (const QueueRecord& queue : state_.queues) {
@@ -173,8 +176,7 @@ bool Pass::may_find(QueueId id, const Ordered<Place>& heads) {
     }
     if (several || may_find(task)) return true;
     const Shape& shape = state_.shapes[bucket.shape];
-    // Others of it that stand above Low may ask behind this one.
-    const bool lacks_room = !asks && (shape.parked || bucket.refused) && !by_place(shape) &&
+    const bool lacks_room = (shape.parked || bucket.refused) && !by_place(shape) &&
                             !queue.queue.has_maximum &&
                             !takes_guaranteed(state_, id, bucket.tier, shape.total);
     if (lacks_room) return false;

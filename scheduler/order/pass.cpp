@@ -187,13 +187,6 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
     if (again) turns.go_on(offer);
     return;
   }
-  const bool behind = for_room && offer.known && may_ask_behind(offer);
-  if (behind) turns.replace(offer);  // the next may ask, too
-  if (answer == Answer::kNoRoom && !asked && !again && may_ask_behind(offer)) {
-    const std::int64_t limit = duration_of(state_.tasks[task]);
-    turns.go_on(offer, [&](TaskId other) { return duration_of(state_.tasks[other]) < limit; });
-    return;
-  }
   if (answer == Answer::kEvicting || answer == Answer::kNoClaim) {
     // Room is kept for it: the first that lacks any is the next known not to fit, or its twin.
     turns.replace(offer);
@@ -215,11 +208,7 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
 // to others: what those have who yield by tier is not.
 bool Pass::has_others_stop(const Turns::Offer& offer, Answer answer) {
   const TaskId task = offer.place.task;
-  const bool for_room = answer == Answer::kNoRoom || answer == Answer::kReserved;
-  if (!deserves_reservation(offer, lacked_[offer.queue])) {
-    return for_room && may_ask_behind(offer) && ends_before_all_reserved(task) &&
-           ask(task, PreemptionKind::kTier);
-  }
+  if (!deserves_reservation(offer, lacked_[offer.queue])) return false;
   switch (answer) {
     case Answer::kNoRoom:
     case Answer::kReserved:
@@ -236,8 +225,9 @@ bool Pass::has_others_stop(const Turns::Offer& offer, Answer answer) {
 
 // Whose turn is over, or who yields by its tier, leaves its place in the queue's maximum.
 bool Pass::has_peers_stop(TaskId task) {
-  return ask(task, PreemptionKind::kRotation) ||
-         (peers_may_make_way(task) && ask(task, PreemptionKind::kTier));
+  if (ask(task, PreemptionKind::kRotation)) return true;
+  peers_might_ = peers_might_ || tier_of(state_.tasks[task].place) != static_cast<int>(Tier::kLow);
+  return peers_may_make_way(task) && ask(task, PreemptionKind::kTier);
 }
 
 // Whether the queue would have enough for it without all peers who yield to its tier now.
@@ -261,22 +251,6 @@ bool Pass::peers_may_make_way(TaskId id) const {
   used.plus(promised.amounts);
   used.plus(asked);
   return keeps_maximum(queue, used, asked);
-}
-
-// Behind one of its queue that nobody's stopping helps.
-bool Pass::may_ask_behind(const Turns::Offer& offer) const {
-  const QueueRecord& queue = state_.queues[offer.queue];
-  return tier_of(offer.place) != static_cast<int>(Tier::kLow) && !queue.by_tenant &&
-         !strict(queue.queue) && rules_of(queue.queue).passing != Passing::kFree &&
-         searches_ < state_.config.victim_searches &&
-         may_ask(offer.place.task, PreemptionKind::kTier);
-}
-
-bool Pass::ends_before_all_reserved(TaskId task) {
-  make_reservations();
-  const Time end = end_after(now_, state_.tasks[task].task.expected_duration_ns);
-  return keeps_ ? kept_.first_before(end, binding(task)) == kNoId
-                : calendar_.first_before(end) == nullptr;
 }
 
 void Pass::reserve_for(TaskId task) {

@@ -16,10 +16,9 @@
 //   3. A task that is the first of its queue to lack room, and for which none is kept, may have
 //      others stop for it (preempt/): a High or Medium one by its tier, any for what its queue may
 //      claim back, and any in a queue that takes turns, also for room within that queue's maximum.
-//      So may those of a queue yield to its higher tiers. Behind one that nobody's stopping helps,
-//      others may ask by their tier, too, if they would end before anything that is reserved
-//      begins. Who, is proved at once on named nodes, and that room is kept for it from then on, as
-//      the state keeps it for those of earlier passes.
+//      So may those of a queue yield to its higher tiers. Who, is proved at once on named nodes,
+//      and that room is kept for it from then on, as the state keeps it for those of earlier
+//      passes.
 //   4. In a queue that learns, those behind the blocked head are tried in the order of
 //   scheduler/learn
 //      and judged by how long they are predicted to run, as long as a wrong prediction costs the
@@ -153,10 +152,8 @@ class Pass {
   bool may_fit_by_now(const Shape& shape) const;
   void on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer);
   bool has_others_stop(const Turns::Offer& offer, Answer answer);
-  bool may_ask_behind(const Turns::Offer& offer) const;
   bool has_peers_stop(TaskId task);
   bool peers_may_make_way(TaskId task) const;
-  bool ends_before_all_reserved(TaskId task);
   void reserve_for(TaskId task);
   void arrange(Turns& turns, const Turns::Offer& head);
   Time judged_end(TaskId task) const;
@@ -203,6 +200,7 @@ class Pass {
   bool looked_at_all_ = false;
   bool nothing_to_try_ = false;  // it can only ask somebody to stop
   bool cut_ = false;             // some were left out: nothing could come of their turns
+  bool peers_might_ = false;     // make way for one of their queue, once nothing protects them
   std::vector<std::pair<TaskId, PreemptionKind>> asks_;  // in their order
   std::set<TaskId> ahead_;                               // found blocked so far
   bool refuses_ = false;   // somebody who fits alone was refused beside what was promised

@@ -161,7 +161,9 @@ void Turns::offer_strictly(Turn& turn) {
     if (!active && !can_ever_start(state_, bucket)) continue;
     if (!active && tenant_excess(state_, head.task, false)) continue;
     push(turn, head, bucket);
-    if (!active) break;  // tried when its turn comes, in case what blocks it was its quota
+    // Tried when its turn comes, in case what blocks it was its quota. What starts before may bring
+    // its tenant to a limit, and then it blocks nobody.
+    if (!active && queue.queue.tenant_limits == TenantLimits{}) break;
   }
 }
 

@@ -290,9 +290,14 @@ TEST(History, So_it_is_with_past_runs_estimates_that_are_outlived_and_queues_tha
 // 817: a heuristic search was not asked again after something was booked in the same pass. 1669: a
 // task over its quota asked others to stop, if it was known already that there was no room. 4439:
 // one over its quota took the turn of another that was known not to fit. 2941: a spread over zones
-// that need some Pods each can be helped by a zone that gets full.
+// that need some Pods each can be helped by a zone that gets full. 618: the audit took a part on a
+// device that is shared already from those who ask for whole ones. 744: a start brought the tenant
+// of a strict head to his limit. 397: the audit looked on a node at what the reservation asks for
+// on others.
 TEST(History, Seeds_that_found_something_find_it_no_more) {
-  for (const std::uint64_t seed : {817, 1669, 2941, 4439}) run_history(seed, 120);
+  for (const std::uint64_t seed : {817, 1669, 2941, 4439, 618}) run_history(seed, 120);
+  run_history(744, 120, {.guarantees = true, .limits = true, .grants = true});
+  run_history(397, 120, {.guarantees = false, .ends = true});
 }
 
 TEST(History, The_order_of_events_of_one_instant_does_not_matter) {

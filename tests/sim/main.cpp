@@ -24,7 +24,7 @@ struct Arguments {
   std::uint64_t seed = 1;
   std::uint64_t seeds = 1;
   double seconds = 0;  // 0: no limit in time
-  bool crash_sweep = false, verbose = false, no_faults = false, twice = false;
+  bool crash_sweep = false, verbose = false, no_faults = false, twice = false, restores = false;
   std::uint64_t die_at_write = 0;
   int die_point = 0;
 };
@@ -42,6 +42,7 @@ class Clock {
 std::string replay_line(const RunOptions& options) {
   std::string line = "fermi_sim --seed " + std::to_string(options.seed);
   if (!options.faults) line += " --no-faults";
+  if (options.restores) line += " --restores";
   if (options.die_at_write != 0) {
     line += " --die-at-write " + std::to_string(options.die_at_write) + " --die-point " +
             std::to_string(static_cast<int>(options.die_point));
@@ -94,6 +95,7 @@ int seeds(const Arguments& arguments) {
     options.seed = arguments.seed + i;
     options.verbose = arguments.verbose;
     options.faults = !arguments.no_faults;
+    options.restores = arguments.restores;
     options.die_at_write = arguments.die_at_write;
     options.die_point = static_cast<WritePoint>(arguments.die_point);
     RunResult result = run_simulation(options);
@@ -130,6 +132,7 @@ int main(int argc, char** argv) {
   app.add_flag("--crash-sweep", arguments.crash_sweep,
                "die at every write of the run without faults");
   app.add_flag("--no-faults", arguments.no_faults, "only the time that things take");
+  app.add_flag("--restores", arguments.restores, "the store may go back to a backup, too");
   app.add_flag("--twice", arguments.twice, "run each seed twice and compare");
   app.add_flag("--verbose", arguments.verbose, "print every write");
   app.add_option("--die-at-write", arguments.die_at_write, "die at this write");

@@ -72,6 +72,7 @@ Run::Run(const RunOptions& options)
       kubelet_(server_, truth_, random_.next()),
       world_(server_, truth_, random_.next(), world_options(random_, options.faults)),
       errors_before_(k8s::log::error_count()) {
+  if (!options.restores) faults_.restore = 0;
   server_.on_served([this](const Served& served) { record(served); });
 }
 

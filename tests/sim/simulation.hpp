@@ -21,6 +21,7 @@ namespace fermi::sim {
 struct RunOptions {
   std::uint64_t seed = 1;
   bool faults = true;  // false: a reference run, without faults and interference
+  bool restores = false;  // among the faults, of the store from its backups
   bool verbose = false;
   std::uint64_t die_at_write = 0;  // see OperatorHost
   WritePoint die_point = WritePoint::kBeforeSend;

@@ -84,6 +84,7 @@ class Throwing final : public ApiServer {
     throw std::runtime_error("tick");
   }
   void compact() override {}
+  std::shared_ptr<const Backup> backup() const override { return nullptr; }
 
   std::atomic<int> ticks{0};
 

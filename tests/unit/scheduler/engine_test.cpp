@@ -95,5 +95,41 @@ TEST_F(EngineTest, A_strict_queue_is_blocked_by_its_head_and_says_so) {
   EXPECT_THAT(step(engine), ElementsAre("small"));
 }
 
+// Somebody gives a node another zone while a gang of one zone runs on it.
+TEST_F(EngineTest, A_gang_of_one_zone_whose_nodes_lie_in_two_by_now_does_not_grow) {
+  nodes({node("a1"), node("a2")});
+  Queue busy = queue("q");
+  busy.cooldown_ns = 0;
+  queues({busy});
+  Task gang = task("gang", "q", 2, 8);
+  gang.groups[0].most = 3;
+  gang.zone_policy = ZonePolicy::kSingle;
+  tasks({gang});
+  EXPECT_THAT(step(engine), ElementsAre("gang"));
+  engine.apply(Confirm{"gang", Time{1}});
+  nodes({node("a3")});
+  const Time later{kSecond};
+  EXPECT_EQ(engine.plan(later).grows.size(), 1U);
+  nodes({node("a2", "zone-b")});
+  EXPECT_THAT(engine.plan(later).grows, IsEmpty());
+}
+
+TEST_F(EngineTest,
+       A_start_that_brings_the_tenant_of_a_strict_head_to_its_limit_frees_those_behind) {
+  nodes({node("n1"), node("n2")});
+  Queue strict = queue("q", Tier::kHigh, Strategy::kFifo);
+  strict.tenant_limits.running = 1;
+  queues({queue("other", Tier::kHigh), strict});
+  tasks({task("x", "other", 1, 8), task("y", "other", 1, 2)});
+  step(engine);
+  Task head = task("head", "q", 1, 8, 2), behind = task("behind", "q", 1, 2, 3);
+  behind.tenant = "b";
+  tasks({head, behind});
+  EXPECT_THAT(step(engine), IsEmpty());
+  tasks({task("before", "q", 1, 2, 1)});
+  EXPECT_THAT(step(engine), ElementsAre("before", "behind"));
+  EXPECT_EQ(engine.explain("head", {}).code, ReasonCode::kTenantLimit);
+}
+
 }  // namespace
 }  // namespace sched::test

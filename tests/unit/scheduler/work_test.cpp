@@ -75,6 +75,9 @@ TEST(Work, A_gang_that_cannot_fit_is_refused_from_counts_alone) {
   EXPECT_EQ(work.tasks, 1) << "the first of the line is known to find nobody who has to stop";
   EXPECT_EQ(work.shapes, 1);
   EXPECT_EQ(work.nodes + work.ends + work.victims, 0);
+  engine.apply(TaskUpsert{task("twin", "q", 180, 8, 3)});
+  const Plan::Work again = engine.plan({}).work;
+  EXPECT_EQ(again.tasks + again.shapes + again.nodes + again.ends + again.victims, 0);
 }
 
 // Six queues have somebody who may ask, a pass searches for four.
