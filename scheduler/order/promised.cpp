@@ -126,11 +126,13 @@ std::optional<Gang> Pass::room_beside(const Shape& shape, Time end,
   return trial.place(look, plan_.work.nodes, first);
 }
 
-// Where its queue's quotas say how much may lie where, the search for nodes looks at them.
+// Where its queue's quotas, other zones or the rest of its group say how much may lie where, the
+// search for nodes looks at them: they may say otherwise than when it was promised.
 bool Pass::start_promised(TaskId task, Time end, const KeptPromises::Binding& ahead) {
   const PromisedRoom* const room = promised(task);
   const Shape& shape = state_.shapes[state_.tasks[task].shape];
-  if (room == nullptr || shape.limits != kNoId) return false;
+  if (room == nullptr || shape.limits != kNoId || !shape.group.empty()) return false;
+  if (shape.policy == ZonePolicy::kSpread) return false;
   for (const auto& [node, need] : room->need) {
     ++plan_.work.nodes;
     const NodeRecord& record = state_.cluster.node(node);

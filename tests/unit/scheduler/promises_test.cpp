@@ -369,6 +369,27 @@ TEST_F(Kept, A_promise_that_is_found_again_where_it_was_is_not_told_again) {
   EXPECT_EQ(promise("for-b")->at.ns, begin.ns + 2 * kHour);
 }
 
+// Promised two Pods in each of two zones; since then a third zone came, and 2, 2, 0 is not even.
+TEST_F(Kept, A_gang_that_is_to_be_even_over_zones_starts_as_is_even_then) {
+  tell(NodeUpsert{test::node("b", "zone-b")});
+  for (const std::string node : {"a", "b"}) {
+    submit("on-" + node, 1, 8, 2);
+    run("on-" + node, node);
+  }
+  Task even = test::task("even", "q", 4, 4, serial_++);
+  even.zone_policy = ZonePolicy::kSpread;
+  even.expected_duration_ns = kHour;
+  tell(TaskUpsert{even});
+  plan();
+  tend();
+  ASSERT_NE(promise("even"), nullptr);
+  ASSERT_EQ(promise("even")->placement.nodes, (Names{"a", "a", "b", "b"}));
+  tell(NodeUpsert{test::node("c", "zone-c")});
+  now_.ns += 2 * kHour;
+  for (const std::string node : {"a", "b"}) tell(TaskEnd{"on-" + node, now_});
+  EXPECT_EQ(plan(), Names{"even"});
+}
+
 // Who has none may be passed: nothing can be promised to it.
 TEST_F(Kept, Who_waits_for_what_never_ends_is_promised_nothing_and_passed) {
   submit("endless", 1, 8, 0);
