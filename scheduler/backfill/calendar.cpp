@@ -203,7 +203,10 @@ Calendar::Search::Search(Calendar& calendar, TaskId task, Time before)
   const Quiet quiet(calendar.state_.cluster);
   parts_ = std::make_unique<Parts>(calendar, task);
 }
-Calendar::Search::~Search() = default;
+Calendar::Search::~Search() {
+  const Quiet quiet(calendar_.state_.cluster);
+  parts_.reset();
+}
 
 // Moment by moment: first what its queue may run, then counts, then nodes.
 bool Calendar::Search::go_on(std::int64_t& looked, std::int64_t most) {
