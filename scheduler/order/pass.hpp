@@ -183,6 +183,7 @@ class Pass {
   void widen();
   bool may_take_room(TaskId task, BucketId bucket) const;
   bool queue_is_waited_for(TaskId task);
+  bool growth_asks_who_waits();
   std::vector<ShapeId> waited_for() const;
 
   State& state_;
