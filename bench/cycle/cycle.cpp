@@ -380,7 +380,7 @@ void Measurement::happens(Row& row, const std::vector<Delta>& deltas) {
 bool Measurement::tend(Row& row) {
   if (options_.anew) return false;
   const double begin = micros();
-  const Tending tending = engine_.tend(kNow);
+  const Tending tending = engine_.tend(kNow, 1'000);
   Plan::Work work;
   work.tasks = static_cast<std::int64_t>(tending.promises.size());
   work.ends = tending.looked;

@@ -13,9 +13,9 @@ constexpr std::size_t kStartsPerPass = 1000;
 constexpr std::int64_t kHoldNs = std::int64_t{600} * 1'000'000'000;
 constexpr std::int64_t kSameMomentNs = 1'000'000'000;
 constexpr k8s::Duration kAfterViolation = std::chrono::seconds(10);
-// Expected ends and nodes looked at in one piece of tending: a few milliseconds in a cluster of ten
-// thousand nodes.
-constexpr std::int64_t kTendingWork = 4'000;
+// Expected ends and nodes looked at in one piece of tending: about a millisecond, and what it takes
+// to look at all promises once.
+constexpr std::int64_t kTendingWork = 1'000;
 // Promises that are only bettered can wait; and tending makes way for so many passes at most.
 constexpr k8s::Duration kBetweenBetters = std::chrono::milliseconds(100);
 constexpr int kPutOffMost = 8;

@@ -180,41 +180,83 @@ Leave::Claims Calendar::claims(TaskId but) const {
   return claims;
 }
 
+namespace {
+
+bool above_low(const State& state, TaskId id) {
+  const TaskRecord& task = state.tasks[id];
+  return tier_of(task.task, state.queues[task.queue]) != Tier::kLow;
+}
+
+}  // namespace
+
+struct Calendar::Search::Parts {
+  Parts(Calendar& calendar, TaskId task)
+      : duration(calendar.state_.tasks[task].task.expected_duration_ns),
+        overlay(calendar.state_),
+        trial(calendar.state_, calendar.state_.shapes[calendar.state_.tasks[task].shape]),
+        low_ended(above_low(calendar.state_, task) && trial.end_low()),
+        begins(low_ended),
+        beside(calendar, trial, task, duration),
+        early(yielding(calendar.state_, task, calendar.now_, low_ended)),
+        future(calendar.state_, calendar.now_, calendar.late(), calendar.started(), early,
+               low_ended),
+        others(calendar.claims(task)) {}
+  const std::int64_t duration;
+  Overlay overlay;
+  Trial trial;
+  const bool low_ended;
+  bool begins;  // now, before anything else ends
+  Beside beside;
+  const Late early;
+  Future future;
+  const Leave::Claims others;
+};
+
+Calendar::Search::Search(Calendar& calendar, TaskId task, Time before)
+    : calendar_(calendar), task_(task), before_(before) {
+  const Quiet quiet(calendar.state_.cluster);
+  parts_ = std::make_unique<Parts>(calendar, task);
+}
+Calendar::Search::~Search() {
+  const Quiet quiet(calendar_.state_.cluster);
+  parts_.reset();
+}
+
 // Moment by moment: first what its queue may run, then counts, then nodes.
-std::optional<Calendar::Reserved> Calendar::find(TaskId task, std::int64_t& looked,
-                                                 std::int64_t most, Time before) {
-  const Quiet quiet(state_.cluster);
-  const TaskRecord& record = state_.tasks[task];
-  Overlay overlay(state_);
-  Trial trial(state_, state_.shapes[record.shape]);
-  const std::int64_t duration = record.task.expected_duration_ns;
-  Beside beside(*this, trial, task, duration);
-  const bool above_low = tier_of(record.task, state_.queues[record.queue]) != Tier::kLow;
-  const bool low_ended = above_low && trial.end_low();
-  const Late early = yielding(state_, task, now_, low_ended);
-  Future future(state_, now_, late(), started(), early, low_ended);
-  const Leave::Claims others = claims(task);
-  bool begins = low_ended;  // at once
+bool Calendar::Search::go_on(std::int64_t& looked, std::int64_t most) {
+  State& state = calendar_.state_;
+  Leave& leave = calendar_.leave_;
+  const Quiet quiet(state.cluster);
+  const TaskRecord& record = state.tasks[task_];
+  auto& [duration, overlay, trial, low_ended, begins, beside, early, future, others] = *parts_;
   while (looked < most) {
-    const Time at = begins ? now_ : std::min(future.next(), beside.next());
+    const Time at = begins ? calendar_.now_ : std::min(future.next(), beside.next());
     begins = false;
-    if (at >= before || at >= kEndless) return std::nullopt;
+    if (at >= before_ || at >= kEndless) return true;
     const std::int64_t ended = future.go(at, [&](NodeId node, const Amounts& amounts) {
       trial.change(node, amounts, 1);
       beside.touch(node);
     });
-    if (at > now_) looked += ended;
+    if (at > calendar_.now_) looked += ended;
     beside.go(at);
     const Time to = end_after(at, duration);
-    if (!leave_.allows(task, at, to, others)) continue;
-    const LeaveInPlace then(state_, record.queue, leave_.used(task, at, to, others));
-    if (by_place(state_.shapes[record.shape])) trial.recount();
+    if (!leave.allows(task_, at, to, others)) continue;
+    const LeaveInPlace then(state, record.queue, leave.used(task_, at, to, others));
+    if (by_place(state.shapes[record.shape])) trial.recount();
     if (!trial.counts_allow()) continue;
     if (auto gang = trial.place(overlay, looked, Trial::First::kFreed)) {
-      return Reserved{task, at, to, std::move(gang->ranks), std::move(gang->devices)};
+      found = Reserved{task_, at, to, std::move(gang->ranks), std::move(gang->devices)};
+      return true;
     }
   }
-  return std::nullopt;
+  return false;
+}
+
+std::optional<Calendar::Reserved> Calendar::find(TaskId task, std::int64_t& looked,
+                                                 std::int64_t most, Time before) {
+  Search search(*this, task, before);
+  search.go_on(looked, most);
+  return std::move(search.found);
 }
 
 const Calendar::Reserved* Calendar::first_before(Time end) const {

@@ -20,6 +20,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -48,6 +49,9 @@ class Calendar {
   bool reserve(TaskId task, std::int64_t& looked);
   // The same, before some moment, until `most` were looked at; it is not reserved.
   std::optional<Reserved> find(TaskId task, std::int64_t& looked, std::int64_t most, Time before);
+  // The same search, which may be cut off and taken up again as long as the state and this calendar
+  // stay as they are.
+  class Search;
   // Reserves just this.
   void put(const Reserved& reserved) { add(reserved); }
   // A task that starts in this pass; it gives its room back at `end`. `ranks`: its nodes, which
@@ -124,6 +128,23 @@ class Calendar {
   bool stale_ = false;
   // What Pods use that share a device, by profile and device: lies still, as bookings point to it.
   std::map<std::pair<ProfileId, std::int64_t>, Amounts> shared_uses_;
+};
+
+class Calendar::Search {
+ public:
+  // The calendar must outlive it.
+  Search(Calendar& calendar, TaskId task, Time before);
+  ~Search();
+  // Goes on until `looked` reaches `most`. True when it is over: `found` says what there is.
+  bool go_on(std::int64_t& looked, std::int64_t most);
+  std::optional<Reserved> found;
+
+ private:
+  struct Parts;
+  Calendar& calendar_;
+  const TaskId task_;
+  const Time before_;
+  std::unique_ptr<Parts> parts_;
 };
 
 }  // namespace sched

@@ -18,7 +18,41 @@ const Amounts& need_on(const PromisedRoom& room, NodeId node) {
       ->second;
 }
 
+const Amounts& request_of_rank(const Shape& shape, std::size_t rank) {
+  auto group = shape.groups.begin();
+  for (auto left = static_cast<std::int64_t>(rank); left >= group->count; ++group) {
+    left -= group->count;
+  }
+  return group->request;
+}
+
 }  // namespace
+
+// As the next pass will expect it, once it is placed.
+void KeptPromises::started(TaskId id, const std::vector<NodeId>& ranks,
+                           const std::vector<std::int64_t>& devices) {
+  const TaskRecord& task = state_.tasks[id];
+  const Time end = end_after(now_, task.task.expected_duration_ns);
+  if (state_.promises.empty()) return;
+  for (std::size_t rank = 0; rank < ranks.size(); ++rank) {
+    const Amounts& request = request_of_rank(state_.shapes[task.shape], rank);
+    const std::int64_t device = rank < devices.size() ? devices[rank] : -1;
+    started_on_[ranks[rank]].push_back({id, end, use_of(request, device)});
+  }
+}
+
+// What its promise still needs on the node: a start takes of that what it gets there.
+Amounts KeptPromises::left_of(TaskId holder, NodeId node) const {
+  Amounts left = need_on(state_.promises.at(holder), node);
+  const auto here = started_on_.find(node);
+  if (here == started_on_.end()) return left;
+  for (const Started& start : here->second) {
+    if (start.task == holder) left.minus(start.amounts);
+  }
+  Amounts some;
+  some.raise_to(left);
+  return some;
+}
 
 TaskId KeptPromises::first_before(Time end, const Binding& binding) const {
   TaskId first = kNoId;
@@ -34,7 +68,7 @@ Amounts KeptPromises::missing(NodeId node, const Binding& binding, Time from, Ti
                               const std::vector<Release>& gone) const {
   struct Booking {
     Time begin, end;
-    const Amounts* amounts = nullptr;
+    Amounts amounts;
     TaskId holder = kNoId;
   };
   Amounts most;
@@ -42,8 +76,7 @@ Amounts KeptPromises::missing(NodeId node, const Binding& binding, Time from, Ti
   std::vector<Booking> bookings;
   for (const TaskId holder : state_.promised_on[node]) {
     if (!contains(binding, holder)) continue;
-    bookings.push_back(
-        {begin(holder), end(holder), &need_on(state_.promises.at(holder), node), holder});
+    bookings.push_back({begin(holder), end(holder), left_of(holder, node), holder});
   }
   std::vector<std::pair<Time, TaskId>> ends;
   if (!bookings.empty() && node < state_.tasks_on_node.size()) {
@@ -63,11 +96,16 @@ Amounts KeptPromises::missing(NodeId node, const Binding& binding, Time from, Ti
     if (moment.begin >= to || moment.end <= at) continue;
     Amounts need;
     for (const Booking& other : bookings) {
-      if (other.begin <= at && other.end > at) need.plus(*other.amounts);
+      if (other.begin <= at && other.end > at) need.plus(other.amounts);
     }
     for (const auto& [end, task] : ends) {
       if (!ended(end, task, at)) continue;
       state_.each_use_on(node, task, [&](const Amounts& amounts) { need.minus(amounts); });
+    }
+    if (const auto here = started_on_.find(node); here != started_on_.end()) {
+      for (const Started& start : here->second) {
+        if (start.end <= at) need.minus(start.amounts);
+      }
     }
     for (const Release& release : gone) {
       if (ended(release.at, release.task, at)) need.plus(*release.amounts);
@@ -84,24 +122,18 @@ bool KeptPromises::binds_on(NodeId node, const Binding& binding) const {
                      [&](TaskId other) { return contains(binding, other); });
 }
 
-// Each node once: with the first of those that bind there.
-template <class Visit>
-void KeptPromises::each_node(Time end, const Binding& binding, const Visit& visit) const {
-  for (const TaskId holder : binding) {
-    if (begin(holder) >= end) continue;
-    for (const auto& [node, need] : state_.promises.at(holder).need) {
-      const std::vector<TaskId>& here = state_.promised_on[node];
-      const auto first = std::find_if(here.begin(), here.end(), [&](TaskId other) {
-        return begin(other) < end && contains(binding, other);
-      });
-      if (*first == holder) visit(node);
-    }
+// Nodes on which something is promised, by id: few of them are of use to whoever asks.
+template <class Use, class Visit>
+void KeptPromises::each_node(const Binding& binding, const Use& use, const Visit& visit) const {
+  if (binding.empty()) return;
+  for (NodeId node = 0; node < state_.promised_on.size(); ++node) {
+    if (!state_.promised_on[node].empty() && use(node) && binds_on(node, binding)) visit(node);
   }
 }
 
 void KeptPromises::keep(Trial& trial, Time end, const Binding& binding) const {
-  each_node(end, binding, [&](NodeId node) {
-    if (!trial.takes_now(node)) return;
+  const auto takes = [&](NodeId node) { return trial.takes_now(node); };
+  each_node(binding, takes, [&](NodeId node) {
     const Amounts kept = missing(node, binding, now_, end);
     if (!kept.zero()) trial.change(node, kept, -1);
   });
@@ -109,7 +141,8 @@ void KeptPromises::keep(Trial& trial, Time end, const Binding& binding) const {
 
 NodeAmounts KeptPromises::all(Time end, const Binding& binding) const {
   NodeAmounts out;
-  each_node(end, binding, [&](NodeId node) {
+  const auto any = [](NodeId) { return true; };
+  each_node(binding, any, [&](NodeId node) {
     Amounts kept = missing(node, binding, now_, end);
     if (!kept.zero()) out.emplace_back(node, std::move(kept));
   });

@@ -10,6 +10,7 @@
 // promised on a node is still there, beside those ahead of it.
 #pragma once
 
+#include <map>
 #include <vector>
 
 #include "scheduler/backfill/future.hpp"
@@ -28,6 +29,10 @@ class KeptPromises {
   Time end(TaskId holder) const {
     return end_after(begin(holder), state_.tasks[holder].task.expected_duration_ns);
   }
+  // The task starts in this pass, on these nodes: what it has there is given back when it ends, and
+  // is nothing that its own promise needs any more.
+  void started(TaskId task, const std::vector<NodeId>& ranks,
+               const std::vector<std::int64_t>& devices);
   // Of those that bind, the one whose promise begins first before `end`; kNoId when none does.
   TaskId first_before(Time end, const Binding& binding) const;
   // Takes from the trial what whoever runs from now until `end` must leave free. Only nodes that
@@ -47,11 +52,19 @@ class KeptPromises {
   Time expected_end_of(TaskId task) const { return expected_end(state_, state_.tasks[task], now_); }
 
  private:
-  template <class Visit>
-  void each_node(Time end, const Binding& binding, const Visit& visit) const;
+  template <class Use, class Visit>
+  void each_node(const Binding& binding, const Use& use, const Visit& visit) const;
 
   const State& state_;
   const Time now_;
+  struct Started {
+    TaskId task = kNoId;
+    Time end;
+    Amounts amounts;
+  };
+  Amounts left_of(TaskId holder, NodeId node) const;
+
+  std::map<NodeId, std::vector<Started>> started_on_;  // of this pass
 };
 
 }  // namespace sched

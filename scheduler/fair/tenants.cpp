@@ -143,6 +143,7 @@ void State::charge(const TaskRecord& task, int sign) {
   meter(task, sign);
   if (places_group(task.task)) wake_group(task.task.group_uid);
   if (sign < 0) wake_quota(task.queue);
+  if (!refused.empty()) wake_refused(task.queue);  // tenants stand otherwise
 }
 
 // Counts what a running task uses from its start on, in or out.

@@ -25,6 +25,7 @@ bool Pass::nothing_new() {
   for (const auto& [uid, group] : state_.groups) {
     if (to_move(group) != kNoId) return false;
   }
+  if (keeps_ && growth_asks_who_waits()) return false;
   // The room that is kept for a task may be whole by now: what its victims leave wakes nobody.
   return !state_.holds_moved || state_.held.empty();
 }
@@ -176,7 +177,8 @@ bool Pass::may_find(QueueId id, const Ordered<Place>& heads) {
     }
     if (several || may_find(task)) return true;
     const Shape& shape = state_.shapes[bucket.shape];
-    const bool lacks_room = shape.parked && !by_place(shape) && !queue.queue.has_maximum &&
+    const bool lacks_room = (shape.parked || bucket.refused) && !by_place(shape) &&
+                            !queue.queue.has_maximum &&
                             !takes_guaranteed(state_, id, bucket.tier, shape.total);
     if (lacks_room) return false;
   }

@@ -53,6 +53,8 @@ Pass::Pass(State& state, Time now, std::size_t max_starts, Look look)
   }
   if (look_ == Look::kForecast) tell_reservations();
   if (look_ == Look::kStarts) widen();
+  const bool walked = looked_at_all_ && !refusals_.empty();
+  if (walked && !books() && plan_.starts.empty() && plan_.preemptions.empty()) park_refused();
   // What was decided here is decided again until a delta says that it is done.
   const bool decided = !plan_.starts.empty() || !plan_.preemptions.empty();
   if (!forecast_ && looked_at_all_ && !decided) state_.holds_moved = false;
@@ -159,6 +161,7 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
   const TaskId task = offer.place.task;
   const QueueRecord& queue = state_.queues[offer.queue];
   if (!can_ever_start(state_, offer.bucket)) return;
+  note_refusal(offer, answer);
   const bool for_room = answer == Answer::kNoRoom || answer == Answer::kReserved;
   const bool kept_out = answer == Answer::kNoQuota || answer == Answer::kNoClaim;
   const bool asked = has_others_stop(offer, answer);
@@ -195,7 +198,7 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
     if (!patience_.contains(offer.queue)) arrange(turns, offer);
   } else if (again) {
     turns.go_on(offer);  // its twin may deserve one as well
-  } else if (answer == Answer::kReserved) {
+  } else if (answer == Answer::kReserved && !state_.buckets[offer.bucket].refused) {
     const std::int64_t limit = duration_of(state_.tasks[task]);
     turns.go_on(offer, [&](TaskId other) { return duration_of(state_.tasks[other]) < limit; });
   }
@@ -530,6 +533,7 @@ Pass::Answer Pass::attempt(TaskId task, BucketId id) {
     return Answer::kNoClaim;
   }
   if (shape.parked && !may_fit_by_now(shape)) return no_room(shape);
+  if (bucket.refused) return Answer::kReserved;
   return keeps_ ? place_beside_promises(task, id) : place(task, id);
 }
 
@@ -622,6 +626,7 @@ void Pass::start(TaskId id, const Gang& gang) {
   plan_.starts.push_back(std::move(start));
   started_.insert(id);
   if (refuses_ && promised(id) != nullptr) left_.insert(id);
+  if (keeps_) kept_.started(id, gang.ranks, gang.devices);
   ranks_[id] = gang.ranks;
   calendar_.started(id, gang, judged_end(id), ranks_.at(id));
   state_.pretend(id, gang.ranks, 1);

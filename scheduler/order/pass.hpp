@@ -171,6 +171,9 @@ class Pass {
   Answer place_beside_promises(TaskId task, BucketId bucket);
   std::optional<Gang> room_beside(const Shape& shape, Time end,
                                   const KeptPromises::Binding& binding);
+  void note_refusal(const Turns::Offer& offer, Answer answer);
+  bool may_park(QueueId queue, const std::set<BucketId>& refused) const;
+  void park_refused();
   bool start_promised(TaskId task, Time end, const KeptPromises::Binding& binding);
   const Calendar::Reserved* promise_of(TaskId task);
   void settle_wishes();
@@ -181,6 +184,7 @@ class Pass {
   void widen();
   bool may_take_room(TaskId task, BucketId bucket) const;
   bool queue_is_waited_for(TaskId task);
+  bool growth_asks_who_waits();
   std::vector<ShapeId> waited_for() const;
 
   State& state_;
@@ -212,6 +216,17 @@ class Pass {
   // Of queues that learn, once their head is blocked: until when predictions are believed.
   std::map<QueueId, Time> patience_;
   std::map<std::pair<QueueId, ShapeId>, Time> refused_;  // there: the soonest end that was too late
+  // Of buckets: the soonest end that was refused beside what was promised. Who lasts as long stands
+  // behind that one, whatever was promised to him.
+  std::map<BucketId, Time> too_long_;
+  // Of queues: buckets refused beside what was promised, and whether whatever else a pass does, as
+  // long as nothing wakes them, they will be refused again (refused.cpp).
+  struct Refusals {
+    bool sure = true;
+    std::set<BucketId> buckets;
+  };
+  std::map<QueueId, Refusals> refusals_;
+  bool by_counts_ = false;  // the last refusal: the slots that are left did not suffice
   std::map<ShapeId, Reason> hopeless_;
   // How many of a queue were blocked so far; and of these, who were not kept out by its maximum or
   // by what is guaranteed to others.

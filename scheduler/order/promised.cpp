@@ -82,6 +82,12 @@ Pass::Answer Pass::place_beside_promises(TaskId task, BucketId id) {
     state_.park(shape_id, !exact);
     return no_room(shape);
   };
+  by_counts_ = false;
+  const auto equal = too_long_.find(id);
+  if (!arranged && equal != too_long_.end() && end >= equal->second) {
+    by_counts_ = refusals_[state_.buckets[id].queue].sure;  // as that one was
+    return Answer::kReserved;
+  }
   const KeptPromises::Binding ahead = binding(task);
   if (start_promised(task, end, ahead)) return Answer::kStarts;
   if (kept_.first_before(end, ahead) == kNoId) {
@@ -100,7 +106,7 @@ Pass::Answer Pass::place_beside_promises(TaskId task, BucketId id) {
     gang = room_beside(shape, end, ahead);
   }
   if (!gang) {
-    if (arranged) refused_[key] = end;
+    arranged ? refused_[key] = end : too_long_[id] = end;
     return Answer::kReserved;
   }
   book(overlay_, shape, *gang);
@@ -113,17 +119,20 @@ std::optional<Gang> Pass::room_beside(const Shape& shape, Time end,
   const Quiet quiet(state_.cluster);
   Trial trial(state_, shape);
   kept_.keep(trial, end, ahead);
+  by_counts_ = !trial.counts_allow() && trial.exact();
   if (!trial.counts_allow()) return std::nullopt;
   Overlay look(state_);
   const auto first = shape.spread ? Trial::First::kTightest : Trial::First::kSlots;
   return trial.place(look, plan_.work.nodes, first);
 }
 
-// Where its queue's quotas say how much may lie where, the search for nodes looks at them.
+// Where its queue's quotas, other zones or the rest of its group say how much may lie where, the
+// search for nodes looks at them: they may say otherwise than when it was promised.
 bool Pass::start_promised(TaskId task, Time end, const KeptPromises::Binding& ahead) {
   const PromisedRoom* const room = promised(task);
   const Shape& shape = state_.shapes[state_.tasks[task].shape];
-  if (room == nullptr || shape.limits != kNoId) return false;
+  if (room == nullptr || shape.limits != kNoId || !shape.group.empty()) return false;
+  if (shape.policy == ZonePolicy::kSpread) return false;
   for (const auto& [node, need] : room->need) {
     ++plan_.work.nodes;
     const NodeRecord& record = state_.cluster.node(node);

@@ -10,6 +10,8 @@
 namespace sched {
 namespace {
 
+constexpr std::int64_t kNoEnd = std::numeric_limits<std::int64_t>::max();
+
 class Tender {
  public:
   Tender(State& state, Tended& known, Time now, std::int64_t budget)
@@ -33,8 +35,12 @@ class Tender {
   void look_at_shaken();
   void make();
   void better();
+  std::optional<Tended::Away> taken_up(TaskId task);
+  bool search(TaskId task, std::unique_ptr<Calendar>& calendar,
+              std::optional<Calendar::Reserved>& found);
   TaskId to_better() const;
   void better(TaskId task);
+  Time not_before(TaskId task) const;
   void propose(TaskId task, const std::optional<Calendar::Reserved>& found);
   bool lacks(TaskId task) const;
   bool counts(TaskId task) const;
@@ -124,6 +130,7 @@ void Tender::look_at_ends() {
     late.emplace_hint(late.end(), end, expected);
     const auto before = known_.late.find(end);
     if (before != known_.late.end() && before->second == expected) continue;
+    ++known_.moved_ends;
     state_.each_use(end.second, [this](NodeId node, const Amounts&) {
       if (node < state_.promised_on.size() && !state_.promised_on[node].empty()) {
         state_.shaken.insert(node);
@@ -176,6 +183,8 @@ Calendar::Reserved Tender::reserved(TaskId task) const {
   return {task, room.at, KeptPromises(state_, now_).end(task), room.ranks, room.where.devices};
 }
 
+// A broken one may be found where it was: things changed back, or it was looked at with more care
+// than is needed (parts of devices). That is no news.
 void Tender::propose(TaskId task, const std::optional<Calendar::Reserved>& found) {
   Promise made{state_.tasks[task].task.uid, {}, now_};
   if (found) {
@@ -187,27 +196,70 @@ void Tender::propose(TaskId task, const std::optional<Calendar::Reserved>& found
   }
   known_.broken.erase(task);
   known_.looks[task] = {changes(), ++known_.turns, now_};
-  out_.promises.push_back(std::move(made));
+  const auto held = state_.promises.find(task);
+  const bool same = held != state_.promises.end() && held->second.where == made.placement &&
+                    (!found || held->second.at == made.at);
+  if (!same) out_.promises.push_back(std::move(made));
+}
+
+// The search for this task that was put away, if it may be taken up.
+std::optional<Tended::Away> Tender::taken_up(TaskId task) {
+  std::optional<Tended::Away> away = std::move(known_.put_away.away);
+  known_.put_away.away.reset();
+  if (!away) return std::nullopt;
+  if (away->task == task && away->changes == state_.changes && away->ends == known_.moved_ends) {
+    return away;
+  }
+  known_.lost = std::min(known_.lost + 1, 20);
+  return std::nullopt;
+}
+
+// Whether the search is over; else it was put away, and the calendar with it.
+bool Tender::search(TaskId task, std::unique_ptr<Calendar>& calendar,
+                    std::optional<Calendar::Reserved>& found) {
+  std::optional<Tended::Away> away = taken_up(task);
+  const bool again = away.has_value();
+  if (!again) {
+    away.emplace();
+    away->task = task;
+    away->changes = state_.changes;
+    away->ends = known_.moved_ends;
+    away->search = std::make_unique<Calendar::Search>(*calendar, task, kEndless);
+  }
+  const std::int64_t most = out_.looked + (budget_ << known_.lost);
+  if (!away->search->go_on(out_.looked, std::max(most, out_.looked + 1))) {
+    if (!again) away->calendar = std::move(calendar);
+    known_.put_away.away = std::move(away);
+    return false;
+  }
+  known_.lost = 0;
+  found = std::move(away->search->found);
+  // It was begun a while ago: what it found may be over by now.
+  if (found && found->begin <= now_) found = calendar->find(task, out_.looked, kNoEnd, kEndless);
+  return true;
 }
 
 // In the total order, each beside those ahead of it.
 void Tender::make() {
   const auto wants = [this](TaskId task) { return few_.contains(task) && lacks(task); };
   if (std::none_of(due_.begin(), due_.end(), wants)) return;
-  Calendar calendar(state_, now_);
+  auto calendar = std::make_unique<Calendar>(state_, now_);
   const std::int64_t begun = out_.looked;
   for (const TaskId task : due_) {
     if (!wants(task)) {
-      if (counts(task)) calendar.put(reserved(task));
+      if (counts(task)) calendar->put(reserved(task));
       continue;
     }
     if (out_.looked - begun >= budget_) {
       out_.unpromised = true;
       return;
     }
-    const auto found =
-        calendar.find(task, out_.looked, std::numeric_limits<std::int64_t>::max(), kEndless);
-    if (found) calendar.put(*found);
+    std::optional<Calendar::Reserved> found;
+    if (!search(task, calendar, found)) {
+      out_.unpromised = true;
+      return;
+    }
+    if (found) calendar->put(*found);
     propose(task, found);
   }
   out_.unsettled = true;  // what is behind may be broken by it
@@ -240,6 +292,23 @@ void Tender::better() {
   }
 }
 
+// Who asks for the same, lasts no longer and stands before it in line comes first: to an earlier
+// moment than that one's it is not moved.
+Time Tender::not_before(TaskId id) const {
+  const TaskRecord& task = state_.tasks[id];
+  Time latest = now_;
+  for (const auto& [other, held] : state_.promises) {
+    const TaskRecord& equal = state_.tasks[other];
+    if (other == id || equal.bucket == kNoId || equal.bucket != task.bucket) continue;
+    if (held.need.empty() || !state_.less(equal.place, task.place)) continue;
+    const auto lasts = [](const TaskRecord& t) {
+      return end_after({}, t.task.expected_duration_ns);
+    };
+    if (lasts(equal) <= lasts(task)) latest = std::max(latest, held.at);
+  }
+  return latest;
+}
+
 // One that was promised nothing takes what it can get, as when a promise is made.
 void Tender::better(TaskId task) {
   const PromisedRoom& room = state_.promises.at(task);
@@ -253,7 +322,7 @@ void Tender::better(TaskId task) {
   }
   const Time before = room.need.empty() ? kEndless : room.at;
   const auto found = calendar.find(task, out_.looked, out_.looked + budget_, before);
-  if (found) propose(task, found);
+  if (found && found->begin >= not_before(task)) propose(task, found);
 }
 
 }  // namespace

@@ -9,6 +9,9 @@
 //   3. Whoever deserves one and has none, or a broken one, is promised the first room that there is
 //      beside the promises ahead of it, for as long as it is expected to run. That no end gives it
 //      room is said, too: nobody waits for a promise that cannot be made.
+//      A search that looked at enough for one piece is put away, and taken up where it stands if
+//      nothing has happened since; else it begins anew, and may look at twice as much at once, so
+//      that it comes to its end however much happens.
 //   4. When all have theirs, those that were not looked at for longest are bettered: moved to an
 //      earlier moment beside all others of their tier and above, whoever is ahead. So nobody loses
 //      by it.
@@ -22,6 +25,8 @@
 #pragma once
 
 #include <map>
+#include <memory>
+#include <optional>
 #include <set>
 
 #include "scheduler/backfill/calendar.hpp"
@@ -40,6 +45,26 @@ struct Tended {
   std::uint64_t turns = 0;
   std::map<TaskId, Look> looks;  // at promises that are held
   std::set<TaskId> broken;
+
+  // The search that was cut off. It belongs to this state: a copy begins its own.
+  struct Away {
+    TaskId task = kNoId;
+    std::uint64_t changes = 0;  // of the state
+    std::uint64_t ends = 0;     // how often an end was found to be expected otherwise
+    std::unique_ptr<Calendar> calendar;
+    std::unique_ptr<Calendar::Search> search;  // before the calendar it goes
+  };
+  struct PutAway {
+    PutAway() = default;
+    PutAway(const PutAway&) {}
+    PutAway& operator=(const PutAway&) {
+      away.reset();
+      return *this;
+    }
+    std::optional<Away> away;
+  } put_away;
+  std::uint64_t moved_ends = 0;
+  int lost = 0;  // how many in a row were thrown away before they were over
 };
 
 Tending tend(State& state, Tended& known, Time now, std::int64_t budget);

@@ -88,6 +88,16 @@ bool Pass::queue_is_waited_for(TaskId task) {
   return blocked != blocked_.end() && blocked->second > 0 && calendar_.leave().limited(task);
 }
 
+// Whether a walk has to say if somebody of its queue is blocked before a gang may get more: who is
+// refused beside what is promised may be blocked as well as who is known not to fit.
+bool Pass::growth_asks_who_waits() {
+  const std::vector<TaskId> running = growers(state_, now_);
+  return std::any_of(running.begin(), running.end(), [this](TaskId task) {
+    const QueueRecord& queue = state_.queues[state_.tasks[task].queue];
+    return !queue.buckets.empty() && calendar_.leave().limited(task);
+  });
+}
+
 // The first of each bucket speaks for all of it: they ask for the same. Whoever is in back-off will
 // ask again.
 std::vector<ShapeId> Pass::waited_for() const {

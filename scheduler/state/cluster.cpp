@@ -1,6 +1,7 @@
 #include "scheduler/state/cluster.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "scheduler/limits.hpp"
 #include "scheduler/state/devices.hpp"
@@ -92,6 +93,8 @@ bool Cluster::remove(const std::string& name) {
 
 // The hot path: one node changes, and with it the sums of its class, its place in the packing
 // order, and the slots of the profiles that match its class.
+std::vector<NodeId> Cluster::take_freed() { return std::exchange(freed_, {}); }
+
 void Cluster::adjust(NodeId id, const Amounts* add, const Amounts* sub) {
   NodeRecord& record = nodes_[id];
   record.bookings += (add != nullptr) - (sub != nullptr);
@@ -103,6 +106,7 @@ void Cluster::adjust(NodeId id, const Amounts* add, const Amounts* sub) {
   if (add != nullptr) record.used.plus(*add);
   if (sub != nullptr) record.used.minus(*sub);
   if (!record.present) return;
+  if (subs && !quiet) freed_.push_back(id);
   NodeClass& c = classes_[record.cls];
   c.free.minus(record.free);
   measure(id);
@@ -157,6 +161,7 @@ void Cluster::keep(std::map<std::int64_t, Ordered<NodeClass::Entry>>& buckets, s
 void Cluster::attach(NodeId id, const ResourceNames& names) {
   note_change(id);
   const ClassId cls = class_of(nodes_[id], names);
+  freed_.push_back(id);
   NodeRecord& r = nodes_[id];
   r.cls = cls;
   NodeClass& c = classes_[cls];

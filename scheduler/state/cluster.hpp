@@ -189,6 +189,8 @@ class Cluster {
     bool grew;
   };
   std::vector<Change> take_changes();
+  // Nodes of which more became free, since the last call.
+  std::vector<NodeId> take_freed();
   // While quiet, nothing is reported: for looking at states that are not so, and are undone before
   // the quiet ends.
   bool quiet = false;
@@ -234,6 +236,7 @@ class Cluster {
   std::map<std::string, std::int64_t> asked_labels_;  // and how many profiles ask
   std::size_t dead_labels_ = 0;                       // asked for by none
   std::vector<Change> changes_;
+  std::vector<NodeId> freed_;
   Domains domains_;
   Amounts total_, total_by_model_;
   std::uint64_t epoch_ = 0, geography_ = 0;

@@ -153,6 +153,7 @@ void State::set_hold(TaskId id, Placement where, Time until) {
   else
     held.insert(id);
   unsettle(id);
+  wake_refused();
   settle();
 }
 

@@ -207,8 +207,10 @@ void State::advance(Time now) {
     unsettle(holder);
     holds_moved = true;
   }
+  if (!refused.empty() && (now < clock || now >= refused_until)) wake_refused();
   clock = now;
   if (!unsettled_.empty()) {
+    ++changes;
     settle();
     wake_changed();
     wake_kept();
@@ -260,6 +262,7 @@ void State::drop_bucket(BucketId id) {
   Bucket& bucket = buckets[id];
   active.erase(id);
   guarded.erase(id);
+  refused.erase(id);
   queues[bucket.queue].buckets.erase({bucket.tier, bucket.owner, bucket.shape});
   std::erase(shapes[bucket.shape].buckets, id);
   bucket = {};
@@ -286,11 +289,15 @@ void State::refresh(BucketId id) {
   const Shape& shape = shapes[bucket.shape];
   const bool parked =
       bucket.quota_parked || guarded.contains(id) || (shape.parked && !shape.fragile);
-  if (!bucket.tasks.empty() && !parked) {
-    active.insert(id);
-  } else {
+  if (bucket.tasks.empty() || parked || bucket.refused) {
     active.erase(id);
+    return;
   }
+  if (!active.insert(id).second || refused.empty()) return;
+  const bool promised = std::any_of(promises.begin(), promises.end(), [&](const auto& promise) {
+    return !promise.second.need.empty() && tasks[promise.first].bucket == id;
+  });
+  promised ? wake_refused() : wake_refused(bucket.queue);
 }
 
 void State::ready(TaskId id) {
@@ -299,6 +306,7 @@ void State::ready(TaskId id) {
   Bucket& bucket = buckets[record.bucket];
   const Place first = bucket.tasks.empty() ? Place{} : bucket.tasks.front();
   const bool was_empty = bucket.tasks.empty();
+  if (!refused.empty()) wake_refused(record.queue);
   bucket.tasks.insert(record.place, by_place());
   reposition(record.bucket, was_empty ? nullptr : &first);
   refresh(record.bucket);
@@ -308,6 +316,7 @@ void State::unready(TaskId id) {
   TaskRecord& record = tasks[id];
   Bucket& bucket = buckets[record.bucket];
   const Place first = bucket.tasks.front();
+  if (!refused.empty()) wake_refused(record.queue);
   bucket.tasks.erase(record.place, by_place());
   reposition(record.bucket, &first);
   if (bucket.tasks.empty()) drop_bucket(record.bucket);
@@ -339,6 +348,7 @@ void State::wake_kept() {
 
 // Also after an edit of the queue: its maximum may have grown.
 void State::wake_quota(QueueId queue) {
+  if (!refused.empty()) wake_refused(queue);
   for (const auto& [key, id] : queues[queue].buckets) {
     if (shapes[buckets[id].shape].limits == queue) unpark(buckets[id].shape);
     if (!buckets[id].quota_parked) continue;

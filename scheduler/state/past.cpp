@@ -11,6 +11,7 @@ bool State::on(const PastRuns& d) {
   for (const PastRuns::Run& run : d.runs) changed |= past.add({d.kind, d.tenant}, d.shape, run);
   // One that is told late may bring an estimate forward: more room beside what is promised.
   for (auto& [task, room] : promises) room.hopeless = {};
+  wake_refused();
   return changed;
 }
 

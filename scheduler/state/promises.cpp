@@ -75,7 +75,13 @@ void State::promise(TaskId id, PromisedRoom room) {
     shake(node);
     promised_on[node].push_back(id);
   }
+  // Who was refused beside less is refused beside this, as long as it lasts.
+  constexpr std::int64_t kLongest = std::int64_t{1} << 61;
+  const std::int64_t duration = tasks[id].task.expected_duration_ns;
+  const bool ends = duration > 0 && duration < kLongest && room.at.ns < kLongest;
+  if (ends) refused_until = std::min(refused_until, Time{room.at.ns + duration});
   promises[id] = std::move(room);
+  if (!refused.empty()) wake_refused(tasks[id].queue);
 }
 
 void State::forget_promise(TaskId id) {
@@ -89,6 +95,10 @@ void State::forget_promise(TaskId id) {
     cluster.release(node);
   }
   given_up += known->second.need.size();
+  if (!refused.empty()) {
+    for (const auto& [node, need] : known->second.need) loosened_on_.push_back(node);
+    wake_refused(tasks[id].queue);  // what binds it was what it held itself
+  }
   promises.erase(known);
 }
 

