@@ -121,12 +121,12 @@ bool Pass::runs_all_it_may(TaskId task) const {
   return queue.running + promised_to_others(state_, task).tasks >= queue.queue.max_running;
 }
 
-// The queue runs all the tasks that it may. A peer may give way; else only those for whom room is
-// kept can still start in this pass.
+// The queue runs all the tasks that it may. A peer may give way to the first of them that could
+// ever start; else only those for whom room is kept can still start in this pass.
 void Pass::on_full(Turns& turns, const Turns::Offer& offer) {
   const TaskId task = offer.place.task;
-  const bool first = !full_.contains(offer.queue) && can_ever_start(state_, offer.bucket);
-  if (first && !state_.held.contains(task)) {
+  if (!can_ever_start(state_, offer.bucket)) return;
+  if (!full_.contains(offer.queue) && !state_.held.contains(task)) {
     if (tenant_excess(state_, task, false)) return turns.replace(offer);
     full_.insert(offer.queue);
     const bool asked = has_peers_stop(task);
