@@ -599,10 +599,10 @@ std::optional<Gang> Pass::place_beside(TaskId task, Time end) {
   return gang;
 }
 
-std::optional<Gang> Pass::room_beside(const Shape& shape, Time end) {
+std::optional<Gang> Pass::room_beside(const Shape& shape, Time end, TaskId of) {
   const Quiet quiet(state_.cluster);
   Trial trial(state_, shape);
-  calendar_.keep(trial, end);
+  calendar_.keep(trial, end, of);
   if (!trial.counts_allow()) return std::nullopt;
   Overlay look(state_);
   const auto first = shape.spread ? Trial::First::kTightest : Trial::First::kSlots;
@@ -664,9 +664,9 @@ Pass::InTheWay Pass::in_the_way(TaskId id) {
     if (holder == kNoId || room_beside(shape, end, ahead)) return {};
     return {promise_of(holder)};
   }
-  const Calendar::Reserved* const first = calendar_.first_before(end);
-  if (first == nullptr || first->task == id) return {};
-  return {room_beside(shape, end) ? nullptr : first};
+  const Calendar::Reserved* const first = calendar_.first_before(end, id);
+  if (first == nullptr) return {};
+  return {room_beside(shape, end, id) ? nullptr : first};
 }
 
 // A strict queue without a turn is blocked by its first task that could ever start.

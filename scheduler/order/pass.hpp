@@ -78,6 +78,8 @@ class Pass {
     return overlay_.mark() > 0 || !started_.empty() || !plan_.preemptions.empty();
   }
   bool starts(TaskId task) const { return started_.contains(task); }
+  // Whether it had its turn, and there was no room for it then, or none beside what is reserved.
+  bool was_blocked(TaskId task) const { return ahead_.contains(task); }
   // The task that nobody behind it in this queue may pass: in a strict one, and where it was
   // promised nothing yet; kNoId when there is none.
   TaskId blocker(QueueId queue) const;
@@ -138,7 +140,7 @@ class Pass {
   Answer place(TaskId task, BucketId bucket);
   Leave::Claims claims(TaskId task) const;
   std::optional<Gang> place_beside(TaskId task, Time end);
-  std::optional<Gang> room_beside(const Shape& shape, Time end);
+  std::optional<Gang> room_beside(const Shape& shape, Time end, TaskId of = kNoId);
   void start(TaskId task, const Gang& gang);
   bool start_held(TaskId task);
   bool may_fit_held(TaskId task);

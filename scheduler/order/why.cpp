@@ -161,6 +161,8 @@ class Teller {
   Reason hopeless() const;
   // It could run here, but not now.
   Reason no_room() const;
+  // There was no room when its turn came, and there is by now.
+  Reason not_then() const;
 
  private:
   ZoneId zone_of(const Shape::Group& g) const {
@@ -173,6 +175,7 @@ class Teller {
   std::string combination() const;
   std::string far_apart() const;
   Reason topology(Room room) const;
+  Reason competing() const;
   const Shape::Group* without_domain(Room room) const;
   DomainId best_domain(const Shape::Group& g, Room room) const;
   Reason below_the_zone(const Shape::Group& g, Room room) const;
@@ -463,7 +466,16 @@ Reason Teller::no_room() const {
   if (!combination().empty() && divide(state_, shape_, Room::kNow).splits.empty()) {
     return topology(Room::kNow);
   }
-  // Every group would fit alone: together they do not.
+  return competing();
+}
+
+Reason Teller::not_then() const {
+  return combination().empty() ? competing() : topology(Room::kNow);
+}
+
+// Every group would fit alone: together they do not.
+Reason Teller::competing() const {
+  Reason r = base_;
   const Shape::Group& g = shape_.groups.front();
   const Scope s = scope(g, zone_of(g));
   tell(state_, g, s, Room::kNow, r);
@@ -682,7 +694,12 @@ Reason why(State& state, Pass& pass, TaskId id, Time now) {
   if (by_quota) return quota_of_nodes(state, shape, Quotas::kNow, r);
   if (!fits) return Teller(state, pass, now, shape, r).no_room();
   const Pass::InTheWay ahead = pass.in_the_way(id);
-  if (ahead.reserved == nullptr) return behind_unpromised(state, blocker, id, r);
+  if (ahead.reserved == nullptr) {
+    if (const Reason told = behind_unpromised(state, blocker, id, r); told != Reason{}) return told;
+    // There was no room when its turn came; what starts behind it makes some, and the next plan
+    // will see it.
+    return pass.was_blocked(id) ? Teller(state, pass, now, shape, r).not_then() : Reason{};
+  }
   r = Teller(state, pass, now, shape, r).no_room();
   tell_reserved(state, ahead, r);
   return r;
