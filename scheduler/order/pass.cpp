@@ -528,7 +528,7 @@ Pass::Answer Pass::attempt(TaskId task, BucketId id) {
     return Answer::kNoClaim;
   }
   if (shape.parked && !may_fit_by_now(shape)) return no_room(shape);
-  return keeps_ ? place_beside_promises(task, id) : place(task, id);
+  return place(task, id);
 }
 
 Amounts Pass::beside_promised(TaskId task) const {
@@ -541,39 +541,45 @@ Pass::Answer Pass::no_room(const Shape& shape) const {
   return quotas_forbid(state_, shape) ? Answer::kNoQuota : Answer::kNoRoom;
 }
 
+// Those of an arranged queue come in another order: who would end later than one of its shape that
+// was refused is not looked at again.
 Pass::Answer Pass::place(TaskId task, BucketId id) {
   ++plan_.work.shapes;
-  const ShapeId shape_id = state_.buckets[id].shape;
+  const auto [queue, shape_id] = std::pair{state_.buckets[id].queue, state_.buckets[id].shape};
   const Shape& shape = state_.shapes[shape_id];
   const Time end = judged_end(task);
-  const bool arranged = patience_.contains(state_.buckets[id].queue);
-  const std::pair key{state_.buckets[id].queue, shape_id};
+  const bool arranged = patience_.contains(queue);
+  const std::pair key{queue, shape_id};
   if (arranged && refused_.contains(key) && end >= refused_.at(key)) return Answer::kReserved;
-  const auto parked = [&](bool exact) {
+  const auto [answer, exact] = keeps_ ? place_beside_promises(task, shape, end)
+                                      : place_beside_reservations(task, shape, end);
+  if (answer == Answer::kNoRoom) {
     state_.park(shape_id, !exact);
     return no_room(shape);
-  };
+  }
+  if (answer == Answer::kReserved && arranged) refused_[key] = end;
+  return answer;
+}
+
+Pass::Placed Pass::place_beside_reservations(TaskId task, const Shape& shape, Time end) {
   if (!pending_.empty() || calendar_.first_before(end) != nullptr) {
     const Fit alone = fits_alone(state_, shape, plan_.work.nodes);
-    if (!alone.fits) return parked(alone.exact);
+    if (!alone.fits) return {Answer::kNoRoom, alone.exact};
     make_reservations();
   }
   if (calendar_.first_before(end) == nullptr) {
     const GangAnswer answer = place_gang(state_, shape, overlay_, plan_.work.nodes);
-    if (!answer.gang) return parked(answer.exact);
+    if (!answer.gang) return {Answer::kNoRoom, answer.exact};
     start(task, *answer.gang);
-    return Answer::kStarts;
+    return {Answer::kStarts};
   }
   std::optional<Gang> gang = place_beside(task, end);
   // The reservations may lie better by now.
   const bool renews = !gang && ++renewals_ <= state_.config.reservations;
   if (renews && calendar_.renew(plan_.work.ends)) gang = place_beside(task, end);
-  if (!gang) {
-    if (arranged) refused_[key] = end;
-    return Answer::kReserved;
-  }
+  if (!gang) return {Answer::kReserved};
   start(task, *gang);
-  return Answer::kStarts;
+  return {Answer::kStarts};
 }
 
 // What is claimed of the leave of queues by those who have to be left alone.

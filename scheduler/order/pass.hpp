@@ -137,7 +137,13 @@ class Pass {
   bool may_find(TaskId task) const;
   void start_kept(std::size_t max_starts);
   Answer attempt(TaskId task, BucketId bucket);
+  // `exact`: where there is no room, that was proved.
+  struct Placed {
+    Answer answer = Answer::kStarts;
+    bool exact = true;
+  };
   Answer place(TaskId task, BucketId bucket);
+  Placed place_beside_reservations(TaskId task, const Shape& shape, Time end);
   Leave::Claims claims(TaskId task) const;
   std::optional<Gang> place_beside(TaskId task, Time end);
   std::optional<Gang> room_beside(const Shape& shape, Time end, TaskId of = kNoId);
@@ -170,7 +176,7 @@ class Pass {
   Ahead reserved_beside(TaskId task, Time end, TaskId of = kNoId);
   KeptPromises::Binding binding(TaskId task) const;
   const PromisedRoom* promised(TaskId task) const;
-  Answer place_beside_promises(TaskId task, BucketId bucket);
+  Placed place_beside_promises(TaskId task, const Shape& shape, Time end);
   std::optional<Gang> room_beside(const Shape& shape, Time end,
                                   const KeptPromises::Binding& binding);
   bool start_promised(TaskId task, Time end, const KeptPromises::Binding& binding);
