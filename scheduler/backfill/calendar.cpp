@@ -259,9 +259,10 @@ std::optional<Calendar::Reserved> Calendar::find(TaskId task, std::int64_t& look
   return std::move(search.found);
 }
 
-const Calendar::Reserved* Calendar::first_before(Time end) const {
+const Calendar::Reserved* Calendar::first_before(Time end, TaskId but) const {
   const Reserved* first = nullptr;
   for (const Reserved& reserved : reservations_) {
+    if (reserved.task == but) continue;
     if (reserved.begin < end && (first == nullptr || reserved.begin < first->begin)) {
       first = &reserved;
     }
@@ -269,10 +270,10 @@ const Calendar::Reserved* Calendar::first_before(Time end) const {
   return first;
 }
 
-void Calendar::keep(Trial& trial, Time end) {
+void Calendar::keep(Trial& trial, Time end, TaskId of) {
   for (Booked& booked : booked_) {
     if (booked.bookings.empty() || !trial.takes_now(booked.node)) continue;
-    const Amounts kept = kept_on(booked, now_, end, kNoId);
+    const Amounts kept = kept_on(booked.node, end, of, {});
     if (!kept.zero()) trial.change(booked.node, kept, -1);
   }
 }

@@ -70,11 +70,11 @@ class Calendar {
     if (!late_) late_ = sched::late(state_, now_);
     return *late_;
   }
-  // The first reservation that begins before `end`, or null.
-  const Reserved* first_before(Time end) const;
+  // The first reservation that begins before `end`, of another than `but`, or null.
+  const Reserved* first_before(Time end, TaskId but = kNoId) const;
   // Takes from the trial what whoever runs from now until `end` must leave free. Only nodes that
-  // take a Pod of its shape now.
-  void keep(Trial& trial, Time end);
+  // take a Pod of its shape now. What is reserved for the task `of` itself is not counted.
+  void keep(Trial& trial, Time end, TaskId of = kNoId);
   // The same of all nodes. What is reserved for the task `of` itself is not counted.
   NodeAmounts kept(Time end, TaskId of = kNoId);
   // The same of one node, if all of `gone` had ended by now and gave nothing back later.

@@ -42,14 +42,13 @@ bool Pass::asked_in_vain() {
   for (const TaskId task : asked.came) asked.known = asked.known && came_behind(task);
   asked.came.clear();
   if (!asked.known) return false;
-  const auto finds_nobody = [&](TaskId task) { return is_hopeless(state_, task, now_); };
   std::int64_t searches = 0;
   for (const auto& [task, kind] : asked.asks) {
     if (!may_ask(task, kind)) continue;
     if (kind != PreemptionKind::kTier) return false;
     if (++searches > state_.config.victim_searches) return true;  // nobody else is asked for
     const bool beside = keeps_ && is_hopeless_beside(state_, task, now_);
-    if (!beside && !finds_nobody(task)) return false;
+    if (!beside && !is_hopeless(state_, task, now_)) return false;
   }
   return !asked.cut || searches >= state_.config.victim_searches;
 }

@@ -123,12 +123,12 @@ bool Pass::runs_all_it_may(TaskId task) const {
   return queue.running + promised_to_others(state_, task).tasks >= queue.queue.max_running;
 }
 
-// The queue runs all the tasks that it may. A peer may give way; else only those for whom room is
-// kept can still start in this pass.
+// The queue runs all the tasks that it may. A peer may give way to the first of them that could
+// ever start; else only those for whom room is kept can still start in this pass.
 void Pass::on_full(Turns& turns, const Turns::Offer& offer) {
   const TaskId task = offer.place.task;
-  const bool first = !full_.contains(offer.queue) && can_ever_start(state_, offer.bucket);
-  if (first && !state_.held.contains(task)) {
+  if (!can_ever_start(state_, offer.bucket)) return;
+  if (!full_.contains(offer.queue) && !state_.held.contains(task)) {
     if (tenant_excess(state_, task, false)) return turns.replace(offer);
     full_.insert(offer.queue);
     const bool asked = has_peers_stop(task);
@@ -534,7 +534,7 @@ Pass::Answer Pass::attempt(TaskId task, BucketId id) {
   }
   if (shape.parked && !may_fit_by_now(shape)) return no_room(shape);
   if (bucket.refused) return Answer::kReserved;
-  return keeps_ ? place_beside_promises(task, id) : place(task, id);
+  return place(task, id);
 }
 
 Amounts Pass::beside_promised(TaskId task) const {
@@ -547,39 +547,47 @@ Pass::Answer Pass::no_room(const Shape& shape) const {
   return quotas_forbid(state_, shape) ? Answer::kNoQuota : Answer::kNoRoom;
 }
 
+// Those of an arranged queue come in another order: who would end later than one of its shape that
+// was refused is not looked at again.
 Pass::Answer Pass::place(TaskId task, BucketId id) {
   ++plan_.work.shapes;
-  const ShapeId shape_id = state_.buckets[id].shape;
+  const auto [queue, shape_id] = std::pair{state_.buckets[id].queue, state_.buckets[id].shape};
   const Shape& shape = state_.shapes[shape_id];
   const Time end = judged_end(task);
-  const bool arranged = patience_.contains(state_.buckets[id].queue);
-  const std::pair key{state_.buckets[id].queue, shape_id};
+  const bool arranged = patience_.contains(queue);
+  const std::pair key{queue, shape_id};
   if (arranged && refused_.contains(key) && end >= refused_.at(key)) return Answer::kReserved;
-  const auto parked = [&](bool exact) {
+  if (keeps_ && !arranged && equal_was_refused(id, end)) return Answer::kReserved;
+  const auto [answer, exact] = keeps_ ? place_beside_promises(task, shape, end)
+                                      : place_beside_reservations(task, shape, end);
+  if (answer == Answer::kNoRoom) {
     state_.park(shape_id, !exact);
     return no_room(shape);
-  };
+  }
+  if (answer == Answer::kReserved && arranged) refused_[key] = end;
+  if (answer == Answer::kReserved && keeps_ && !arranged) too_long_[id] = end;
+  return answer;
+}
+
+Pass::Placed Pass::place_beside_reservations(TaskId task, const Shape& shape, Time end) {
   if (!pending_.empty() || calendar_.first_before(end) != nullptr) {
     const Fit alone = fits_alone(state_, shape, plan_.work.nodes);
-    if (!alone.fits) return parked(alone.exact);
+    if (!alone.fits) return {Answer::kNoRoom, alone.exact};
     make_reservations();
   }
   if (calendar_.first_before(end) == nullptr) {
     const GangAnswer answer = place_gang(state_, shape, overlay_, plan_.work.nodes);
-    if (!answer.gang) return parked(answer.exact);
+    if (!answer.gang) return {Answer::kNoRoom, answer.exact};
     start(task, *answer.gang);
-    return Answer::kStarts;
+    return {Answer::kStarts};
   }
   std::optional<Gang> gang = place_beside(task, end);
   // The reservations may lie better by now.
   const bool renews = !gang && ++renewals_ <= state_.config.reservations;
   if (renews && calendar_.renew(plan_.work.ends)) gang = place_beside(task, end);
-  if (!gang) {
-    if (arranged) refused_[key] = end;
-    return Answer::kReserved;
-  }
+  if (!gang) return {Answer::kReserved};
   start(task, *gang);
-  return Answer::kStarts;
+  return {Answer::kStarts};
 }
 
 // What is claimed of the leave of queues by those who have to be left alone.
@@ -605,10 +613,10 @@ std::optional<Gang> Pass::place_beside(TaskId task, Time end) {
   return gang;
 }
 
-std::optional<Gang> Pass::room_beside(const Shape& shape, Time end) {
+std::optional<Gang> Pass::room_beside(const Shape& shape, Time end, TaskId of) {
   const Quiet quiet(state_.cluster);
   Trial trial(state_, shape);
-  calendar_.keep(trial, end);
+  calendar_.keep(trial, end, of);
   if (!trial.counts_allow()) return std::nullopt;
   Overlay look(state_);
   const auto first = shape.spread ? Trial::First::kTightest : Trial::First::kSlots;
@@ -671,9 +679,9 @@ Pass::InTheWay Pass::in_the_way(TaskId id) {
     if (holder == kNoId || room_beside(shape, end, ahead)) return {};
     return {promise_of(holder)};
   }
-  const Calendar::Reserved* const first = calendar_.first_before(end);
-  if (first == nullptr || first->task == id) return {};
-  return {room_beside(shape, end) ? nullptr : first};
+  const Calendar::Reserved* const first = calendar_.first_before(end, id);
+  if (first == nullptr) return {};
+  return {room_beside(shape, end, id) ? nullptr : first};
 }
 
 // A strict queue without a turn is blocked by its first task that could ever start.

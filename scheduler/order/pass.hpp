@@ -78,6 +78,8 @@ class Pass {
     return overlay_.mark() > 0 || !started_.empty() || !plan_.preemptions.empty();
   }
   bool starts(TaskId task) const { return started_.contains(task); }
+  // Whether it had its turn, and there was no room for it then, or none beside what is reserved.
+  bool was_blocked(TaskId task) const { return ahead_.contains(task); }
   // The task that nobody behind it in this queue may pass: in a strict one, and where it was
   // promised nothing yet; kNoId when there is none.
   TaskId blocker(QueueId queue) const;
@@ -135,10 +137,16 @@ class Pass {
   bool may_find(TaskId task) const;
   void start_kept(std::size_t max_starts);
   Answer attempt(TaskId task, BucketId bucket);
+  // `exact`: where there is no room, that was proved.
+  struct Placed {
+    Answer answer = Answer::kStarts;
+    bool exact = true;
+  };
   Answer place(TaskId task, BucketId bucket);
+  Placed place_beside_reservations(TaskId task, const Shape& shape, Time end);
   Leave::Claims claims(TaskId task) const;
   std::optional<Gang> place_beside(TaskId task, Time end);
-  std::optional<Gang> room_beside(const Shape& shape, Time end);
+  std::optional<Gang> room_beside(const Shape& shape, Time end, TaskId of = kNoId);
   void start(TaskId task, const Gang& gang);
   bool start_held(TaskId task);
   bool may_fit_held(TaskId task);
@@ -168,7 +176,8 @@ class Pass {
   Ahead reserved_beside(TaskId task, Time end, TaskId of = kNoId);
   KeptPromises::Binding binding(TaskId task) const;
   const PromisedRoom* promised(TaskId task) const;
-  Answer place_beside_promises(TaskId task, BucketId bucket);
+  bool equal_was_refused(BucketId bucket, Time end);
+  Placed place_beside_promises(TaskId task, const Shape& shape, Time end);
   std::optional<Gang> room_beside(const Shape& shape, Time end,
                                   const KeptPromises::Binding& binding);
   void note_refusal(const Turns::Offer& offer, Answer answer);

@@ -69,49 +69,40 @@ Ahead Pass::reserved_beside(TaskId task, Time end, TaskId of) {
   return {calendar_, end, of};
 }
 
-// In the room that it was promised, or wherever there is room beside what others were promised.
-Pass::Answer Pass::place_beside_promises(TaskId task, BucketId id) {
-  ++plan_.work.shapes;
-  const ShapeId shape_id = state_.buckets[id].shape;
-  const Shape& shape = state_.shapes[shape_id];
-  const Time end = judged_end(task);
-  const bool arranged = patience_.contains(state_.buckets[id].queue);
-  const std::pair key{state_.buckets[id].queue, shape_id};
-  if (arranged && refused_.contains(key) && end >= refused_.at(key)) return Answer::kReserved;
-  const auto parked = [&](bool exact) {
-    state_.park(shape_id, !exact);
-    return no_room(shape);
-  };
+// Whether one of its bucket that would run no longer was refused in this pass.
+bool Pass::equal_was_refused(BucketId id, Time end) {
   by_counts_ = false;
   const auto equal = too_long_.find(id);
-  if (!arranged && equal != too_long_.end() && end >= equal->second) {
-    by_counts_ = refusals_[state_.buckets[id].queue].sure;  // as that one was
-    return Answer::kReserved;
-  }
+  if (equal == too_long_.end() || end < equal->second) return false;
+  by_counts_ = refusals_[state_.buckets[id].queue].sure;  // as that one was
+  return true;
+}
+
+// In the room that it was promised, or wherever there is room beside what others were promised.
+Pass::Placed Pass::place_beside_promises(TaskId task, const Shape& shape, Time end) {
+  by_counts_ = false;
   const KeptPromises::Binding ahead = binding(task);
-  if (start_promised(task, end, ahead)) return Answer::kStarts;
+  if (start_promised(task, end, ahead)) return {Answer::kStarts};
   if (kept_.first_before(end, ahead) == kNoId) {
     const GangAnswer answer = place_gang(state_, shape, overlay_, plan_.work.nodes);
-    if (!answer.gang) return parked(answer.exact);
+    if (!answer.gang) return {Answer::kNoRoom, answer.exact};
     start(task, *answer.gang);
-    return Answer::kStarts;
+    return {Answer::kStarts};
   }
   const Fit alone = fits_alone(state_, shape, plan_.work.nodes);
-  if (!alone.fits) return parked(alone.exact);
+  if (!alone.fits) return {Answer::kNoRoom, alone.exact};
   const Leave::Claims claims = this->claims(task);
+  if (calendar_.leave().delayed(task, end, claims).claim != nullptr) return {Answer::kReserved};
   std::optional<Gang> gang;
-  if (calendar_.leave().delayed(task, end, claims).claim == nullptr) {
+  {
     const QueueId queue = state_.tasks[task].queue;
     const LeaveInPlace then(state_, queue, calendar_.leave().used_now(task, end, claims));
     gang = room_beside(shape, end, ahead);
   }
-  if (!gang) {
-    arranged ? refused_[key] = end : too_long_[id] = end;
-    return Answer::kReserved;
-  }
+  if (!gang) return {Answer::kReserved};
   book(overlay_, shape, *gang);
   start(task, *gang);
-  return Answer::kStarts;
+  return {Answer::kStarts};
 }
 
 std::optional<Gang> Pass::room_beside(const Shape& shape, Time end,

@@ -7,6 +7,7 @@
 #include "scheduler/fair/tenant_limits.hpp"
 #include "scheduler/order/beside_guarantees.hpp"
 #include "scheduler/order/holders.hpp"
+#include "scheduler/order/over_quota.hpp"
 #include "scheduler/order/ruled_out.hpp"
 #include "scheduler/place/group.hpp"
 #include "scheduler/state/devices.hpp"
@@ -161,6 +162,8 @@ class Teller {
   Reason hopeless() const;
   // It could run here, but not now.
   Reason no_room() const;
+  // There was no room when its turn came, and there is by what starts behind it.
+  Reason not_then() const;
 
  private:
   ZoneId zone_of(const Shape::Group& g) const {
@@ -173,6 +176,7 @@ class Teller {
   std::string combination() const;
   std::string far_apart() const;
   Reason topology(Room room) const;
+  Reason competing() const;
   const Shape::Group* without_domain(Room room) const;
   DomainId best_domain(const Shape::Group& g, Room room) const;
   Reason below_the_zone(const Shape::Group& g, Room room) const;
@@ -463,75 +467,21 @@ Reason Teller::no_room() const {
   if (!combination().empty() && divide(state_, shape_, Room::kNow).splits.empty()) {
     return topology(Room::kNow);
   }
-  // Every group would fit alone: together they do not.
+  return competing();
+}
+
+Reason Teller::not_then() const {
+  return combination().empty() ? competing() : topology(Room::kNow);
+}
+
+// Every group would fit alone: together they do not.
+Reason Teller::competing() const {
+  Reason r = base_;
   const Shape::Group& g = shape_.groups.front();
   const Scope s = scope(g, zone_of(g));
   tell(state_, g, s, Room::kNow, r);
   r.code = ReasonCode::kFragmentation;
   r.detail = "its groups compete for the same nodes";
-  return r;
-}
-
-// The first resource of this maximum that it would exceed beside what is used; devices before CPU
-// and memory. False when there is none.
-bool exceeds(const State& state, const Amounts& maximum, const Amounts& used, const Shape& shape,
-             Reason& r) {
-  const auto over = [&](ResourceId id, std::int64_t limit) {
-    const __int128 asks = exactly(shape.total, id), has = exactly(used, id);
-    const __int128 most = exactly(limit, id);
-    if (asks == 0 || asks + has <= most) return false;
-    // In thousandths where parts are asked for or used.
-    const bool parts = id >= kFirstExtended && (asks % kWholeMilli != 0 || has % kWholeMilli != 0);
-    const std::int64_t unit = id < kFirstExtended || parts ? 1 : kWholeMilli;
-    r.resource = state.names.text(parts ? milli_of(id) : id);
-    r.needed = static_cast<std::int64_t>(asks / unit);
-    r.total = static_cast<std::int64_t>(most / unit);
-    r.free = static_cast<std::int64_t>(std::max<__int128>(0, most - has) / unit);
-    return true;
-  };
-  for (const auto& [id, most] : maximum.extended) {
-    if (over(id, most)) return true;
-  }
-  for (ResourceId id = 0; id < kFirstExtended; ++id) {
-    if (maximum.base[id] > 0 && over(id, maximum.base[id])) return true;
-  }
-  return false;
-}
-
-Reason quota(const State& state, const QueueRecord& queue, const Shape& shape, const Amounts& used,
-             Reason r) {
-  r.code = ReasonCode::kQuota;
-  r.detail = queue.queue.name;
-  r.pool = r.gpu_model = "";  // it is one maximum for all nodes
-  exceeds(state, queue.maximum, used, shape, r);
-  return r;
-}
-
-// The first of the quotas of some nodes that does not let the whole gang in there.
-Reason quota_of_nodes(const State& state, const Shape& shape, Quotas beside, Reason r) {
-  const QueueRecord& queue = state.queues[shape.limits];
-  r.code = ReasonCode::kQuota;
-  r.detail = queue.queue.name;
-  for (std::size_t i = 0; i < queue.limits.size(); ++i) {
-    const Amounts used = beside == Quotas::kAlone ? Amounts{} : used_of(state, shape.limits, i);
-    if (!exceeds(state, queue.limits[i].maximum, used, shape, r)) continue;
-    const Quota& quota = queue.queue.quotas[i];
-    r.zone = quota.zone;
-    r.pool = quota.pool;
-    r.gpu_model = quota.gpu_model;
-    return r;
-  }
-  return r;
-}
-
-Reason tenant_limit(const QueueRecord& queue, const TenantExcess& excess, Reason r) {
-  r.code = ReasonCode::kTenantLimit;
-  r.detail = queue.queue.name;
-  r.pool = r.gpu_model = "";
-  r.resource = excess.resource;
-  r.needed = excess.needed;
-  r.free = excess.left;
-  r.total = excess.most;
   return r;
 }
 
@@ -591,7 +541,7 @@ bool leaving(const State& state, const Pass& pass, TaskId id, Reason& r) {
 }
 
 // One whose reservation is in the way, with what it has of the resource and until when.
-void tell_reserved(const State& state, const Pass::InTheWay& way, Reason& r) {
+Reason reserved(const State& state, const Pass::InTheWay& way, Reason r) {
   const Calendar::Reserved& ahead = *way.reserved;
   const TaskRecord& task = state.tasks[ahead.task];
   r.reserved = way.what;
@@ -602,12 +552,12 @@ void tell_reserved(const State& state, const Pass::InTheWay& way, Reason& r) {
   const Amounts& total = state.shapes[task.shape].total;
   r.holders = {{r.detail, amount_of(total, named(state, total, r.resource)),
                 ahead.end < kEndless ? ahead.end : Time{}}};
+  return r;
 }
 
 // It would fit, and nothing that was promised is in its way: only one of its queue that was
-// promised nothing yet, if there is one.
-Reason behind_unpromised(const State& state, TaskId blocker, TaskId id, Reason& r) {
-  if (blocker == kNoId || blocker == id) return {};
+// promised nothing yet.
+Reason behind_unpromised(const State& state, TaskId blocker, Reason r) {
   r.unpromised = true;
   r.code = ReasonCode::kBlockedHead;
   r.detail = label(state.tasks[blocker].task);
@@ -682,10 +632,10 @@ Reason why(State& state, Pass& pass, TaskId id, Time now) {
   if (by_quota) return quota_of_nodes(state, shape, Quotas::kNow, r);
   if (!fits) return Teller(state, pass, now, shape, r).no_room();
   const Pass::InTheWay ahead = pass.in_the_way(id);
-  if (ahead.reserved == nullptr) return behind_unpromised(state, blocker, id, r);
-  r = Teller(state, pass, now, shape, r).no_room();
-  tell_reserved(state, ahead, r);
-  return r;
+  const Teller teller(state, pass, now, shape, r);
+  if (ahead.reserved != nullptr) return reserved(state, ahead, teller.no_room());
+  if (blocker != kNoId && blocker != id) return behind_unpromised(state, blocker, r);
+  return pass.was_blocked(id) ? teller.not_then() : Reason{};
 }
 
 }  // namespace sched

@@ -131,5 +131,27 @@ TEST_F(EngineTest,
   EXPECT_EQ(engine.explain("head", {}).code, ReasonCode::kTenantLimit);
 }
 
+// What starts behind it evens out its group, so that it may start with the next plan; this one has
+// left it waiting, and it is told why.
+TEST_F(EngineTest, One_that_may_start_by_what_starts_behind_it_still_has_a_reason_to_wait) {
+  nodes({node("a1"), node("b1", "zone-b")});
+  engine.apply(PodUpsert{"foreign", "b1", amounts(6, 1, 1, 1), "", 0, 0});
+  queues({queue("q")});
+  const auto replica = [](const std::string& uid, std::int64_t gpus, std::int64_t submitted) {
+    Task t = task(uid, "q", 1, gpus, submitted);
+    t.group_uid = "svc";
+    t.group_skew = 1;
+    return t;
+  };
+  tasks({replica("first", 4, 0)});
+  EXPECT_THAT(step(engine), ElementsAre("first"));
+  tasks({replica("large", 4, 1), replica("small", 2, 2)});
+  ASSERT_THAT(placed(engine, "small"), ElementsAre("b1"));
+  EXPECT_THAT(placed(engine, "large"), IsEmpty());
+  EXPECT_EQ(engine.explain("large", {}).code, ReasonCode::kTopology);
+  EXPECT_THAT(step(engine), ElementsAre("small"));
+  EXPECT_THAT(step(engine), ElementsAre("large"));
+}
+
 }  // namespace
 }  // namespace sched::test
