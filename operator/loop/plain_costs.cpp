@@ -155,21 +155,27 @@ void PlainCosts::tell_cost(const std::string& uid, const Tracked& tracked, Finis
   const Spending& spending = tracked.spending;
   const std::int64_t micros =
       accrue(spending.rates, spending.since, *tracked.end, spending.queue, spending.tenant, parts);
-  const Json patch = {
-      {"metadata", {{"uid", uid}, {"annotations", {{annotation::kCost, format_micros(micros)}}}}}};
-  world_.writer.send(k8s::request::patch(k8s::resources::pods(), pod->meta.ns, pod->meta.name, "",
-                                         k8s::PatchType::kMerge, patch),
-                     [this, uid, finish = std::move(finish)](k8s::Result<Json> answer) {
-                       // A conflict may be of its version alone: the cache says whether it is
-                       // still there.
-                       const bool gone = answer.status().code() == k8s::Code::kNotFound;
-                       // One that may not be told keeps its mark in the ledger until it goes.
-                       const bool refused = answer.status().next() == k8s::Next::kFixInput;
-                       const bool over = answer || gone || refused;
-                       const auto found = tracked_.find(uid);
-                       if (over && found != tracked_.end()) found->second.told = true;
-                       finish(over ? Verdict::done() : Verdict::retry());
-                     });
+  // Of this version: in a store that was restored meanwhile it may not have ended yet, and who is
+  // told when it ends is not counted again.
+  const Json patch = {{"metadata",
+                       {{"uid", uid},
+                        {"resourceVersion", pod->meta.resource_version},
+                        {"annotations", {{annotation::kCost, format_micros(micros)}}}}}};
+  world_.writer.send_change(k8s::request::patch(k8s::resources::pods(), pod->meta.ns,
+                                                pod->meta.name, "", k8s::PatchType::kMerge, patch),
+                            pod->meta.resource_version,
+                            [this, uid, finish = std::move(finish)](k8s::Result<Json> answer) {
+                              // A conflict may be of its version alone: the cache says whether it
+                              // is still there.
+                              const bool gone = answer.status().code() == k8s::Code::kNotFound;
+                              // One that may not be told keeps its mark in the ledger until it
+                              // goes.
+                              const bool refused = answer.status().next() == k8s::Next::kFixInput;
+                              const bool over = answer || gone || refused;
+                              const auto found = tracked_.find(uid);
+                              if (over && found != tracked_.end()) found->second.told = true;
+                              finish(over ? Verdict::done() : Verdict::retry());
+                            });
 }
 
 // Not before the cache shows that it was told, or that it is gone: nobody counts it again.

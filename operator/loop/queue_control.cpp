@@ -6,6 +6,7 @@
 
 #include "libk8s/request/request.hpp"
 #include "operator/reconcile/cost.hpp"
+#include "operator/translate/guarantees.hpp"
 #include "operator/translate/objects.hpp"
 #include "operator/translate/parts.hpp"
 #include "operator/translate/queue_rules.hpp"
@@ -89,6 +90,7 @@ void QueueControl::on_queue(const k8s::Informer<TaskQueue>::Event& event) {
   if (event.after == nullptr) {
     const std::string& name = event.before->meta.name;
     world_.engine.apply(sched::QueueRemove{name});
+    guarantees_.known = false;
     world_.metrics.queues.erase(name);
     written_at_.erase(name);
     violations_before_.erase(name);
@@ -102,6 +104,7 @@ void QueueControl::on_queue(const k8s::Informer<TaskQueue>::Event& event) {
   const std::string& name = event.after->meta.name;
   if (event.before == nullptr || !same_rules(*event.before, *event.after)) {
     const bool known = world_.engine.engine().queue(name) != nullptr;
+    guarantees_.known = false;
     world_.engine.apply(sched::QueueUpsert{to_engine(*event.after, world_.config)});
     if (!known) tell_past(name);
     rules_changed_(name);
@@ -212,7 +215,7 @@ QueueFacts QueueControl::facts_of(const TaskQueue& queue) {
   facts.used = to_quantities(figures.used);
   facts.gpus_used = gpus_in_words(figures.used, world_.config.gpu_resource);
   facts.gpus_total = gpus_at_most(queue);
-  if (names_nodes(queue.spec)) facts.nodes = look_at_nodes(queue.spec, places());
+  if (names_nodes(queue.spec)) facts.nodes = nodes_of(queue);
   facts.borrowed = to_quantities(figures.borrowed);
   for (const sched::Engine::PlaceFigures& place : figures.places) {
     facts.flavors.push_back({place.zone, place.pool, place.gpu_model, to_quantities(place.used),
@@ -378,6 +381,27 @@ std::vector<NodePlace> QueueControl::places() const {
                    std::string(node->meta.label(label::kPool)), gpu_model_of(*node, world_.config),
                    node->allocatable});
   });
+  return out;
+}
+
+// What its spec says of nodes, by itself and beside what others are guaranteed.
+QueueNodes QueueControl::nodes_of(const TaskQueue& queue) {
+  const std::vector<NodePlace> there = places();
+  QueueNodes out = look_at_nodes(queue.spec, there);
+  std::vector<NodePlace> in_all = merged(there);
+  if (!guarantees_.known || guarantees_.nodes != in_all) {
+    std::vector<std::shared_ptr<const TaskQueue>> held;
+    std::map<std::string, const TaskQueueSpec*> specs;
+    world_.caches.queues.for_each([&](const std::shared_ptr<const TaskQueue>& each) {
+      specs[each->meta.name] = &each->spec;
+      held.push_back(each);
+    });
+    guarantees_ = {true, std::move(in_all), {}};
+    guarantees_.beyond = guarantees_beyond(specs, guarantees_.nodes);
+  }
+  // First what is too much by itself.
+  const auto found = guarantees_.beyond.find(queue.meta.name);
+  if (out.uncovered.empty() && found != guarantees_.beyond.end()) out.uncovered = found->second;
   return out;
 }
 

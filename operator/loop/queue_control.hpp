@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "libk8s/workqueue/work_queue.hpp"
 #include "operator/loop/conflict_control.hpp"
@@ -57,6 +58,7 @@ class QueueControl {
   void show_tenants(const TaskQueue& queue, QueueFacts& facts) const;
   std::int64_t gpus_at_most(const TaskQueue& queue) const;
   std::vector<NodePlace> places() const;
+  QueueNodes nodes_of(const TaskQueue& queue);
   void set_finalizers(const TaskQueue& queue, const SetFinalizers& step,
                       k8s::WorkQueue::Finish finish);
   void write_status(const TaskQueue& queue, const WriteQueueStatus& step,
@@ -74,6 +76,13 @@ class QueueControl {
   // counted by then.
   std::map<std::string, std::int64_t> violations_before_;
   std::map<std::string, std::int64_t> moved_before_;  // the same of reservations that moved
+  // What all queues together are guaranteed beyond what there is, by queue, for these nodes.
+  struct Guarantees {
+    bool known = false;  // since a queue's rules changed last
+    std::vector<NodePlace> nodes;
+    std::map<std::string, std::string> beyond;
+  };
+  Guarantees guarantees_;
   Costs costs_;
   AllSums sums_;  // of the ledger at this version
   bool sums_known_ = false;

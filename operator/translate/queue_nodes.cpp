@@ -54,10 +54,7 @@ class Look {
       if (!node.zone.empty()) zones_.there.insert(node.zone);
       if (!node.pool.empty()) pools_.there.insert(node.pool);
       if (!node.gpu_model.empty()) models_.there.insert(node.gpu_model);
-      // A queue that is bound to models still takes nodes without one.
-      const bool usable = allows(spec.zones, node.zone) && allows(spec.pools, node.pool) &&
-                          (node.gpu_model.empty() || allows(spec.gpu_models, node.gpu_model));
-      if (usable) usable_.push_back(&node);
+      if (may_use(spec, node)) usable_.push_back(&node);
     }
   }
 
@@ -114,6 +111,12 @@ class Look {
 };
 
 }  // namespace
+
+// A queue that is bound to models still takes nodes without one.
+bool may_use(const TaskQueueSpec& spec, const NodePlace& node) {
+  return allows(spec.zones, node.zone) && allows(spec.pools, node.pool) &&
+         (node.gpu_model.empty() || allows(spec.gpu_models, node.gpu_model));
+}
 
 bool names_nodes(const TaskQueueSpec& spec) {
   return !spec.zones.empty() || !spec.pools.empty() || !spec.gpu_models.empty() ||

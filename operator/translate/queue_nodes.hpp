@@ -12,7 +12,10 @@ namespace fermi {
 struct NodePlace {
   std::string zone, pool, gpu_model;
   k8s::ResourceList allocatable;
+  friend bool operator==(const NodePlace&, const NodePlace&) = default;
 };
+// Whether the queue may use it, by its zones, pools and GPU models.
+bool may_use(const TaskQueueSpec& spec, const NodePlace& node);
 
 // What is wrong, in words for people, the fields named; "" for nothing.
 struct QueueNodes {

@@ -24,9 +24,10 @@ struct Arguments {
   std::uint64_t seed = 1;
   std::uint64_t seeds = 1;
   double seconds = 0;  // 0: no limit in time
-  bool crash_sweep = false, verbose = false, no_faults = false, twice = false, restores = false;
+  bool crash_sweep = false, verbose = false, no_faults = false, twice = false;
   std::uint64_t die_at_write = 0;
   int die_point = 0;
+  int restores = -1;
 };
 
 class Clock {
@@ -42,7 +43,7 @@ class Clock {
 std::string replay_line(const RunOptions& options) {
   std::string line = "fermi_sim --seed " + std::to_string(options.seed);
   if (!options.faults) line += " --no-faults";
-  if (options.restores) line += " --restores";
+  if (options.restores >= 0) line += " --restores " + std::to_string(options.restores);
   if (options.die_at_write != 0) {
     line += " --die-at-write " + std::to_string(options.die_at_write) + " --die-point " +
             std::to_string(static_cast<int>(options.die_point));
@@ -132,7 +133,8 @@ int main(int argc, char** argv) {
   app.add_flag("--crash-sweep", arguments.crash_sweep,
                "die at every write of the run without faults");
   app.add_flag("--no-faults", arguments.no_faults, "only the time that things take");
-  app.add_flag("--restores", arguments.restores, "the store may go back to a backup, too");
+  app.add_option("--restores", arguments.restores,
+                 "chance of a restore of the store, in thousandths a second");
   app.add_flag("--twice", arguments.twice, "run each seed twice and compare");
   app.add_flag("--verbose", arguments.verbose, "print every write");
   app.add_option("--die-at-write", arguments.die_at_write, "die at this write");

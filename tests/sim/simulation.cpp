@@ -73,7 +73,7 @@ Run::Run(const RunOptions& options)
       kubelet_(server_, truth_, random_.next()),
       world_(server_, truth_, random_.next(), world_options(random_, options.faults)),
       errors_before_(k8s::log::error_count()) {
-  if (!options.restores) faults_.restore = 0;
+  if (options.faults && options.restores >= 0) faults_.restore = options.restores;
   server_.on_served([this](const Served& served) { record(served); });
 }
 

@@ -21,7 +21,8 @@ namespace fermi::sim {
 struct RunOptions {
   std::uint64_t seed = 1;
   bool faults = true;  // false: a reference run, without faults and interference
-  bool restores = false;  // among the faults, of the store from its backups
+  // Chance of a restore of the store, in thousandths a second; -1: as the seed draws it.
+  int restores = -1;
   bool verbose = false;
   std::uint64_t die_at_write = 0;  // see OperatorHost
   WritePoint die_point = WritePoint::kBeforeSend;

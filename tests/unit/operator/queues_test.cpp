@@ -328,7 +328,6 @@ TEST(Queues, A_guarantee_of_more_than_there_is_is_told) {
   cluster.make_queue(
       "west",
       {{"quota", {{"flavors", {{{"zone", "zone-b"}, {"guaranteed", {{"nvidia.com/gpu", 17}}}}}}}}});
-  cluster.make_queue("fair", {{"quota", {{"guaranteed", {{"nvidia.com/gpu", 40}}}}}});
   cluster.start_operator();
   const auto said = [&](const char* queue) {
     return condition(cluster.get(std::string(kQueues) + "/" + queue), "GuaranteeCovered");
@@ -345,10 +344,35 @@ TEST(Queues, A_guarantee_of_more_than_there_is_is_told) {
       said("west")["message"],
       "spec.quota.flavors[0].guaranteed: 17 x nvidia.com/gpu guaranteed, and the nodes that it may "
       "use have 16 x nvidia.com/gpu: all of it is kept from queues that do not borrow");
-  EXPECT_TRUE(said("fair").empty()) << said("fair").dump(1);
   cluster.patch(std::string(kQueues) + "/team",
                 {{"spec", {{"quota", {{"guaranteed", {{"nvidia.com/gpu", 8}}}}}}}});
   EXPECT_TRUE(cluster.wait(seconds(10), [&] { return said("team")["status"] == "True"; }));
+}
+
+TEST(Queues, Guarantees_that_are_not_there_for_all_at_once_are_told) {
+  Cluster cluster({{"zone-a", 3, 8}});
+  for (const char* queue : {"one", "two"})
+    cluster.make_queue(queue, {{"quota", {{"guaranteed", {{"nvidia.com/gpu", 16}}}}}});
+  cluster.start_operator();
+  const auto said = [&](const char* queue) {
+    return condition(cluster.get(std::string(kQueues) + "/" + queue), "GuaranteeCovered");
+  };
+  ASSERT_TRUE(cluster.wait(seconds(10), [&] { return !said("one").empty(); }));
+  ASSERT_TRUE(cluster.wait(seconds(10), [&] { return !said("two").empty(); }));
+  EXPECT_EQ(said("one")["reason"], "MoreThanThereIs");
+  EXPECT_EQ(said("one")["message"],
+            "spec.quota.guaranteed: 16 x nvidia.com/gpu guaranteed, and to queues two (16 x "
+            "nvidia.com/gpu): together 32 x nvidia.com/gpu, and the nodes have 24 x "
+            "nvidia.com/gpu, so not all of them can have theirs at once");
+  // One gives up what is too much: both are told that it is well now.
+  cluster.patch(std::string(kQueues) + "/one",
+                {{"spec", {{"quota", {{"guaranteed", {{"nvidia.com/gpu", 8}}}}}}}});
+  EXPECT_TRUE(cluster.wait(seconds(10), [&] { return said("one")["status"] == "True"; }));
+  EXPECT_TRUE(cluster.wait(seconds(10), [&] { return said("two")["status"] == "True"; }));
+  cluster.run_for(minutes(1));
+  const int quiet = cluster.operator_writes();
+  cluster.run_for(minutes(10));
+  EXPECT_EQ(cluster.operator_writes(), quiet);
 }
 
 TEST(Queues, The_status_tells_what_each_tenant_has_and_what_is_borrowed) {

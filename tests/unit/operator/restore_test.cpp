@@ -169,6 +169,32 @@ TEST(Restore, A_record_of_the_ledger_that_arrives_late_counts_nothing) {
   EXPECT_EQ(cluster.ledger("runs/").begin()->second["runs"].size(), 1U);
 }
 
+// A Pod that ended is being told its cost when the store goes back to where it was just bound. It
+// runs and ends once more before anybody leads: what it was told then is not said of that.
+TEST(Restore, What_a_Pod_is_told_late_does_not_stand_for_its_second_run) {
+  Cluster cluster({{"zone-a", 1, 8}}, priced());
+  cluster.start_operator();
+  cluster.run_for(seconds(20));
+  cluster.create(kPods, pod_for("p", {.run_seconds = "10"}));
+  while (cluster.node_of("p").empty()) cluster.run_for(milliseconds(10));
+  cluster.server.back_up();
+  bool restored = false;
+  cluster.before_write("/pods/p", "fermi-cluster.com/cost\"", [&] {
+    cluster.restore_store();
+    restored = true;
+  });
+  ASSERT_TRUE(cluster.wait(minutes(2), [&] { return restored; }));
+  cluster.run_for(milliseconds(100));
+  cluster.kill_operator();
+  const auto pod = [&] { return cluster.get(std::string(kPods) + "/p"); };
+  ASSERT_TRUE(cluster.wait(minutes(1), [&] { return pod()["status"]["phase"] == "Succeeded"; }));
+  cluster.start_operator();
+  cluster.run_for(minutes(1));
+  const std::string told = pod()["metadata"]["annotations"].value("fermi-cluster.com/cost", "");
+  EXPECT_GT(cluster.spent(), 0);
+  EXPECT_EQ(cluster.spent(), millionths(told));
+}
+
 // A Pod that comes to a node which still runs what was lost is rejected there; its gang starts
 // anew.
 TEST(Restore, A_node_that_still_runs_what_was_lost_takes_nobody_else_and_the_gang_tries_again) {
