@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "scheduler/backfill/ends.hpp"
 #include "scheduler/preempt/guarantee.hpp"
 
 namespace sched {
@@ -24,6 +25,7 @@ Forecast::Forecast(const Engine& engine, Time now, ForecastLimits limits)
                 .stopped = [this](const std::string& task, const std::string&,
                                   Time at) { return stopped(task, at, false); }}) {
   watch();
+  note_promises(engine);
   settle();
 }
 
@@ -35,6 +37,25 @@ void Forecast::watch() {
       watched_.insert(task);
       if (engine.can_start(task)) to_start_.insert(task);
     }
+  }
+}
+
+void Forecast::note_promises(const Engine& engine) {
+  for (const Promise& promise : engine.promises()) {
+    if (promise.placement.nodes.empty() || promise.at <= as_of_) continue;
+    Placement where;
+    if (watched_.contains(promise.task)) where = promise.placement;
+    promised_.push_back({promise.task, {promise.at, std::move(where)}});
+  }
+  std::stable_sort(promised_.begin(), promised_.end(),
+                   [](const auto& a, const auto& b) { return b.second.start < a.second.start; });
+}
+
+// Of those that begin before.
+void Forecast::foretell_promised(Time until) {
+  for (; !promised_.empty() && promised_.back().second.start < until; promised_.pop_back()) {
+    to_start_.erase(promised_.back().first);
+    starts_.insert(std::move(promised_.back()));  // unless it has started
   }
 }
 
@@ -77,6 +98,12 @@ void Forecast::take(const Engine::Placed& placed) {
 
 bool Forecast::step() {
   if (end_ != End::kGoesOn) return false;
+  const bool more = advance();
+  if (end_ != End::kGoesOn) foretell_promised(kEndless);
+  return more;
+}
+
+bool Forecast::advance() {
   if (!deciding_ && !move_on()) return false;
   if (++plans_ > limits_.plans || ++plans_of_moment_ > kRoundsMax) {
     end_ = End::kLimits;
@@ -95,6 +122,7 @@ bool Forecast::move_on() {
     return false;
   }
   now_ = *next;
+  foretell_promised(now_);
   plans_of_moment_ = 0;
   forward_.end(now_);
   return true;

@@ -14,6 +14,10 @@
 // With true durations and nothing new arriving, a predicted start is therefore the very start that
 // the engine then makes.
 //
+// Where promises are kept (ConfigUpdate::keep_promises) the copy makes reservations anew with each
+// plan, instead of having promises made and bettered: but whoever was promised room is foretold to
+// start then at the latest. All others are foretold as if nobody had been promised anything.
+//
 //   Forecast forecast(engine, now, {});
 //   while (forecast.step()) continue;          // one plan each: slices for a loop
 //   forecast.starts().find("uid")
@@ -29,6 +33,8 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "scheduler/forecast/forward.hpp"
 
@@ -61,7 +67,8 @@ class Forecast {
   bool step();
 
   End end() const { return end_; }
-  // The first start of each that has started; of those that waited when the copy was made.
+  // The first start of each that has started, or that was promised room and has not when that
+  // begins, or when the run is over; of those that waited when the copy was made.
   const std::map<std::string, Answer>& starts() const { return starts_; }
   // When the copy was made, and how far virtual time has come.
   Time as_of() const { return as_of_; }
@@ -69,7 +76,10 @@ class Forecast {
   std::int64_t plans() const { return plans_; }
 
  private:
+  bool advance();
   void watch();
+  void note_promises(const Engine& engine);
+  void foretell_promised(Time until);
   void settle();
   void take(const Engine::Placed& placed);
   bool move_on();
@@ -83,6 +93,7 @@ class Forecast {
   Forward forward_;
   std::set<std::string> watched_, to_start_;
   std::map<std::string, Answer> starts_;
+  std::vector<std::pair<std::string, Answer>> promised_;  // the last to begin first, until foretold
   std::set<std::string> placed_;  // when the copy was made: their starts are no answers
   std::int64_t plans_ = 0, plans_of_moment_ = 0;
   bool deciding_ = true;

@@ -1,7 +1,7 @@
 #include "scheduler/order/tend.hpp"
 
 #include <algorithm>
-#include <limits>
+#include <utility>
 
 #include "scheduler/backfill/kept_promises.hpp"
 #include "scheduler/limits.hpp"
@@ -10,7 +10,9 @@
 namespace sched {
 namespace {
 
-constexpr std::int64_t kNoEnd = std::numeric_limits<std::int64_t>::max();
+// A search that was thrown away may look at twice as much at once, so many times; and thrown away
+// more often than that it is given up.
+constexpr int kTwice = 3, kLostMost = 8;
 
 class Tender {
  public:
@@ -39,7 +41,7 @@ class Tender {
   bool search(TaskId task, std::unique_ptr<Calendar>& calendar,
               std::optional<Calendar::Reserved>& found);
   TaskId to_better() const;
-  void better(TaskId task);
+  bool better(TaskId task);
   Time not_before(TaskId task) const;
   void propose(TaskId task, const std::optional<Calendar::Reserved>& found);
   bool lacks(TaskId task) const;
@@ -58,6 +60,7 @@ class Tender {
   std::set<TaskId> few_;     // the oldest, as many as may be held
   std::map<TaskId, std::size_t> rank_;
   Tending out_;
+  bool given_up_ = false;  // the last search was
 };
 
 // False when there is a plan to be carried out first: what is promised without it could take the
@@ -214,28 +217,36 @@ std::optional<Tended::Away> Tender::taken_up(TaskId task) {
   return std::nullopt;
 }
 
-// Whether the search is over; else it was put away, and the calendar with it.
+// Whether the search is over; else it was put away, and the calendar with it. One that was thrown
+// away too often is given up, which is over, too, and has found nothing.
 bool Tender::search(TaskId task, std::unique_ptr<Calendar>& calendar,
                     std::optional<Calendar::Reserved>& found) {
-  std::optional<Tended::Away> away = taken_up(task);
-  const bool again = away.has_value();
-  if (!again) {
-    away.emplace();
-    away->task = task;
-    away->changes = state_.changes;
-    away->ends = known_.moved_ends;
-    away->search = std::make_unique<Calendar::Search>(*calendar, task, kEndless);
+  const std::int64_t at_once = std::max<std::int64_t>(budget_, 1) << std::min(known_.lost, kTwice);
+  if (std::optional<Tended::Away> away = taken_up(task)) {
+    if (!away->search->go_on(out_.looked, out_.looked + at_once)) {
+      known_.put_away.away = std::move(away);
+      return false;
+    }
+    found = std::move(away->search->found);
+    known_.lost = 0;
+    if (!found || found->begin > now_) return true;
+    found.reset();  // it was begun a while ago, and what it found is over
   }
-  const std::int64_t most = out_.looked + (budget_ << known_.lost);
-  if (!away->search->go_on(out_.looked, std::max(most, out_.looked + 1))) {
-    if (!again) away->calendar = std::move(calendar);
-    known_.put_away.away = std::move(away);
+  if (known_.lost > kLostMost) {
+    known_.lost = 0;
+    given_up_ = true;
+    return true;
+  }
+  Tended::Away fresh{task, state_.changes, known_.moved_ends, nullptr, nullptr};
+  fresh.search = std::make_unique<Calendar::Search>(*calendar, task, kEndless);
+  if (!fresh.search->go_on(out_.looked, out_.looked + at_once)) {
+    fresh.calendar = std::move(calendar);
+    // What was proposed before it changes what it stands on.
+    if (out_.promises.empty()) known_.put_away.away = std::move(fresh);
     return false;
   }
   known_.lost = 0;
-  found = std::move(away->search->found);
-  // It was begun a while ago: what it found may be over by now.
-  if (found && found->begin <= now_) found = calendar->find(task, out_.looked, kNoEnd, kEndless);
+  found = std::move(fresh.search->found);
   return true;
 }
 
@@ -261,6 +272,7 @@ void Tender::make() {
     }
     if (found) calendar->put(*found);
     propose(task, found);
+    if (std::exchange(given_up_, false)) known_.looks.erase(task);  // it is looked at again
   }
   out_.unsettled = true;  // what is behind may be broken by it
 }
@@ -288,7 +300,10 @@ void Tender::better() {
       out_.unsettled = true;
       return;
     }
-    better(task);
+    if (!better(task)) {
+      out_.unsettled = true;
+      return;
+    }
   }
 }
 
@@ -309,20 +324,25 @@ Time Tender::not_before(TaskId id) const {
   return latest;
 }
 
-// One that was promised nothing takes what it can get, as when a promise is made.
-void Tender::better(TaskId task) {
+// One that was promised nothing takes what it can get, as when a promise is made: a search that may
+// be put away. False when it was.
+bool Tender::better(TaskId task) {
   const PromisedRoom& room = state_.promises.at(task);
-  known_.looks[task] = {changes(), ++known_.turns, now_};
-  Calendar calendar(state_, now_);
+  const bool none = room.need.empty();
+  auto calendar = std::make_unique<Calendar>(state_, now_);
   for (const auto& [other, held] : state_.promises) {
-    const bool ahead = !room.need.empty() || (rank_.contains(other) && rank_[other] < rank_[task]);
+    const bool ahead = !none || (rank_.contains(other) && rank_[other] < rank_[task]);
     if (other != task && counts(other) && ahead && tier(other) <= tier(task)) {
-      calendar.put(reserved(other));
+      calendar->put(reserved(other));
     }
   }
-  const Time before = room.need.empty() ? kEndless : room.at;
-  const auto found = calendar.find(task, out_.looked, out_.looked + budget_, before);
+  std::optional<Calendar::Reserved> found;
+  if (none && !search(task, calendar, found)) return false;
+  given_up_ = false;
+  if (!none) found = calendar->find(task, out_.looked, out_.looked + budget_, room.at);
+  known_.looks[task] = {changes(), ++known_.turns, now_};
   if (found && found->begin >= not_before(task)) propose(task, found);
+  return true;
 }
 
 }  // namespace

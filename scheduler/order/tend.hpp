@@ -10,8 +10,10 @@
 //      beside the promises ahead of it, for as long as it is expected to run. That no end gives it
 //      room is said, too: nobody waits for a promise that cannot be made.
 //      A search that looked at enough for one piece is put away, and taken up where it stands if
-//      nothing has happened since; else it begins anew, and may look at twice as much at once, so
-//      that it comes to its end however much happens.
+//      nothing has happened since; else it is thrown away and begins anew. It may look at twice as
+//      much at once then, up to eight times; and if it is thrown away nine times in a row, its task
+//      is told that nothing is promised to it for now, and may be passed. So a piece has a bound,
+//      and nobody is kept waiting by a search that does not come to its end.
 //   4. When all have theirs, those that were not looked at for longest are bettered: moved to an
 //      earlier moment beside all others of their tier and above, whoever is ahead. So nobody loses
 //      by it.

@@ -59,6 +59,25 @@ TEST(Forecast, Who_waits_behind_others_starts_when_they_have_ended_one_after_the
 }
 
 // After its 60 seconds it was taken to last 120.
+// A run of one plan comes nowhere; but what was promised is known.
+TEST(Forecast, Who_was_promised_room_starts_then_at_the_latest_however_short_the_run) {
+  Engine engine = small();
+  ConfigUpdate config;
+  config.keep_promises = true;
+  engine.apply(config);
+  run(engine, lasting("runs", 600), kNow);
+  engine.apply(TaskUpsert{lasting("head", 60)});
+  engine.apply(TaskUpsert{lasting("next", 60)});
+  for (const Promise& promise : engine.tend(kNow).promises) engine.apply(promise);
+  Forecast forecast(engine, kNow, {.plans = 1});
+  EXPECT_EQ(start_of(forecast, "head"), -1) << "not yet: it may start before that";
+  finish(forecast);
+  EXPECT_EQ(forecast.end(), Forecast::End::kLimits);
+  EXPECT_EQ(start_of(forecast, "head"), 600);
+  EXPECT_EQ(forecast.starts().at("head").placement.nodes, std::vector<std::string>{"n"});
+  EXPECT_EQ(start_of(forecast, "next"), -1);
+}
+
 TEST(Forecast, One_past_its_end_lasts_as_long_again_as_it_had_lasted_then) {
   Engine engine = small();
   run(engine, lasting("runs", 60), later_s(-100));

@@ -369,6 +369,38 @@ TEST_F(Kept, A_promise_that_is_found_again_where_it_was_is_not_told_again) {
   EXPECT_EQ(promise("for-b")->at.ns, begin.ns + 2 * kHour);
 }
 
+// The head waits for all of 32 nodes, the last of which comes free at 30 h. A piece may look at one
+// end, or at eight where a search was thrown away before; and something happens after each piece.
+TEST_F(Kept, A_search_that_is_interrupted_all_the_time_is_given_up_and_made_once_it_is_quiet) {
+  const Time begin = now_;
+  tell(QueueUpsert{test::queue("busy")});
+  for (int i = 1; i <= 30; ++i) {
+    const std::string number = std::to_string(i);
+    tell(NodeUpsert{test::node("n" + number)});
+    submit("runs-" + number, 1, 8, i, "busy");
+    run("runs-" + number, "n" + number);
+  }
+  submit("head", 32, 8, 1);
+  EXPECT_EQ(plan(), Names{});
+  Queue other = test::queue("other");
+  for (int i = 0; i < 40 && promise("head") == nullptr; ++i) {
+    const Tending tending = engine_.tend(now_, 1);
+    EXPECT_LE(tending.looked, 10) << i;
+    for (const Promise& promise : tending.promises) tell(promise);
+    other.weight = 1 + (i + 1) % 2;
+    tell(QueueUpsert{other});
+  }
+  ASSERT_NE(promise("head"), nullptr);
+  EXPECT_TRUE(promise("head")->placement.nodes.empty());
+  for (int i = 0; i < 100; ++i) {
+    const Tending tending = engine_.tend(now_, 1);
+    EXPECT_LE(tending.looked, 80) << "the room itself takes 32 nodes";
+    for (const Promise& promise : tending.promises) tell(promise);
+  }
+  ASSERT_EQ(promise("head")->placement.nodes.size(), 32u);
+  EXPECT_EQ(promise("head")->at.ns, begin.ns + 30 * kHour);
+}
+
 // Promised two Pods in each of two zones; since then a third zone came, and 2, 2, 0 is not even.
 TEST_F(Kept, A_gang_that_is_to_be_even_over_zones_starts_as_is_even_then) {
   tell(NodeUpsert{test::node("b", "zone-b")});
