@@ -4,6 +4,7 @@
 #include "scheduler/order/pass.hpp"
 #include "scheduler/order/rules.hpp"
 #include "scheduler/preempt/hopeless.hpp"
+#include "scheduler/preempt/too_little.hpp"
 
 namespace sched {
 
@@ -42,14 +43,14 @@ bool Pass::asked_in_vain() {
   for (const TaskId task : asked.came) asked.known = asked.known && came_behind(task);
   asked.came.clear();
   if (!asked.known) return false;
-  const auto finds_nobody = [&](TaskId task) { return is_hopeless(state_, task, now_); };
   std::int64_t searches = 0;
   for (const auto& [task, kind] : asked.asks) {
     if (!may_ask(task, kind)) continue;
     if (kind != PreemptionKind::kTier) return false;
+    if (has_too_little(state_, task, now_, overlay_)) continue;
     if (++searches > state_.config.victim_searches) return true;  // nobody else is asked for
     const bool beside = keeps_ && is_hopeless_beside(state_, task, now_);
-    if (!beside && !finds_nobody(task)) return false;
+    if (!beside && !is_hopeless(state_, task, now_)) return false;
   }
   return !asked.cut || searches >= state_.config.victim_searches;
 }
