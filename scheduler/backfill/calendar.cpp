@@ -194,7 +194,7 @@ struct Calendar::Search::Parts {
       : duration(calendar.state_.tasks[task].task.expected_duration_ns),
         overlay(calendar.state_),
         trial(calendar.state_, calendar.state_.shapes[calendar.state_.tasks[task].shape]),
-        low_ended(above_low(calendar.state_, task) && trial.end_low()),
+        low_ended(above_low(calendar.state_, task) && trial.begin_without_low()),
         begins(low_ended),
         beside(calendar, trial, task, duration),
         early(yielding(calendar.state_, task, calendar.now_, low_ended)),

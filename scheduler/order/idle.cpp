@@ -4,6 +4,7 @@
 #include "scheduler/order/pass.hpp"
 #include "scheduler/order/rules.hpp"
 #include "scheduler/preempt/hopeless.hpp"
+#include "scheduler/preempt/too_little.hpp"
 
 namespace sched {
 
@@ -46,6 +47,7 @@ bool Pass::asked_in_vain() {
   for (const auto& [task, kind] : asked.asks) {
     if (!may_ask(task, kind)) continue;
     if (kind != PreemptionKind::kTier) return false;
+    if (has_too_little(state_, task, now_, overlay_)) continue;
     if (++searches > state_.config.victim_searches) return true;  // nobody else is asked for
     const bool beside = keeps_ && is_hopeless_beside(state_, task, now_);
     if (!beside && !is_hopeless(state_, task, now_)) return false;

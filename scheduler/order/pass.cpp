@@ -11,6 +11,7 @@
 #include "scheduler/preempt/guarantee.hpp"
 #include "scheduler/preempt/hopeless.hpp"
 #include "scheduler/preempt/promise.hpp"
+#include "scheduler/preempt/too_little.hpp"
 #include "scheduler/preempt/victims.hpp"
 #include "scheduler/reason.hpp"
 
@@ -427,6 +428,7 @@ bool Pass::ask(TaskId task, PreemptionKind kind) {
   // Who gives something up and runs on is known to the next pass, once it has been told.
   const bool resizes = !plan_.preemptions.empty() && !plan_.preemptions.back().shrinks.empty();
   if (resizes || !may_ask(task, kind)) return false;
+  if (kind == PreemptionKind::kTier && has_too_little(state_, task, now_, overlay_)) return false;
   if (++searches_ > state_.config.victim_searches) return false;
   if (kind == PreemptionKind::kTier && is_hopeless(state_, task, now_)) return false;
   const bool as_found = overlay_.mark() == 0 && started_.empty() && plan_.preemptions.empty();

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "scheduler/limits.hpp"
+#include "scheduler/place/outlook.hpp"
 #include "scheduler/place/packing.hpp"
-#include "scheduler/place/without_low.hpp"
 #include "scheduler/state/devices.hpp"
 
 namespace sched {
@@ -70,43 +70,50 @@ bool Trial::takes_now(NodeId node) const {
 
 // --- changes
 
-bool Trial::end_low() {
+bool Trial::begin_without_low() {
   if (state_.yielding_at_once == 0 || !exact_ || shape_.shares) return false;
   if (asks_for_domains(state_, shape_)) return false;
-  for (OfProfile& p : profiles_) {
-    p.low = &without_low(state_, p.profile);
-    p.gains.resize(std::max(p.gains.size(), p.low->zones.size()), 0);
-    for (std::size_t zone = 0; zone < p.low->zones.size(); ++zone) {
-      p.gains[zone] += p.low->zones[zone];
-    }
-    p.all += p.low->all;
-  }
-  low_ended_ = true;
-  counted_ = false;
+  begin(Outlook::kWithoutLow);
   return true;
 }
 
-// A node that changes for the first time. Where Low has ended, it begins with that.
+void Trial::begin(Outlook outlook) {
+  for (OfProfile& p : profiles_) {
+    const Profile::Outlook& known = outlook_of(state_, p.profile, outlook);
+    p.gains.resize(std::max(p.gains.size(), known.zones.size()), 0);
+    for (std::size_t zone = 0; zone < known.zones.size(); ++zone)
+      p.gains[zone] += known.zones[zone];
+    p.all += known.all;
+  }
+  begins_ = outlook;
+  counted_ = false;
+}
+
+// A node that changes for the first time.
 Trial::Spot& Trial::spot_on(NodeId id) {
   if (spot_of_[id] != kNoId) return spots_[spot_of_[id]];
   spot_of_[id] = static_cast<std::uint32_t>(spots_.size());
   Spot& spot = spots_.emplace_back(Spot{id, {}, Few<std::int64_t, 2>(profiles_.size())});
-  if (!low_ended_) return spot;
-  spot.ended = low_on(state_, id);
-  for (std::size_t i = 0; i < profiles_.size(); ++i) spot.gains[i] = gain_of_low(profiles_[i], id);
+  if (!begins_) return spot;
+  spot.ended = outlook_on(state_, id, *begins_);
+  for (std::size_t i = 0; i < profiles_.size(); ++i) spot.gains[i] = first_gain(profiles_[i], id);
   return spot;
 }
 
-std::int64_t Trial::gain_of_low(const OfProfile& p, NodeId node) const {
-  return p.low != nullptr && node < p.low->nodes.size() ? p.low->nodes[node].gain : 0;
+// What it began with.
+std::int64_t Trial::first_gain(const OfProfile& p, NodeId node) const {
+  if (!begins_) return 0;
+  const auto which = static_cast<std::size_t>(*begins_);
+  const auto& nodes = state_.cluster.profile(p.profile).outlooks[which].nodes;
+  return node < nodes.size() ? nodes[node].gain : 0;
 }
 
 // Until here only sums were asked for.
-void Trial::name_low() {
-  if (!low_ended_) return;
+void Trial::name_first() {
+  if (!begins_) return;
   for (NodeId node = 0; node < state_.cluster.node_count(); ++node) {
     if (spot_of_[node] < spots_.size() || !eligible(node)) continue;
-    if (!low_on(state_, node).zero()) spot_on(node);
+    if (!outlook_on(state_, node, *begins_).zero()) spot_on(node);
   }
 }
 
@@ -214,7 +221,7 @@ void Trial::apply(Overlay& overlay) const {
 }
 
 std::optional<Gang> Trial::place(Overlay& overlay, std::int64_t& looked, First first) {
-  name_low();
+  name_first();
   if (exact_ && !shape_.shares) return place_by_counts(looked, first);
   const std::size_t mark = overlay.mark();
   apply(overlay);

@@ -31,10 +31,13 @@ class Trial {
   // As if this use had ended (sign 1), or had begun beside all that is there (sign -1).
   void change(NodeId node, const Amounts& amounts, int sign);
 
-  // As if all Low tasks had ended that may be asked to stop (without_low.hpp). To be called before
-  // any change; they must not be ended by changes, too. False, and nothing is done, where it would
-  // not be exact.
-  bool end_low();
+  // To be called before any change: as if all Low tasks had ended that may be asked to stop
+  // (outlook.hpp), who then must not be ended by changes, too. False, and nothing is done, where
+  // there are none or it would not be exact.
+  bool begin_without_low();
+  // The same with any outlook, wherever sums alone are asked for from then on: `plausible`,
+  // `missing`; and `counts_allow`, for gangs whose groups do not compete and ask for no domains.
+  void begin(Outlook outlook);
 
   // Whether a Pod of the shape could run on the node if nothing else did.
   bool eligible(NodeId node);
@@ -71,7 +74,6 @@ class Trial {
     std::vector<std::int64_t> gains;  // by zone
     std::int64_t all = 0;
     std::map<DomainId, std::int64_t> by_domain;  // of the level that it asks about
-    const Profile::WithoutLow* low = nullptr;    // counted among `gains`
   };
   struct Zoned {  // a group's profile, and the zone it names
     std::size_t profile = 0;
@@ -81,8 +83,8 @@ class Trial {
   bool takes(const OfProfile& p, NodeId node) const;
   bool ask(NodeId node) const;
   Spot& spot_on(NodeId node);
-  std::int64_t gain_of_low(const OfProfile& p, NodeId node) const;
-  void name_low();
+  std::int64_t first_gain(const OfProfile& p, NodeId node) const;
+  void name_first();
   std::int64_t have(std::size_t group) const;
   bool count();
   void shift(int sign);
@@ -117,7 +119,7 @@ class Trial {
   std::vector<Zoned> groups_;
   std::vector<Spot> spots_;             // of the nodes that changed
   std::vector<std::uint32_t> spot_of_;  // by node; kUnasked, kOut, kNoId or a position
-  bool low_ended_ = false;
+  std::optional<Outlook> begins_;
   bool counted_ = false, counts_allow_ = false;  // the answer for the slots as they are
 };
 

@@ -158,22 +158,37 @@ bool still_misses(const State& state, const Shape& shape, Tier tier, Time now,
   }
   const bool recent = state.loosened - known.loosened < State::kLooseningsKept / 2;
   if (lacking && recent) return true;
-  known = {changes_for(missing, known.most), state.loosened, now, missing, known.most};
+  known = {changes_for(missing, known.most), state.loosened, now, known.sizes, missing, known.most};
   return true;
 }
 
 }  // namespace
 
 bool is_hopeless(State& state, TaskId id, Time now) {
-  if (state.held_rooms.contains(id)) return false;
+  if (is_hopeless_from_counts(state, id, now, false)) return true;
   const TaskRecord& task = state.tasks[id];
   const Tier tier = tier_of(task.task, state.queues[task.queue]);
   Shape& shape = state.shapes[task.shape];
   Shape::Hopeless& known = shape.hopeless[static_cast<std::size_t>(tier)];
-  if (known.changes == 0) return false;
-  const bool few = loosened_since(state, state.loosened - known.loosened, known.now, now,
-                                  known.changes) < known.changes;
-  return few || still_misses(state, shape, tier, now, known);
+  if (known.changes == 0 || state.held_rooms.contains(id)) return false;
+  return still_misses(state, shape, tier, now, known);
+}
+
+bool is_hopeless_from_counts(const State& state, TaskId id, Time now, bool in_sum) {
+  if (state.held_rooms.contains(id)) return false;
+  const TaskRecord& task = state.tasks[id];
+  const Tier tier = tier_of(task.task, state.queues[task.queue]);
+  const Shape::Hopeless& known = state.shapes[task.shape].hopeless[static_cast<std::size_t>(tier)];
+  if (known.changes == 0 || (in_sum && known.missing <= 0)) return false;
+  return loosened_since(state, state.loosened - known.loosened, known.now, now, known.changes) <
+         known.changes;
+}
+
+bool is_hopeless_in_sum(State& state, TaskId id, Time now) {
+  const TaskRecord& task = state.tasks[id];
+  const Tier tier = tier_of(task.task, state.queues[task.queue]);
+  return is_hopeless(state, id, now) &&
+         state.shapes[task.shape].hopeless[static_cast<std::size_t>(tier)].missing > 0;
 }
 
 bool is_hopeless_beside(const State& state, TaskId id, Time now) {
@@ -203,9 +218,10 @@ void remember_hopeless_beside(State& state, TaskId id, Time now, std::int64_t mi
 
 void remember_hopeless(State& state, ShapeId id, Tier tier, Time now, std::int64_t missing) {
   Shape& shape = state.shapes[id];
-  const std::int64_t most = most_on_a_node(state, shape);
-  shape.hopeless[static_cast<std::size_t>(tier)] = {changes_for(missing, most), state.loosened, now,
-                                                    missing, most};
+  Shape::Hopeless& known = shape.hopeless[static_cast<std::size_t>(tier)];
+  const std::uint64_t sizes = state.cluster.sizes() + 1;
+  const std::int64_t most = known.sizes == sizes ? known.most : most_on_a_node(state, shape);
+  known = {changes_for(missing, most), state.loosened, now, sizes, missing, most};
 }
 
 }  // namespace sched

@@ -27,6 +27,13 @@ namespace sched {
 // room: what is kept for it is its own, and its twins' searches did not count it.
 bool is_hopeless(State& state, TaskId task, Time now);
 
+// The same where counting the changes is enough to know it. `in_sum`: since even in sum there would
+// be too few places.
+bool is_hopeless_from_counts(const State& state, TaskId task, Time now, bool in_sum);
+
+// The same, since even in sum there would be too few places.
+bool is_hopeless_in_sum(State& state, TaskId task, Time now);
+
 // The same beside all that is promised to others (State::promises), of a task that was promised
 // room itself: it leaves all promises of its tiers alone, whatever the order. What is kept for a
 // promise shrinks only with the changes that are counted, with promises that are given up (counted,

@@ -55,6 +55,7 @@ bool Cluster::upsert(const Node& node, ResourceNames& names) {
   const Amounts total = names.amounts(node.allocatable);
   NodeRecord& record = nodes_[id];
   if (record.present && record.node == node) return false;
+  sizes_ += !record.present || record.total != total;
   if (record.present) {
     detach(id);
     total_.minus(record.total);

@@ -17,6 +17,7 @@
 // A plain value: copying copies the whole cluster. Ids are positions in tables and are reused.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -78,6 +79,9 @@ struct Zone {
   std::vector<ClassId> classes;
 };
 
+// See place/outlook.hpp.
+enum class Outlook : std::uint8_t { kWithoutLow, kSettled };
+
 struct Profile {
   std::string key;
   Filter filter;
@@ -102,9 +106,9 @@ struct Profile {
   // How many parked shapes wait for room to grow, and how many for any change at all.
   std::int64_t watch_growth = 0, watch_any = 0;
   bool reported = false;
-  // How many Pods more there would be room for without any Low task that may be asked to stop, as
-  // of the change of a node number `seen`: kept by place/without_low.hpp, for those who ask.
-  struct WithoutLow {
+  // How many Pods more there would be room for without some of what is there, as of the change of a
+  // node number `seen`: kept by place/outlook.hpp, for those who ask.
+  struct Outlook {
     struct OnNode {
       std::int64_t gain = 0;
       ZoneId zone = 0;  // whose sum has it
@@ -114,7 +118,7 @@ struct Profile {
     std::int64_t all = 0;
     std::uint64_t seen = 0;  // 0: not known
   };
-  WithoutLow without_low;
+  std::array<Outlook, 2> outlooks;
 };
 
 class Cluster {
@@ -164,6 +168,8 @@ class Cluster {
   NodeId changed_node(std::uint64_t number) const { return changed_nodes_[number % kChangesKept]; }
   // Grows with each change of the nodes themselves (not of what runs on them).
   std::uint64_t epoch() const { return epoch_; }
+  // Grows with each change of what the nodes have in all.
+  std::uint64_t sizes() const { return sizes_; }
   // Grows when a zone comes to count to another region.
   std::uint64_t geography() const { return geography_; }
 
@@ -239,7 +245,7 @@ class Cluster {
   std::vector<NodeId> freed_;
   Domains domains_;
   Amounts total_, total_by_model_;
-  std::uint64_t epoch_ = 0, geography_ = 0;
+  std::uint64_t epoch_ = 0, sizes_ = 0, geography_ = 0;
   std::uint64_t changes_of_nodes_ = 1;
   std::vector<NodeId> changed_nodes_ = std::vector<NodeId>(kChangesKept, kNoId);
 };

@@ -76,6 +76,7 @@ void State::mark_leaving(TaskId id, const std::string& by, Time at) {
   } else {
     loosen_uses(task);
   }
+  for (const TaskRecord::Rank& rank : task.ranks) cluster.note_change(rank.node);
   unsettle_for(id);
   tasks[id].evicted_by = by;
   tasks[id].evicted_at = at;
@@ -121,6 +122,7 @@ void State::list_askable(TaskId id) {
                      task.turn_ns, task.since.ns, task.gpu_milli, task.booked.base[kCpu],
                      static_cast<std::int64_t>(task.ranks.size()), task.task.checkpoint_every_ns});
   count_yielding(id, 1);
+  preemptible_above_low += askable.back().tier != Tier::kLow && askable.back().unprotected;
 }
 
 // Called before and after what may change the answer.
@@ -135,6 +137,7 @@ void State::unlist_askable(TaskId id) {
   if (id >= askable_at_.size() || askable_at_[id] == kNoId) return;
   count_yielding(id, -1);
   const std::uint32_t at = askable_at_[id];
+  preemptible_above_low -= askable[at].tier != Tier::kLow && askable[at].unprotected;
   askable_at_[id] = kNoId;
   if (at + 1 != askable.size()) {
     askable[at] = askable.back();
@@ -258,7 +261,9 @@ void State::rebook(TaskId holder, HeldRoom now) {
   const bool known_before = known != held_rooms.end();
   const NodeAmounts before = known == held_rooms.end() ? NodeAmounts{} : known->second.booked;
   if (!known_before || known->second.need != now.need) {
+    for (const auto& [node, need] : now.need) cluster.note_change(node);
     for (const auto& [node, need] : known_before ? known->second.need : NodeAmounts{}) {
+      cluster.note_change(node);
       loosen(Loosening::What::kAmounts, node, need);
     }
     for (const auto& [node, need] : now.need) {

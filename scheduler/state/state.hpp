@@ -100,6 +100,7 @@ struct Shape {
   struct Hopeless {
     std::uint64_t changes = 0, loosened = 0;
     Time now;
+    std::uint64_t sizes = 0;             // Cluster::sizes, plus one: `most` is as of then
     std::int64_t missing = 0, most = 1;  // Pods that lack in sum, and that one node takes at most
   };
   Hopeless hopeless[3];
@@ -433,6 +434,14 @@ class State {
   }
   // How many do.
   std::int64_t yielding_at_once = 0;
+  // And how many above Low said that they may be preempted.
+  std::int64_t preemptible_above_low = 0;
+  // How much more would be free on each node, as of the change of a node number `seen`.
+  struct OnNodes {
+    std::vector<Amounts> more;
+    std::uint64_t seen = 0;
+  };
+  std::array<OnNodes, 2> outlooks;
   // What ends when the task is asked to stop now: not what is on its way out already.
   template <class Visit>
   void each_own_use(TaskId task, const Visit& visit) const {
@@ -457,6 +466,14 @@ class State {
     auto at = std::lower_bound(all.begin(), all.end(), node,
                                [](const Use& use, NodeId n) { return use.node < n; });
     for (; at != all.end() && at->node == node; ++at) visit(at->amounts);
+  }
+  // The same but for what is on its way out.
+  template <class Visit>
+  void each_own_use_on(NodeId node, TaskId task, const Visit& visit) const {
+    if (tasks[task].passing == 0) return each_use_on(node, task, visit);
+    each_own_use(task, [&](NodeId at, const Amounts& amounts) {
+      if (at == node) visit(amounts);
+    });
   }
 
  private:

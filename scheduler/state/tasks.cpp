@@ -297,9 +297,11 @@ const std::vector<Use>& State::uses(TaskId id) const {
 // After its Pods, or which of its attempts is the decided one, have changed.
 void State::count_passing(TaskId id) {
   TaskRecord& task = tasks[id];
-  task.passing = 0;
+  const std::int64_t before = std::exchange(task.passing, 0);
   for (const PodId pod : task.pods) task.passing += passes(task, pods[pod].pod);
   task.passing > 0 ? void(moving.insert(id)) : void(moving.erase(id));
+  if (before == 0 && task.passing == 0) return;
+  for (const PodId pod : task.pods) cluster.note_change(pods[pod].node);
 }
 
 // Books each rank whose Pod was not seen yet. Pods may come before the decision: a new leader reads
