@@ -161,6 +161,8 @@ class Teller {
   Reason hopeless() const;
   // It could run here, but not now.
   Reason no_room() const;
+  // Not one Pod of the group fits anywhere now.
+  bool none_fits(const Shape::Group& g) const { return scope(g, zone_of(g)).slots == 0; }
 
  private:
   ZoneId zone_of(const Shape::Group& g) const {
@@ -642,7 +644,10 @@ Reason why(State& state, Pass& pass, TaskId id, Time now) {
   }
   if (!fits_maximum(queue, shape.total, true)) return quota(state, queue, shape, {}, r);
   if (const auto excess = tenant_excess(state, id, true)) return tenant_limit(queue, *excess, r);
-  if (const auto never = never_beside_guarantees(state, task, r)) return *never;
+  // Whose room is on its way was promised it before.
+  if (!state.held_rooms.contains(id)) {
+    if (const auto never = never_beside_guarantees(state, task, r)) return *never;
+  }
   if (never_allowed(state, task.shape)) return quota_of_nodes(state, shape, Quotas::kAlone, r);
   if (leaving(state, pass, id, r)) return r;
   if (const auto excess = tenant_excess(state, id, false)) return tenant_limit(queue, *excess, r);
@@ -662,7 +667,12 @@ Reason why(State& state, Pass& pass, TaskId id, Time now) {
     return quota(state, queue, shape, used, r);
   }
   const int tier = static_cast<int>(tier_of(task.task, queue));
-  if (const auto kept = takes_guaranteed(state, task.queue, tier, shape.total)) {
+  const auto kept = takes_guaranteed(state, task.queue, tier, shape.total);
+  // Where there is no room for any of it, that is why.
+  const auto lacks = [&](const Shape::Group& group) {
+    return Teller(state, pass, now, shape, r).none_fits(group);
+  };
+  if (kept && std::none_of(shape.groups.begin(), shape.groups.end(), lacks)) {
     const ResourceId resource = kept->resource;
     r.resource = state.names.text(resource);
     r.needed = amount_of(shape.total, resource);
