@@ -1,5 +1,7 @@
 #include "scheduler/order/beside_guarantees.hpp"
 
+#include <algorithm>
+
 #include "scheduler/fair/kept.hpp"
 #include "scheduler/order/holders.hpp"
 #include "scheduler/reason.hpp"
@@ -42,6 +44,27 @@ std::optional<Reason> never_beside_guarantees(State& state, const TaskRecord& ta
              " it can have at most " + said(left->left) + (where(nodes).empty() ? "" : " there") +
              ", unless its queue is guaranteed as much" +
              (tier == Tier::kHigh ? "" : " or may pool");
+  return r;
+}
+
+std::optional<Reason> kept_of_all(const State& state, const TaskRecord& task, Reason r) {
+  const Shape& shape = state.shapes[task.shape];
+  const auto tier = static_cast<int>(tier_of(task.task, state.queues[task.queue]));
+  const auto kept = takes_guaranteed(state, task.queue, tier, shape.total);
+  // Where there is no room for any of it, that is why.
+  const auto lacks = [&state](const Shape::Group& group) {
+    const Profile& profile = state.cluster.profile(group.profile);
+    const ZoneId zone = group.zone.empty() ? kNoId : state.cluster.find_zone(group.zone);
+    if (group.zone.empty()) return profile.all.slots == 0;
+    return zone == kNoId || profile.zones[zone].slots == 0;
+  };
+  if (!kept || std::any_of(shape.groups.begin(), shape.groups.end(), lacks)) return std::nullopt;
+  r.code = ReasonCode::kGuaranteed;
+  r.resource = state.names.text(kept->resource);
+  r.needed = amount_of(shape.total, kept->resource);
+  r.free = kept->left;
+  r.total = kept->kept;
+  r.pool = "";  // it is kept of all nodes
   return r;
 }
 

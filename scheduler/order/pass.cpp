@@ -674,8 +674,8 @@ Pass::InTheWay Pass::in_the_way(TaskId id) {
     if (holder == kNoId || room_beside(shape, end, ahead)) return {};
     return {promise_of(holder)};
   }
-  const Calendar::Reserved* const first = calendar_.first_before(end);
-  if (first == nullptr || first->task == id) return {};
+  const Calendar::Reserved* const first = calendar_.first_in_way(id, end);
+  if (first == nullptr) return {};
   return {room_beside(shape, end) ? nullptr : first};
 }
 

@@ -161,8 +161,6 @@ class Teller {
   Reason hopeless() const;
   // It could run here, but not now.
   Reason no_room() const;
-  // Not one Pod of the group fits anywhere now.
-  bool none_fits(const Shape::Group& g) const { return scope(g, zone_of(g)).slots == 0; }
 
  private:
   ZoneId zone_of(const Shape::Group& g) const {
@@ -666,21 +664,7 @@ Reason why(State& state, Pass& pass, TaskId id, Time now) {
     used.plus(promised_to_others(state, id).amounts);
     return quota(state, queue, shape, used, r);
   }
-  const int tier = static_cast<int>(tier_of(task.task, queue));
-  const auto kept = takes_guaranteed(state, task.queue, tier, shape.total);
-  // Where there is no room for any of it, that is why.
-  const auto lacks = [&](const Shape::Group& group) {
-    return Teller(state, pass, now, shape, r).none_fits(group);
-  };
-  if (kept && std::none_of(shape.groups.begin(), shape.groups.end(), lacks)) {
-    const ResourceId resource = kept->resource;
-    r.resource = state.names.text(resource);
-    r.needed = amount_of(shape.total, resource);
-    r.free = kept->left;
-    r.total = kept->kept;
-    r.pool = "";  // it is kept of all nodes
-    return simple(ReasonCode::kGuaranteed, "");
-  }
+  if (const auto kept = kept_of_all(state, task, r)) return *kept;
   if (quotas_forbid(state, shape)) return quota_of_nodes(state, shape, Quotas::kNow, r);
   if (const auto kept = kept_by_place(state, shape, r)) return *kept;
   Overlay look(state);
