@@ -9,8 +9,8 @@
 //      statuses are kept), then plans, commits, reconciles and reports until the lease is lost;
 //   4. on loss of the lease it stops writing at once, forgets its caches and is a standby again.
 //   5. when the API server turns out to have lost its past (its store was restored from a copy: the
-//      lease, an answer to a write, or a watch has an older version than before), it stops writing at
-//      once, forgets its caches and begins anew from 2.
+//      lease, an answer to a write, or a watch has an older version than before), it stops writing
+//      at once, forgets its caches and begins anew from 2.
 //
 // It sends a mutating request only while it leads, asked anew before each one. It keeps nothing of
 // its own: whatever a successor needs stands in the API server.
@@ -25,13 +25,15 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "libk8s/base/loop.hpp"
 #include "libk8s/http/message.hpp"
 
 namespace sched {
 class Engine;
-}
+struct Plan;
+}  // namespace sched
 
 namespace fermi {
 
@@ -62,6 +64,9 @@ struct Options {
   // Each term begins with a header line of its own, as its engine begins empty. The journal replays
   // every decision; it is never read back by the operator.
   std::function<void(std::string_view line)> journal;
+
+  // What is to be said against a plan beside the audit (loop/engine_host.hpp). May be null.
+  std::function<std::vector<std::string>(const sched::Plan&)> objects;
 
   // A gang that is not wholly created and bound after this long is taken back.
   k8s::Duration bind_deadline = std::chrono::seconds(60);

@@ -392,7 +392,11 @@ bool Engine::can_start(std::string_view uid) const {
   // What others are guaranteed may come into the hands of those who yield to it.
   const Tier tier = tier_of(task.task, queue);
   const Amounts& total = s.shapes[task.shape].total;
-  if (tier == Tier::kLow && never_left(s, task.queue, static_cast<int>(tier), total)) return false;
+  const bool low = tier == Tier::kLow;
+  if (low && (never_left(s, task.queue, static_cast<int>(tier), total) ||
+              never_kept(s, task.shape, static_cast<int>(tier)))) {
+    return false;
+  }
   return queue.known && !queue.queue.closed && !task.task.held && !never(s, task.shape) &&
          !never_allowed(s, task.shape) && !tenant_excess(s, id, true) &&
          fits_maximum(queue, total, true);

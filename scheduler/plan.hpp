@@ -91,6 +91,7 @@ enum class ReasonCode : std::uint8_t {
   kGuaranteed,   // the room there is is guaranteed to other queues
   kEvicting,     // those it preempts have been asked to stop
   kTenantLimit,  // what the queue allows each tenant
+  kStopped,      // the audit stopped its start; told by whoever carries plans out
 };
 const char* name(ReasonCode code);  // "Capacity", ...
 

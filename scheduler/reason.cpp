@@ -195,6 +195,8 @@ const char* name(ReasonCode code) {
       return "Evicting";
     case ReasonCode::kTenantLimit:
       return "TenantLimit";
+    case ReasonCode::kStopped:
+      return "Stopped";
   }
   return "None";
 }
@@ -292,6 +294,11 @@ std::string sentence(const Reason& r) {
       return "waits until " + leaving(r) + " has stopped: its room is kept for this task";
     case ReasonCode::kTenantLimit:
       return tenant_limit(r);
+    case ReasonCode::kStopped:
+      return "there is room for it, and the check of each decision before it is carried out "
+             "stopped "
+             "this one (" +
+             r.detail + "): a fault of Fermi; tried again every few seconds";
   }
   return "";
 }

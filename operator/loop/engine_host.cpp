@@ -20,6 +20,12 @@ constexpr std::int64_t kTendingWork = 1'000;
 constexpr k8s::Duration kBetweenBetters = std::chrono::milliseconds(100);
 constexpr int kPutOffMost = 8;
 
+// What is said of the task itself.
+std::string without_task(const std::string& task, const std::string& violation) {
+  const std::string before = task + ": ";
+  return violation.starts_with(before) ? violation.substr(before.size()) : violation;
+}
+
 }  // namespace
 
 EngineHost::EngineHost(k8s::Loop& loop, Metrics& metrics, Options options)
@@ -100,6 +106,7 @@ void EngineHost::pass() {
   if (options_.journal && !plan.starts.empty())
     options_.journal(sched::encode(
         sched::PlanRecord{at, static_cast<std::int64_t>(kStartsPerPass), plan.starts}));
+  stopped_.clear();
   const std::vector<sched::Start> starts = sound(plan, at);
   for (const sched::Start& start : starts) carry_out(start, at);
   preempt(plan, starts, at);
@@ -150,7 +157,16 @@ sched::Time EngineHost::asked() {
 }
 
 sched::Reason EngineHost::explain(const std::string& task) {
-  return engine_.explain(task, asked());
+  sched::Reason reason = engine_.explain(task, asked());
+  const auto stopped = stopped_.find(task);
+  const bool decided =
+      reason.code == sched::ReasonCode::kNone || reason.code == sched::ReasonCode::kEvicting;
+  if (stopped == stopped_.end() || !decided) return reason;
+  if (engine_.state(task) != sched::TaskState::kWaiting) return reason;
+  reason = {};
+  reason.code = sched::ReasonCode::kStopped;
+  reason.detail = stopped->second;
+  return reason;
 }
 
 void EngineHost::count_moves() {
@@ -161,9 +177,18 @@ void EngineHost::count_moves() {
   }
 }
 
+std::vector<std::string> EngineHost::objections(const sched::Plan& plan, sched::Time at) const {
+  std::vector<std::string> all = auditor_.check(plan, at);
+  if (!options_.objects) return all;
+  for (std::string& more : options_.objects(plan)) all.push_back(std::move(more));
+  return all;
+}
+
 bool EngineHost::sound_part(const sched::Plan& part, const char* what, sched::Time at) {
-  const auto violations = auditor_.check(part, at);
+  const auto violations = objections(part, at);
   if (violations.empty()) return true;
+  for (const sched::Preemption& p : part.preemptions)
+    stopped_[p.task] = without_task(p.task, violations.front());
   ++metrics_.plan_rejections;
   k8s::log::error("the audit stopped " + std::string(what), {{"violation", violations.front()}});
   arrange(kAfterViolation);
@@ -200,16 +225,17 @@ void EngineHost::grow(const sched::Plan& plan, const std::vector<sched::Start>& 
 std::vector<sched::Start> EngineHost::sound(const sched::Plan& plan, sched::Time at) {
   sched::Plan all;
   all.starts = plan.starts;
-  if (all.starts.empty() || auditor_.check(all, at).empty()) return plan.starts;
+  if (all.starts.empty() || objections(all, at).empty()) return plan.starts;
   // One bad start must not stop all others for ever: each is looked at by itself, beside those
   // before it that are sound.
   sched::Plan good;
   for (const sched::Start& start : plan.starts) {
     good.starts.push_back(start);
-    const std::vector<std::string> violations = auditor_.check(good, at);
+    const std::vector<std::string> violations = objections(good, at);
     if (violations.empty()) continue;
     good.starts.pop_back();
     ++metrics_.plan_rejections;
+    stopped_[start.task] = without_task(start.task, violations.front());
     k8s::log::error("the audit stopped a start",
                     {{"task", start.task}, {"violation", violations.front()}});
   }

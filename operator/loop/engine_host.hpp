@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,6 +42,9 @@ class EngineHost {
     std::function<void(const sched::Preemption&)> preempt;
     // An elastic gang gets more nodes: told to the engine by whoever knows the task.
     std::function<void(const sched::Resize&)> grow;
+    // May be null. What else is to be said against a plan, as the auditor says it: each sentence
+    // begins with the task, ": ". Nothing of such a plan is carried out.
+    std::function<std::vector<std::string>(const sched::Plan&)> objects;
     // After each pass, with or without starts.
     std::function<void()> planned;
     // There are new answers about when who waits will start.
@@ -64,7 +68,9 @@ class EngineHost {
 
   const sched::Engine& engine() const { return engine_; }
   // Why a task waits, and when it is expected to start. Between two changes all answers are as of
-  // one moment, at most a second ago: so they cost one look together.
+  // one moment, at most a second ago: so they cost one look together. Of one whose start, or whose
+  // asking others to stop, the auditor objected to in the last pass: that, since no one else says
+  // why it does not start.
   sched::Reason explain(const std::string& task);
   // Counts the reservations that moved since it was last asked because a task outlived its
   // estimate, in the metrics.
@@ -85,6 +91,7 @@ class EngineHost {
   // Whether the auditor has nothing against it as one. Else that is counted and logged (`what`),
   // and a plan made anew later.
   bool sound_part(const sched::Plan& part, const char* what, sched::Time at);
+  std::vector<std::string> objections(const sched::Plan& plan, sched::Time at) const;
   void preempt(const sched::Plan& plan, const std::vector<sched::Start>& starts, sched::Time at);
   void grow(const sched::Plan& plan, const std::vector<sched::Start>& starts, sched::Time at);
 
@@ -97,6 +104,7 @@ class EngineHost {
   std::optional<sched::Time> asked_;  // the moment of the answers, until something changes
   sched::Moves moves_;
   sched::Hold last_hold_;
+  std::map<std::string, std::string> stopped_;  // by the last pass, by task: the objection
   bool open_ = false;
   k8s::TimerId timer_ = k8s::TimerId::kNone;
   k8s::TimePoint due_;

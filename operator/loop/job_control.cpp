@@ -357,7 +357,8 @@ std::optional<Waiting> JobControl::waiting_of(Record& r, const TrainingJob& job)
   const sched::Time now = world_.engine.now();
   sched::Reason reason = world_.engine.explain(r.uid);
   const Foreseen foreseen = world_.engine.foreseen(r.uid);
-  if (foreseen.start) reason.predicted = *foreseen.start;
+  const bool stopped = reason.code == sched::ReasonCode::kStopped;
+  if (foreseen.start && !stopped) reason.predicted = *foreseen.start;
   // A new leader begins with what the one before said.
   const auto& said = job.status.estimated_start;
   if (r.shown.predicted.ns == 0 && said) r.shown.predicted = {said->ns};

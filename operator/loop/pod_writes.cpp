@@ -88,7 +88,8 @@ void PodControl::work_forming(const BatchRef& batch, Finish finish) {
   }
   if (reason.code == sched::ReasonCode::kNone) return finish(Verdict::done());
   const Foreseen foreseen = world_.engine.foreseen(batch->id);
-  if (foreseen.start) reason.predicted = *foreseen.start;
+  const bool stopped = reason.code == sched::ReasonCode::kStopped;
+  if (foreseen.start && !stopped) reason.predicted = *foreseen.start;
   keep_times(batch->shown, at, reason);
   batch->shown = reason;
   batch->outlook = outlook_of(reason, foreseen.not_before, foreseen.never, at, batch->outlook);

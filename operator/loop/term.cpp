@@ -44,6 +44,7 @@ Term::Term(Context context)
                    [this](const sched::Resize& resize) {
                      if (jobs_.book_resize(resize, "", "")) jobs_.carry_out_resize(resize.task);
                    },
+               .objects = context_.options.objects,
                .planned =
                    [this] {
                      jobs_.on_planned();

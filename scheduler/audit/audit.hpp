@@ -56,6 +56,10 @@
 // And of every move: that a running task of a group goes from a backup zone to a healthy primary
 // one with room, one of its group at a time (group_check.hpp).
 //
+// Of guarantees of some of the nodes: what is kept of nodes that are guaranteed more than once is
+// the most that can be (serving.hpp); who could never start beside them (ever_check.cpp) blocks no
+// strict queue, and waits for no room.
+//
 // Not checked: whether a better plan exists. Single-threaded, no I/O. `apply` costs the logarithm
 // of the state, `check` follows the size of the plan and what runs on the nodes it uses.
 #pragma once

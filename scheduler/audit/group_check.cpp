@@ -21,14 +21,15 @@ const GroupZone* named(const Task& task, const std::string& zone) {
 }  // namespace
 
 bool GroupCheck::degraded(const std::string& zone) const {
-  std::int64_t nodes = 0, closed = 0;
+  // A cordoned node is ready: somebody works on it, and what runs there runs on.
+  std::int64_t nodes = 0, lost = 0;
   for (const auto& [name, node] : known_.nodes_) {
     if (node.zone != zone) continue;
     ++nodes;
-    closed += !node.ready || node.unschedulable;
+    lost += !node.ready;
   }
   const std::int64_t share = std::clamp<std::int64_t>(known_.config_.degraded_permille, 0, 1000);
-  return closed > 0 && closed * 1000 >= share * nodes;
+  return lost > 0 && lost * 1000 >= share * nodes;
 }
 
 // The tasks of its group that hold a place, by the zone of their first Pod; but for the one it
@@ -104,9 +105,11 @@ std::vector<std::string> GroupCheck::check(const Move& move) {
   }
   const Auditor::Known& task = known->second;
   if (++moves_[task.task.group_uid] > 1) say("moves beside another of its group");
+  if (task.task.held) say("moves, and could not start again: it is held");
   for (const auto& [uid, other] : known_.tasks_) {
     if (other.task.group_uid != task.task.group_uid || !counts(other.task)) continue;
-    const bool waits = other.phase == Auditor::Phase::kWaits && !other.task.held;
+    const bool moves = !other.task.replaces.empty() && other.task.replaces == move.task;
+    const bool waits = other.phase == Auditor::Phase::kWaits && (!other.task.held || moves);
     const bool starts = other.phase == Auditor::Phase::kHolds && !other.runs;
     if (waits || starts) say("moves while " + uid + " of its group waits or starts");
   }

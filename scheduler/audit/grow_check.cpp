@@ -97,8 +97,8 @@ void PlanCheck::list_waiting() {
 }
 
 // What depends on combinations of zones, or on what its queue and its tenant may have, is left
-// alone.
-bool PlanCheck::surely_wants_room(const Known& task, const Queue& queue) const {
+// alone. Who can never start beside what others are guaranteed waits for nothing.
+bool PlanCheck::surely_wants_room(const Known& task, const Queue& queue) {
   const Task& t = task.task;
   const bool combines = t.zone_policy != ZonePolicy::kAny || t.max_zones > 0 ||
                         t.min_per_zone > 0 || t.max_latency_us > 0 || t.topology_required;
@@ -106,7 +106,9 @@ bool PlanCheck::surely_wants_room(const Known& task, const Queue& queue) const {
                        queue.tenant_limits != TenantLimits{};
   if (combines || limited || queue.closed || t.groups.size() != 1) return false;
   if (t.groups[0].count <= 0 || t.groups[0].count > kGangMax) return false;
-  return cluster_could_hold(task, queue);
+  Charge own;
+  audit::charge(own, t.groups[0], t.groups[0].count);
+  return cluster_could_hold(task, queue) && is_left(task, queue, own);
 }
 
 bool PlanCheck::waited_for(const Node& node) {

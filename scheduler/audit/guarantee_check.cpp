@@ -4,6 +4,7 @@
 #include <set>
 
 #include "scheduler/audit/rules.hpp"
+#include "scheduler/audit/serving.hpp"
 
 namespace sched {
 
@@ -22,22 +23,39 @@ GuaranteeCheck::GuaranteeCheck(const Auditor& known) : known_(known) {
 void GuaranteeCheck::look(const std::function<audit::NodeUse(const std::string&)>& in_use) {
   for (const auto& [name, node] : known_.nodes_) {
     if (!node.ready || node.unschedulable) continue;
-    const audit::NodeUse here = in_use(name);
-    auto& [whole, parts] = free_[name];
-    for (const auto& [what, has] : audit::limits(node.allocatable)) {
-      const __int128 left = has - __int128{here.taken(what)} * audit::unit_of(what);
-      whole[what] = std::max<__int128>(left, 0);
-      const auto shared = here.shared.find(what);
-      if (shared == here.shared.end() || left < 0) continue;
-      for (const auto& [device, milli] : shared->second) {
-        parts[what] += std::max<std::int64_t>(1000 - milli, 0);
-      }
+    uses_[name] = in_use(name);
+    count_free(name);
+  }
+}
+
+// A part takes the rest of its device from those who ask for whole ones, and nothing more of a
+// device that is shared already.
+void GuaranteeCheck::count_free(const std::string& name) {
+  const audit::NodeUse& here = uses_.at(name);
+  auto& [whole, parts] = free_[name];
+  whole.clear();
+  parts.clear();
+  for (const auto& [what, has] : audit::limits(known_.nodes_.at(name).allocatable)) {
+    const __int128 left = has - __int128{here.taken(what)} * audit::unit_of(what);
+    whole[what] = std::max<__int128>(left, 0);
+    const auto shared = here.shared.find(what);
+    if (shared == here.shared.end() || left < 0) continue;
+    for (const auto& [device, milli] : shared->second) {
+      parts[what] += std::max<std::int64_t>(1000 - milli, 0);
     }
+  }
+}
+
+void GuaranteeCheck::look_at_empty() {
+  empty_ = true;
+  for (const auto& [name, node] : known_.nodes_) {
+    free_[name].first = audit::limits(node.allocatable);
   }
 }
 
 audit::Charge GuaranteeCheck::used_on(const std::string& queue, const Quota& nodes) const {
   audit::Charge used;
+  if (empty_) return used;
   if (auto now = known_.used_on_.find(queue); now != known_.used_on_.end()) {
     used = known_.counted(nodes, now->second);
   }
@@ -62,40 +80,81 @@ __int128 GuaranteeCheck::free_on(const Quota& nodes, const std::string& resource
     if (!audit::counts_in(nodes, known_.nodes_.at(name))) continue;
     sum += at(free.first, resource) + (parts ? at(free.second, resource) : 0);
   }
-  for (const auto& [queue, more] : more_) sum -= at(known_.counted(nodes, more), resource);
   return sum;
 }
 
 // Grants within grants count once: the larger of what a grant has idle, and of what those within it
-// need. Those side by side are summed, the largest need first where they overlap.
-__int128 GuaranteeCheck::need(const std::string& queue, const Grants& grants, const Quota* whole,
-                              const std::string& resource, bool parts) const {
-  std::vector<std::pair<__int128, Quota>> needs;
+// need. Those side by side are summed, the largest need first where they overlap. Into `out`: where
+// which part of it may lie.
+__int128 GuaranteeCheck::need(const std::string& queue, const Grants& grants,
+                              const std::string& resource, bool parts, Needs& out) const {
+  struct Outer {
+    __int128 most = 0;
+    Quota nodes;
+    Needs where;
+  };
+  std::vector<Outer> needs;
   for (const Grant& grant : audit::outermost(grants)) {
+    Outer outer{0, grant.nodes, {}};
     const Grants inner = audit::inside(grants, grant.nodes);
-    __int128 most =
-        std::max(idle(queue, grant, resource), need(queue, inner, nullptr, resource, parts));
-    if (whole == nullptr || !audit::same_nodes(*whole, grant.nodes)) {
-      most = std::min(most, std::max<__int128>(free_on(grant.nodes, resource, parts), 0));
-    }
-    if (most > 0) needs.emplace_back(most, grant.nodes);
+    const __int128 within = need(queue, inner, resource, parts, outer.where);
+    const __int128 own = idle(queue, grant, resource);
+    if (own > within) outer.where.emplace_back(own - within, grant.nodes);
+    const __int128 free = std::max<__int128>(free_on(grant.nodes, resource, parts), 0);
+    outer.most = std::min(std::max(own, within), free);
+    if (outer.most > 0) needs.push_back(std::move(outer));
   }
-  std::sort(needs.begin(), needs.end(), [](const auto& a, const auto& b) {
-    if (a.first != b.first) return a.first > b.first;
-    return std::tie(a.second.zone, a.second.pool, a.second.gpu_model) <
-           std::tie(b.second.zone, b.second.pool, b.second.gpu_model);
+  std::sort(needs.begin(), needs.end(), [](const Outer& a, const Outer& b) {
+    if (a.most != b.most) return a.most > b.most;
+    return std::tie(a.nodes.zone, a.nodes.pool, a.nodes.gpu_model) <
+           std::tie(b.nodes.zone, b.nodes.pool, b.nodes.gpu_model);
   });
   __int128 sum = 0;
   std::vector<Quota> counted;
-  for (const auto& [most, nodes] : needs) {
-    const auto overlaps = [&, &one = nodes](const Quota& other) {
-      return !audit::apart(one, other);
-    };
+  for (Outer& outer : needs) {
+    const auto overlaps = [&](const Quota& other) { return !audit::apart(outer.nodes, other); };
     if (std::any_of(counted.begin(), counted.end(), overlaps)) continue;
-    counted.push_back(nodes);
-    sum += most;
+    counted.push_back(outer.nodes);
+    out.insert(out.end(), outer.where.begin(), outer.where.end());
+    sum += outer.most;
   }
   return sum;
+}
+
+// The most of all needs that what is free on the nodes can meet, all at once: nodes that serve the
+// same needs are one source.
+__int128 GuaranteeCheck::kept(const Needs& needs, const std::string& resource, bool parts) const {
+  std::map<std::vector<bool>, __int128> rooms;
+  for (const auto& [name, free] : free_) {
+    std::vector<bool> serves;
+    for (const auto& [amount, nodes] : needs) {
+      serves.push_back(audit::counts_in(nodes, known_.nodes_.at(name)));
+    }
+    rooms[std::move(serves)] += at(free.first, resource) + (parts ? at(free.second, resource) : 0);
+  }
+  audit::Serving serving;
+  for (const auto& [serves, room] : rooms) serving.add(serves, room);
+  std::vector<__int128> amounts;
+  for (const auto& [amount, nodes] : needs) amounts.push_back(amount);
+  return serving.most(amounts);
+}
+
+GuaranteeCheck::Grants GuaranteeCheck::within(const Queue& queue, const Quota& nodes) {
+  Grants grants = audit::grants_of(queue);
+  std::erase_if(grants, [&](const Grant& grant) {
+    return !audit::same_nodes(grant.nodes, nodes) && !audit::closer(grant.nodes, nodes);
+  });
+  return grants;
+}
+
+GuaranteeCheck::Needs GuaranteeCheck::needs_of_others(const Queue& queue, const Quota& nodes,
+                                                      const std::string& resource,
+                                                      bool parts) const {
+  Needs needs;
+  for (const auto& [name, other] : known_.queues_) {
+    if (name != queue.name) need(name, within(other, nodes), resource, parts, needs);
+  }
+  return needs;
 }
 
 // What a queue may still have of its grants.
@@ -133,22 +192,16 @@ std::string GuaranteeCheck::wrong(const Start& start, const Auditor::Known& task
     in_parts.insert(audit::asked(group).shared);
   }
   for (const auto& [key, set] : sets_) {
-    const auto within = [&, &here = set](const Queue& of) {
-      Grants grants = audit::grants_of(of);
-      std::erase_if(grants, [&](const Grant& grant) {
-        return !audit::same_nodes(grant.nodes, here) && !audit::closer(grant.nodes, here);
-      });
-      return grants;
-    };
     for (const auto& [resource, asks] : known_.counted(set, own)) {
       const bool parts = in_parts.contains(resource);
-      __int128 kept = 0;
-      for (const auto& [name, other] : known_.queues_) {
-        if (name != queue.name) kept += need(name, within(other), &set, resource, parts);
-      }
-      const __int128 left = free_on(set, resource, parts) - kept;
-      if (kept == 0 || asks <= left) continue;
-      const __int128 beyond = asks - covered(queue.name, within(queue), own, resource);
+      const __int128 free = free_on(set, resource, parts);
+      const Needs needs = needs_of_others(queue, set, resource, parts);
+      __int128 sum = 0;
+      for (const auto& [amount, nodes] : needs) sum += amount;
+      if (sum == 0 || asks <= free - sum) continue;
+      const __int128 left = free - kept(needs, resource, parts);  // of what overlaps, once
+      if (asks <= left) continue;
+      const __int128 beyond = asks - covered(queue.name, within(queue, set), own, resource);
       if (beyond > std::max<__int128>(left, 0)) {
         return "takes " + resource + " that is guaranteed to other queues" + audit::of_nodes(set);
       }
@@ -157,11 +210,16 @@ std::string GuaranteeCheck::wrong(const Start& start, const Auditor::Known& task
   return "";
 }
 
-void GuaranteeCheck::add(const std::vector<std::string>& nodes, const Task& task) {
-  for (std::size_t rank = 0; rank < nodes.size(); ++rank) {
+void GuaranteeCheck::add(const Placement& where, const Task& task) {
+  for (std::size_t rank = 0; rank < where.nodes.size(); ++rank) {
     const PodGroup* group = Auditor::group_of(task.groups, rank);
     if (group == nullptr) return;
-    audit::charge(more_[task.queue][nodes[rank]], *group, 1);
+    const std::string& node = where.nodes[rank];
+    audit::charge(more_[task.queue][node], *group, 1);
+    const auto use = uses_.find(node);
+    if (use == uses_.end()) continue;
+    use->second.add(audit::asked(*group), audit::device_at(where, rank));
+    count_free(node);
   }
 }
 

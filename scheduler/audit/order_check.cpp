@@ -105,7 +105,7 @@ bool PlanCheck::lacks_together(const Known& task, const Queue& queue) const {
 
 // Whether it is certain that the task could start some day; what depends on a combination of
 // zones is left alone.
-bool PlanCheck::may_ever_start(const Known& task, const Queue& queue) const {
+bool PlanCheck::may_ever_start(const Known& task, const Queue& queue) {
   const Task& t = task.task;
   const bool combines = t.max_latency_us > 0 || t.max_zones > 0 || t.min_per_zone > 0 ||
                         t.zone_policy == ZonePolicy::kSameRegion ||
@@ -135,8 +135,15 @@ bool PlanCheck::may_ever_start(const Known& task, const Queue& queue) const {
          is_left(task, queue, own);
 }
 
-// Whether the cluster has so much beside what is guaranteed to other queues.
-bool PlanCheck::is_left(const Known& task, const Queue& queue, Charge& own) const {
+// Whether the cluster has so much beside what is guaranteed to other queues, anywhere or on some of
+// the nodes.
+bool PlanCheck::is_left(const Known& task, const Queue& queue, Charge& own) {
+  if (!ever_) ever_.emplace(known_);
+  if (ever_->concerns()) {
+    if (!looked_at_empty_) ever_->look_at_empty();
+    looked_at_empty_ = true;
+    return ever_->ever_left(task.task, queue);
+  }
   const bool high = std::max(task.task.tier, queue.tier) == Tier::kHigh;
   if (audit::may_borrow(queue) && !high) return true;
   Charge left;

@@ -52,7 +52,7 @@ class PlanCheck {
   std::string forbids_growth(const Resize& grow, const Known& task) const;
   bool waited_for(const Node& node);
   void list_waiting();
-  bool surely_wants_room(const Known& task, const Queue& queue) const;
+  bool surely_wants_room(const Known& task, const Queue& queue);
   bool cools_off(const Known& task) const {
     const Time until = std::max(task.task.not_before, task.rejected_until);
     return until.ns > 0 && until > now_;  // 0 and before: not asked for
@@ -74,11 +74,11 @@ class PlanCheck {
   __int128 idle(const Queue& queue, const std::string& resource);
   __int128 free_for(const Charge& asked, const Known& task, const std::string& resource);
   void check_order(const Start& start, const Known& task, const Queue& queue);
-  bool may_ever_start(const Known& task, const Queue& queue) const;
+  bool may_ever_start(const Known& task, const Queue& queue);
   double share(const Queue& queue, const std::string& tenant);
   bool passes_poorer(const Task& ahead, const Task& task, const Queue& queue);
   bool cluster_could_hold(const Known& task, const Queue& queue) const;
-  bool is_left(const Known& task, const Queue& queue, Charge& own) const;
+  bool is_left(const Known& task, const Queue& queue, Charge& own);
   bool lacks_together(const Known& task, const Queue& queue) const;
   const std::string& region_of(const std::string& zone);
 
@@ -102,6 +102,8 @@ class PlanCheck {
   };
   std::optional<Free> free_;  // before the plan
   std::optional<GuaranteeCheck> guarantees_;
+  std::optional<GuaranteeCheck> ever_;  // in an empty cluster, when asked
+  bool looked_at_empty_ = false;
   std::optional<std::vector<const Known*>> waiting_;  // who surely could use room, when asked
   std::vector<std::string> violations_;
 };

@@ -308,7 +308,7 @@ PreemptionCheck::Charge PreemptionCheck::used_by(const std::string& queue) const
 // --- what its queue may run
 
 void PreemptionCheck::count(const std::vector<std::string>& nodes, const Task& task) {
-  guarantees_.add(nodes, task);
+  guarantees_.add({nodes, {}}, task);
   Auditor::Usage& more = more_[task.queue];
   ++more.tasks;
   for (std::size_t rank = 0; rank < nodes.size(); ++rank) {

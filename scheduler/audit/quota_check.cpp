@@ -112,7 +112,7 @@ void PlanCheck::check_guarantees(const Start& start, const Known& task, const Qu
   Charge kept;
   Known more = task;
   if (was_kept) {
-    guarantees_->add(task.hold.nodes, task.task);
+    guarantees_->add(task.hold, task.task);
     for (std::size_t rank = 0; rank < task.hold.nodes.size(); ++rank) {
       audit::charge(counted, *Auditor::group_of(task.task.groups, rank), 1);
       audit::charge(kept, *Auditor::group_of(task.task.groups, rank), 1);
@@ -122,7 +122,8 @@ void PlanCheck::check_guarantees(const Start& start, const Known& task, const Qu
     }
   }
   if (!rest.placement.nodes.empty()) leaves_guaranteed(rest, more, queue, kept);
-  guarantees_->add(rest.placement.nodes, more.task);
+  if (was_kept) rest.placement.devices.clear();  // of whole devices alone, if there is any
+  guarantees_->add(rest.placement, more.task);
   counted = before;
 }
 

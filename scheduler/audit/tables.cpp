@@ -67,10 +67,10 @@ void Auditor::rule(const std::string& name, const Queue* queue) {
 // --- tasks
 
 Auditor::Seat Auditor::seat(const Task& task) const {
-  int tier = static_cast<int>(task.tier);
+  int tier = static_cast<int>(std::max(task.tier, Queue{}.tier));  // of one that is not known
   std::int64_t key = 0;
   if (auto queue = queues_.find(task.queue); queue != queues_.end()) {
-    tier = std::max(tier, static_cast<int>(queue->second.tier));
+    tier = static_cast<int>(std::max(task.tier, queue->second.tier));
     if (audit::by_priority(queue->second)) {
       key = -static_cast<std::int64_t>(task.priority_value);
     }

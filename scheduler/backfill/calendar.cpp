@@ -270,6 +270,22 @@ const Calendar::Reserved* Calendar::first_before(Time end, TaskId but) const {
   return first;
 }
 
+const Calendar::Reserved* Calendar::first_in_way(TaskId task, Time end) const {
+  const Shape& shape = state_.shapes[state_.tasks[task].shape];
+  const auto useful = [&](NodeId node) {
+    return std::any_of(shape.groups.begin(), shape.groups.end(), [&](const Shape::Group& group) {
+      return state_.cluster.open_to(group.profile, node);
+    });
+  };
+  const Reserved* first = nullptr;
+  for (const Reserved& reserved : reservations_) {
+    if (reserved.task == task || reserved.begin >= end) continue;
+    if (first != nullptr && first->begin <= reserved.begin) continue;
+    if (std::any_of(reserved.ranks.begin(), reserved.ranks.end(), useful)) first = &reserved;
+  }
+  return first;
+}
+
 void Calendar::keep(Trial& trial, Time end, TaskId of) {
   for (Booked& booked : booked_) {
     if (booked.bookings.empty() || !trial.takes_now(booked.node)) continue;

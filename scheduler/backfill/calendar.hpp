@@ -72,6 +72,9 @@ class Calendar {
   }
   // The first reservation that begins before `end`, of another than `but`, or null.
   const Reserved* first_before(Time end, TaskId but = kNoId) const;
+  // The same of those that may be in the way of the task: somebody else's, with a node that could
+  // take a Pod of it.
+  const Reserved* first_in_way(TaskId task, Time end) const;
   // Takes from the trial what whoever runs from now until `end` must leave free. Only nodes that
   // take a Pod of its shape now. What is reserved for the task `of` itself is not counted.
   void keep(Trial& trial, Time end, TaskId of = kNoId);

@@ -59,8 +59,10 @@ std::vector<NodeId> Growth::more(const Gang& gang, std::int64_t& looked) {
     if (!known) filling.used.push_back(zone);
     if (!known) filling.domain_of[zone] = state_.cluster.domain_of(profile, node);
   }
-  if (shape.guards != kNoId) {
+  const bool lends_nothing = !gang.borrows && state_.granting > 0;
+  if (shape.guards != kNoId || lends_nothing) {
     Shape more = shape;
+    if (lends_nothing) more.guards = state_.tasks[gang.task].queue;
     more.total = {};
     more.total.plus(group.request, gang.most - std::ssize(gang.ranks));
     filling.kept.emplace(state_, more);
@@ -170,8 +172,9 @@ bool Growth::promises_kept(const Filling& filling) {
   const Amounts& request = filling.group.request;
   if (!fits_maximum(queue, beside_promised(state_, id, request), false)) return false;
   if (!tenant_may_have(state_, id, filling.served)) return false;
-  const auto tier = static_cast<int>(tier_of(task.task, queue));
-  return !takes_guaranteed(state_, task.queue, tier, request);
+  // High borrows nothing, whatever its queue may.
+  const Tier tier = filling.gang.borrows ? tier_of(task.task, queue) : Tier::kHigh;
+  return !takes_guaranteed(state_, task.queue, static_cast<int>(tier), request);
 }
 
 bool Growth::leaves_guaranteed(Filling& filling, NodeId node) {

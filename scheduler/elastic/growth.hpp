@@ -40,6 +40,9 @@ class Growth {
     ShapeId shape = kNoId;      // of its minimum
     std::vector<NodeId> ranks;  // where it is, or goes
     std::int64_t most = 0;      // Pods that it may have
+    // Whether it may borrow as its queue does. Not where others who may not, and for whom that room
+    // was left, start at the same moment.
+    bool borrows = true;
   };
   // The nodes of the Pods that it gets beside those, none or more; booked.
   std::vector<NodeId> more(const Gang& gang, std::int64_t& looked);

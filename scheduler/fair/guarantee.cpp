@@ -100,10 +100,21 @@ std::optional<Guarded> takes_guaranteed(const State& state, QueueId id, int tier
     const __int128 within = idle(own, r, also(id));
     if (found || others == kept.end() || asked <= within) return;
     const __int128 freed = more == nullptr ? 0 : exactly(*more, r);
-    const __int128 left = free_for(total, free, r) + freed - others->second;
-    if (asked > left) found = told(total, r, std::max(left, within), others->second);
+    const __int128 all = free_for(total, free, r) + freed;
+    const __int128 most = std::min(others->second, std::max<__int128>(all, 0));  // that is kept
+    if (asked > all - others->second) {
+      found = told(total, r, std::max(all - others->second, within), most);
+    }
   });
   return found;
+}
+
+bool free_suffices(const State& state, const Amounts& total) {
+  const Amounts free = free_now(state);
+  bool suffices = true;
+  each(total,
+       [&](ResourceId r) { suffices = suffices && exactly(total, r) <= free_for(total, free, r); });
+  return suffices;
 }
 
 // What others use of theirs is in use, and what they do not is kept for them.

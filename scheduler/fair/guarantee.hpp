@@ -26,6 +26,9 @@ std::optional<Guarded> takes_guaranteed(const State& state, QueueId queue, int t
                                         const Amounts& total, const Amounts* more = nullptr,
                                         const std::map<QueueId, Amounts>* used = nullptr);
 
+// Whether so much is free, whoever it is kept for: by amounts alone.
+bool free_suffices(const State& state, const Amounts& total);
+
 // The same of the whole cluster, if nobody used anything but those of a queue with a guarantee who
 // yield to that tier, and do now: then the gang can never start, as things are.
 std::optional<Guarded> never_left(const State& state, QueueId queue, int tier,

@@ -18,11 +18,6 @@ constexpr std::size_t kTogetherMax = 64, kTogetherOf = 4;
 
 const Quota kAllNodes{};
 
-struct Granted {
-  const Quota* nodes = nullptr;
-  const Amounts* guaranteed = nullptr;
-  const Amounts* used = nullptr;
-};
 using Grants = std::vector<Granted>;
 using Nodes = std::vector<const Quota*>;  // those that match any
 
@@ -84,15 +79,17 @@ Grants inside_of(const Grants& grants, const Quota& nodes) {
 // What is free now for a gang, by nodes and resource: class by class, so that it is read once.
 class Free {
  public:
-  Free(const State& state, const Amounts& total, const std::vector<ResourceId>& resources)
+  Free(const State& state, const Amounts& total, const std::vector<ResourceId>& resources,
+       Kept::Beside beside)
       : resources_(resources) {
     for (const auto& [name, zone] : state.cluster.zones()) {
       for (const ClassId id : state.cluster.zone(zone).classes) {
         const NodeClass& c = state.cluster.cls(id);
-        if (!c.open) continue;
+        const bool now = beside == Kept::Beside::kNow;
+        if (now && !c.open) continue;
         classes_.push_back({&c.example, {}});
         for (const ResourceId r : resources) {
-          classes_.back().free.push_back(free_for(total, c.free, r));
+          classes_.back().free.push_back(now ? free_for(total, c.free, r) : exactly(c.total, r));
         }
       }
     }
@@ -124,36 +121,92 @@ class Free {
   std::map<std::pair<const Quota*, ResourceId>, __int128> known_;
 };
 
+// As if nobody used anything.
+Grants unused(Grants grants) {
+  static const Amounts kNothing;
+  for (Granted& grant : grants) grant.used = &kNothing;
+  return grants;
+}
+
 __int128 idle(const Granted& grant, ResourceId r) {
   const __int128 left = exactly(*grant.guaranteed, r) - exactly(*grant.used, r);
   return std::max<__int128>(left, 0);
 }
 
-// What has to stay free for one queue, of these grants of its; `whole`: the nodes in question, of
-// which more may be lacking than is free there.
-__int128 need(const Grants& grants, const Quota* whole, ResourceId r, Free& free) {
-  std::vector<std::pair<__int128, const Quota*>> needs;
+// So much has to stay free for a queue, anywhere on these nodes.
+struct Need {
+  __int128 amount = 0;
+  const Quota* nodes = nullptr;
+};
+using Needs = std::vector<Need>;
+
+// What has to stay free for one queue, of these grants of its: in sum, and each where it may lie.
+__int128 add_needs(const Grants& grants, ResourceId r, Free& free, Needs& out) {
+  struct Outer {
+    __int128 most = 0;
+    const Quota* nodes = nullptr;
+    Needs parts;
+  };
+  std::vector<Outer> outer;
   for (const Granted& grant : outermost(grants)) {
-    __int128 most =
-        std::max(idle(grant, r), need(inside_of(grants, *grant.nodes), nullptr, r, free));
-    if (most == 0) continue;
-    const bool all = whole != nullptr && same(*whole, *grant.nodes);
-    if (!all) most = std::min(most, free.of(*grant.nodes, r));
-    needs.emplace_back(most, grant.nodes);
+    Outer one{0, grant.nodes, {}};
+    const __int128 inner = add_needs(inside_of(grants, *grant.nodes), r, free, one.parts);
+    const __int128 own = idle(grant, r);
+    if (own > inner) one.parts.push_back({own - inner, grant.nodes});
+    one.most = std::min(std::max(own, inner), free.of(*grant.nodes, r));
+    if (one.most > 0) outer.push_back(std::move(one));
   }
-  std::sort(needs.begin(), needs.end(), [](const auto& a, const auto& b) {
-    return a.first != b.first ? a.first > b.first : name_of(*a.second) < name_of(*b.second);
+  std::sort(outer.begin(), outer.end(), [](const Outer& a, const Outer& b) {
+    return a.most != b.most ? a.most > b.most : name_of(*a.nodes) < name_of(*b.nodes);
   });
   __int128 sum = 0;
   Nodes chosen;
-  for (const auto& [amount, nodes] : needs) {
-    const bool apart = std::all_of(chosen.begin(), chosen.end(),
-                                   [&](const Quota* other) { return disjoint(*nodes, *other); });
+  for (const Outer& one : outer) {
+    const bool apart = std::all_of(chosen.begin(), chosen.end(), [&](const Quota* other) {
+      return disjoint(*one.nodes, *other);
+    });
     if (!apart) continue;
-    chosen.push_back(nodes);
-    sum += amount;
+    chosen.push_back(one.nodes);
+    out.insert(out.end(), one.parts.begin(), one.parts.end());
+    sum += one.most;
   }
   return sum;
+}
+
+// What can be kept of all these needs on nodes within which they lie: no more than is free there,
+// nor of those within than is free on theirs, whoever needs it. Where needs cross, the sum counts
+// (`most`), or one of them alone.
+__int128 kept_on(const Nodes& nodes, Needs needs, bool most, ResourceId r, Free& free) {
+  const Quota* const only = nodes.size() == 1 ? nodes.front() : nullptr;
+  __int128 sum = 0;
+  std::erase_if(needs, [&](const Need& need) {
+    const bool here = only != nullptr && same(*need.nodes, *only);
+    if (here) sum += need.amount;
+    return here;
+  });
+  Nodes inner, chosen;
+  for (const Need& need : needs) {
+    const bool inside = std::any_of(needs.begin(), needs.end(), [&](const Need& other) {
+      return within(*need.nodes, *other.nodes) && !same(*need.nodes, *other.nodes);
+    });
+    const bool known = std::any_of(inner.begin(), inner.end(),
+                                   [&](const Quota* other) { return same(*other, *need.nodes); });
+    if (!inside && !known) inner.push_back(need.nodes);
+  }
+  for (const Quota* const part : inner) {
+    const bool apart = std::all_of(chosen.begin(), chosen.end(),
+                                   [&](const Quota* other) { return disjoint(*part, *other); });
+    if (!most && !apart) continue;
+    chosen.push_back(part);
+    Needs there;
+    std::erase_if(needs, [&](const Need& need) {
+      const bool lies = within(*need.nodes, *part);
+      if (lies) there.push_back(need);
+      return lies;
+    });
+    sum += kept_on({part}, std::move(there), most, r, free);
+  }
+  return std::min(sum, only != nullptr ? free.of(*only, r) : free.of(nodes, r));
 }
 
 // One of these and more of those behind it, each of which crosses one that is there already.
@@ -231,6 +284,10 @@ Cover::Cover(const State& state, QueueId id, TaskId but) {
     }
     grant.used = &used.back();
   }
+  add(grants);
+}
+
+void Cover::add(const std::vector<Granted>& grants) {
   for (const Granted& grant : grants) {
     Grant own{grant.nodes, {}};
     for (const ResourceId r : asked(*grant.guaranteed)) {
@@ -238,6 +295,12 @@ Cover::Cover(const State& state, QueueId id, TaskId but) {
     }
     grants_.push_back(std::move(own));
   }
+}
+
+Cover Cover::whole(const State& state, QueueId queue) {
+  Cover cover;
+  cover.add(unused(grants_of(state.queues[queue])));
+  return cover;
 }
 
 // Within a grant, and all that are wider.
@@ -283,12 +346,15 @@ void Cover::take(const Node& node, const Amounts& request, std::int64_t pods) {
 
 // --- what others leave
 
-Kept::Kept(const State& state, const Shape& shape) : cover_(state, shape.guards) {
+Kept::Kept(const State& state, const Shape& shape, Beside beside)
+    : cover_(beside == Beside::kNow ? Cover(state, shape.guards)
+                                    : Cover::whole(state, shape.guards)) {
   const std::vector<ResourceId> resources = asked(shape.total);
   std::vector<Grants> others;
   for (QueueId id = 0; id < state.queues.size(); ++id) {
     if (id == shape.guards) continue;
     Grants grants = grants_of(state.queues[id]);
+    if (beside == Beside::kNobody) grants = unused(std::move(grants));
     std::erase_if(grants, [&](const Granted& grant) {
       return std::all_of(resources.begin(), resources.end(),
                          [&](ResourceId r) { return idle(grant, r) == 0; });
@@ -296,18 +362,20 @@ Kept::Kept(const State& state, const Shape& shape) : cover_(state, shape.guards)
     if (!grants.empty()) others.push_back(std::move(grants));
   }
   if (others.empty()) return;
-  Free free(state, shape.total, resources);
+  Free free(state, shape.total, resources, beside);
   for (Nodes& nodes : sets_of(others)) {
+    if (beside == Beside::kNobody && nodes.size() > 1) continue;  // what is said is of one grant
     Part part;
     for (const ResourceId r : resources) {
-      __int128 kept = 0;
+      Needs needs;
       for (const Grants& grants : others) {
         Grants here;
         for (const Granted& grant : grants) {
           if (lies_within(*grant.nodes, nodes)) here.push_back(grant);
         }
-        kept += need(here, nodes.size() == 1 ? nodes.front() : nullptr, r, free);
+        add_needs(here, r, free, needs);
       }
+      const __int128 kept = kept_on(nodes, needs, beside == Beside::kNow, r, free);
       if (kept == 0) continue;
       const __int128 left = free.of(nodes, r) - kept;
       if (left < exactly(shape.total, r)) part.left.push_back({r, left, kept});

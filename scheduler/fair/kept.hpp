@@ -8,7 +8,8 @@
 //   need(queue, S)  what has to stay free on the nodes S for it: of its grants that lie within S
 //                   the larger of what is idle of a grant, and the sum of the needs within it. A
 //                   need within S is no more than what is free there: what is lent out already
-//                   cannot be kept elsewhere.
+//                   cannot be kept elsewhere. Nor are those of several queues together: of nodes of
+//                   which more is guaranteed than there is, that much is kept.
 //   left(S)         what is free on S, less the needs of all other queues.
 //   covered         a Pod that stays within what is idle of a grant of its own queue, on its nodes.
 //
@@ -34,12 +35,21 @@ bool grants_places(const Queue& queue);
 // Whether idle grants of others keep tasks of this tier of the queue from places.
 bool kept_from_places(const QueueRecord& queue, Tier tier);
 
+// One grant, and what of it is used.
+struct Granted {
+  const Quota* nodes = nullptr;
+  const Amounts* guaranteed = nullptr;
+  const Amounts* used = nullptr;
+};
+
 // What of own grants a gang may still stay within.
 class Cover {
  public:
   // Of the grants of a queue, less what it uses, and what is kept for its tasks that wait for
   // others (`but`: this one's aside).
   Cover(const State& state, QueueId queue, TaskId but = kNoId);
+  // The same as if it used nothing.
+  static Cover whole(const State& state, QueueId queue);
   bool none() const { return grants_.empty(); }
   // How many Pods that ask for this much are covered on such a node; only what is guaranteed
   // limits, and at least one resource that they ask for must be.
@@ -48,6 +58,8 @@ class Cover {
 
  private:
   friend class Kept;
+  Cover() = default;
+  void add(const std::vector<Granted>& grants);
   struct Grant {
     const Quota* nodes = nullptr;
     // Of what is guaranteed, exactly: what is idle of the grant, and the most that may still stay
@@ -63,10 +75,13 @@ class Cover {
   std::vector<Grant> grants_;
 };
 
-// What others' idle guarantees leave of the nodes to a gang, as the state is now.
+// What others' guarantees leave of the nodes to a gang.
 class Kept {
  public:
-  Kept(const State& state, const Shape& shape);
+  // kNow: what they do not use of them, as the state is now. kNobody: all of them, as if nobody
+  // used anything and every node took Pods; then what is kept is rather said too small.
+  enum class Beside : std::uint8_t { kNow, kNobody };
+  Kept(const State& state, const Shape& shape, Beside beside = Beside::kNow);
   // Whether anything of it could keep the gang from a node.
   bool binds() const { return !parts_.empty(); }
   std::int64_t pods(const Node& node, const Amounts& request) const;
@@ -78,6 +93,10 @@ class Kept {
     Guarded guarded;
   };
   std::optional<Told> tell(const State& state, const Shape& shape) const;
+  // Beside kNobody: why the gang can never start, if that is certain. It has to have more of some
+  // nodes than it can ever have there, or fewer of its Pods may stand anywhere than it has
+  // (never_kept.cpp).
+  std::optional<Told> never(const State& state, const Shape& shape) const;
 
  private:
   struct Part {
@@ -89,12 +108,21 @@ class Kept {
     std::vector<Left> left;
     std::vector<std::size_t> covers;  // own grants within
   };
+  class Bound;
+  std::optional<Told> never_in(const Bound& bound, const Shape& shape) const;
+  std::optional<Told> told_of(const Shape& shape, const Part& part, const Part::Left& left) const;
+  __int128 most_covered(const Part& part, ResourceId resource) const;
   static bool holds(const Part& part, const Node& node);
   __int128 covered(const Part& part, const Node& node, ResourceId resource) const;
 
   std::vector<Part> parts_;
   Cover cover_;
 };
+
+// Why the guarantees of others of some of the nodes never let a gang of this shape and tier start:
+// the same, found out once as long as nodes and rules stay. Not while somebody of a queue with a
+// guarantee holds room who yields to that tier.
+std::optional<Kept::Told> never_kept(State& state, ShapeId shape, int tier);
 
 // Whether what others are guaranteed is all that keeps the shape from places that there are.
 bool guarantees_forbid(const State& state, const Shape& shape);

@@ -116,7 +116,10 @@ Amounts beside_promised(const State& state, TaskId task, const Amounts& asked) {
   for (ResourceId r = 0; r < kFirstExtended; ++r) {
     if (sum.base[r] > 0) sum.base[r] += promised.amounts.base[r];
   }
-  for (auto& [r, amount] : sum.extended) amount += promised.amounts.at(r);
+  // Whoever asks for devices, whole or a part, asks for what was promised of either.
+  for (const auto& [r, amount] : promised.amounts.extended) {
+    if (exactly(asked, whole_of(r)) > 0) sum.add(r, amount);
+  }
   return sum;
 }
 

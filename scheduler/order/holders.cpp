@@ -46,7 +46,7 @@ void Search::look_at(TaskId id) {
   const TaskRecord& task = state_.tasks[id];
   if (!task.evicted_by.empty() || !seen_.insert(id).second) return;
   std::int64_t has = 0;
-  state_.each_use(id, [&](NodeId node, const Amounts& amounts) {
+  state_.each_own_use(id, [&](NodeId node, const Amounts& amounts) {
     ++looked_;
     const std::int64_t use = amount_of(amounts, wanted_.resource);
     if (use > 0 && concerns(node)) has += use;

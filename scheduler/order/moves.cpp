@@ -39,9 +39,16 @@ void Pass::propose_moves() {
 }
 
 // The one that has run for the shortest time, then by uid. None while one of the group waits,
-// starts or stops: one at a time.
+// starts or stops: one at a time. One that is held could not start again, and who replaces it would
+// be held as well; one whose replacement is held moves already.
 TaskId Pass::to_move(const std::set<TaskId>& group) const {
   TaskId found = kNoId;
+  std::set<TaskId> moving;
+  for (const TaskId id : group) {
+    const Task& task = state_.tasks[id].task;
+    const bool waits = state_.tasks[id].state == TaskState::kWaiting;
+    if (waits && task.held && !task.replaces.empty()) moving.insert(state_.find(task.replaces));
+  }
   for (const TaskId id : group) {
     const TaskRecord& task = state_.tasks[id];
     if (task.state == TaskState::kWaiting && !task.task.held) return kNoId;
@@ -49,7 +56,7 @@ TaskId Pass::to_move(const std::set<TaskId>& group) const {
     if (task.state == TaskState::kReserved || !task.evicted_by.empty()) return kNoId;
     const TaskId old = task.task.replaces.empty() ? kNoId : state_.find(task.task.replaces);
     if (old != kNoId && placed(state_.tasks[old])) return kNoId;
-    if (!in_backup(state_, task)) continue;
+    if (task.task.held || moving.contains(id) || !in_backup(state_, task)) continue;
     const auto after = [&](const TaskRecord& other) {
       return task.since != other.since ? task.since > other.since : task.task.uid < other.task.uid;
     };

@@ -207,7 +207,7 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
 
 // The first of its queue that lacks room. Those may make room who yield to it; where its queue's
 // maximum keeps it out, peers whose turn is over, within that. All that is free may be guaranteed
-// to others: what those have who yield by tier is not.
+// to others: what those have who yield by tier, or whose turn is over, is not.
 bool Pass::has_others_stop(const Turns::Offer& offer, Answer answer) {
   const TaskId task = offer.place.task;
   if (!deserves_reservation(offer, lacked_[offer.queue])) return false;
@@ -219,7 +219,7 @@ bool Pass::has_others_stop(const Turns::Offer& offer, Answer answer) {
       if (deserves_reservation(offer, blocked_[offer.queue])) return has_peers_stop(task);
       return ask(task, PreemptionKind::kRotation);
     case Answer::kNoClaim:
-      return ask(task, PreemptionKind::kTier);
+      return ask(task, PreemptionKind::kTier) || ask(task, PreemptionKind::kRotation);
     default:
       return false;
   }
@@ -355,7 +355,8 @@ void Pass::start_kept(std::size_t max_starts) {
   }
 }
 
-// In the room that is kept for it, or wherever else there is room by now.
+// In the room that is kept for it, or wherever else there is room by now: that others stop for it
+// was proved for the room that is kept alone.
 bool Pass::start_held(TaskId task) {
   const Shape& shape = state_.shapes[state_.tasks[task].shape];
   const QueueRecord& queue = state_.queues[state_.tasks[task].queue];
@@ -364,12 +365,18 @@ bool Pass::start_held(TaskId task) {
       fits_maximum(queue, shape.total, false) && !tenant_excess(state_, task, false);
   if (allowed && may_fit_held(task)) {
     make_reservations();  // before anything starts
-    gang = place_hold(state_, task, overlay_);
+    // One that has lapsed gives no right to its room.
+    if (state_.held_rooms.contains(task)) gang = place_hold(state_, task, overlay_);
     const std::size_t mark = overlay_.mark();
     if (!gang) {
       free_hold(state_, task, overlay_);
-      gang = keeps_ ? room_beside(shape, judged_end(task), binding(task))
-                    : place_gang(state_, shape, overlay_, plan_.work.nodes).gang;
+      const auto tier = static_cast<int>(tier_of(state_.tasks[task].task, queue));
+      const bool guaranteed =
+          takes_guaranteed(state_, state_.tasks[task].queue, tier, shape.total).has_value();
+      if (!guaranteed) {
+        gang = keeps_ ? room_beside(shape, judged_end(task), binding(task))
+                      : place_gang(state_, shape, overlay_, plan_.work.nodes).gang;
+      }
       if (gang && keeps_) book(overlay_, shape, *gang);
       if (gang) keep_rest(state_, task, *gang, overlay_);
     }
@@ -507,8 +514,21 @@ Settled Pass::settle(const Resolve& wish) {
   make_reservations();
   const Time end = end_after(now_, state_.tasks[id].task.expected_duration_ns);
   Overlay look(state_);
-  return sched::settle(state_, wish, now_, look, plan_.work.victims,
-                       {reserved_beside(id, end, id), &overlay_, false});
+  Settled settled = sched::settle(state_, wish, now_, look, plan_.work.victims,
+                                  {reserved_beside(id, end, id), &overlay_, false});
+  // What is free may be guaranteed to others: they lose nothing of it.
+  Amounts gained;
+  for (const std::string& victim :
+       settled.preemption ? settled.preemption->victims : std::vector<std::string>{}) {
+    gained.plus(state_.tasks[state_.find(victim)].booked);
+  }
+  const TaskRecord& task = state_.tasks[id];
+  const auto tier = static_cast<int>(tier_of(task.task, state_.queues[task.queue]));
+  const Amounts& total = state_.shapes[task.shape].total;
+  if (settled.preemption && takes_guaranteed(state_, task.queue, tier, total, &gained)) {
+    return refused(Verdict::kOtherReason);
+  }
+  return settled;
 }
 
 // --- trying one
@@ -681,7 +701,7 @@ Pass::InTheWay Pass::in_the_way(TaskId id) {
     if (holder == kNoId || room_beside(shape, end, ahead)) return {};
     return {promise_of(holder)};
   }
-  const Calendar::Reserved* const first = calendar_.first_before(end, id);
+  const Calendar::Reserved* const first = calendar_.first_in_way(id, end);
   if (first == nullptr) return {};
   return {room_beside(shape, end, id) ? nullptr : first};
 }

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "scheduler/fair/guarantee.hpp"
+#include "scheduler/fair/kept.hpp"
 #include "scheduler/fair/quota.hpp"
 #include "scheduler/fair/tenant_limits.hpp"
 #include "scheduler/order/rules.hpp"
@@ -16,7 +16,8 @@ bool can_ever_start(State& state, BucketId id) {
   if (!bucket.tasks.empty() && tenant_excess(state, bucket.tasks.front().task, true)) return false;
   return !never(state, bucket.shape) && !never_allowed(state, bucket.shape) &&
          fits_maximum(state.queues[bucket.queue], state.shapes[bucket.shape].total, true) &&
-         !never_left(state, bucket.queue, bucket.tier, state.shapes[bucket.shape].total);
+         !never_left(state, bucket.queue, bucket.tier, state.shapes[bucket.shape].total) &&
+         !never_kept(state, bucket.shape, bucket.tier);
 }
 
 Place lead(State& state, QueueId id, int tier) {

@@ -592,7 +592,10 @@ Reason why(State& state, Pass& pass, TaskId id, Time now) {
   }
   if (!fits_maximum(queue, shape.total, true)) return quota(state, queue, shape, {}, r);
   if (const auto excess = tenant_excess(state, id, true)) return tenant_limit(queue, *excess, r);
-  if (const auto never = never_beside_guarantees(state, task, r)) return *never;
+  // Whose room is on its way was promised it before.
+  if (!state.held_rooms.contains(id)) {
+    if (const auto never = never_beside_guarantees(state, task, r)) return *never;
+  }
   if (never_allowed(state, task.shape)) return quota_of_nodes(state, shape, Quotas::kAlone, r);
   if (leaving(state, pass, id, r)) return r;
   if (const auto excess = tenant_excess(state, id, false)) return tenant_limit(queue, *excess, r);
@@ -611,16 +614,7 @@ Reason why(State& state, Pass& pass, TaskId id, Time now) {
     used.plus(promised_to_others(state, id).amounts);
     return quota(state, queue, shape, used, r);
   }
-  const int tier = static_cast<int>(tier_of(task.task, queue));
-  if (const auto kept = takes_guaranteed(state, task.queue, tier, shape.total)) {
-    const ResourceId resource = kept->resource;
-    r.resource = state.names.text(resource);
-    r.needed = amount_of(shape.total, resource);
-    r.free = kept->left;
-    r.total = kept->kept;
-    r.pool = "";  // it is kept of all nodes
-    return simple(ReasonCode::kGuaranteed, "");
-  }
+  if (const auto kept = kept_of_all(state, task, r)) return *kept;
   if (quotas_forbid(state, shape)) return quota_of_nodes(state, shape, Quotas::kNow, r);
   if (const auto kept = kept_by_place(state, shape, r)) return *kept;
   Overlay look(state);

@@ -4,6 +4,7 @@
 
 #include "scheduler/elastic/growth.hpp"
 #include "scheduler/elastic/size.hpp"
+#include "scheduler/fair/kept.hpp"
 #include "scheduler/fair/quota.hpp"
 #include "scheduler/fair/tenant_limits.hpp"
 #include "scheduler/order/pass.hpp"
@@ -139,12 +140,19 @@ void Pass::widen() {
     for (const std::string& node : move.placement.nodes) meant.push_back(state_.cluster.find(node));
   }
   Growth growth(state_, waited_for(), meant);
+  // What starts in this plan was left what others are guaranteed; a larger start before it must
+  // leave it that, too.
+  const bool borrows = std::all_of(started_.begin(), started_.end(), [this](TaskId id) {
+    const TaskRecord& task = state_.tasks[id];
+    const QueueRecord& queue = state_.queues[task.queue];
+    return !kept_from_places(queue, tier_of(task.task, queue));
+  });
   for (Start* const start : starts) {
     const TaskId id = state_.find(start->task);
     const TaskRecord& task = state_.tasks[id];
     std::vector<NodeId> ranks = ranks_.at(id);
     const std::vector<NodeId> more =
-        growth.more({id, task.shape, ranks, sizes_of(task.task).most}, plan_.work.nodes);
+        growth.more({id, task.shape, ranks, sizes_of(task.task).most, borrows}, plan_.work.nodes);
     if (more.empty()) continue;
     ranks.insert(ranks.end(), more.begin(), more.end());
     number(state_, ranks);

@@ -10,6 +10,7 @@
 #include "scheduler/preempt/hopeless.hpp"
 #include "scheduler/preempt/promise.hpp"
 #include "scheduler/preempt/victim_order.hpp"
+#include "scheduler/state/devices.hpp"
 
 namespace sched {
 namespace {
@@ -61,6 +62,38 @@ class Freed {
   std::int64_t tasks_ = 0;
 };
 
+// What those who end leave of the guarantees of their queues, put into the state for a while, where
+// it depends on the nodes (fair/kept.hpp).
+class Returned {
+ public:
+  explicit Returned(State& state) : state_(state) {}
+  ~Returned() {
+    for (auto& [queue, before] : before_) {
+      state_.queues[queue].used = std::move(before.used);
+      state_.queues[queue].limits = std::move(before.limits);
+    }
+  }
+  Returned(const Returned&) = delete;
+  Returned& operator=(const Returned&) = delete;
+
+  void end(TaskId task, NodeId node, const Amounts& amounts, int sign) {
+    const QueueId id = state_.tasks[task].queue;
+    QueueRecord& queue = state_.queues[id];
+    before_.try_emplace(id, Before{queue.used, queue.limits});
+    const Amounts charge = charged(amounts);
+    queue.used.plus(charge, -sign);
+    count_in(queue, state_.cluster.node(node).node, charge, -sign);
+  }
+
+ private:
+  struct Before {
+    Amounts used;
+    std::vector<QueueRecord::Limit> limits;
+  };
+  State& state_;
+  std::map<QueueId, Before> before_;
+};
+
 class Search {
  public:
   Search(State& state, TaskId task, const Shape& shape, Time now, Overlay& overlay,
@@ -79,7 +112,10 @@ class Search {
         early_(around.ahead, trial_) {
     freed_.emplace(state, task);
     if (kind != PreemptionKind::kRotation && !kept_out()) freed_.reset();
-    guarded_ = kind == PreemptionKind::kTier && guards(nullptr);
+    guarded_ = kind != PreemptionKind::kReclaim && guards(nullptr);
+    room_is_free_ = guarded_ && free_suffices(state, shape_.total);
+    const bool by_place = kind == PreemptionKind::kTier && !freed_ && shape_.guards != kNoId;
+    if (by_place && guarantees_forbid(state, shape_)) by_place_.emplace(state);
     if (kind != PreemptionKind::kReclaim) return;
     if (shape.claims != kNoId) {
       lenders_.emplace(state, task);
@@ -114,7 +150,7 @@ class Search {
   void end(const Victim& victim, int sign) {
     if (victim.scope != Scope::kWhole) return end_part(victim, sign);
     state_.each_own_use(victim.task, [&](NodeId node, const Amounts& amounts) {
-      change(node, amounts, sign);
+      change(victim.task, node, amounts, sign);
       early_.change(victim.task, node, amounts, sign);
     });
     if (freed_ && freed_->end(victim.task, sign)) trial_.recount();
@@ -126,15 +162,21 @@ class Search {
   }
   void end_uses(TaskId task, const std::vector<Use>& uses, int sign) {
     for (const Use& use : uses) {
-      change(use.node, use.amounts, sign);
+      change(task, use.node, use.amounts, sign);
       early_.change(task, use.node, use.amounts, sign);
     }
   }
-  void change(NodeId node, const Amounts& amounts, int sign) {
+  void change(TaskId task, NodeId node, const Amounts& amounts, int sign) {
     trial_.change(node, amounts, sign);
+    if (by_place_ && task != kNoId) {
+      by_place_->end(task, node, amounts, sign);
+      trial_.recount();
+    }
     if (!guarded_) return;
     const ClassId cls = state_.cluster.node(node).cls;
     if (cls != kNoId && state_.cluster.cls(cls).open) gained_.plus(amounts, sign);
+    if (room_is_free_ && task != kNoId)
+      returned_[state_.tasks[task].queue].plus(charged(amounts), -sign);
   }
   // Whether others are guaranteed what it would take, when so much more is free.
   // By tier: whether it is its queue's maximum that keeps it out, so that only peers can make way.
@@ -143,7 +185,9 @@ class Search {
   }
   bool guards(const Amounts* more) const {
     const QueueId queue = state_.tasks[task_].queue;
-    return takes_guaranteed(state_, queue, static_cast<int>(tier_), shape_.total, more).has_value();
+    const auto* const used = room_is_free_ ? &returned_ : nullptr;
+    return takes_guaranteed(state_, queue, static_cast<int>(tier_), shape_.total, more, used)
+        .has_value();
   }
   bool fits() {
     if (freed_ && !freed_->allow()) return false;
@@ -165,13 +209,18 @@ class Search {
   const PreemptionKind kind_;
   const Shape& shape_;
   const Tier tier_;
-  std::optional<Freed> freed_;         // to rotate, and for what its queue's maximum lacks
-  Amounts claim_;                      // to reclaim: what the task asks for within its guarantee
-  std::map<QueueId, Amounts> gone_;    // to reclaim: what has ended of other queues
-  std::optional<Lenders> lenders_;     // the same where it depends on the nodes
-  bool guarded_ = false;               // by tier: what is free is guaranteed to others
-  Amounts gained_;                     // then: what those leave who end
-  std::map<TaskId, Surplus> surplus_;  // of elastic gangs that may be asked
+  std::optional<Freed> freed_;       // to rotate, and for what its queue's maximum lacks
+  Amounts claim_;                    // to reclaim: what the task asks for within its guarantee
+  std::map<QueueId, Amounts> gone_;  // to reclaim: what has ended of other queues
+  std::optional<Lenders> lenders_;   // the same where it depends on the nodes
+  bool guarded_ = false;             // what is free is guaranteed to others
+  Amounts gained_;                   // then: what those leave who end
+  // There is as much room, and the guarantees alone keep it: whoever ends within what his own queue
+  // is guaranteed leaves no more of it than before, and could start in it again at once.
+  bool room_is_free_ = false;
+  std::optional<Returned> by_place_;     // the same where it depends on the nodes
+  std::map<QueueId, Amounts> returned_;  // then: less than nothing, what their queues use less
+  std::map<TaskId, Surplus> surplus_;    // of elastic gangs that may be asked
   Trial trial_;
   const Overlay* const booked_;  // what the caller has
   const bool as_found_;
@@ -186,7 +235,7 @@ class Search {
 
 std::optional<Preemption> Search::run() {
   look_ahead(state_, task_, [this](NodeId node, const Amounts& amounts, int sign) {
-    change(node, amounts, sign);
+    change(kNoId, node, amounts, sign);
   });
   for (const TaskId id : state_.leaving) {
     if (freed_) freed_->end(id, 1);
@@ -341,7 +390,7 @@ bool Search::gather(Tier tier) {
 // All have ended who may be asked. What the caller has booked or promised may be gone the next
 // time: it does not count.
 void Search::remember() {
-  if (!alike_ || kind_ != PreemptionKind::kTier || freed_) return;
+  if (!alike_ || kind_ != PreemptionKind::kTier || freed_ || by_place_) return;
   if (as_found_ && !trial_.counts_allow()) {
     remember_hopeless_beside(state_, task_, now_, trial_.missing());
   }

@@ -18,8 +18,9 @@ std::int64_t strategy_key(const Queue& queue, const Task& task) {
 
 }  // namespace
 
+// Of a queue that is not known, or no longer, as if it said nothing: nobody is High by that.
 Tier tier_of(const Task& task, const QueueRecord& queue) {
-  return queue.known ? std::max(task.tier, queue.queue.tier) : task.tier;
+  return std::max(task.tier, queue.queue.tier);
 }
 
 bool strict(const Queue& queue) { return rules_of(queue).passing == Passing::kStrict; }
@@ -124,6 +125,7 @@ void State::reline(QueueId id, const Queue& queue, bool known) {
   const std::int64_t remembered = memory();
   const bool other_quotas = old.quotas != queue.quotas;
   granting += grants_places(queue) - grants_places(old);
+  ++rules;
   record.queue = queue;
   record.known = known;
   record.by_tenant = known && by_tenant(rules_of(queue).order);

@@ -95,6 +95,15 @@ struct Shape {
   std::uint64_t never_epoch = 0;  // of the cluster, plus one: when `never` was computed
   bool never = false;             // the empty cluster cannot hold it
   bool never_allowed = false;     // nor would its queue's quotas let it in there
+  // Why what is guaranteed to others of some of the nodes never lets it start, as of those nodes
+  // and rules (fair/kept.hpp); kNoResource: no reason is known.
+  struct NeverKept {
+    std::uint64_t nodes_seen = 0, rules_seen = 0;
+    Quota nodes;
+    ResourceId resource = kNoResource;
+    std::int64_t left = 0, kept = 0;
+  };
+  NeverKept never_kept;
   // By tier: nobody's stopping would make room, for this many changes of nodes (0: not known); see
   // preempt/hopeless.hpp.
   struct Hopeless {
@@ -273,6 +282,7 @@ class State {
   std::set<BucketId> refused;  // beside what is promised to others; until when that is sure
   Time refused_until;
   std::int64_t granting = 0;    // known queues that are guaranteed something of some of the nodes
+  std::uint64_t rules = 0;      // changes of queues' rules
   std::uint64_t changes = 0;    // deltas that changed something
   std::uint64_t geography = 0;  // of the cluster, when shapes were last woken for it
   Time clock;

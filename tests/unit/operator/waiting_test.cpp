@@ -4,6 +4,7 @@
 #include "operator/api/duration.hpp"
 #include "operator/report/metrics.hpp"
 #include "operator/translate/waiting.hpp"
+#include "scheduler/plan.hpp"
 #include "tests/unit/operator/cluster.hpp"
 
 namespace fermi::testing {
@@ -53,6 +54,38 @@ TEST(Waiting, Who_tries_again_after_a_refusal_is_told_what_was_refused) {
   })) << message();
   cluster.remove(services + "/mine");
   EXPECT_TRUE(cluster.wait_phase("mine", "Running"));
+}
+
+// Whatever the audit objects to does not start; the job says so, instead of only that it waits.
+TEST(Waiting, Whose_start_the_audit_stops_is_told_so_and_starts_once_it_agrees) {
+  bool objects = true;
+  Options options;
+  options.objects = [&objects](const sched::Plan& plan) {
+    std::vector<std::string> wrong;
+    for (const sched::Start& start : plan.starts)
+      if (objects) wrong.push_back(start.task + ": takes room that is guaranteed to other queues");
+    return wrong;
+  };
+  Cluster cluster({{"zone-a", 1, 8}}, options);
+  cluster.start_operator();
+  cluster.submit("stopped", job_of(1, "30", "1m"));
+  const auto said = [&](const char* where) {
+    return cluster.job("stopped").value(Json::json_pointer(where), "");
+  };
+  const std::string sentence =
+      "there is room for it, and the check of each decision before it is carried out stopped this "
+      "one (takes room that is guaranteed to other queues): a fault of Fermi; tried again every "
+      "few "
+      "seconds";
+  ASSERT_TRUE(cluster.wait(seconds(30), [&] { return said("/status/message") == sentence; }))
+      << said("/status/message");
+  EXPECT_EQ(said("/status/reason"), "Stopped");
+  EXPECT_EQ(said("/status/phase"), "Pending");
+  EXPECT_GT(cluster.op().metrics().plan_rejections, 0U);
+  cluster.run_for(seconds(60));
+  EXPECT_EQ(said("/status/message"), sentence) << "as long as it objects";
+  objects = false;
+  EXPECT_TRUE(cluster.wait_phase("stopped", "Running"));
 }
 
 // Five behind one another: the reservation knows of the first alone, the forward run of all.

@@ -26,7 +26,7 @@ Reason room(ReasonCode code) {
 
 TEST(Sentence, Every_code_has_its_own_name_and_a_sentence) {
   std::set<std::string> names, sentences;
-  for (int code = 0; code <= static_cast<int>(ReasonCode::kTenantLimit); ++code) {
+  for (int code = 0; code <= static_cast<int>(ReasonCode::kStopped); ++code) {
     Reason r = room(static_cast<ReasonCode>(code));
     r.detail = "x";
     EXPECT_TRUE(names.insert(name(r.code)).second);
