@@ -126,6 +126,28 @@ bool allowed(const State& state, const TaskRecord& task, const Wish& wish, bool 
   return keeps_maxima(before, queue.limits);
 }
 
+const Amounts* amounts_on(const NodeAmounts& list, NodeId node) {
+  const auto before = [node](const auto& part) { return part.first < node; };
+  const auto at = std::partition_point(list.begin(), list.end(), before);
+  return at != list.end() && at->first == node ? &at->second : nullptr;
+}
+
+// How much more than now the holder may count on there.
+Amounts more_on(const State& state, TaskId holder, NodeId node) {
+  Amounts more;
+  state.each_passing_use([&](TaskId, const Use& use) {
+    if (use.node == node) more.plus(use.amounts);
+  });
+  for (const auto& [other, room] : state.held_rooms) {
+    const Amounts* const need = amounts_on(room.need, node);
+    if (need == nullptr) continue;
+    more.plus(*amounts_on(room.booked, node));
+    if (other != holder) more.minus(*need);
+  }
+  add_leaving(state, node, more);
+  return more;
+}
+
 // What is free on each node of the wish as soon as all who leave it have gone, but for what is kept
 // there for others. `all` calls with every change.
 template <class ChangeAll>
@@ -150,6 +172,19 @@ Amounts beyond(const Amounts& all, const Amounts& part) {
   more.raise_to(all);
   more.minus(part);
   return more;
+}
+
+// Whether it still stands, given that it did: on each node that has changed since.
+bool stands_since(const State& state, TaskId holder, const HeldRoom& room) {
+  const std::uint64_t now = state.cluster.changes_of_nodes();
+  if (room.stood == 0 || now - room.stood >= Cluster::kChangesKept) return false;
+  for (std::uint64_t i = room.stood; i != now; ++i) {
+    const NodeId node = state.cluster.changed_node(i);
+    const Amounts* const need = amounts_on(room.need, node);
+    if (need == nullptr) continue;
+    if (!fits_with(state, node, *need, more_on(state, holder, node))) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -217,18 +252,23 @@ bool is_whole(const HeldRoom& room, const State& state) {
 // Those who were asked to stop are looked at where the rest is not enough, by where they were
 // placed; a Pod of theirs may have come up elsewhere, so that "no" is said after looking at all.
 bool hold_stands(const State& state, TaskId holder) {
-  if (room_of(state, holder) == nullptr) return false;
+  const HeldRoom* const room = room_of(state, holder);
+  if (room == nullptr) return false;
   const std::optional<Wish> wish = wish_of(state, holder);
   if (!wish || !allowed(state, state.tasks[holder], *wish, true)) return false;
-  std::vector<Amounts> more = on_nodes_of(
-      state, *wish, [&](const auto& change) { look_ahead_but_leaving(state, holder, change); });
-  bool stands = true;
-  for (std::size_t i = 0; stands && i < wish->need.size(); ++i) {
-    const auto& [node, need] = wish->need[i];
-    if (fits_with(state, node, need, more[i])) continue;
-    add_leaving(state, node, more[i]);
-    stands = fits_with(state, node, need, more[i]);
+  bool stands = stands_since(state, holder, *room);
+  if (!stands) {
+    std::vector<Amounts> more = on_nodes_of(
+        state, *wish, [&](const auto& change) { look_ahead_but_leaving(state, holder, change); });
+    stands = true;
+    for (std::size_t i = 0; stands && i < wish->need.size(); ++i) {
+      const auto& [node, need] = wish->need[i];
+      if (fits_with(state, node, need, more[i])) continue;
+      add_leaving(state, node, more[i]);
+      stands = fits_with(state, node, need, more[i]);
+    }
   }
+  room->stood = stands ? state.cluster.changes_of_nodes() : 0;
   return stands || fits(state, *wish, on_nodes_of(state, *wish, [&](const auto& change) {
                           look_ahead(state, holder, change);
                         }));

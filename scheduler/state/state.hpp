@@ -238,6 +238,9 @@ struct PodRecord {
 struct HeldRoom {
   NodeAmounts need, booked;   // of the same nodes, by id
   std::vector<NodeId> ranks;  // kNoId where a node is not known
+  // Not part of the content: as of this change of a node (Cluster::changed_node; 0: not known) there
+  // will be room for all of it when all have left who were asked to (preempt/holds.hpp).
+  mutable std::uint64_t stood = 0;
 };
 
 // Room that is promised to a waiting task from `at` on. Nothing is booked for it: who starts looks

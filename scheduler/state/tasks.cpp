@@ -361,6 +361,7 @@ void State::release(TaskId id, Time at) {
   for (std::size_t r = 0; r < task.ranks.size(); ++r) {
     const NodeId node = task.ranks[r].node;
     cluster.adjust(node, nullptr, task.ranks[r].reserved ? &use_of_rank(task, r) : &kNothing);
+    cluster.note_change(node);  // its Pods are nobody's victims from here on
     cluster.release(node);
   }
   forget_uses(id);

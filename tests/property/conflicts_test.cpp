@@ -40,7 +40,8 @@ class Oracle {
   int tier(const std::string& uid) const {
     const auto queue = world_.queues.find(task(uid).queue);
     const int own = static_cast<int>(task(uid).tier);
-    return queue == world_.queues.end() ? own : std::max(own, static_cast<int>(queue->second.tier));
+    const Tier its = queue == world_.queues.end() ? Queue{}.tier : queue->second.tier;
+    return std::max(own, static_cast<int>(its));
   }
   bool placed(const std::string& uid) const { return world_.tasks.at(uid).decision.has_value(); }
   void use(FreeRoom& room, const std::string& uid, int sign) const;

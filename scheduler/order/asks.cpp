@@ -1,0 +1,136 @@
+// Pass: who has others stop for it.
+#include "scheduler/fair/kept.hpp"
+#include "scheduler/fair/quota.hpp"
+#include "scheduler/order/holders.hpp"
+#include "scheduler/order/pass.hpp"
+#include "scheduler/preempt/guarantee.hpp"
+#include "scheduler/preempt/hopeless.hpp"
+#include "scheduler/preempt/promise.hpp"
+#include "scheduler/preempt/too_little.hpp"
+#include "scheduler/preempt/victims.hpp"
+
+namespace sched {
+
+// The first of its queue that lacks room. Those may make room who yield to it; where its queue's
+// maximum keeps it out, peers whose turn is over, within that. All that is free may be guaranteed
+// to others: what those have who yield by tier, or whose turn is over, is not.
+bool Pass::has_others_stop(const Turns::Offer& offer, Answer answer) {
+  const TaskId task = offer.place.task;
+  if (!deserves_reservation(offer, lacked_[offer.queue])) return false;
+  switch (answer) {
+    case Answer::kNoRoom:
+    case Answer::kReserved:
+      return preempt(task);
+    case Answer::kNoQuota:
+      if (deserves_reservation(offer, blocked_[offer.queue])) return has_peers_stop(task);
+      return ask(task, PreemptionKind::kRotation);
+    case Answer::kNoClaim:
+      return ask(task, PreemptionKind::kTier) || ask(task, PreemptionKind::kRotation);
+    default:
+      return false;
+  }
+}
+
+// Whose turn is over, or who yields by its tier, leaves its place in the queue's maximum.
+bool Pass::has_peers_stop(TaskId task) {
+  if (ask(task, PreemptionKind::kRotation)) return true;
+  peers_might_ = peers_might_ || tier_of(state_.tasks[task].place) != static_cast<int>(Tier::kLow);
+  return peers_may_make_way(task) && ask(task, PreemptionKind::kTier);
+}
+
+// Whether the queue would have enough for it without all peers who yield to its tier now.
+bool Pass::peers_may_make_way(TaskId id) const {
+  const TaskRecord& task = state_.tasks[id];
+  const QueueRecord& queue = state_.queues[task.queue];
+  if (tier_of(task.task, queue) == Tier::kLow) return false;
+  const Promised promised = promised_to_others(state_, id);
+  std::int64_t yields = 0;
+  Amounts used = queue.used;
+  for (const auto& [by, peer] : queue.placed) {
+    if (!may_preempt(state_, id, peer, now_)) continue;
+    ++yields;
+    used.minus(state_.tasks[peer].booked);
+  }
+  const std::int64_t running = queue.running - yields + promised.tasks;
+  if (yields == 0 || (queue.queue.max_running > 0 && running >= queue.queue.max_running)) {
+    return false;
+  }
+  const Amounts& asked = state_.shapes[task.shape].total;
+  used.plus(promised.amounts);
+  used.plus(asked);
+  return keeps_maximum(queue, used, asked);
+}
+
+// By tier first, then what its queue may claim back, then what peers owe who had their turn.
+bool Pass::preempt(TaskId task) {
+  return ask(task, PreemptionKind::kTier) || ask(task, PreemptionKind::kReclaim) ||
+         ask(task, PreemptionKind::kRotation);
+}
+
+// Whether a search could find anybody: cheap questions.
+bool Pass::may_ask(TaskId id, PreemptionKind kind) const {
+  const TaskRecord& task = state_.tasks[id];
+  const Tier tier = tier_of(task.task, state_.queues[task.queue]);
+  if (look_ == Look::kTend) return false;
+  switch (kind) {
+    case PreemptionKind::kTier:
+      return state_.held.contains(id) || state_.may_preempt_somebody(tier == Tier::kHigh, now_);
+    case PreemptionKind::kReclaim:
+      return state_.may_preempt_somebody(true, now_) && may_claim(id);
+    case PreemptionKind::kRotation:
+      return state_.turn_is_over(task.queue, now_);
+    case PreemptionKind::kResolution:
+      break;  // by a wish alone
+  }
+  return false;
+}
+
+// Where something of some of the nodes is guaranteed, it depends on where it goes.
+bool Pass::may_claim(TaskId task) const {
+  if (state_.granting > 0) return Lenders(state_, task).claims();
+  return !claim_of(state_, task).zero();
+}
+
+// Beside every reservation ahead, too: those are older promises.
+bool Pass::ask(TaskId task, PreemptionKind kind) {
+  if (nothing_to_try_) asks_.emplace_back(task, kind);
+  // Who gives something up and runs on is known to the next pass, once it has been told.
+  const bool resizes = !plan_.preemptions.empty() && !plan_.preemptions.back().shrinks.empty();
+  if (resizes || !may_ask(task, kind)) return false;
+  if (searches_ >= state_.config.victim_searches) return false;
+  if (kind == PreemptionKind::kTier && has_too_little(state_, task, now_, overlay_)) return false;
+  ++searches_;
+  if (kind == PreemptionKind::kTier && is_hopeless(state_, task, now_)) return false;
+  const bool as_found = overlay_.mark() == 0 && started_.empty() && plan_.preemptions.empty();
+  if (kind == PreemptionKind::kTier && as_found && is_hopeless_beside(state_, task, now_)) {
+    return false;
+  }
+  // A hold of its own that stands no longer is replaced, and kept when nothing better is found: as
+  // long as it lasts, nobody else may count on its room.
+  make_reservations();
+  const Time end = end_after(now_, state_.tasks[task].task.expected_duration_ns);
+  const bool delays = kind != PreemptionKind::kRotation &&
+                      calendar_.leave().delayed(task, end, claims(task)).claim != nullptr;
+  if (delays) return false;
+  Overlay look(state_);
+  Surroundings around{reserved_beside(task, end), &overlay_, as_found && keeps_};
+  std::optional<Preemption> found =
+      find_preemption(state_, task, now_, look, plan_.work.victims, around, kind);
+  if (!found) return false;
+  const auto before = state_.held_rooms.find(task);
+  const NodeAmounts kept =
+      before == state_.held_rooms.end() ? NodeAmounts{} : before->second.booked;
+  pledges_.add(*found, now_, kEndless);
+  keep_rest(kept, state_.held_rooms.at(task).booked, overlay_);
+  plan_.preemptions.push_back(std::move(*found));
+  return true;
+}
+
+const Preemption* Pass::preemption_of(TaskId task) const {
+  for (const Preemption& preemption : plan_.preemptions) {
+    if (preemption.task == state_.tasks[task].task.uid) return &preemption;
+  }
+  return nullptr;
+}
+
+}  // namespace sched
