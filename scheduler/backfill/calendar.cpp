@@ -228,6 +228,7 @@ bool Calendar::Search::go_on(std::int64_t& looked, std::int64_t most) {
   Leave& leave = calendar_.leave_;
   const Quiet quiet(state.cluster);
   const TaskRecord& record = state.tasks[task_];
+  const bool by_place = sched::by_place(state.shapes[record.shape]);
   auto& [duration, overlay, trial, low_ended, begins, beside, early, future, others] = *parts_;
   while (looked < most) {
     const Time at = begins ? calendar_.now_ : std::min(future.next(), beside.next());
@@ -239,10 +240,12 @@ bool Calendar::Search::go_on(std::int64_t& looked, std::int64_t most) {
     });
     if (at > calendar_.now_) looked += ended;
     beside.go(at);
+    // Only where its nodes count in quotas does it depend on what its queue may run by then.
+    if (!by_place && !trial.counts_allow()) continue;
     const Time to = end_after(at, duration);
     if (!leave.allows(task_, at, to, others)) continue;
     const LeaveInPlace then(state, record.queue, leave.used(task_, at, to, others));
-    if (by_place(state.shapes[record.shape])) trial.recount();
+    if (by_place) trial.recount();
     if (!trial.counts_allow()) continue;
     if (auto gang = trial.place(overlay, looked, Trial::First::kFreed)) {
       found = Reserved{task_, at, to, std::move(gang->ranks), std::move(gang->devices)};

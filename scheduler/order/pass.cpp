@@ -9,10 +9,8 @@
 #include "scheduler/order/rules.hpp"
 #include "scheduler/order/why.hpp"
 #include "scheduler/preempt/guarantee.hpp"
-#include "scheduler/preempt/hopeless.hpp"
+#include "scheduler/preempt/own_room.hpp"
 #include "scheduler/preempt/promise.hpp"
-#include "scheduler/preempt/too_little.hpp"
-#include "scheduler/preempt/victims.hpp"
 #include "scheduler/reason.hpp"
 
 namespace sched {
@@ -338,10 +336,13 @@ bool Pass::start_held(TaskId task) {
 
 // With its own hold given back; from counts, where quotas do not count that very hold.
 bool Pass::may_fit_held(TaskId task) {
-  if (by_place(state_.shapes[state_.tasks[task].shape])) return true;
-  Trial trial(state_, state_.shapes[state_.tasks[task].shape]);
+  const Shape& shape = state_.shapes[state_.tasks[task].shape];
+  if (by_place(shape)) return true;
   const auto room = state_.held_rooms.find(task);
-  if (room != state_.held_rooms.end()) {
+  const bool kept = room != state_.held_rooms.end();
+  if (kept && !sums_allow_without(state_, shape, room->second)) return false;
+  Trial trial(state_, shape);
+  if (kept) {
     for (const auto& [node, amounts] : room->second.booked) {
       if (!amounts.zero()) trial.change(node, amounts, 1);
     }

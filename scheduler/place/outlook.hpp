@@ -20,5 +20,9 @@ namespace sched {
 const Profile::Outlook& outlook_of(State& state, ProfileId profile, Outlook which);
 // How much more would be free there (below 0: less); as of the last `outlook_of`.
 const Amounts& outlook_on(const State& state, NodeId node, Outlook which);
+// Makes an outlook true for a node that stands at `at` in it, if so much more is free there (below
+// 0: less).
+void note_gain(const State& state, ProfileId profile, NodeId node, const Amounts& more,
+               Profile::Outlook& known, std::size_t at);
 
 }  // namespace sched

@@ -41,15 +41,9 @@ Trial::Trial(State& state, const Shape& shape)
 
 // --- which nodes
 
-bool Trial::takes(const OfProfile& p, NodeId id) const {
-  const Profile& profile = state_.cluster.profile(p.profile);
-  return state_.cluster.open_to(p.profile, id) &&
-         slots(state_.cluster.node(id).total, profile.request) > 0;
-}
-
 bool Trial::ask(NodeId node) const {
   for (const Zoned& group : groups_) {
-    if (group.nowhere || !takes(profiles_[group.profile], node)) continue;
+    if (group.nowhere || !state_.cluster.takes(profiles_[group.profile].profile, node)) continue;
     if (group.zone == kNoId) return true;
     if (state_.cluster.cls(state_.cluster.node(node).cls).zone == group.zone) return true;
   }
@@ -125,7 +119,7 @@ void Trial::change(NodeId id, const Amounts& amounts, int sign) {
   spot.ended.plus(amounts, sign);
   for (std::size_t i = 0; i < profiles_.size(); ++i) {
     OfProfile& p = profiles_[i];
-    if (profiles_.size() > 1 && !takes(p, id)) continue;
+    if (profiles_.size() > 1 && !state_.cluster.takes(p.profile, id)) continue;
     const Profile& profile = state_.cluster.profile(p.profile);
     const std::int64_t gain =
         slots_without(node.total, node.used, spot.ended, profile.request) - slots_now(profile, id);

@@ -80,7 +80,6 @@ class Trial {
     ZoneId zone = kNoId;
     bool nowhere = false;  // it names one that is not there
   };
-  bool takes(const OfProfile& p, NodeId node) const;
   bool ask(NodeId node) const;
   Spot& spot_on(NodeId node);
   std::int64_t first_gain(const OfProfile& p, NodeId node) const;

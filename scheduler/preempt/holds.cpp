@@ -11,62 +11,41 @@
 namespace sched {
 namespace {
 
-// The nodes that a hold names, by rank; kNoId where one is not known.
-std::vector<NodeId> named(const State& state, TaskId id) {
-  if (const auto room = state.held_rooms.find(id); room != state.held_rooms.end()) {
-    return room->second.ranks;
-  }
-  std::vector<NodeId> ranks;
-  for (const std::string& node : state.tasks[id].hold) ranks.push_back(state.cluster.find(node));
-  return ranks;
+const HeldRoom* room_of(const State& state, TaskId holder) {
+  const auto known = state.held_rooms.find(holder);
+  return known == state.held_rooms.end() ? nullptr : &known->second;
 }
 
-// What a task needs at each node of its hold, by node, and the node of each rank.
-struct Wish {
-  NodeAmounts need;
-  std::vector<NodeId> ranks;
-  std::vector<std::int64_t> devices;
-};
-
-NodeAmounts need_of(const Shape& shape, const Wish& wish) {
+NodeAmounts need_of(const Shape& shape, const Gang& gang) {
   std::map<NodeId, Amounts> need;
   std::size_t rank = 0;
   for (const Shape::Group& group : shape.groups) {
     for (std::int64_t i = 0; i < group.count; ++i, ++rank) {
-      need[wish.ranks[rank]].plus(use_of(group.request, wish.devices[rank]));
+      const std::int64_t device = rank < gang.devices.size() ? gang.devices[rank] : -1;
+      need[gang.ranks[rank]].plus(use_of(group.request, device));
     }
   }
   return {need.begin(), need.end()};
 }
 
-// Nothing when it does not name a node for each Pod, or one that may not take it as it is now.
-std::optional<Wish> wish_of(const State& state, TaskId id) {
-  const TaskRecord& task = state.tasks[id];
-  if (task.hold.empty() || task.shape == kNoId) return std::nullopt;
+// Whether its nodes may take its Pods as they are now, room aside.
+bool open_to_it(const State& state, const TaskRecord& task, const HeldRoom& room) {
   const Shape& shape = state.shapes[task.shape];
-  if (shape.too_large || static_cast<std::int64_t>(task.hold.size()) != shape.pods) {
-    return std::nullopt;
-  }
-  Wish wish{{}, named(state, id), task.hold_devices};
-  wish.devices.resize(wish.ranks.size(), -1);
   std::size_t rank = 0;
   for (const Shape::Group& group : shape.groups) {
     NodeId before = kNoId;
-    for (std::int64_t i = 0; i < group.count; ++i, before = wish.ranks[rank++]) {
-      const NodeId node = wish.ranks[rank];
-      if (node == kNoId || (has_parts(group.request) && wish.devices[rank] < 0)) {
-        return std::nullopt;
-      }
+    for (std::int64_t i = 0; i < group.count; ++i, before = room.ranks[rank++]) {
+      const NodeId node = room.ranks[rank];
+      const bool no_device =
+          has_parts(group.request) &&
+          (rank >= task.hold_devices.size() || task.hold_devices[rank] < 0);
+      if (node == kNoId || no_device) return false;
       if (node == before) continue;
-      if (!state.cluster.open_to(group.profile, node)) return std::nullopt;
-      const NodeRecord& record = state.cluster.node(node);
-      if (!group.zone.empty() && record.node.zone != group.zone) return std::nullopt;
+      if (!state.cluster.open_to(group.profile, node)) return false;
+      if (!group.zone.empty() && state.cluster.node(node).node.zone != group.zone) return false;
     }
   }
-  if (!lies_as_required(state, shape, wish.ranks)) return std::nullopt;
-  const auto room = state.held_rooms.find(id);
-  wish.need = room != state.held_rooms.end() ? room->second.need : need_of(shape, wish);
-  return wish;
+  return lies_as_required(state, shape, room.ranks);
 }
 
 // Whether there is room for `need` on the node when so much more is free there. What is not asked
@@ -79,10 +58,10 @@ bool fits_with(const State& state, NodeId node, const Amounts& need, const Amoun
   return fits_beside(record.total, used, need);
 }
 
-// The same for all of it, by node.
-bool fits(const State& state, const Wish& wish, const std::vector<Amounts>& more) {
-  for (std::size_t i = 0; i < wish.need.size(); ++i) {
-    if (!fits_with(state, wish.need[i].first, wish.need[i].second, more[i])) return false;
+// The same for all that it needs, by node.
+bool fits(const State& state, const HeldRoom& room, const std::vector<Amounts>& more) {
+  for (std::size_t i = 0; i < room.need.size(); ++i) {
+    if (!fits_with(state, room.need[i].first, room.need[i].second, more[i])) return false;
   }
   return true;
 }
@@ -98,14 +77,15 @@ void add_leaving(const State& state, NodeId node, Amounts& more) {
 
 // Whether the queue's maxima let it start there, beside what the queue uses. `all_gone`: when all
 // who were asked to stop have gone.
-bool allowed(const State& state, const TaskRecord& task, const Wish& wish, bool all_gone) {
+bool allowed(const State& state, const TaskRecord& task, const HeldRoom& room, bool all_gone) {
   const Shape& shape = state.shapes[task.shape];
+  const QueueRecord& own = state.queues[task.queue];
+  if (!own.queue.has_maximum && own.limits.empty()) return true;
   QueueRecord queue;
-  queue.queue = state.queues[task.queue].queue;
-  queue.maximum = state.queues[task.queue].maximum;
-  queue.used = state.queues[task.queue].used;
-  queue.limits = state.queues[task.queue].limits;
-  if (!queue.queue.has_maximum && queue.limits.empty()) return true;
+  queue.queue = own.queue;
+  queue.maximum = own.maximum;
+  queue.used = own.used;
+  queue.limits = own.limits;
   for (const TaskId id : all_gone ? state.leaving : std::set<TaskId>{}) {
     const TaskRecord& leaving = state.tasks[id];
     if (leaving.queue != task.queue) continue;
@@ -120,16 +100,10 @@ bool allowed(const State& state, const TaskRecord& task, const Wish& wish, bool 
   std::size_t rank = 0;
   for (const Shape::Group& group : shape.groups) {
     for (std::int64_t i = 0; i < group.count; ++i) {
-      count_in(queue, state.cluster.node(wish.ranks[rank++]).node, group.request, 1);
+      count_in(queue, state.cluster.node(room.ranks[rank++]).node, group.request, 1);
     }
   }
   return keeps_maxima(before, queue.limits);
-}
-
-const Amounts* amounts_on(const NodeAmounts& list, NodeId node) {
-  const auto before = [node](const auto& part) { return part.first < node; };
-  const auto at = std::partition_point(list.begin(), list.end(), before);
-  return at != list.end() && at->first == node ? &at->second : nullptr;
 }
 
 // How much more than now the holder may count on there.
@@ -139,31 +113,26 @@ Amounts more_on(const State& state, TaskId holder, NodeId node) {
     if (use.node == node) more.plus(use.amounts);
   });
   for (const auto& [other, room] : state.held_rooms) {
-    const Amounts* const need = amounts_on(room.need, node);
-    if (need == nullptr) continue;
-    more.plus(*amounts_on(room.booked, node));
-    if (other != holder) more.minus(*need);
+    const auto at = room.at(node);
+    if (!at) continue;
+    more.plus(room.booked[*at].second);
+    if (other != holder) more.minus(room.need[*at].second);
   }
   add_leaving(state, node, more);
   return more;
 }
 
-// What is free on each node of the wish as soon as all who leave it have gone, but for what is kept
-// there for others. `all` calls with every change.
+// What is free on each node that it needs as soon as all who leave it have gone, but for what is
+// kept there for others. `all` calls with every change.
 template <class ChangeAll>
-std::vector<Amounts> on_nodes_of(const State& state, const Wish& wish, const ChangeAll& all) {
-  std::vector<std::uint32_t> own(state.cluster.node_count(), kNoId);  // position in the wish
-  for (std::uint32_t i = 0; i < wish.need.size(); ++i) own[wish.need[i].first] = i;
-  std::vector<Amounts> more(wish.need.size());
+std::vector<Amounts> on_nodes_of(const State& state, const HeldRoom& room, const ChangeAll& all) {
+  std::vector<std::uint32_t> own(state.cluster.node_count(), kNoId);  // position in the room
+  for (std::uint32_t i = 0; i < room.need.size(); ++i) own[room.need[i].first] = i;
+  std::vector<Amounts> more(room.need.size());
   all([&](NodeId node, const Amounts& amounts, int sign) {
     if (own[node] != kNoId) more[own[node]].plus(amounts, sign);
   });
   return more;
-}
-
-const HeldRoom* room_of(const State& state, TaskId holder) {
-  const auto known = state.held_rooms.find(holder);
-  return known == state.held_rooms.end() ? nullptr : &known->second;
 }
 
 // What of `all` is more than `part`.
@@ -174,17 +143,39 @@ Amounts beyond(const Amounts& all, const Amounts& part) {
   return more;
 }
 
-// Whether it still stands, given that it did: on each node that has changed since.
-bool stands_since(const State& state, TaskId holder, const HeldRoom& room) {
+// Whether there still will be room for it, given that there was: on each node that has changed
+// since.
+bool fits_since(const State& state, TaskId holder, const HeldRoom& room) {
   const std::uint64_t now = state.cluster.changes_of_nodes();
   if (room.stood == 0 || now - room.stood >= Cluster::kChangesKept) return false;
   for (std::uint64_t i = room.stood; i != now; ++i) {
     const NodeId node = state.cluster.changed_node(i);
-    const Amounts* const need = amounts_on(room.need, node);
-    if (need == nullptr) continue;
-    if (!fits_with(state, node, *need, more_on(state, holder, node))) return false;
+    const auto at = room.at(node);
+    if (!at) continue;
+    if (!fits_with(state, node, room.need[*at].second, more_on(state, holder, node))) return false;
   }
   return true;
+}
+
+// Those who were asked to stop are looked at where the rest is not enough, by where they were
+// placed; a Pod of theirs may have come up elsewhere, so that "no" is said after looking at all.
+bool will_fit(const State& state, TaskId holder, const HeldRoom& room) {
+  bool fit = fits_since(state, holder, room);
+  if (!fit) {
+    std::vector<Amounts> more = on_nodes_of(
+        state, room, [&](const auto& change) { look_ahead_but_leaving(state, holder, change); });
+    fit = true;
+    for (std::size_t i = 0; fit && i < room.need.size(); ++i) {
+      const auto& [node, need] = room.need[i];
+      if (fits_with(state, node, need, more[i])) continue;
+      add_leaving(state, node, more[i]);
+      fit = fits_with(state, node, need, more[i]);
+    }
+  }
+  room.stood = fit ? state.cluster.changes_of_nodes() : 0;
+  return fit || fits(state, room, on_nodes_of(state, room, [&](const auto& change) {
+                       look_ahead(state, holder, change);
+                     }));
 }
 
 }  // namespace
@@ -207,27 +198,26 @@ void keep_rest(const NodeAmounts& kept, const NodeAmounts& used, Overlay& overla
 void keep_rest(const State& state, TaskId holder, const Gang& gang, Overlay& overlay) {
   const HeldRoom* const room = room_of(state, holder);
   if (room == nullptr) return;
-  Wish where{{}, gang.ranks, gang.devices};
-  where.devices.resize(where.ranks.size(), -1);
-  keep_rest(room->booked, need_of(state.shapes[state.tasks[holder].shape], where), overlay);
+  keep_rest(room->booked, need_of(state.shapes[state.tasks[holder].shape], gang), overlay);
 }
 
 std::optional<Gang> place_hold(State& state, TaskId holder, Overlay& overlay) {
   const TaskRecord& task = state.tasks[holder];
-  const std::optional<Wish> wish = wish_of(state, holder);
-  if (!wish) return std::nullopt;
-  std::vector<Amounts> own(wish->need.size());
-  if (const HeldRoom* const room = room_of(state, holder)) {
-    for (std::size_t i = 0; i < own.size(); ++i) own[i] = room->booked[i].second;
+  const HeldRoom* const room = room_of(state, holder);
+  if (room == nullptr || !is_whole(*room, state) || !open_to_it(state, task, *room) ||
+      !allowed(state, task, *room, false)) {
+    return std::nullopt;
   }
-  if (!fits(state, *wish, own) || !allowed(state, task, *wish, false)) return std::nullopt;
-  free_hold(state, holder, overlay);
   std::set<ZoneId> zones;
-  for (const auto& [node, need] : wish->need) {
+  for (const auto& [node, need] : room->need) {
     zones.insert(state.cluster.cls(state.cluster.node(node).cls).zone);
   }
-  Gang gang{wish->ranks, static_cast<std::int64_t>(zones.size()), 0};
-  if (state.shapes[task.shape].shares) gang.devices = wish->devices;
+  Gang gang{room->ranks, static_cast<std::int64_t>(zones.size()), 0};
+  if (state.shapes[task.shape].shares) {
+    gang.devices = task.hold_devices;
+    gang.devices.resize(gang.ranks.size(), -1);
+  }
+  free_hold(state, holder, overlay);
   book(overlay, state.shapes[task.shape], gang);
   for (const ZoneId a : zones) {
     for (const ZoneId b : zones) {
@@ -249,29 +239,12 @@ bool is_whole(const HeldRoom& room, const State& state) {
   return true;
 }
 
-// Those who were asked to stop are looked at where the rest is not enough, by where they were
-// placed; a Pod of theirs may have come up elsewhere, so that "no" is said after looking at all.
 bool hold_stands(const State& state, TaskId holder) {
   const HeldRoom* const room = room_of(state, holder);
   if (room == nullptr) return false;
-  const std::optional<Wish> wish = wish_of(state, holder);
-  if (!wish || !allowed(state, state.tasks[holder], *wish, true)) return false;
-  bool stands = stands_since(state, holder, *room);
-  if (!stands) {
-    std::vector<Amounts> more = on_nodes_of(
-        state, *wish, [&](const auto& change) { look_ahead_but_leaving(state, holder, change); });
-    stands = true;
-    for (std::size_t i = 0; stands && i < wish->need.size(); ++i) {
-      const auto& [node, need] = wish->need[i];
-      if (fits_with(state, node, need, more[i])) continue;
-      add_leaving(state, node, more[i]);
-      stands = fits_with(state, node, need, more[i]);
-    }
-  }
-  room->stood = stands ? state.cluster.changes_of_nodes() : 0;
-  return stands || fits(state, *wish, on_nodes_of(state, *wish, [&](const auto& change) {
-                          look_ahead(state, holder, change);
-                        }));
+  const TaskRecord& task = state.tasks[holder];
+  return open_to_it(state, task, *room) && allowed(state, task, *room, true) &&
+         will_fit(state, holder, *room);
 }
 
 // --- pledges

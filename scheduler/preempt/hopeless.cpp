@@ -89,13 +89,11 @@ std::int64_t gain_on(const State& state, const Shape& shape, Tier tier, Time now
     });
   }
   for (const auto& [holder, room] : state.held_rooms) {
-    const auto here = [&given](const auto& part) { return part.first < given.node; };
-    const auto kept = std::partition_point(room.need.begin(), room.need.end(), here);
-    if (kept == room.need.end() || kept->first != given.node) continue;
-    const auto index = static_cast<std::size_t>(kept - room.need.begin());
-    least.plus(kept->second);
-    most.plus(kept->second);
-    most.minus(room.booked[index].second);
+    const auto at = room.at(given.node);
+    if (!at) continue;
+    least.plus(room.need[*at].second);
+    most.plus(room.need[*at].second);
+    most.minus(room.booked[*at].second);
   }
   most.plus(given.amounts);
   const Amounts now_free = free_of(node.total, least), before_free = free_of(node.total, most);

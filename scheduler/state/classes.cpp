@@ -183,7 +183,7 @@ ProfileId Cluster::acquire(const Filter& filter, const Amounts& request, const s
     NodeRecord& r = nodes_[n];
     if (!r.present || profile.cells[r.cls].match == Match::kNo) continue;
     if (profile.node_level && !match_node(filter, r.node)) continue;
-    add_empty(profile, n, slots(r.total, request));
+    add_empty(profile, n, 1);
     if (classes_[r.cls].open) set_slots(id, r, n, slots(r.free, request));
   }
   return id;

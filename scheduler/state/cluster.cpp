@@ -202,17 +202,20 @@ void Cluster::count_empty(NodeId id, int sign) {
   for (const ProfileId p : classes_[r.cls].profiles) {
     Profile& profile = profiles_[p];
     if (profile.node_level && !match_node(profile.filter, r.node)) continue;
-    add_empty(profile, id, sign * slots(r.total, profile.request));
+    add_empty(profile, id, sign);
   }
 }
 
-void Cluster::add_empty(Profile& profile, NodeId id, std::int64_t slots) {
+void Cluster::add_empty(Profile& profile, NodeId id, int sign) {
   const ClassId cls = nodes_[id].cls;
-  profile.cells[cls].empty += slots;
-  profile.zones[classes_[cls].zone].empty += slots;
-  profile.all.empty += slots;
+  const std::int64_t fit = slots(nodes_[id].total, profile.request);
+  profile.takes.resize(nodes_.size());
+  profile.takes[id] = sign > 0 && fit > 0;
+  profile.cells[cls].empty += sign * fit;
+  profile.zones[classes_[cls].zone].empty += sign * fit;
+  profile.all.empty += sign * fit;
   const DomainId domain = domain_of(profile, id);
-  if (domain != kNoId) profile.domains.add_empty(domain, slots);
+  if (domain != kNoId) profile.domains.add_empty(domain, sign * fit);
 }
 
 DomainId Cluster::domain_of(const Profile& profile, NodeId id) const {

@@ -96,6 +96,7 @@ struct Profile {
   };
   std::vector<Cell> cells;
   std::vector<std::uint32_t> node_slots;
+  std::vector<bool> takes;  // by node: whether a Pod would fit if nothing ran, closed nodes too
   struct Sum {                                    // per zone
     std::int64_t slots = 0, last = 0, empty = 0;  // last: those on nodes to be used last
   };
@@ -166,6 +167,18 @@ class Cluster {
   void note_change(NodeId node) { changed_nodes_[changes_of_nodes_++ % kChangesKept] = node; }
   std::uint64_t changes_of_nodes() const { return changes_of_nodes_; }
   NodeId changed_node(std::uint64_t number) const { return changed_nodes_[number % kChangesKept]; }
+  // Calls with each node that may be another than at number `seen`: with all of them where that is
+  // 0, or too long ago. `seen` is now.
+  template <class Visit>
+  void each_changed(std::uint64_t& seen, const Visit& visit) const {
+    const std::uint64_t now = changes_of_nodes_;
+    if (seen == 0 || now - seen >= kChangesKept) {
+      for (NodeId node = 0; node < nodes_.size(); ++node) visit(node);
+    } else {
+      for (std::uint64_t i = seen; i != now; ++i) visit(changed_node(i));
+    }
+    seen = now;
+  }
   // Grows with each change of the nodes themselves (not of what runs on them).
   std::uint64_t epoch() const { return epoch_; }
   // Grows with each change of what the nodes have in all.
@@ -175,6 +188,11 @@ class Cluster {
 
   // Whether Pods of the profile may run on the node as it is now, room aside.
   bool open_to(ProfileId profile, NodeId node) const;
+  // Whether a Pod of the profile could run on the node as it is now if nothing else did.
+  bool takes(ProfileId profile, NodeId node) const {
+    const std::vector<bool>& of = profiles_[profile].takes;
+    return node < of.size() && of[node] && classes_[nodes_[node].cls].open;
+  }
   // A node's place in the packing order of a profile: tightest by free devices, then by what is
   // left of the scarcer rest, then by name; nodes to be used last come last. Total.
   struct Spot {
@@ -211,7 +229,7 @@ class Cluster {
   void reslot(NodeId id);
   void set_slots(ProfileId p, NodeRecord& node, NodeId id, std::int64_t slots);
   void count_empty(NodeId id, int sign);
-  void add_empty(Profile& profile, NodeId id, std::int64_t slots);
+  void add_empty(Profile& profile, NodeId id, int sign);
   ClassId class_of(const NodeRecord& node, const ResourceNames& names);
   std::string class_key(const NodeRecord& node, ResourceId device) const;
   void drop_class(ClassId id);

@@ -244,11 +244,10 @@ void State::rebook_on(TaskId holder, std::vector<NodeId> nodes) {
   nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
   HeldRoom& room = held_rooms.at(holder);
   for (const NodeId node : nodes) {
-    const auto before = [node](const auto& part) { return part.first < node; };
-    const auto at = std::partition_point(room.need.begin(), room.need.end(), before);
-    if (at == room.need.end() || at->first != node) continue;
-    Amounts& booked = room.booked[static_cast<std::size_t>(at - room.need.begin())].second;
-    Amounts now = less_occupied_on(node, tasks[holder], at->second);
+    const auto at = room.at(node);
+    if (!at) continue;
+    Amounts& booked = room.booked[*at].second;
+    Amounts now = less_occupied_on(node, tasks[holder], room.need[*at].second);
     cluster.adjust(node, &now, &booked);
     booked = std::move(now);
     shake(node);

@@ -238,9 +238,19 @@ struct PodRecord {
 struct HeldRoom {
   NodeAmounts need, booked;   // of the same nodes, by id
   std::vector<NodeId> ranks;  // kNoId where a node is not known
+  // Where in both a node stands; nothing when it is not there.
+  std::optional<std::size_t> at(NodeId node) const {
+    const auto before = [node](const auto& part) { return part.first < node; };
+    const auto here = std::partition_point(need.begin(), need.end(), before);
+    if (here == need.end() || here->first != node) return std::nullopt;
+    return static_cast<std::size_t>(here - need.begin());
+  }
   // Not part of the content: as of this change of a node (Cluster::changed_node; 0: not known) there
   // will be room for all of it when all have left who were asked to (preempt/holds.hpp).
   mutable std::uint64_t stood = 0;
+  // The same: how many Pods more of each profile of its gang each of these nodes would take without
+  // what is booked there for it (preempt/own_room.hpp). `nodes`: as they stand in `booked`.
+  mutable std::vector<std::pair<ProfileId, Profile::Outlook>> given_back{};
 };
 
 // Room that is promised to a waiting task from `at` on. Nothing is booked for it: who starts looks
