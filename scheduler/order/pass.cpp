@@ -43,7 +43,9 @@ Pass::Pass(State& state, Time now, std::size_t max_starts, Look look)
       overlay_(state),
       calendar_(state, now),
       kept_(state, now),
-      pledges_(state) {
+      pledges_(state),
+      blocked_(state.queues.size()),
+      lacked_(state.queues.size()) {
   state_.advance(now);
   run(max_starts);
   if (look_ != Look::kTend) {

@@ -239,7 +239,7 @@ class Pass {
   std::map<ShapeId, Reason> hopeless_;
   // How many of a queue were blocked so far; and of these, who were not kept out by its maximum or
   // by what is guaranteed to others.
-  std::map<QueueId, std::int64_t> blocked_, lacked_;
+  std::vector<std::int64_t> blocked_, lacked_;
 };
 
 }  // namespace sched

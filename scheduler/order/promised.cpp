@@ -46,8 +46,7 @@ KeptPromises::Binding Pass::binding(TaskId id) const {
   const TaskRecord& task = state_.tasks[id];
   const QueueRecord& queue = state_.queues[task.queue];
   const Tier tier = tier_of(task.task, queue);
-  const auto blocked = blocked_.find(task.queue);
-  const bool passes = blocked != blocked_.end() && blocked->second > 0;
+  const bool passes = blocked_[task.queue] > 0;
   const bool all = passes || promised(id) != nullptr;
   KeptPromises::Binding out;
   for (const auto& [other, room] : state_.promises) {

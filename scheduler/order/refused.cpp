@@ -22,8 +22,7 @@ void Pass::note_refusal(const Turns::Offer& offer, Answer answer) {
   Refusals& refusals = refusals_[offer.queue];
   const bool beside = answer == Answer::kReserved;
   const bool alone = answer == Answer::kNoRoom && shape.parked && !shape.fragile;
-  const auto blocked = blocked_.find(offer.queue);
-  const bool passes = blocked != blocked_.end() && blocked->second > 0;
+  const bool passes = blocked_[offer.queue] > 0;
   const bool all_bind = passes || promised(offer.place.task) != nullptr;
   const bool sure = alone || (beside && all_bind && (bucket.refused || by_counts_));
   refusals.sure = refusals.sure && sure;

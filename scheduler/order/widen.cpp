@@ -85,8 +85,7 @@ bool Pass::may_take_room(TaskId task, BucketId bucket) const {
 
 // Somebody waits in its queue, and more of its maximum for one is less for him.
 bool Pass::queue_is_waited_for(TaskId task) {
-  const auto blocked = blocked_.find(state_.tasks[task].queue);
-  return blocked != blocked_.end() && blocked->second > 0 && calendar_.leave().limited(task);
+  return blocked_[state_.tasks[task].queue] > 0 && calendar_.leave().limited(task);
 }
 
 // Whether a walk has to say if somebody of its queue is blocked before a gang may get more: who is

@@ -37,11 +37,22 @@ Amounts look_on(const State& state, NodeId node, Outlook which) {
   return more;
 }
 
-void look_again(State& state, Outlook which) {
+// Most changes are of who runs there, and leave a node as it was here: each profile looks only at
+// those that are others.
+const ChangeLog& look_again(State& state, Outlook which) {
   State::OnNodes& known = state.outlooks[static_cast<std::size_t>(which)];
-  known.more.resize(state.cluster.node_count());
-  state.cluster.each_changed(
-      known.seen, [&](NodeId node) { known.more[node] = look_on(state, node, which); });
+  const std::size_t nodes = state.cluster.node_count();
+  known.more.resize(nodes);
+  known.changed.resize(nodes);
+  follow(state.cluster.changes(), known.seen, nodes, [&](NodeId node) {
+    Amounts more = look_on(state, node, which);
+    const std::uint64_t changed = state.cluster.node(node).changed;
+    if (changed == known.changed[node] && more == known.more[node]) return;
+    known.more[node] = std::move(more);
+    known.changed[node] = changed;
+    known.log.note(node);
+  });
+  return known.log;
 }
 
 std::int64_t gain_on(const State& state, ProfileId id, NodeId node, const Amounts& more) {
@@ -72,12 +83,12 @@ void note_gain(const State& state, ProfileId id, NodeId node, const Amounts& mor
 }
 
 const Profile::Outlook& outlook_of(State& state, ProfileId id, Outlook which) {
-  look_again(state, which);
+  const ChangeLog& changes = look_again(state, which);
   Profile& profile = state.cluster.profile(id);
   Profile::Outlook& known = profile.outlooks[static_cast<std::size_t>(which)];
   known.nodes.resize(state.cluster.node_count());
   known.zones.resize(std::max(known.zones.size(), std::max<std::size_t>(profile.zones.size(), 1)));
-  state.cluster.each_changed(known.seen, [&](NodeId node) {
+  follow(changes, known.seen, state.cluster.node_count(), [&](NodeId node) {
     note_gain(state, id, node, outlook_on(state, node, which), known, node);
   });
   return known;

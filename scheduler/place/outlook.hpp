@@ -7,7 +7,7 @@
 //                 victims by tier begins
 //
 // In a large cluster there are many more Low tasks than changes between two looks: both are kept,
-// and made true again for the nodes that changed (Cluster::changed_node). This is no content.
+// and made true again for the nodes that changed (Cluster::changes). This is no content.
 //
 // What a task uses on a node where it was not placed is left out.
 #pragma once

@@ -22,8 +22,7 @@ std::int64_t slots_now(const Profile& profile, NodeId node) {
 Trial::Trial(State& state, const Shape& shape)
     : state_(state),
       shape_(shape),
-      exact_(!groups_share_zones(shape) && !by_place(shape)),
-      spot_of_(state.cluster.node_count(), kUnasked) {
+      exact_(!groups_share_zones(shape) && !by_place(shape)) {
   for (const Shape::Group& group : shape.groups) {
     const auto same = [&](const OfProfile& p) { return p.profile == group.profile; };
     const auto at = std::find_if(profiles_.begin(), profiles_.end(), same);
@@ -51,6 +50,7 @@ bool Trial::ask(NodeId node) const {
 }
 
 bool Trial::eligible(NodeId node) {
+  if (spot_of_.empty()) spot_of_.resize(state_.cluster.node_count(), kUnasked);
   std::uint32_t& known = spot_of_[node];
   if (known == kUnasked) known = ask(node) ? kNoId : kOut;
   return known != kOut;
@@ -106,7 +106,7 @@ std::int64_t Trial::first_gain(const OfProfile& p, NodeId node) const {
 void Trial::name_first() {
   if (!begins_) return;
   for (NodeId node = 0; node < state_.cluster.node_count(); ++node) {
-    if (spot_of_[node] < spots_.size() || !eligible(node)) continue;
+    if (has_changed(node) || !eligible(node)) continue;
     if (!outlook_on(state_, node, *begins_).zero()) spot_on(node);
   }
 }
@@ -225,8 +225,7 @@ std::optional<Gang> Trial::place(Overlay& overlay, std::int64_t& looked, First f
 }
 
 std::int64_t Trial::gain(std::size_t profile, NodeId node) const {
-  const std::uint32_t spot = spot_of_[node];
-  return spot < spots_.size() ? spots_[spot].gains[profile] : 0;
+  return has_changed(node) ? spots_[spot_of_[node]].gains[profile] : 0;
 }
 
 std::int64_t Trial::slots_on(std::size_t profile, NodeId node) const {
@@ -355,7 +354,7 @@ void Trial::fill_domain(const Part& part, DomainId domain, First first, const st
     ++looked;
     if (slots_on(profile, node) <= 0) continue;
     const bool first_of_all = first == First::kFreed && gain(profile, node) > 0;
-    const bool as_it_was = first_of_all || spot_of_[node] >= spots_.size();
+    const bool as_it_was = first_of_all || !has_changed(node);
     const Amounts& more = as_it_was ? kNothing : spots_[spot_of_[node]].ended;
     Cluster::Spot spot = state_.cluster.spot(profiles_[profile].profile, node, more);
     if (first_of_all) spot.rest = 0;
@@ -378,7 +377,7 @@ void Trial::fill_in_order(std::size_t profile, ZoneId zone, const std::vector<Cl
   Cluster::Walk walk(state_.cluster, profiles_[profile].profile, zone);
   const auto next_other = [&] {
     Cluster::Spot spot = walk.next(looked);
-    while (spot.node != kNoId && spot_of_[spot.node] < spots_.size()) spot = walk.next(looked);
+    while (spot.node != kNoId && has_changed(spot.node)) spot = walk.next(looked);
     return spot;
   };
   Cluster::Spot other = next_other();

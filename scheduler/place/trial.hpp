@@ -81,6 +81,7 @@ class Trial {
     bool nowhere = false;  // it names one that is not there
   };
   bool ask(NodeId node) const;
+  bool has_changed(NodeId node) const { return !spots_.empty() && spot_of_[node] < spots_.size(); }
   Spot& spot_on(NodeId node);
   std::int64_t first_gain(const OfProfile& p, NodeId node) const;
   void name_first();
@@ -117,7 +118,8 @@ class Trial {
   std::vector<OfProfile> profiles_;
   std::vector<Zoned> groups_;
   std::vector<Spot> spots_;             // of the nodes that changed
-  std::vector<std::uint32_t> spot_of_;  // by node; kUnasked, kOut, kNoId or a position
+  // By node; kUnasked, kOut, kNoId or a position. Made for the first node that is asked about.
+  std::vector<std::uint32_t> spot_of_;
   std::optional<Outlook> begins_;
   bool counted_ = false, counts_allow_ = false;  // the answer for the slots as they are
 };

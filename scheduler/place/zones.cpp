@@ -528,9 +528,13 @@ bool lack_together(const State& state, const Shape& shape) {
 
 }  // namespace
 
+// Closed nodes count as well; where its queue's quotas or the zones of its group have a say, the
+// node is looked at as it is.
 bool never(State& state, ShapeId id) {
   Shape& shape = state.shapes[id];
-  if (shape.never_epoch != state.cluster.epoch() + 1) {
+  const bool of_all = shape.group.empty() && shape.limits == kNoId;
+  const std::uint64_t epoch = (of_all ? state.cluster.makeup() : state.cluster.epoch()) + 1;
+  if (shape.never_epoch != epoch) {
     const ZoneAnswer answer = divide(state, shape, Room::kEmpty, Quotas::kIgnored);
     shape.never = (answer.splits.empty() && answer.exhaustive) || lack_together(state, shape);
     shape.never_allowed = false;
@@ -538,7 +542,7 @@ bool never(State& state, ShapeId id) {
       const ZoneAnswer alone = divide(state, shape, Room::kEmpty, Quotas::kAlone);
       shape.never_allowed = alone.splits.empty() && alone.exhaustive;
     }
-    shape.never_epoch = state.cluster.epoch() + 1;
+    shape.never_epoch = epoch;
   }
   return shape.never;
 }

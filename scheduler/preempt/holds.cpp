@@ -146,15 +146,12 @@ Amounts beyond(const Amounts& all, const Amounts& part) {
 // Whether there still will be room for it, given that there was: on each node that has changed
 // since.
 bool fits_since(const State& state, TaskId holder, const HeldRoom& room) {
-  const std::uint64_t now = state.cluster.changes_of_nodes();
-  if (room.stood == 0 || now - room.stood >= Cluster::kChangesKept) return false;
-  for (std::uint64_t i = room.stood; i != now; ++i) {
-    const NodeId node = state.cluster.changed_node(i);
-    const auto at = room.at(node);
-    if (!at) continue;
-    if (!fits_with(state, node, room.need[*at].second, more_on(state, holder, node))) return false;
-  }
-  return true;
+  bool all = true;
+  const bool known = state.cluster.changes().each_since(room.stood, [&](NodeId node) {
+    const auto at = all ? room.at(node) : std::nullopt;
+    all = !at ? all : fits_with(state, node, room.need[*at].second, more_on(state, holder, node));
+  });
+  return known && all;
 }
 
 // Those who were asked to stop are looked at where the rest is not enough, by where they were
@@ -172,7 +169,7 @@ bool will_fit(const State& state, TaskId holder, const HeldRoom& room) {
       fit = fits_with(state, node, need, more[i]);
     }
   }
-  room.stood = fit ? state.cluster.changes_of_nodes() : 0;
+  room.stood = fit ? state.cluster.changes().next() : 0;
   return fit || fits(state, room, on_nodes_of(state, room, [&](const auto& change) {
                        look_ahead(state, holder, change);
                      }));

@@ -14,7 +14,7 @@ const Profile::Outlook& given_back(const State& state, ProfileId id, const HeldR
   Profile::Outlook& known = at->second;
   known.nodes.resize(own.booked.size());
   known.zones.resize(std::max<std::size_t>(known.zones.size(), 1));
-  state.cluster.each_changed(known.seen, [&](NodeId node) {
+  follow(state.cluster.changes(), known.seen, state.cluster.node_count(), [&](NodeId node) {
     const auto here = own.at(node);
     if (here) note_gain(state, id, node, own.booked[*here].second, known, *here);
   });

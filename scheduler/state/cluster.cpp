@@ -16,6 +16,12 @@ std::int64_t left(std::int64_t free, std::int64_t total) {
                                    static_cast<unsigned __int128>(total));
 }
 
+bool differs_but_in_being_open(const Node& a, Node b) {
+  b.ready = a.ready;
+  b.unschedulable = a.unschedulable;
+  return a != b;
+}
+
 }  // namespace
 
 // --- nodes
@@ -62,6 +68,7 @@ bool Cluster::upsert(const Node& node, ResourceNames& names) {
     total_by_model_.minus(record.by_model);
   }
   ++epoch_;
+  if (!record.present || differs_but_in_being_open(record.node, node)) ++makeup_;
   record.node = node;
   record.present = true;
   record.total = total;
@@ -78,6 +85,7 @@ bool Cluster::remove(const std::string& name) {
   const NodeId id = find(name);
   if (id == kNoId || !nodes_[id].present) return false;
   ++epoch_;
+  ++makeup_;
   detach(id);
   NodeRecord& record = nodes_[id];
   total_.minus(record.total);
@@ -102,7 +110,7 @@ void Cluster::adjust(NodeId id, const Amounts* add, const Amounts* sub) {
   const bool adds = add != nullptr && !add->zero(), subs = sub != nullptr && !sub->zero();
   if (!adds && !subs) return;
   if (adds && subs && *add == *sub) return;
-  note_change(id);
+  record.changed = log_.note(id);
   if (record.present) index(id, false);
   if (add != nullptr) record.used.plus(*add);
   if (sub != nullptr) record.used.minus(*sub);
@@ -160,7 +168,7 @@ void Cluster::keep(std::map<std::int64_t, Ordered<NodeClass::Entry>>& buckets, s
 }
 
 void Cluster::attach(NodeId id, const ResourceNames& names) {
-  note_change(id);
+  nodes_[id].changed = log_.note(id);
   const ClassId cls = class_of(nodes_[id], names);
   freed_.push_back(id);
   NodeRecord& r = nodes_[id];
@@ -181,7 +189,7 @@ void Cluster::attach(NodeId id, const ResourceNames& names) {
 }
 
 void Cluster::detach(NodeId id) {
-  note_change(id);
+  nodes_[id].changed = log_.note(id);
   NodeRecord& r = nodes_[id];
   const ClassId cls = r.cls;
   NodeClass& c = classes_[cls];

@@ -28,6 +28,7 @@
 
 #include "scheduler/place/filter.hpp"
 #include "scheduler/state/amounts.hpp"
+#include "scheduler/state/change_log.hpp"
 #include "scheduler/state/domains.hpp"
 #include "scheduler/state/ordered.hpp"
 
@@ -46,6 +47,7 @@ struct NodeRecord {
   // of CPU and memory (in 2^-20 of the node), then the name.
   std::int64_t free_devices = 0, rest = 0;
   std::int64_t bookings = 0;
+  std::uint64_t changed = 0;  // the last change of it or of its amounts, by number
   // While present: its domain at each level of the topology, and where it stands among the nodes of
   // its zone.
   std::vector<DomainId> domains;
@@ -108,7 +110,7 @@ struct Profile {
   std::int64_t watch_growth = 0, watch_any = 0;
   bool reported = false;
   // How many Pods more there would be room for without some of what is there, as of the change of a
-  // node number `seen`: kept by place/outlook.hpp, for those who ask.
+  // node number `seen` of what they follow: kept by place/outlook.hpp, for those who ask.
   struct Outlook {
     struct OnNode {
       std::int64_t gain = 0;
@@ -161,26 +163,14 @@ class Cluster {
   const Amounts& total() const { return total_; }
   // GPUs once more, under the name of each model.
   const Amounts& total_by_model() const { return total_by_model_; }
-  // Each change of a node, or of what runs there, has a number, from 1 on. Which node the last of
-  // them were about is known.
-  static constexpr std::uint64_t kChangesKept = 4096;
-  void note_change(NodeId node) { changed_nodes_[changes_of_nodes_++ % kChangesKept] = node; }
-  std::uint64_t changes_of_nodes() const { return changes_of_nodes_; }
-  NodeId changed_node(std::uint64_t number) const { return changed_nodes_[number % kChangesKept]; }
-  // Calls with each node that may be another than at number `seen`: with all of them where that is
-  // 0, or too long ago. `seen` is now.
-  template <class Visit>
-  void each_changed(std::uint64_t& seen, const Visit& visit) const {
-    const std::uint64_t now = changes_of_nodes_;
-    if (seen == 0 || now - seen >= kChangesKept) {
-      for (NodeId node = 0; node < nodes_.size(); ++node) visit(node);
-    } else {
-      for (std::uint64_t i = seen; i != now; ++i) visit(changed_node(i));
-    }
-    seen = now;
-  }
+  // Each change of a node, or of what runs there.
+  const ChangeLog& changes() const { return log_; }
+  // Of who runs there, where that leaves its amounts as they are.
+  void note_change(NodeId node) { log_.note(node); }
   // Grows with each change of the nodes themselves (not of what runs on them).
   std::uint64_t epoch() const { return epoch_; }
+  // The same but for whether they are ready and not cordoned.
+  std::uint64_t makeup() const { return makeup_; }
   // Grows with each change of what the nodes have in all.
   std::uint64_t sizes() const { return sizes_; }
   // Grows when a zone comes to count to another region.
@@ -263,9 +253,8 @@ class Cluster {
   std::vector<NodeId> freed_;
   Domains domains_;
   Amounts total_, total_by_model_;
-  std::uint64_t epoch_ = 0, sizes_ = 0, geography_ = 0;
-  std::uint64_t changes_of_nodes_ = 1;
-  std::vector<NodeId> changed_nodes_ = std::vector<NodeId>(kChangesKept, kNoId);
+  std::uint64_t epoch_ = 0, makeup_ = 0, sizes_ = 0, geography_ = 0;
+  ChangeLog log_;
 };
 
 // The nodes of a zone that take a Pod of the profile, in the packing order.

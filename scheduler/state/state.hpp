@@ -92,7 +92,7 @@ struct Shape {
   std::int64_t refs = 0;
   std::vector<BucketId> buckets;
   bool parked = false, fragile = false;
-  std::uint64_t never_epoch = 0;  // of the cluster, plus one: when `never` was computed
+  std::uint64_t never_epoch = 0;  // of the cluster, plus one: as of when `never` was computed
   bool never = false;             // the empty cluster cannot hold it
   bool never_allowed = false;     // nor would its queue's quotas let it in there
   // Why what is guaranteed to others of some of the nodes never lets it start, as of those nodes
@@ -245,7 +245,7 @@ struct HeldRoom {
     if (here == need.end() || here->first != node) return std::nullopt;
     return static_cast<std::size_t>(here - need.begin());
   }
-  // Not part of the content: as of this change of a node (Cluster::changed_node; 0: not known) there
+  // Not part of the content: as of this change of a node (Cluster::changes; 0: not known) there
   // will be room for all of it when all have left who were asked to (preempt/holds.hpp).
   mutable std::uint64_t stood = 0;
   // The same: how many Pods more of each profile of its gang each of these nodes would take without
@@ -459,10 +459,13 @@ class State {
   std::int64_t yielding_at_once = 0;
   // And how many above Low said that they may be preempted.
   std::int64_t preemptible_above_low = 0;
-  // How much more would be free on each node, as of the change of a node number `seen`.
+  // How much more would be free on each node, as of the change of a node number `seen`; and which
+  // nodes were others then than at the look before.
   struct OnNodes {
     std::vector<Amounts> more;
+    std::vector<std::uint64_t> changed;  // NodeRecord::changed
     std::uint64_t seen = 0;
+    ChangeLog log;
   };
   std::array<OnNodes, 2> outlooks;
   // What ends when the task is asked to stop now: not what is on its way out already.
