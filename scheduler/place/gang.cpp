@@ -335,7 +335,8 @@ GangAnswer no_gang(const State& state, const Shape& shape, const ZoneAnswer& zon
 
 bool groups_share_zones(const Shape& shape) {
   if (shape.groups.size() < 2) return false;
-  std::vector<std::string> zones;
+  std::vector<std::string_view> zones;
+  zones.reserve(shape.groups.size());
   for (const Shape::Group& g : shape.groups) {
     if (g.zone.empty()) return true;
     zones.push_back(g.zone);

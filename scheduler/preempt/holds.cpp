@@ -169,7 +169,7 @@ bool will_fit(const State& state, TaskId holder, const HeldRoom& room) {
       fit = fits_with(state, node, need, more[i]);
     }
   }
-  room.stood = fit ? state.cluster.changes().next() : 0;
+  room.stood = fit ? state.cluster.changes().look() : 0;
   return fit || fits(state, room, on_nodes_of(state, room, [&](const auto& change) {
                        look_ahead(state, holder, change);
                      }));
