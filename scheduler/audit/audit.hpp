@@ -83,6 +83,7 @@ class Auditor {
   std::vector<std::string> check(const Plan& plan, Time now) const;
 
  private:
+  friend class CoverCheck;
   friend class GroupCheck;
   friend class GuaranteeCheck;
   friend class LimitCheck;

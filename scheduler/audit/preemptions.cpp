@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "scheduler/audit/audit.hpp"
+#include "scheduler/audit/cover_check.hpp"
 #include "scheduler/audit/guarantee_check.hpp"
 #include "scheduler/audit/rules.hpp"
 #include "scheduler/limits.hpp"
@@ -11,7 +12,8 @@ namespace sched {
 // Read in order, after the starts: each sees what those before it took and emptied.
 class PreemptionCheck {
  public:
-  PreemptionCheck(const Auditor& known, Time now) : known_(known), now_(now), guarantees_(known) {}
+  PreemptionCheck(const Auditor& known, Time now)
+      : known_(known), now_(now), guarantees_(known), covers_(known) {}
 
   std::vector<std::string> run(const Plan& plan);
 
@@ -26,6 +28,7 @@ class PreemptionCheck {
   void check_task(const Preemption& p, const Known& task);
   void check_victims(const Preemption& p, const Known& task);
   std::set<std::size_t> check_shrink(const Preemption& p, const Resize& shrink, const Known& task);
+  static std::set<std::size_t> given_by(const Resize& shrink, const Known& task);
   void give_up(const Resize& shrink);
   bool goes(const std::string& task, std::int64_t attempt, std::int64_t rank) const;
   std::string forbids(const Known& above, const Known& below) const;
@@ -37,6 +40,8 @@ class PreemptionCheck {
   };
   std::string forbids_claim(const Preemption& p, const Known& above, const Known& below,
                             const Gone& gone) const;
+  std::string covered(const Preemption& p, const Known& above, const Known& below,
+                      const std::set<std::size_t>* ranks);
   Charge used_by(const std::string& queue) const;
   void check_quota(const Preemption& p, const Known& task, const Queue& queue);
   bool check_ranks(const Preemption& p, const Known& task, const Queue& queue);
@@ -60,6 +65,7 @@ class PreemptionCheck {
   std::map<std::string, Auditor::ByNode> more_on_;  // on each node
   Auditor::ByTenant given_;                         // by starts
   GuaranteeCheck guarantees_;
+  CoverCheck covers_;
   std::vector<std::string> violations_;
 };
 
@@ -120,19 +126,18 @@ void PreemptionCheck::check_task(const Preemption& p, const Known& task) {
 
 void PreemptionCheck::check_victims(const Preemption& p, const Known& task) {
   std::map<std::string, Gone> gone;  // by queue, of those read so far
-  const auto why_not = [&](const Known& victim) {
+  const auto why_not = [&](const Known& victim, const std::set<std::size_t>* ranks) {
     if (p.kind == PreemptionKind::kResolution) {
       return known_.forbids_wish(task, victim, now_, given_);
     }
     const std::string by_tier = forbids(task, victim);
     if (by_tier.empty()) return by_tier;
     if (p.kind == PreemptionKind::kRotation) return forbids_turn(task, victim);
-    if (p.kind == PreemptionKind::kReclaim) {
-      return forbids_claim(p, task, victim, gone[victim.task.queue]);
-    }
-    return by_tier;
+    if (p.kind != PreemptionKind::kReclaim) return by_tier;
+    const std::string why = forbids_claim(p, task, victim, gone[victim.task.queue]);
+    return why.empty() ? covered(p, task, victim, ranks) : why;
   };
-  const auto check = [&](const std::string& uid) {
+  const auto check = [&](const std::string& uid, const Resize* shrink) {
     auto victim = known_.tasks_.find(uid);
     if (victim == known_.tasks_.end()) {
       return say(p, "preempts " + uid + ", which does not exist");
@@ -141,8 +146,11 @@ void PreemptionCheck::check_victims(const Preemption& p, const Known& task) {
       say(p, "preempts " + uid + ", which does not run");
     } else if (leaving_.contains(uid) || gives_.contains(uid)) {
       say(p, "preempts " + uid + ", which was asked to stop already");
-    } else if (const std::string why = why_not(victim->second); !why.empty()) {
-      say(p, "preempts " + uid + ", which " + why);
+    } else {
+      std::set<std::size_t> ranks;
+      if (shrink != nullptr) ranks = given_by(*shrink, victim->second);
+      const std::string why = why_not(victim->second, shrink != nullptr ? &ranks : nullptr);
+      if (!why.empty()) say(p, "preempts " + uid + ", which " + why);
     }
   };
   const auto count = [&](const Known& victim, const std::set<std::size_t>* ranks) {
@@ -156,14 +164,14 @@ void PreemptionCheck::check_victims(const Preemption& p, const Known& task) {
   };
   std::set<std::string> named;
   for (const std::string& uid : p.victims) {
-    check(uid);
+    check(uid, nullptr);
     if (auto known = known_.tasks_.find(uid); known != known_.tasks_.end()) {
       count(known->second, nullptr);
     }
     if (!named.insert(uid).second) say(p, "names " + uid + " twice");
   }
   for (const Resize& shrink : p.shrinks) {
-    check(shrink.task);
+    check(shrink.task, &shrink);
     if (!named.insert(shrink.task).second) say(p, "names " + shrink.task + " twice");
     auto known = known_.tasks_.find(shrink.task);
     if (known == known_.tasks_.end()) continue;
@@ -185,14 +193,19 @@ std::set<std::size_t> PreemptionCheck::check_shrink(const Preemption& p, const R
   const auto& keeps = shrink.placement.nodes;
   if (keeps.size() >= task.placement.nodes.size()) return wrong("gives up nothing");
   if (!audit::groups_for(task.task, keeps.size())) return wrong("needs more Pods than it keeps");
-  std::map<std::string, std::int64_t> left;
-  for (const std::string& node : keeps) ++left[node];
-  std::set<std::size_t> given;
-  for (std::size_t rank = 0; rank < task.placement.nodes.size(); ++rank) {
-    if (--left[task.placement.nodes[rank]] < 0) given.insert(rank);
-  }
+  std::set<std::size_t> given = given_by(shrink, task);
   if (given.size() + keeps.size() != task.placement.nodes.size()) {
     return wrong("would run where it does not");
+  }
+  return given;
+}
+
+std::set<std::size_t> PreemptionCheck::given_by(const Resize& shrink, const Known& task) {
+  std::map<std::string, std::int64_t> left;
+  std::set<std::size_t> given;
+  for (const std::string& node : shrink.placement.nodes) ++left[node];
+  for (std::size_t rank = 0; rank < task.placement.nodes.size(); ++rank) {
+    if (--left[task.placement.nodes[rank]] < 0) given.insert(rank);
   }
   return given;
 }
@@ -200,11 +213,7 @@ std::set<std::size_t> PreemptionCheck::check_shrink(const Preemption& p, const R
 void PreemptionCheck::give_up(const Resize& shrink) {
   const auto known = known_.tasks_.find(shrink.task);
   if (known == known_.tasks_.end()) return;
-  std::map<std::string, std::int64_t> left;
-  for (const std::string& node : shrink.placement.nodes) ++left[node];
-  for (std::size_t rank = 0; rank < known->second.placement.nodes.size(); ++rank) {
-    if (--left[known->second.placement.nodes[rank]] < 0) gives_[shrink.task].insert(rank);
-  }
+  gives_[shrink.task].merge(given_by(shrink, known->second));
 }
 
 // Whether a Pod, or the room that waits for it, is there no more when all have gone.
@@ -294,6 +303,15 @@ std::string PreemptionCheck::forbids_claim(const Preemption& p, const Known& abo
     borrows = borrows || other[name] - (left == gone.all.end() ? 0 : left->second) > lent[name];
   }
   return borrows ? "" : "has nothing that is guaranteed to the queue";
+}
+
+// Beside what its queue uses when it asks: who starts in the same plan may start after that.
+std::string PreemptionCheck::covered(const Preemption& p, const Known& above, const Known& below,
+                                     const std::set<std::size_t>* ranks) {
+  const auto used = known_.used_on_.find(above.task.queue);
+  static const Auditor::ByNode kNothing;
+  return covers_.forbids(above, p.placement.nodes,
+                         used == known_.used_on_.end() ? kNothing : used->second, below, ranks);
 }
 
 PreemptionCheck::Charge PreemptionCheck::used_by(const std::string& queue) const {

@@ -5,6 +5,7 @@
 #include <map>
 #include <tuple>
 
+#include "scheduler/fair/covered.hpp"
 #include "scheduler/limits.hpp"
 #include "scheduler/order/rules.hpp"
 #include "scheduler/place/zones.hpp"
@@ -25,18 +26,6 @@ auto name_of(const Quota& q) { return std::tie(q.zone, q.pool, q.gpu_model); }
 bool same(const Quota& a, const Quota& b) { return name_of(a) == name_of(b); }
 bool cross(const Quota& a, const Quota& b) {
   return !disjoint(a, b) && !within(a, b) && !within(b, a);
-}
-
-Grants grants_of(const QueueRecord& queue) {
-  Grants grants;
-  if (!queue.known) return grants;
-  for (std::size_t i = 0; i < queue.limits.size(); ++i) {
-    const QueueRecord::Limit& limit = queue.limits[i];
-    if (limit.guaranteed.zero()) continue;
-    grants.push_back({&queue.queue.quotas[i], &limit.guaranteed, &limit.used});
-  }
-  if (queue.queue.has_guaranteed) grants.push_back({&kAllNodes, &queue.guaranteed, &queue.used});
-  return grants;
 }
 
 // Devices once, whole or in parts.
@@ -247,6 +236,18 @@ std::vector<Nodes> sets_of(const std::vector<Grants>& others) {
 
 }  // namespace
 
+std::vector<Granted> grants_of(const QueueRecord& queue) {
+  Grants grants;
+  if (!queue.known) return grants;
+  for (std::size_t i = 0; i < queue.limits.size(); ++i) {
+    const QueueRecord::Limit& limit = queue.limits[i];
+    if (limit.guaranteed.zero()) continue;
+    grants.push_back({&queue.queue.quotas[i], &limit.guaranteed, &limit.used});
+  }
+  if (queue.queue.has_guaranteed) grants.push_back({&kAllNodes, &queue.guaranteed, &queue.used});
+  return grants;
+}
+
 bool grants_places(const Queue& queue) {
   return std::any_of(queue.quotas.begin(), queue.quotas.end(),
                      [](const Quota& quota) { return quota.has_guaranteed; });
@@ -319,18 +320,36 @@ __int128 Cover::of(const Grant& grant, const Node& node, ResourceId resource) co
   return most;
 }
 
+__int128 Cover::pods(const Grant& grant, const Node& node, const Amounts& request) const {
+  __int128 most = -1;
+  for (const Grant::Left& left : grant.left) {
+    const __int128 asks = exactly(request, left.resource);
+    const __int128 room = asks > 0 ? of(grant, node, left.resource) : -1;
+    if (room >= 0) most = most < 0 ? room / asks : std::min(most, room / asks);
+  }
+  return most;
+}
+
 std::int64_t Cover::pods(const Node& node, const Amounts& request) const {
   __int128 best = 0;
-  for (const Grant& grant : grants_) {
-    __int128 most = -1;
-    for (const Grant::Left& left : grant.left) {
-      const __int128 asks = exactly(request, left.resource);
-      const __int128 room = asks > 0 ? of(grant, node, left.resource) : -1;
-      if (room >= 0) most = most < 0 ? room / asks : std::min(most, room / asks);
-    }
-    best = std::max(best, most);
-  }
+  for (const Grant& grant : grants_) best = std::max(best, pods(grant, node, request));
   return static_cast<std::int64_t>(std::min<__int128>(best, kSlotsMax));
+}
+
+int Cover::closeness(const Node& node, const Amounts& request) const {
+  const std::vector<ResourceId> asks = asked(request);
+  int best = kUncovered;
+  for (const Grant& grant : grants_) {
+    if (pods(grant, node, request) < 1) continue;
+    const bool devices = std::all_of(asks.begin(), asks.end(), [&](ResourceId r) {
+      const auto named = [r](const Grant::Left& left) { return left.resource == r; };
+      return r < kFirstExtended || std::any_of(grant.left.begin(), grant.left.end(), named);
+    });
+    const Quota& nodes = *grant.nodes;
+    const int names = !nodes.zone.empty() + !nodes.pool.empty() + !nodes.gpu_model.empty();
+    best = std::max(best, names + (devices ? kAllDevices : 0));
+  }
+  return best;
 }
 
 void Cover::take(const Node& node, const Amounts& request, std::int64_t pods) {

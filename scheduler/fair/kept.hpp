@@ -41,6 +41,8 @@ struct Granted {
   const Amounts* guaranteed = nullptr;
   const Amounts* used = nullptr;
 };
+// The guarantee of the whole cluster among them.
+std::vector<Granted> grants_of(const QueueRecord& queue);
 
 // What of own grants a gang may still stay within.
 class Cover {
@@ -48,12 +50,15 @@ class Cover {
   // Of the grants of a queue, less what it uses, and what is kept for its tasks that wait for
   // others (`but`: this one's aside).
   Cover(const State& state, QueueId queue, TaskId but = kNoId);
+  explicit Cover(const std::vector<Granted>& grants) { add(grants); }
   // The same as if it used nothing.
   static Cover whole(const State& state, QueueId queue);
   bool none() const { return grants_.empty(); }
   // How many Pods that ask for this much are covered on such a node; only what is guaranteed
   // limits, and at least one resource that they ask for must be.
   std::int64_t pods(const Node& node, const Amounts& request) const;
+  // How closely one Pod is covered there (fair/covered.hpp has the scale).
+  int closeness(const Node& node, const Amounts& request) const;
   void take(const Node& node, const Amounts& request, std::int64_t pods);
 
  private:
@@ -70,6 +75,8 @@ class Cover {
     };
     std::vector<Left> left;
   };
+  // How many of these Pods, or -1 where it limits nothing that they ask for.
+  __int128 pods(const Grant& grant, const Node& node, const Amounts& request) const;
   // How much of a resource is covered on such a node by this grant, or -1 where it does not say.
   __int128 of(const Grant& grant, const Node& node, ResourceId resource) const;
   std::vector<Grant> grants_;

@@ -16,13 +16,18 @@
 // - Reclaim: a task within what its queue is guaranteed, of a resource that the queue has less of
 //   than that, may have the room of tasks of other queues that use more of it than they are
 //   guaranteed: of Low ones at once, of Medium ones past their guarantee, of High ones never.
-//   Nobody takes from a tier above its own. No loops: who reclaims is within his guarantee and
-//   stays there, so that nobody can reclaim from him.
+//   Nobody takes from a tier above its own, nor from whom a guarantee of his own queue covers as
+//   closely as it would be covered itself (fair/covered.hpp). No loops, see below.
 // - Rotation: a task of a queue that takes turns may have the room of a peer of that queue after
-// the
-//   peer's quantum: of a Low one at once, of a Medium one past its guarantee, of a High one never.
-//   A peer that comes back later may have it in turn, which is the purpose; each turn lasts a
-//   quantum at least, so that no more than quanta allow is lost.
+//   the peer's quantum: of a Low one at once, of a Medium one past its guarantee, of a High one
+//   never. A peer that comes back later may have it in turn, which is the purpose; each turn lasts
+//   a quantum at least, so that no more than quanta allow is lost.
+//
+// No loops of claims by construction: count those that run, by (tier, how closely covered). Each
+// claim adds one to its own count and takes from counts that stand behind it alone; a start adds,
+// and takes cover from nobody who ran before it; an end leaves more cover to the others. So the
+// counts, read as a number with the highest tier and closest cover in front, grow with each claim,
+// and nothing but an event from outside makes them smaller. They are bounded, so there is an end.
 //
 // No loops between tiers by construction: whenever a may preempt b, a stands before b in the order
 // (tier, not preemptible before preemptible, submit time, uid). That is an order, so no chain of

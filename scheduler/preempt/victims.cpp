@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "scheduler/elastic/surplus.hpp"
+#include "scheduler/fair/covered.hpp"
 #include "scheduler/fair/kept.hpp"
 #include "scheduler/place/trial.hpp"
 #include "scheduler/preempt/holds.hpp"
@@ -94,16 +96,26 @@ class Returned {
   std::map<QueueId, Before> before_;
 };
 
+// What a search for what may be claimed back is told, and what it finds: who is covered as closely
+// as `below` by guarantees of its own queue is not asked (promise.hpp).
+struct Claims {
+  Covered covered;
+  int below = kClosest;
+  int closest = kUncovered;  // of those who were found, those aside who yield by tier
+};
+
 class Search {
  public:
   Search(State& state, TaskId task, const Shape& shape, Time now, Overlay& overlay,
-         std::int64_t& looked, PreemptionKind kind, const Surroundings& around)
+         std::int64_t& looked, PreemptionKind kind, const Surroundings& around,
+         Claims* claims = nullptr)
       : state_(state),
         task_(task),
         now_(now),
         overlay_(overlay),
         looked_(looked),
         kind_(kind),
+        claims_(claims),
         shape_(shape),
         tier_(tier_of(state.tasks[task].task, state.queues[state.tasks[task].queue])),
         trial_(state, shape_),
@@ -137,6 +149,9 @@ class Search {
   bool allowed(const Askable& victim) const;
   bool allowed(TaskId id) const;
   bool still_borrows(TaskId id, Scope scope);
+  bool may_lend(TaskId id, Scope scope) const;
+  void keep_covered(TaskId id, Surplus& surplus) const;
+  void note_closest();
   std::vector<std::size_t> ranks_of(TaskId id, Scope scope) const;
   void offer(Candidate whole, std::vector<Candidate>& heap);
   bool gather();
@@ -207,6 +222,7 @@ class Search {
   Overlay& overlay_;
   std::int64_t& looked_;
   const PreemptionKind kind_;
+  Claims* const claims_;  // to reclaim
   const Shape& shape_;
   const Tier tier_;
   std::optional<Freed> freed_;       // to rotate, and for what its queue's maximum lacks
@@ -249,6 +265,7 @@ std::optional<Preemption> Search::run() {
     shorten();
     put_back();
     put_back_single();
+    if (claims_ != nullptr) note_closest();
   }
   return name_nodes();
 }
@@ -303,6 +320,7 @@ bool Search::still_borrows(TaskId id, Scope scope) {
   if (kind_ != PreemptionKind::kReclaim) return true;
   const TaskRecord& task = state_.tasks[id];
   const bool by_tier = may_preempt(state_, task_, id, now_);
+  if (!by_tier && !may_lend(id, scope)) return false;
   if (lenders_) {
     const std::vector<std::size_t> ranks = ranks_of(id, scope);
     if (!by_tier && !lenders_->lends(id, ranks)) return false;
@@ -320,6 +338,37 @@ bool Search::still_borrows(TaskId id, Scope scope) {
   const auto all = static_cast<std::int64_t>(task.ranks.size());
   gone.plus(state_.request_of(task, 0), scope == Scope::kSurplus ? given : all - given);
   return true;
+}
+
+// Whether it is less closely covered than the one that claims would be. Of what an elastic gang has
+// beyond its minimum only such Pods were listed.
+bool Search::may_lend(TaskId id, Scope scope) const {
+  return scope == Scope::kSurplus || claims_->covered.of(id) < claims_->below;
+}
+
+// What of its surplus is covered too closely goes only with the rest.
+void Search::keep_covered(TaskId id, Surplus& surplus) const {
+  if (claims_ == nullptr || may_preempt(state_, task_, id, now_)) return;
+  std::erase_if(surplus.given, [&](Surplus::Given& each) {
+    const bool kept = claims_->covered.of_rank(id, each.rank) >= claims_->below;
+    if (kept) std::move(each.uses.begin(), each.uses.end(), std::back_inserter(surplus.rest));
+    return kept;
+  });
+}
+
+void Search::note_closest() {
+  for (const Victim& victim : victims_) {
+    if (may_preempt(state_, task_, victim.task, now_)) continue;
+    int closest = claims_->covered.of(victim.task);
+    if (victim.scope == Scope::kSurplus) {
+      closest = kUncovered;
+      for (const Surplus::Given& each : surplus_.at(victim.task).given) {
+        if (each.stays) continue;
+        closest = std::max(closest, claims_->covered.of_rank(victim.task, each.rank));
+      }
+    }
+    claims_->closest = std::max(claims_->closest, closest);
+  }
 }
 
 // Those that go: all, those beyond the minimum of an elastic gang, or the rest of it.
@@ -344,11 +393,12 @@ void Search::offer(Candidate whole, std::vector<Candidate>& heap) {
   const auto useful = [this](NodeId node) {
     return trial_.eligible(node) && (!lenders_ || lenders_->claims(node));
   };
-  const Surplus& surplus = surplus_[whole.task] = surplus_of(state_, whole.task, useful);
+  Surplus& surplus = surplus_[whole.task] = surplus_of(state_, whole.task, useful);
+  keep_covered(whole.task, surplus);
   Candidate part = whole;
   part.scope = Scope::kSurplus;
   part.pods = surplus.given.size();
-  heap.push_back(part);
+  if (part.pods > 0) heap.push_back(part);
   whole.scope = Scope::kRest;
   heap.push_back(whole);
 }
@@ -489,6 +539,25 @@ std::optional<Preemption> Search::name_nodes() {
   return found;
 }
 
+// How closely it will be covered depends on where it goes: as long as somebody found is covered as
+// closely, once more without all who are.
+std::optional<Preemption> find_claim(State& state, TaskId task, const Shape& shape, Time now,
+                                     Overlay& overlay, std::int64_t& looked,
+                                     const Surroundings& around) {
+  Claims claims{Covered(state)};
+  for (;;) {
+    claims.closest = kUncovered - 1;
+    std::optional<Preemption> found =
+        Search(state, task, shape, now, overlay, looked, PreemptionKind::kReclaim, around, &claims)
+            .run();
+    if (!found || claims.closest < kUncovered) return found;
+    const int own = Covered::when_placed(state, task, found->placement.nodes);
+    if (claims.closest < own) return found;
+    if (own <= kUncovered) return std::nullopt;
+    claims.below = own;
+  }
+}
+
 }  // namespace
 
 std::optional<Preemption> find_preemption(State& state, TaskId preemptor, Time now,
@@ -502,12 +571,13 @@ std::optional<Preemption> find_preemption(State& state, TaskId preemptor, Time n
   const Shape& shape = state.shapes[task.shape];
   if (shape.groups.empty() || shape.too_large || never(state, task.shape)) return std::nullopt;
   const Quiet quiet(state.cluster);
-  if (kind != PreemptionKind::kReclaim || state.granting == 0) {
+  if (kind != PreemptionKind::kReclaim) {
     return Search(state, preemptor, shape, now, overlay, looked, kind, around).run();
   }
+  if (state.granting == 0) return find_claim(state, preemptor, shape, now, overlay, looked, around);
   Shape claimed = shape;
   claimed.claims = preemptor;
-  return Search(state, preemptor, claimed, now, overlay, looked, kind, around).run();
+  return find_claim(state, preemptor, claimed, now, overlay, looked, around);
 }
 
 }  // namespace sched
