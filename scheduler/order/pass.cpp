@@ -374,7 +374,7 @@ Settled Pass::settle(const Resolve& wish) {
     return refused(Verdict::kNotWaiting);
   }
   const Reason reason = why(state_, *this, id, now_);
-  ruling.detail = sentence(reason);
+  ruling.detail = sentence(reason, now_);
   switch (reason.code) {
     case ReasonCode::kNone:
       return refused(Verdict::kStarts);
