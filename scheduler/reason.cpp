@@ -1,5 +1,6 @@
 #include "scheduler/reason.hpp"
 
+#include "scheduler/conflicts/words.hpp"
 #include "scheduler/state/amounts.hpp"
 #include "scheduler/state/devices.hpp"
 
@@ -65,20 +66,27 @@ std::string free_of(const Reason& r) {
   return number(r.resource, r.free) + " free of " + number(r.resource, r.total);
 }
 
+using Now = std::optional<Time>;
+
 // Minutes and seconds since 1970 mean nothing to a reader; the API has the full time.
-std::string clock(Time at) {
+std::string clock(Time at, Now now) {
+  constexpr std::int64_t kDay = 86'400'000'000'000;
+  std::int64_t away = 0;
+  const bool far =
+      now && (__builtin_sub_overflow(at.ns, now->ns, &away) || away >= kDay || away <= -kDay);
+  if (far) return utc(at);
   const std::int64_t seconds = at.ns / 1'000'000'000 % 86'400;
   const auto two = [](std::int64_t value) { return (value < 10 ? "0" : "") + count(value); };
   return two(seconds / 3600) + ":" + two(seconds / 60 % 60) + ":" + two(seconds % 60) + " UTC";
 }
 
 // ", 8 held by training/llm-7b until 14:05:00 UTC, 4 by team/x".
-std::string held_by(const Reason& r) {
+std::string held_by(const Reason& r, Now now) {
   std::string text;
   for (const Reason::Holder& holder : r.holders) {
     text += ", " + number(r.resource, holder.amount) + (text.empty() ? " held by " : " by ") +
             holder.task;
-    if (holder.until.ns > 0) text += " until " + clock(holder.until);
+    if (holder.until.ns > 0) text += " until " + clock(holder.until, now);
   }
   return text;
 }
@@ -145,7 +153,7 @@ std::string constraint(const Reason& r) {
 }
 
 // What it would take from somebody ahead.
-std::string reserved(const Reason& r) {
+std::string reserved(const Reason& r, Now now) {
   std::string what = " has that room from ";
   if (r.reserved == Reason::Reserved::kMaximum)
     what = " has that much of queue " + r.queue + " from ";
@@ -153,8 +161,8 @@ std::string reserved(const Reason& r) {
     what = " has what the guarantees of other queues leave from ";
   }
   const bool ends = !r.holders.empty() && r.holders.front().until.ns > 0;
-  return needs(r) + ": it would fit, but " + r.detail + what + clock(r.until) +
-         (ends ? " to " + clock(r.holders.front().until) : " on");
+  return needs(r) + ": it would fit, but " + r.detail + what + clock(r.until, now) +
+         (ends ? " to " + clock(r.holders.front().until, now) : " on");
 }
 
 }  // namespace
@@ -247,12 +255,13 @@ std::string tenant_limit(const Reason& r) {
 
 }  // namespace
 
-std::string sentence(const Reason& r) {
+std::string sentence(const Reason& r, Now now) {
   switch (r.code) {
     case ReasonCode::kNone:
       return "";
     case ReasonCode::kCapacity:
-      return needs(r) + ": " + free_of(r) + held_by(r) + "; " + nodes_of(r) + in_brackets(r.detail);
+      return needs(r) + ": " + free_of(r) + held_by(r, now) + "; " + nodes_of(r) +
+             in_brackets(r.detail);
     case ReasonCode::kFragmentation:
       return needs(r) + " for " + pods(r.nodes_needed) + ": " + free_of(r) + ", but in pieces; " +
              nodes_of(r) + in_brackets(r.detail);
@@ -265,7 +274,7 @@ std::string sentence(const Reason& r) {
       Reason plain = r;
       plain.zone.clear();
       return needs(plain) + " " + r.detail + ": " + the_best(r) + " has " + free_of(r) +
-             (r.free >= r.needed ? ", but in pieces" : "") + held_by(r);
+             (r.free >= r.needed ? ", but in pieces" : "") + held_by(r, now);
     }
     case ReasonCode::kQuota:
       return quota(r);
@@ -283,9 +292,9 @@ std::string sentence(const Reason& r) {
     case ReasonCode::kHeld:
       return "held" + (r.detail.empty() ? "" : ": " + r.detail);
     case ReasonCode::kBackoff:
-      return "tries again at " + clock(r.until) + (r.detail.empty() ? "" : ": " + r.detail);
+      return "tries again at " + clock(r.until, now) + (r.detail.empty() ? "" : ": " + r.detail);
     case ReasonCode::kReserved:
-      return reserved(r);
+      return reserved(r, now);
     case ReasonCode::kGuaranteed:
       if (!r.detail.empty()) return "can never start: " + r.detail;
       return needs(r) + ": " + number(r.resource, r.free) + " left to its queue, " +

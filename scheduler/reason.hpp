@@ -5,13 +5,15 @@
 // Plain English, no trailing full stop, the same for equal reasons. For kNone it is "".
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "scheduler/plan.hpp"
 
 namespace sched {
 
-std::string sentence(const Reason& reason);
+// Moments a day or more away from `now` are told with their date; without one, none is.
+std::string sentence(const Reason& reason, std::optional<Time> now = std::nullopt);
 
 // An amount with its unit: "1.5 cores", "256 GiB", "16 x A100" ("16 x nvidia.com/gpu" when no
 // model narrows it down), "4 nodes".

@@ -48,6 +48,7 @@ class FieldReader {
 
   bool has(std::string_view key) const;  // there and not null
   const nlohmann::json& raw(std::string_view key) const;
+  const nlohmann::json& object() const { return *object_; }
   std::string path(std::string_view key) const;
   void problem(std::string_view key, std::string_view sentence);
   // "<given> is not allowed; <allowed>"

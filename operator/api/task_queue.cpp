@@ -245,6 +245,10 @@ TaskQueueSpec read_spec(FieldReader spec) {
   out.pools = spec.texts("pools", kMaxNames, kNameRule);
   out.gpu_models = spec.texts("gpuModels", kMaxNames, kNameRule);
   out.tenant_label = spec.text("tenantLabel", {0, 317});
+  if (!out.tenant_label.empty() && !k8s::is_qualified_name(out.tenant_label))
+    spec.problem("tenantLabel", shown(spec.raw("tenantLabel")) +
+                                    " is not the name of a label; write one such as team or "
+                                    "example.com/team");
   read_tenant_limits(spec.child("tenantLimits"), out.tenant_limits);
   read_namespaces(spec, out);
   read_defaults(spec.child("defaults"), out);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "libk8s/codec/json.hpp"
+#include "libk8s/codec/selector.hpp"
 #include "operator/api/duration.hpp"
 #include "operator/api/gpu_part.hpp"
 #include "operator/api/meta.hpp"
@@ -61,8 +62,7 @@ void read_gpus(FieldReader& from, std::string_view key, JobGroup& out) {
     out.gpus = whole;
   else
     from.refuse(key,
-                "a whole number from 0 to 64, or a part of one GPU in thousandths, such as "
-                "\"0.46\"");
+                "a whole number from 0 to 64, or a part of one GPU from \"0.001\" to \"0.999\"");
 }
 
 // spec.resources and spec.gpusPerNode: what every Pod asks for unless its zone says otherwise.
@@ -216,6 +216,22 @@ void read_preemptible(FieldReader& scheduling, JobScheduling& out) {
     scheduling.problem("preemptible", preemptible_refused(*out.priority));
 }
 
+void read_node_selector(FieldReader& scheduling, JobScheduling& out) {
+  out.node_selector = scheduling.text_map("nodeSelector", 32, {0, 63});
+  for (const auto& [key, value] : out.node_selector) {
+    if (!k8s::is_qualified_name(key)) {
+      scheduling.problem("nodeSelector", shown(Json(key)) +
+                                             " is not allowed; a label is a name such as team or "
+                                             "example.com/team");
+    } else if (!k8s::is_label_value(value)) {
+      scheduling.problem("nodeSelector." + key.substr(0, 60),
+                         shown(Json(value)) +
+                             " is not allowed; the value of a label has letters, digits, -, _ and "
+                             ". alone, letters and digits at its ends");
+    }
+  }
+}
+
 void read_scheduling(FieldReader& scheduling, bool split, JobScheduling& out) {
   out.queue = scheduling.text("queue", kLabelValue, "default");
   out.priority = tier_of(scheduling.choice("priority", "", {"High", "Medium", "Low"}));
@@ -225,7 +241,7 @@ void read_scheduling(FieldReader& scheduling, bool split, JobScheduling& out) {
   out.expected_duration_ns = scheduling.duration_ns("expectedDuration").value_or(0);
   out.pool = scheduling.text("pool", kLabelValue);
   out.gpu_model = scheduling.text("gpuModel", kLabelValue);
-  out.node_selector = scheduling.text_map("nodeSelector", 32, {0, 63});
+  read_node_selector(scheduling, out);
   read_tolerations(scheduling, out);
   read_after(scheduling, out);
   read_zone_policy(scheduling, split, out);

@@ -25,6 +25,7 @@ constexpr int kStepsOfSlice = 500;
 struct SimulateFlags {
   std::string trace, format, columns, cluster, strategies = "FIFO,EASY,Backfill";
   std::string output = "table", quantum = "30m", half_life = "24h";
+  bool says_quantum = false, says_half_life = false;
 };
 
 k8s::Status cannot_read(const std::string& path) {
@@ -66,7 +67,8 @@ k8s::Result<std::vector<Strategy>> open_strategies(const SimulateFlags& flags) {
   if (!quantum) return in_file("--quantum", quantum.status());
   const auto half_life = parse_duration_ns(flags.half_life);
   if (!half_life) return in_file("--half-life", half_life.status());
-  return parse_strategies(flags.strategies, {*quantum, *half_life});
+  return parse_strategies(flags.strategies,
+                          {*quantum, *half_life, flags.says_quantum, flags.says_half_life});
 }
 
 // On a terminal alone, and on stderr, so that the result can be piped.
@@ -188,15 +190,21 @@ void add_simulate(CLI::App& app, Run& run) {
       ->required();
   command->add_option("--strategy", flags->strategies, "Which, with commas between")
       ->capture_default_str();
-  command->add_option("--quantum", flags->quantum, "TimeSlicing: how long a turn lasts")
-      ->capture_default_str();
-  command->add_option("--half-life", flags->half_life, "FairSharing: after which usage counts half")
-      ->capture_default_str();
+  auto* const quantum =
+      command->add_option("--quantum", flags->quantum, "TimeSlicing: how long a turn lasts")
+          ->capture_default_str();
+  auto* const half_life = command
+                              ->add_option("--half-life", flags->half_life,
+                                           "FairSharing and Hybrid: after which usage counts half")
+                              ->capture_default_str();
   command->add_option("-o,--output", flags->output, "table, json or svg")
       ->check(CLI::IsMember({"table", "json", "svg"}))
       ->capture_default_str();
-  command->callback(
-      [flags, &run] { run = [flags](Signals& signals) { return run_simulate(signals, *flags); }; });
+  command->callback([flags, quantum, half_life, &run] {
+    flags->says_quantum = quantum->count() > 0;
+    flags->says_half_life = half_life->count() > 0;
+    run = [flags](Signals& signals) { return run_simulate(signals, *flags); };
+  });
 }
 
 }  // namespace fermi

@@ -17,7 +17,8 @@ using k8s::Status;
 using nlohmann::json;
 
 constexpr auto kRetryDelay = std::chrono::milliseconds(200);
-constexpr int kMaxTries = 150;  // of one object: half a minute
+constexpr int kMaxTries = 150;       // of one object: half a minute
+constexpr int kMaxTriesOfKind = 25;  // until the server knows a kind that was just defined: 5 s
 
 // One object on its way.
 struct Item {
@@ -82,10 +83,15 @@ struct Applier::Impl {
       if (list) current().resource = find_resource(*list, current());
       const bool known = list && !current().resource.plural.empty();
       if (known) return anew && !current().deleted ? remove() : patch();
-      const Status why =
-          list ? Status(Code::kNotFound, "the server knows no such kind") : list.status();
-      again_or_fail(why);
+      const Status why = list ? Status(Code::kNotFound, "") : list.status();
+      const bool unknown = why.code() == Code::kNotFound;
+      again_or_fail(unknown ? Status(Code::kNotFound, no_such_kind()) : why,
+                    unknown ? kMaxTriesOfKind : kMaxTries);
     });
+  }
+
+  std::string no_such_kind() {
+    return "the server knows no kind " + current().kind + " in " + current().api_version;
   }
 
   void remove() {
@@ -115,10 +121,10 @@ struct Applier::Impl {
 
   std::string ns() { return current().ns.empty() ? "default" : current().ns; }
 
-  void again_or_fail(const Status& why) {
+  void again_or_fail(const Status& why, int most = kMaxTries) {
     Item& item = current();
     const bool hopeless = why.next() == k8s::Next::kFixInput;
-    if (hopeless || ++item.tries >= kMaxTries) {
+    if (hopeless || ++item.tries >= most) {
       return finish(Status(why.code(), item.title() + ": " + why.message()));
     }
     timer = loop.after(kRetryDelay, [this] { step(); });

@@ -372,8 +372,14 @@ std::optional<Waiting> JobControl::waiting_of(Record& r, const TrainingJob& job)
   out.hourly_micros = waiting_cost(r, job, foreseen);
   if (reason.code != sched::ReasonCode::kNone) {
     out.reason = sched::name(reason.code);
-    out.message = why_waits(reason, r.outlook);
+    out.message = why_waits(reason, r.outlook, now);
     if (reason.predicted.ns > 0) out.estimated_start = whole_seconds({reason.predicted.ns});
+  }
+  if (reason.code == sched::ReasonCode::kQueueClosed) {
+    if (Obstacle spec = invalid_queue(queue_of(job).get()); !spec.sentence.empty()) {
+      out.reason = std::move(spec.reason);
+      out.message = std::move(spec.sentence);
+    }
   }
   if (const std::string objection = world_.objection(r.uid); !objection.empty())
     out.message += (out.message.empty() ? "" : "; ") + objection;

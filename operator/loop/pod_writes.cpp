@@ -94,7 +94,11 @@ void PodControl::work_forming(const BatchRef& batch, Finish finish) {
   batch->shown = reason;
   batch->outlook = outlook_of(reason, foreseen.not_before, foreseen.never, at, batch->outlook);
   const std::string objection = world_.objection(batch->id);
-  const std::string why = coded_why(reason, batch->outlook) +
+  const Obstacle spec = reason.code == sched::ReasonCode::kQueueClosed
+                            ? invalid_queue(world_.caches.queues.get(batch->task.queue).get())
+                            : Obstacle{};
+  const std::string why = (spec.sentence.empty() ? coded_why(reason, batch->outlook, at)
+                                                 : spec.reason + ": " + spec.sentence) +
                           (batch->pinned.empty() ? "" : "; " + batch->pinned) +
                           (objection.empty() ? "" : "; " + objection);
   if (why == batch->said) return finish(Verdict::done());

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "libk8s/codec/json.hpp"
@@ -90,11 +92,13 @@ k8s::Result<Cluster> uniform_cluster(std::int64_t nodes, std::int64_t gpus, std:
 
 k8s::Result<Cluster> parse_cluster(std::string_view text) {
   const auto numbers = factors(text);
+  const std::string given = "\"" + std::string(text) + "\"";
   if (numbers.size() < 2 || numbers.size() > 3) {
-    return invalid("\"" + std::string(text) +
-                   "\" is no cluster: NODESxGPUS, NODESxGPUSxCORES or a file is expected");
+    return invalid(given + " is no cluster: NODESxGPUS, NODESxGPUSxCORES or a file is expected");
   }
-  return uniform_cluster(numbers[0], numbers[1], numbers.size() == 3 ? numbers[2] : 0, true);
+  auto cluster =
+      uniform_cluster(numbers[0], numbers[1], numbers.size() == 3 ? numbers[2] : 0, true);
+  return cluster ? std::move(cluster) : invalid(given + ": " + cluster.status().message());
 }
 
 k8s::Result<Cluster> read_cluster_csv(std::istream& in) {
@@ -128,20 +132,39 @@ k8s::Result<Cluster> read_cluster_csv(std::istream& in) {
 
 namespace {
 
+// As it was written, or nearly: a number beyond 64 bits has become a fraction.
+std::string written(const nlohmann::json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (!value.is_number_float()) return k8s::json_text(value);
+  const auto number = value.get<double>();
+  if (std::abs(number) < 1e15 || std::abs(number) > 1e60) return k8s::json_text(value);
+  char digits[80];
+  std::snprintf(digits, sizeof digits, "%.0f", number);
+  return digits;
+}
+
 // An amount under a key, as text or number; -1 when it is not there.
 k8s::Result<std::int64_t> amount(const nlohmann::json& item, const char* key,
                                  const char* resource) {
   const auto* value = k8s::find(item, {key});
   if (value == nullptr || value->is_null()) return std::int64_t{-1};
-  const auto quantity =
-      k8s::Quantity::parse(value->is_string() ? k8s::string_at(item, key) : k8s::json_text(*value));
+  const std::string text = written(*value), given = std::string(key) + ": " + text;
+  const auto quantity = k8s::Quantity::parse(text);
   if (!quantity) return invalid(std::string(key) + ": " + quantity.status().message());
-  if (quantity->negative()) return invalid(std::string(key) + " cannot be negative");
+  if (quantity->negative()) return invalid(given + " is less than nothing");
   constexpr k8s::Quantity::Nano kOne = 1'000'000'000;
   if (std::string_view(resource) == kGpu && quantity->nano() % kOne != 0) {
-    return invalid(std::string(key) + ": a node has a whole number of GPUs");
+    return invalid(given + " is no whole number of GPUs");
   }
   return std::min(k8s::resource_amount(resource, *quantity), sched::kAmountMax);
+}
+
+// A text under a key; "" when it is not there.
+k8s::Result<std::string> word(const nlohmann::json& item, const char* key) {
+  const auto* value = k8s::find(item, {key});
+  if (value == nullptr || value->is_null()) return std::string();
+  if (value->is_string()) return value->get<std::string>();
+  return invalid(std::string(key) + ": " + k8s::json_text(*value) + " is no text");
 }
 
 k8s::Status add_item(Cluster& cluster, const nlohmann::json& item) {
@@ -159,15 +182,18 @@ k8s::Status add_item(Cluster& cluster, const nlohmann::json& item) {
     if (!*read) return read->status();
   }
   if (count < 1 || count > kNodesMax - cluster.nodes_said) {
-    return invalid("count should be a number from 1; 1000000 nodes in all at most");
+    return invalid("count: " + written(item.at("count")) +
+                   " should be a number from 1; 1000000 nodes in all at most");
   }
-  if (*gpus > kNodesMax) return invalid("gpus: at most 1000000 on a node");
-  Machine machine{std::max<std::int64_t>(*gpus, 0),
-                  *cpu,
-                  *memory,
-                  k8s::string_at(item, "zone"),
-                  k8s::string_at(item, "pool"),
-                  k8s::string_at(item, "gpuModel")};
+  if (*gpus > kNodesMax) {
+    return invalid("gpus: " + written(item.at("gpus")) + " is more than 1000000 on a node");
+  }
+  if (*gpus <= 0 && *cpu <= 0) return invalid("a node has GPUs or cores: it says neither");
+  const auto zone = word(item, "zone"), pool = word(item, "pool"), model = word(item, "gpuModel");
+  for (const auto* read : {&zone, &pool, &model}) {
+    if (!*read) return read->status();
+  }
+  const Machine machine{std::max<std::int64_t>(*gpus, 0), *cpu, *memory, *zone, *pool, *model};
   for (std::int64_t i = 0; i < count; ++i) add(cluster, machine);
   return {};
 }

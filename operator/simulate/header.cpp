@@ -16,6 +16,9 @@ Header Header::read(Lines& lines) {
 
 k8s::Result<std::size_t> Header::column(const std::string& name) const {
   if (auto found = columns_.find(name); found != columns_.end()) return found->second;
+  if (columns_.empty()) {
+    return k8s::Status(k8s::Code::kInvalid, "the file is empty: its first line names the columns");
+  }
   return k8s::Status(k8s::Code::kInvalid,
                      "the first line names no column \"" + name + "\"; it is: " + names_);
 }

@@ -25,6 +25,21 @@ std::optional<std::int64_t> digits(std::string_view text) {
   return value;
 }
 
+// Bytes that would end a sentence, or move what a terminal shows, by their numbers.
+std::string visible(const std::string& text) {
+  constexpr const char* kDigits = "0123456789abcdef";
+  std::string shown;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte != 0x7f) {
+      shown += c;
+    } else {
+      shown += std::string("\\x") + kDigits[byte >> 4] + kDigits[byte & 15];
+    }
+  }
+  return shown;
+}
+
 // The nanoseconds of what stands behind the point.
 std::optional<std::int64_t> fraction(std::string_view text) {
   if (text.find_first_not_of("0123456789") != std::string_view::npos) return std::nullopt;
@@ -106,7 +121,7 @@ std::optional<std::string_view> Lines::next() {
 }
 
 k8s::Status Lines::error(const std::string& sentence) const {
-  return {k8s::Code::kInvalid, "line " + std::to_string(number_) + ": " + sentence};
+  return {k8s::Code::kInvalid, "line " + std::to_string(number_) + ": " + visible(sentence)};
 }
 
 // --- rows

@@ -23,19 +23,24 @@ std::string grouped(double value) {
   return digits;
 }
 
+// "1 job", "1,234 jobs".
+std::string counted(std::int64_t count, const std::string& what) {
+  return grouped(static_cast<double>(count)) + " " + what + (count == 1 ? "" : "s");
+}
+
 std::string percent(double share) { return fixed(share * 100, 1) + " %"; }
 
 // One note a line, of what was not taken as it stood.
 std::string notes_of(const Trace::Notes& notes) {
   const std::pair<std::int64_t, const char*> lines[] = {
       {notes.without_run_time, "left out: no known run time"},
-      {notes.without_size, "left out: ask for neither GPUs nor CPU"},
-      {notes.without_estimate, "state no estimate: their true run time is taken for it"},
-      {notes.out_of_order, "stand before one that was submitted earlier: sorted"},
-      {notes.shared_gpus, "ask for a part of a GPU: they share GPUs"}};
+      {notes.without_size, "left out: neither GPUs nor CPU asked for"},
+      {notes.without_estimate, "without an estimate: the true run time is taken for it"},
+      {notes.out_of_order, "written before one that was submitted earlier: sorted"},
+      {notes.shared_gpus, "for a part of a GPU: GPUs are shared"}};
   std::string text;
   for (const auto& [count, sentence] : lines) {
-    if (count > 0) text += grouped(static_cast<double>(count)) + " jobs " + sentence + "\n";
+    if (count > 0) text += counted(count, "job") + " " + sentence + "\n";
   }
   return text;
 }
@@ -100,13 +105,13 @@ std::string as_table(const Trace& trace, const Cluster& cluster,
                     f.allocation ? percent(*f.allocation) : "-",
                     grouped(static_cast<double>(f.preemptions)), fixed(f.fairness, 3)});
     if (f.never_started > 0) {
-      never += f.strategy + ": " + grouped(static_cast<double>(f.never_started)) +
-               " jobs never started\n";
+      never += f.strategy + ": " + counted(static_cast<std::int64_t>(f.never_started), "job") +
+               " never started\n";
     }
   }
-  return aligned(rows) + "\n" + grouped(static_cast<double>(trace.jobs.size())) + " jobs on " +
-         grouped(static_cast<double>(cluster.nodes_said)) + " nodes with " +
-         grouped(static_cast<double>(cluster.gpus)) + " GPUs\n" + never + notes_of(trace.notes);
+  return aligned(rows) + "\n" + counted(static_cast<std::int64_t>(trace.jobs.size()), "job") +
+         " on " + counted(cluster.nodes_said, "node") + " with " + counted(cluster.gpus, "GPU") +
+         "\n" + never + notes_of(trace.notes);
 }
 
 std::string as_json(const Trace& trace, const Cluster& cluster,

@@ -5,6 +5,8 @@
 namespace fermi::simulate {
 namespace {
 
+constexpr std::int64_t kWhole = 1000;  // thousandths of a GPU
+
 // Seconds that a log may leave open as -1: the sign is all that matters then.
 struct Cut {
   std::int64_t begin = 0, end = 0;
@@ -109,7 +111,12 @@ k8s::Status read_openb(Lines& lines, TraceBuilder& out) {
     if (scheduled) ran.begin = row.seconds(begin, "scheduled time");
     job.run_ns = scheduled ? ran.length() : -1;
     if (!row.error().empty()) return lines.error(row.error());
-    if (job.gpus == 1 && milli > 0 && milli < 1000) job.part_milli = milli;
+    if (milli < 0 || milli > kWhole || (job.gpus > 1 && milli != kWhole)) {
+      return lines.error("gpu_milli is " + std::to_string(milli) + " with num_gpu " +
+                         std::to_string(job.gpus) +
+                         ": of one GPU it is 0 to 1000, of each of several 1000");
+    }
+    if (job.gpus == 1 && milli > 0 && milli < kWhole) job.part_milli = milli;
     if (job.part_milli > 0 && job.run_ns >= 0) ++out.notes().shared_gpus;
     out.add(job);
   }

@@ -1,7 +1,8 @@
 // The engine's own journal as a trace: what was asked for, and how long it then ran.
 //
-// Ends carry no time of their own; the next plan's does, and ends are told at once. A task that the
-// journal does not see start and end has no known run time.
+// An end that carries no time of its own was at that of the next plan, since ends are told at once;
+// or at the latest that the journal names, where it stops before. A task that the journal does not
+// see start and end has no known run time.
 #include <algorithm>
 #include <map>
 
@@ -22,10 +23,14 @@ class Tasks {
       known_[d->task.uid].task = d->task;
     } else if (const auto* confirm = std::get_if<sched::Confirm>(&delta)) {
       if (auto* record = find(confirm->task)) record->since = confirm->at.ns;
+      latest_ = std::max(latest_, confirm->at.ns);
     } else if (const auto* reject = std::get_if<sched::Reject>(&delta)) {
       if (auto* record = find(reject->task)) record->since = -1;
     } else if (const auto* end = std::get_if<sched::TaskEnd>(&delta)) {
+      if (end->at.ns > 0) return finish(end->task, end->at.ns);
       ended_.push_back(end->task);
+    } else if (const auto* past = std::get_if<sched::PastRuns>(&delta)) {
+      for (const auto& run : past->runs) latest_ = std::max(latest_, run.ended.ns);
     } else if (const auto* gone = std::get_if<sched::TaskRemove>(&delta)) {
       ended_.push_back(gone->uid);
     }
@@ -34,10 +39,12 @@ class Tasks {
   void at(sched::Time now) {
     for (const std::string& uid : ended_) finish(uid, now.ns);
     ended_.clear();
+    latest_ = std::max(latest_, now.ns);
   }
 
   // What still waits or runs when the journal ends.
   void close() {
+    at({latest_});
     for (const auto& [uid, record] : known_) out_.add(job_of(record, -1));
   }
 
@@ -89,6 +96,7 @@ class Tasks {
   TraceBuilder& out_;
   std::map<std::string, Record> known_;
   std::vector<std::string> ended_;
+  std::int64_t latest_ = 0;
 };
 
 }  // namespace

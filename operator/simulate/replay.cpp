@@ -171,6 +171,7 @@ sched::Task Replay::stopped(std::size_t job, std::int64_t now) {
   gpu_milli_ -= trace_.jobs[job].gpu_milli();
   ++waiting_;
   sched::Task task = task_of(job);
+  task.submitted = {now};
   task.last_preempted = {now};
   return task;
 }

@@ -4,8 +4,8 @@
 // the engine decides nothing more (scheduler/forecast/forward). Jobs run for their real run time,
 // also past their estimate; the engine is told the estimate alone. A decision takes effect at once:
 // the whole gang runs from that instant on. A job that is preempted is off its nodes at once, keeps
-// what it has done (a checkpoint) and waits again at its old submit time; its estimate shrinks by
-// what it has done.
+// what it has done (a checkpoint) and waits again, behind those who wait then: among the peers of
+// one queue it has had its turn. Its estimate shrinks by what it has done.
 //
 // Jobs that ask for more GPUs than the cluster has never start, and the engine does not hear of
 // them.

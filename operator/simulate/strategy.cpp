@@ -6,6 +6,8 @@
 namespace fermi::simulate {
 namespace {
 
+constexpr std::int64_t kTurnMin = 1'000'000'000;
+
 struct Known {
   const char* name;
   sched::Strategy strategy;
@@ -46,7 +48,10 @@ Strategy make(const Known& known, const StrategyOptions& options) {
   }
   if (made.name == "Backfill") made.queue.learned = true;
   if (made.name == "Conservative") made.queue.passing = sched::Passing::kConservative;
-  if (made.name == "TimeSlicing") made.queue.quantum_ns = options.quantum_ns;
+  if (made.name == "TimeSlicing") {
+    made.queue.tier = sched::Tier::kLow;
+    made.queue.quantum_ns = options.quantum_ns;
+  }
   if (made.name == "FairSharing" || made.name == "Hybrid") {
     made.queue.half_life_ns = options.half_life_ns;
   }
@@ -61,6 +66,25 @@ k8s::Result<Strategy> find(std::string_view name, const StrategyOptions& options
   }
   return k8s::Status(k8s::Code::kInvalid,
                      "\"" + std::string(name) + "\" is no strategy; there are " + all);
+}
+
+k8s::Status invalid(const std::string& sentence) { return {k8s::Code::kInvalid, sentence}; }
+
+// What was asked for and would have no effect is said.
+k8s::Status check(const std::vector<Strategy>& strategies, const StrategyOptions& options) {
+  const auto any = [&](const auto& has) {
+    return std::any_of(strategies.begin(), strategies.end(),
+                       [&](const Strategy& s) { return has(s.queue); });
+  };
+  if (options.quantum_ns < kTurnMin) return invalid("--quantum: a turn lasts at least 1s");
+  if (options.half_life_ns <= 0) return invalid("--half-life: usage needs a time to count half");
+  if (options.says_quantum && !any([](const sched::Queue& q) { return q.quantum_ns > 0; })) {
+    return invalid("--quantum is for TimeSlicing, which is not among the strategies");
+  }
+  if (options.says_half_life && !any([](const sched::Queue& q) { return q.half_life_ns > 0; })) {
+    return invalid("--half-life is for FairSharing and Hybrid, which are not among the strategies");
+  }
+  return {};
 }
 
 }  // namespace
@@ -78,9 +102,11 @@ k8s::Result<std::vector<Strategy>> parse_strategies(std::string_view names,
       }
     }
     strategies.push_back(std::move(*strategy));
-    if (end == std::string_view::npos) return strategies;
+    if (end == std::string_view::npos) break;
     names.remove_prefix(end + 1);
   }
+  if (auto status = check(strategies, options); !status.is_ok()) return status;
+  return strategies;
 }
 
 }  // namespace fermi::simulate

@@ -7,6 +7,10 @@
 //   Conservative  a reservation for each of the first `depth` that wait
 //   and the strategies of a TaskQueue by their names: DRF, PriorityBased, FairSharing,
 //   TimeSlicing, ResourcePooling, LoadBalancing, Hybrid
+//
+// All jobs are of one tier. It is Medium, but Low under TimeSlicing: there a turn lasts the
+// quantum, where a Medium job would first have the whole of its guarantee, which is what it states
+// to last.
 #pragma once
 
 #include <string>
@@ -26,7 +30,9 @@ struct Strategy {
 
 struct StrategyOptions {
   std::int64_t quantum_ns = std::int64_t{1800} * 1'000'000'000;     // TimeSlicing
-  std::int64_t half_life_ns = std::int64_t{86400} * 1'000'000'000;  // FairSharing
+  std::int64_t half_life_ns = std::int64_t{86400} * 1'000'000'000;  // FairSharing, Hybrid
+  // Whether somebody asked for them: then a strategy has to be there that has one.
+  bool says_quantum = false, says_half_life = false;
 };
 
 // "FIFO,EASY": upper and lower case are the same. kInvalid with the list of what is known.

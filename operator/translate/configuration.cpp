@@ -1,5 +1,7 @@
 #include "operator/translate/configuration.hpp"
 
+#include <algorithm>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -13,6 +15,18 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t kMaxEntries = 10'000;
+
+// A misspelt name would have no effect, and nobody would know.
+void allow_only(FieldReader& reader, const Json& object,
+                std::initializer_list<std::string_view> known) {
+  if (!object.is_object()) return;
+  std::string all;
+  for (const std::string_view name : known) all += (all.empty() ? "" : ", ") + std::string(name);
+  for (const auto& [key, value] : object.items()) {
+    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+    reader.problem(key.substr(0, 60), "is not known here; there is " + all);
+  }
+}
 
 // Money may be written as text or as a plain number; both are read as decimals.
 std::optional<std::int64_t> read_money(FieldReader& reader, const std::string& key) {
@@ -28,9 +42,10 @@ std::optional<std::int64_t> read_money(FieldReader& reader, const std::string& k
   return std::nullopt;
 }
 
-PriceLayer read_layer(FieldReader reader, const Json& object) {
+PriceLayer read_layer(FieldReader reader, const Json& object, bool in_place) {
   PriceLayer out;
   if (!object.is_object()) return out;
+  if (in_place) allow_only(reader, object, {"gpu", "cpuCore", "memoryGiB", "gpuModels"});
   const auto money = [&](const char* key) {
     return object.contains(key) ? read_money(reader, key) : std::nullopt;
   };
@@ -51,7 +66,7 @@ std::map<std::string, PriceLayer> read_layers(FieldReader& prices, const char* k
   const Json& named = prices.raw(key);
   if (!named.is_object()) return out;
   for (const auto& [place, price] : named.items())
-    out[place] = read_layer(places.child(place), price);
+    out[place] = read_layer(places.child(place), price, true);
   return out;
 }
 
@@ -68,7 +83,9 @@ sched::Price over(const sched::Price& base, const PriceLayer& layer) {
 void read_prices(FieldReader& root, Configuration& out) {
   FieldReader prices = root.child("prices");
   const Json& object = root.raw("prices");
-  out.prices.base = read_layer(prices, object);
+  allow_only(prices, object,
+             {"gpu", "cpuCore", "memoryGiB", "gpuModels", "zones", "pools", "nodes"});
+  out.prices.base = read_layer(prices, object, false);
   if (object.is_object() && !object.contains("gpu"))
     prices.problem("gpu", "the price is missing; GPUs of models that are not named cost nothing");
   out.prices.zones = read_layers(prices, "zones");
@@ -83,6 +100,7 @@ void read_prices(FieldReader& root, Configuration& out) {
 }
 
 void read_latency(FieldReader& entry, sched::ConfigUpdate& out) {
+  allow_only(entry, entry.object(), {"between", "latency"});
   const auto zones = entry.texts("between", 2, {1, 63});
   if (zones.size() != 2) {
     entry.refuse("between", "two names of zones");
@@ -98,6 +116,7 @@ void read_latency(FieldReader& entry, sched::ConfigUpdate& out) {
 
 // From wide to narrow. A level that is named twice would be two things under one name.
 void read_level(FieldReader& entry, sched::ConfigUpdate& out) {
+  allow_only(entry, entry.object(), {"level", "label"});
   entry.require("level");
   entry.require("label");
   const sched::TopologyLevel level{entry.text("level", {1, 63}), entry.text("label", {1, 317})};
@@ -114,12 +133,15 @@ void read_names(FieldReader& root, const char* key, std::map<std::string, std::s
   FieldReader all = root.child(key);
   if (!root.raw(key).is_object()) return;
   for (const auto& [name, entry] : root.raw(key).items()) {
-    const std::string shown = all.child(name).text("displayName", {1, 100});
+    FieldReader place = all.child(name);
+    allow_only(place, entry, {"displayName"});
+    const std::string shown = place.text("displayName", {1, 100});
     if (!shown.empty()) out[name] = shown;
   }
 }
 
 void read_gpu_models(FieldReader models, GpuModels& out) {
+  allow_only(models, models.object(), {"label", "names"});
   out.label = models.text("label", {1, 317}, out.label);
   for (const auto& [value, name] : models.text_map("names", kMaxEntries, {1, 63}))
     out.names[value] = name;
@@ -140,6 +162,9 @@ Configuration parse_configuration(std::string_view yaml) {
     return out;
   }
   FieldReader root(*parsed, "", out.problems);
+  allow_only(root, *parsed,
+             {"currency", "gpuResource", "prices", "latencies", "topology", "gpuModels",
+              "degradedPercent", "regions", "zones"});
   out.currency = root.text("currency", {1, 8}, out.currency);
   out.gpu_resource = root.text("gpuResource", {1, 253}, out.gpu_resource);
   read_prices(root, out);

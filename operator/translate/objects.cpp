@@ -234,6 +234,15 @@ Obstacle queue_problem(const TrainingJob& job, const TaskQueue* queue) {
                                       " (the priority is that of" + name + ")"};
 }
 
+Obstacle invalid_queue(const TaskQueue* queue) {
+  if (queue == nullptr || queue->problems.empty()) return {};
+  const std::size_t more = queue->problems.size() - 1;
+  return {kQueueInvalid, "the spec of queue \"" + queue->meta.name +
+                             "\" is wrong: " + queue->problems.front() +
+                             (more > 0 ? " (and " + std::to_string(more) + " more)" : "") +
+                             "; nothing starts in it until that is mended"};
+}
+
 std::string level_problem(const TrainingJob& job, const Configuration& config) {
   const std::string& wish = job.spec.scheduling.topology_level;
   if (wish.empty()) return "";

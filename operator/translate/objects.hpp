@@ -67,6 +67,11 @@ struct Obstacle {
 };
 Obstacle queue_problem(const TrainingJob& job, const TaskQueue* queue);
 
+// What those who wait in a queue with a wrong spec are told: nothing starts there until it is
+// mended.
+inline constexpr const char* kQueueInvalid = "QueueInvalid";
+Obstacle invalid_queue(const TaskQueue* queue);
+
 // The same for a level of the topology that the configuration does not name.
 std::string level_problem(const TrainingJob& job, const Configuration& config);
 

@@ -69,8 +69,9 @@ Outlook outlook_of(const sched::Reason& reason, std::optional<sched::Time> not_b
   return out;
 }
 
-std::string why_waits(const sched::Reason& reason, const Outlook& outlook) {
-  std::string text = sched::sentence(reason) + what_would_help(reason);
+std::string why_waits(const sched::Reason& reason, const Outlook& outlook,
+                      std::optional<sched::Time> now) {
+  std::string text = sched::sentence(reason, now) + what_would_help(reason);
   if (outlook.never)
     text += "; no start is foreseen as things are";
   else if (outlook.not_before.ns > 0)
@@ -81,9 +82,10 @@ std::string why_waits(const sched::Reason& reason, const Outlook& outlook) {
 }
 
 // The sentence of one that is held begins with its code.
-std::string coded_why(const sched::Reason& reason, const Outlook& outlook) {
+std::string coded_why(const sched::Reason& reason, const Outlook& outlook,
+                      std::optional<sched::Time> now) {
   const bool says_it = reason.code == sched::ReasonCode::kHeld && !reason.detail.empty();
-  const std::string text = why_waits(reason, outlook);
+  const std::string text = why_waits(reason, outlook, now);
   return std::string(sched::name(reason.code)) + ": " +
          (says_it ? text.substr(text.find(": ") + 2) : text);
 }

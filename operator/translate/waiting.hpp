@@ -20,11 +20,13 @@ Outlook outlook_of(const sched::Reason& reason, std::optional<sched::Time> not_b
                    sched::Time now, const Outlook& shown);
 
 // The engine's sentence; for what can never start, what would have to change; and when it is
-// expected to start, as far as that is known.
-std::string why_waits(const sched::Reason& reason, const Outlook& outlook = {});
+// expected to start, as far as that is known. Moments a day or more from `now` have their date.
+std::string why_waits(const sched::Reason& reason, const Outlook& outlook = {},
+                      std::optional<sched::Time> now = std::nullopt);
 
 // The same behind its code, as a condition of a Pod says it: "Capacity: needs 8 x ...".
-std::string coded_why(const sched::Reason& reason, const Outlook& outlook);
+std::string coded_why(const sched::Reason& reason, const Outlook& outlook,
+                      std::optional<sched::Time> now = std::nullopt);
 
 // Whether the task is not taken in as things are: no waiting will mend that, or its tenant has as
 // many in line as it may.

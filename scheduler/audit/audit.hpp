@@ -136,6 +136,8 @@ class Auditor {
                            const ByTenant& more) const;
   double share(const std::string& queue, const std::string* tenant, const ByTenant& more) const;
   std::vector<std::string> check_preemptions(const Plan& plan, Time now) const;
+  bool cluster_could_hold(const Known& task, const Queue& queue) const;
+  bool lacks_together(const Known& task, const Queue& queue) const;
   // What Pods have there, and decisions whose Pods are not there yet.
   audit::NodeUse in_use(const std::string& node) const;
   std::vector<std::string> check_reservations(const Plan& plan, Time now) const;

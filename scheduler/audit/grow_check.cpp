@@ -108,7 +108,7 @@ bool PlanCheck::surely_wants_room(const Known& task, const Queue& queue) {
   if (t.groups[0].count <= 0 || t.groups[0].count > kGangMax) return false;
   Charge own;
   audit::charge(own, t.groups[0], t.groups[0].count);
-  return cluster_could_hold(task, queue) && is_left(task, queue, own);
+  return known_.cluster_could_hold(task, queue) && is_left(task, queue, own);
 }
 
 bool PlanCheck::waited_for(const Node& node) {

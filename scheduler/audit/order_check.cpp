@@ -38,14 +38,14 @@ bool says_the_same(const Task& a, const Task& b) {
 
 // Pods that each zone, or the best part of it that the task requires, could hold if it were empty,
 // group by group.
-bool PlanCheck::cluster_could_hold(const Known& task, const Queue& queue) const {
+bool Auditor::cluster_could_hold(const Known& task, const Queue& queue) const {
   std::vector<std::map<std::string, __int128>> room(task.task.groups.size());
   std::vector<std::map<std::pair<std::string, std::string>, __int128>> parts(room.size());
-  for (const auto& [name, node] : known_.nodes_) {
+  for (const auto& [name, node] : nodes_) {
     if (!audit::refuses(node, task.task, queue).empty()) continue;
     if (!audit::group_names(task.task, node.zone)) continue;
     const std::string part = task.task.topology_required && !task.task.topology_level.empty()
-                                 ? audit::domain_of(task.task, known_.config_.topology, node)
+                                 ? audit::domain_of(task.task, config_.topology, node)
                                  : "the zone";
     for (std::size_t g = 0; g < room.size(); ++g) {
       if (part.empty()) continue;
@@ -75,15 +75,15 @@ bool PlanCheck::cluster_could_hold(const Known& task, const Queue& queue) const 
 }
 
 // Whether groups that want room of one zone, or of any, ask together for more than its nodes have.
-bool PlanCheck::lacks_together(const Known& task, const Queue& queue) const {
+bool Auditor::lacks_together(const Known& task, const Queue& queue) const {
   if (task.task.groups.size() < 2) return false;
-  std::map<std::string, Charge> need, have;  // by zone; "" for all
+  std::map<std::string, audit::Charge> need, have;  // by zone; "" for all
   for (const PodGroup& group : task.task.groups) {
     const std::int64_t count = std::clamp<std::int64_t>(group.count, 0, kGangMax + 1);
     audit::charge(need[""], group, count);
     if (!group.zone.empty()) audit::charge(need[group.zone], group, count);
   }
-  for (const auto& [name, node] : known_.nodes_) {
+  for (const auto& [name, node] : nodes_) {
     if (!audit::refuses(node, task.task, queue).empty()) continue;
     const auto takes = [&, &zone = node.zone, shares = node.gpu_sharing](const PodGroup& group) {
       return (group.zone.empty() || group.zone == zone) &&
@@ -131,7 +131,7 @@ bool PlanCheck::may_ever_start(const Known& task, const Queue& queue) {
       if (own[name] > maximum) return false;  // it depends on where it goes
     }
   }
-  return cluster_could_hold(task, queue) && !lacks_together(task, queue) &&
+  return known_.cluster_could_hold(task, queue) && !known_.lacks_together(task, queue) &&
          is_left(task, queue, own);
 }
 

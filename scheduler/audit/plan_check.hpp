@@ -77,9 +77,7 @@ class PlanCheck {
   bool may_ever_start(const Known& task, const Queue& queue);
   double share(const Queue& queue, const std::string& tenant);
   bool passes_poorer(const Task& ahead, const Task& task, const Queue& queue);
-  bool cluster_could_hold(const Known& task, const Queue& queue) const;
   bool is_left(const Known& task, const Queue& queue, Charge& own);
-  bool lacks_together(const Known& task, const Queue& queue) const;
   const std::string& region_of(const std::string& zone);
 
   const Auditor& known_;

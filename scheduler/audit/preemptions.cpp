@@ -447,11 +447,16 @@ void PreemptionCheck::take(const Placement& where, const std::vector<PodGroup>& 
   }
 }
 
-// Of those that are not in the plan. A hold that names too few or too many nodes is none.
+// Of those that are not in the plan. A hold that names too few or too many nodes is none, nor is
+// one of a task that even the empty cluster could not hold any more.
 void PreemptionCheck::take_holds() {
+  static const Queue kNoRules;
   for (const auto& [uid, task] : known_.tasks_) {
     const bool lasts = !task.hold.nodes.empty() && task.hold_until > now_;
     if (!lasts || done_.contains(uid) || starting_.contains(uid)) continue;
+    const auto queue = known_.queues_.find(task.task.queue);
+    const Queue& rules = queue == known_.queues_.end() ? kNoRules : queue->second;
+    if (!known_.cluster_could_hold(task, rules) || known_.lacks_together(task, rules)) continue;
     __int128 pods = 0;
     for (const PodGroup& group : task.task.groups) pods += std::max<std::int64_t>(0, group.count);
     if (pods == static_cast<__int128>(task.hold.nodes.size())) take(task.hold, task.task.groups);

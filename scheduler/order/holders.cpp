@@ -1,6 +1,7 @@
 #include "scheduler/order/holders.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "scheduler/state/devices.hpp"
@@ -12,6 +13,8 @@ constexpr std::size_t kTold = 3;
 // Uses of nodes, and nodes, looked at for one answer.
 constexpr std::int64_t kUsesLooked = 2'000, kNodesLooked = 200;
 
+// Ends one task after the other and sees where room for a Pod appears. Whoever has gone from a node
+// by then, and without whose end there would be none, is told.
 class Search {
  public:
   Search(const State& state, const Wanted& wanted, Time now)
@@ -19,21 +22,40 @@ class Search {
 
   void over_ends(const Late& late);
   void over_nodes();
-  std::vector<Reason::Holder> take() { return std::move(found_); }
+  std::vector<Reason::Holder> take() const;
 
  private:
-  bool enough() const { return found_.size() >= kTold || missing() <= 0 || looked_ > kUsesLooked; }
-  std::int64_t missing() const { return wanted_.missing - told_; }
+  struct Use {
+    std::size_t at = 0;    // of those that ended
+    Amounts ends;          // with what is on its way out already
+    std::int64_t has = 0;  // without that
+  };
+  struct OnNode {
+    Amounts ended;
+    std::int64_t slots = 0;  // more than now
+    std::vector<Use> waiting;  // made no room yet
+  };
+  struct Ended {
+    TaskId task = kNoId;
+    std::int64_t helps = 0;  // with so much
+  };
+  bool enough() const {
+    return told_ >= kTold || gained_ >= wanted_.pods || looked_ > kUsesLooked;
+  }
   bool concerns(NodeId node) const;
+  std::int64_t slots_on(NodeId node, const Amounts& ended) const;
   void look_at(TaskId id);
   void look_on(NodeId node);
+  void tell(NodeId node, OnNode& here, std::int64_t slots);
 
   const State& state_;
   const Wanted& wanted_;
   const Time now_;
-  std::vector<Reason::Holder> found_;
+  std::vector<Ended> ended_;  // in their order
+  std::map<NodeId, OnNode> on_;
   std::set<TaskId> seen_;
-  std::int64_t told_ = 0, looked_ = 0, nodes_ = 0;
+  std::size_t told_ = 0;
+  std::int64_t gained_ = 0, looked_ = 0, nodes_ = 0;
 };
 
 bool Search::concerns(NodeId node) const {
@@ -42,19 +64,64 @@ bool Search::concerns(NodeId node) const {
   return wanted_.zone == kNoId || state_.cluster.cls(cls).zone == wanted_.zone;
 }
 
+std::int64_t Search::slots_on(NodeId id, const Amounts& ended) const {
+  const NodeRecord& node = state_.cluster.node(id);
+  return slots_without(node.total, node.used, ended,
+                       state_.cluster.profile(wanted_.profile).request);
+}
+
 void Search::look_at(TaskId id) {
   const TaskRecord& task = state_.tasks[id];
   if (!task.evicted_by.empty() || !seen_.insert(id).second) return;
-  std::int64_t has = 0;
-  state_.each_own_use(id, [&](NodeId node, const Amounts& amounts) {
+  std::map<NodeId, Use> uses;
+  for (const sched::Use& use : state_.uses(id)) {
     ++looked_;
-    const std::int64_t use = amount_of(amounts, wanted_.resource);
-    if (use > 0 && concerns(node)) has += use;
-  });
-  if (has == 0) return;
-  const Time end = expected_end(state_, task, now_);
-  found_.push_back({label(task.task), has, end < kEndless ? end : Time{}});
-  told_ += has;
+    if (!concerns(use.node)) continue;
+    Use& here = uses[use.node];
+    here.ends.plus(use.amounts);
+    if (!use.passing) here.has += amount_of(use.amounts, wanted_.resource);
+  }
+  if (uses.empty()) return;
+  ended_.push_back({id});
+  for (auto& [node, use] : uses) {
+    OnNode& here = on_[node];
+    use.at = ended_.size() - 1;
+    here.ended.plus(use.ends);
+    here.waiting.push_back(std::move(use));
+    const std::int64_t more = slots_on(node, here.ended) - slots_on(node, {});
+    if (more > here.slots) tell(node, here, more);
+  }
+}
+
+// Who is not needed for it may be for the next Pod.
+void Search::tell(NodeId node, OnNode& here, std::int64_t slots) {
+  const std::int64_t there = slots_on(node, here.ended);
+  Amounts without = here.ended;
+  std::vector<Use> rest;
+  for (Use& use : here.waiting) {
+    without.minus(use.ends);
+    if (slots_on(node, without) >= there) {
+      rest.push_back(std::move(use));
+      continue;
+    }
+    without.plus(use.ends);
+    if (use.has > 0 && ended_[use.at].helps == 0) ++told_;
+    ended_[use.at].helps += use.has;
+  }
+  here.waiting = std::move(rest);
+  gained_ += slots - here.slots;
+  here.slots = slots;
+}
+
+std::vector<Reason::Holder> Search::take() const {
+  std::vector<Reason::Holder> found;
+  for (const Ended& ended : ended_) {
+    if (ended.helps == 0 || found.size() >= kTold) continue;
+    const TaskRecord& task = state_.tasks[ended.task];
+    const Time end = expected_end(state_, task, now_);
+    found.push_back({label(task.task), ended.helps, end < kEndless ? end : Time{}});
+  }
+  return found;
 }
 
 // Those past their stated end and those that were due anyway, in one order. Both are sorted.

@@ -2,7 +2,9 @@
 //
 // Only for reasons that somebody asks for. Looks at what is expected to end, soonest first, and
 // then, for what ends nobody knows when, at the tasks on the nodes in question; both up to a bound,
-// so that an answer never costs more than a plan. What it names is true; it does not name all.
+// so that an answer never costs more than a plan. Named is only whose end makes room: where a node
+// takes no Pod more when some have gone from it, they are not. What it names is true; it does not
+// name all.
 // Tasks that were asked to stop are left out: their room is on its way to somebody.
 #pragma once
 
@@ -15,15 +17,16 @@
 
 namespace sched {
 
-// Room of one group of a shape: on nodes that its Pods may use now, in one zone or in all.
+// Room of one group of a shape: on nodes that its Pods may use now, in one zone or in all. Told is
+// what they have of `resource`.
 struct Wanted {
   ProfileId profile = kNoId;
   ZoneId zone = kNoId;
   ResourceId resource = kNoResource;
-  std::int64_t missing = 0;
+  std::int64_t pods = 0;  // for so many there is none
 };
 
-// The first few who have of it, until nothing is missing; `late`: as of `now`.
+// The first few, until there would be room for all; `late`: as of `now`.
 std::vector<Reason::Holder> holders(const State& state, const Wanted& wanted, const Late& late,
                                     Time now);
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "scheduler/fair/quota.hpp"
+#include "scheduler/fair/tenant_limits.hpp"
 #include "scheduler/order/pass.hpp"
 #include "scheduler/place/group.hpp"
 
@@ -68,11 +69,12 @@ TaskId Pass::to_move(const std::set<TaskId>& group) const {
 // By its queue's limits over all nodes, and those of its tenant.
 bool Pass::has_right_to_both(const TaskRecord& task, const Shape& shape) const {
   const QueueRecord& queue = state_.queues[task.queue];
-  const Promised promised = promised_to_others(state_, state_.find(task.task.uid));
+  const TaskId id = state_.find(task.task.uid);
+  const Promised promised = promised_to_others(state_, id);
   const std::int64_t running = queue.running + promised.tasks;
   if (queue.queue.max_running > 0 && running >= queue.queue.max_running) return false;
   const TenantLimits& limits = queue.queue.tenant_limits;
-  if (limits.has_resources) return false;  // not worth a second reading of its rules
+  if (limits.has_resources && !tenant_may_have(state_, id, shape.served)) return false;
   if (limits.running > 0 && queue.tenants[task.tenant].running >= limits.running) return false;
   Amounts used = queue.used;
   used.plus(promised.amounts);

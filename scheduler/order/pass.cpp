@@ -377,7 +377,7 @@ Settled Pass::settle(const Resolve& wish) {
     return refused(Verdict::kNotWaiting);
   }
   const Reason reason = why(state_, *this, id, now_);
-  ruling.detail = sentence(reason);
+  ruling.detail = sentence(reason, now_);
   switch (reason.code) {
     case ReasonCode::kNone:
       return refused(Verdict::kStarts);
@@ -523,8 +523,7 @@ std::optional<Gang> Pass::room_beside(const Shape& shape, Time end, TaskId of) {
   calendar_.keep(trial, end, of);
   if (!trial.counts_allow()) return std::nullopt;
   Overlay look(state_);
-  const auto first = shape.spread ? Trial::First::kTightest : Trial::First::kSlots;
-  return trial.place(look, plan_.work.nodes, first);
+  return trial.place(look, plan_.work.nodes, Trial::First::kAsStarts);
 }
 
 void Pass::start(TaskId id, const Gang& gang) {

@@ -112,8 +112,7 @@ std::optional<Gang> Pass::room_beside(const Shape& shape, Time end,
   by_counts_ = !trial.counts_allow() && trial.exact();
   if (!trial.counts_allow()) return std::nullopt;
   Overlay look(state_);
-  const auto first = shape.spread ? Trial::First::kTightest : Trial::First::kSlots;
-  return trial.place(look, plan_.work.nodes, first);
+  return trial.place(look, plan_.work.nodes, Trial::First::kAsStarts);
 }
 
 // Where its queue's quotas, other zones or the rest of its group say how much may lie where, the

@@ -180,7 +180,7 @@ class Teller {
   const Shape::Group* without_domain(Room room) const;
   DomainId best_domain(const Shape::Group& g, Room room) const;
   Reason below_the_zone(const Shape::Group& g, Room room) const;
-  void tell_holders(const Shape::Group& g, ZoneId zone, Reason& r) const;
+  void tell_holders(const Shape::Group& g, ZoneId zone, std::int64_t slots, Reason& r) const;
   bool together(const std::string* zone, Reason& r) const;
   std::string unknown(const Reason& r) const;
   std::int64_t largest(const Shape::Group& g, ZoneId zone, ResourceId id) const;
@@ -311,13 +311,14 @@ Reason Teller::topology(Room room) const {
   const Scope s = scope(g, best);
   tell(state_, g, s, room, r);
   if (best != kNoId) r.zone = state_.cluster.zone(best).name;
-  if (room == Room::kNow) tell_holders(g, best, r);
+  if (room == Room::kNow) tell_holders(g, best, s.slots, r);
   return r;
 }
 
 // Of the resource that the numbers are about.
-void Teller::tell_holders(const Shape::Group& g, ZoneId zone, Reason& r) const {
-  const Wanted wanted{g.profile, zone, named(state_, g.request, r.resource), r.needed - r.free};
+void Teller::tell_holders(const Shape::Group& g, ZoneId zone, std::int64_t slots,
+                          Reason& r) const {
+  const Wanted wanted{g.profile, zone, named(state_, g.request, r.resource), g.count - slots};
   r.holders = holders(state_, wanted, pass_.late(), now_);
 }
 
@@ -453,7 +454,7 @@ Reason Teller::no_room() const {
     const bool missing = tell(state_, g, s, Room::kNow, r);
     r.code = missing ? ReasonCode::kCapacity : ReasonCode::kFragmentation;
     r.zone = g.zone;
-    if (missing) tell_holders(g, zone_of(g), r);
+    if (missing) tell_holders(g, zone_of(g), s.slots, r);
     if (s.open < s.nodes) {
       r.detail = std::to_string(s.nodes - s.open) +
                  (s.nodes - s.open == 1 ? " more node is" : " more nodes are") +

@@ -216,7 +216,8 @@ void Trial::apply(Overlay& overlay) const {
 
 std::optional<Gang> Trial::place(Overlay& overlay, std::int64_t& looked, First first) {
   name_first();
-  if (exact_ && !shape_.shares) return place_by_counts(looked, first);
+  const bool spreads = shape_.spread && first == First::kAsStarts;
+  if (exact_ && !shape_.shares && !spreads) return place_by_counts(looked, first);
   const std::size_t mark = overlay.mark();
   apply(overlay);
   GangAnswer answer = place_gang(state_, shape_, overlay, looked);
@@ -286,7 +287,7 @@ bool Trial::fill(const Part& part, First first, std::vector<NodeId>& ranks,
   const auto begin = static_cast<std::ptrdiff_t>(ranks.size());
   const std::size_t profile = groups_[part.group].profile;
   for (const DomainPart& of : part.domains) {
-    if (first == First::kSlots) {
+    if (first == First::kAsStarts) {
       if (!keep_slots(part, of, ranks, looked)) return false;
       continue;
     }

@@ -58,9 +58,10 @@ class Trial {
 
   void apply(Overlay& overlay) const;
   // Names the gang's nodes, and books nothing. `kFreed`: those on which something ended come
-  // first, those with least free now before the others; then the tightest. `kSlots`: as place_gang
-  // chooses for what starts (packing.hpp).
-  enum class First : std::uint8_t { kTightest, kFreed, kSlots };
+  // first, those with least free now before the others; then the tightest. `kAsStarts`: as
+  // place_gang chooses for what starts: where it costs least (packing.hpp), or the least loaded
+  // where its queue spreads. What has begun is load.
+  enum class First : std::uint8_t { kTightest, kFreed, kAsStarts };
   std::optional<Gang> place(Overlay& overlay, std::int64_t& looked, First first = First::kTightest);
 
  private:

@@ -4,6 +4,7 @@
 #include "scheduler/elastic/surplus.hpp"
 #include "scheduler/fair/kept.hpp"
 #include "scheduler/limits.hpp"
+#include "scheduler/place/zones.hpp"
 #include "scheduler/preempt/promise.hpp"
 #include "scheduler/state/devices.hpp"
 #include "scheduler/state/state.hpp"
@@ -166,10 +167,11 @@ void State::forget_hold(TaskId id) {
 
 // --- what is booked for it
 
-bool State::hold_counts(const TaskRecord& task) const {
+bool State::hold_counts(const TaskRecord& task) {
   if (task.hold.empty() || task.shape == kNoId || task.hold_until <= clock) return false;
   const Shape& shape = shapes[task.shape];
-  return !shape.too_large && static_cast<std::int64_t>(task.hold.size()) == shape.pods;
+  if (shape.too_large || static_cast<std::int64_t>(task.hold.size()) != shape.pods) return false;
+  return !never(*this, task.shape);
 }
 
 // Nodes that are not known are left out.
@@ -224,8 +226,18 @@ void State::unsettle_for(TaskId victim, NodeId comes) {
   if (comes != kNoId) nodes.push_back(comes);
 }
 
+// The nodes may be others: what is kept for a task that they could not hold any more, helps nobody.
+void State::ask_holders() {
+  if (settled_epoch_ == cluster.epoch()) return;
+  settled_epoch_ = cluster.epoch();
+  for (const TaskId holder : held) {
+    if (hold_counts(tasks[holder]) != held_rooms.contains(holder)) unsettle(holder);
+  }
+}
+
 // The end of every change: makes what is booked for holds true again.
 void State::settle() {
+  ask_holders();
   while (!unsettled_.empty()) {
     const auto [holder, what] = std::move(*unsettled_.begin());
     unsettled_.erase(unsettled_.begin());

@@ -300,7 +300,8 @@ class State {
   std::uint64_t geography = 0;  // of the cluster, when shapes were last woken for it
   Time clock;
   std::set<TaskId> held;  // waiting tasks with a hold
-  // Of those whose hold counts: it lasts at `clock`, and names a node for each Pod.
+  // Of those whose hold counts: it lasts at `clock`, names a node for each Pod, and is that of a task
+  // that the empty cluster could hold.
   std::map<TaskId, HeldRoom> held_rooms;
   // When running tasks end by what they stated (those that stated it); who is placed and does not
   // run yet; who is placed where.
@@ -404,7 +405,8 @@ class State {
   void set_hold(TaskId task, Placement where, Time until);
   // Takes back what is promised to it.
   void forget_promise(TaskId id);
-  // Makes what is booked for holds true again; `apply` and `advance` end with it.
+  // Makes what is booked for holds true again; `apply` and `advance` end with it, after the nodes
+  // were asked whether they still hold everybody for whom room is kept.
   void settle();
 
   // --- reading
@@ -538,7 +540,8 @@ class State {
   bool gains(const Shape& shape, NodeId node) const;
   void wake_refused_on();
   void forget_hold(TaskId id);
-  bool hold_counts(const TaskRecord& task) const;
+  bool hold_counts(const TaskRecord& task);
+  void ask_holders();
   HeldRoom room_for(const TaskRecord& task) const;
   NodeAmounts less_occupied(const TaskRecord& task, const NodeAmounts& need) const;
   Amounts less_occupied_on(NodeId node, const TaskRecord& task, const Amounts& need) const;
@@ -619,6 +622,7 @@ class State {
     std::vector<NodeId> nodes;
   };
   std::map<TaskId, Unsettled> unsettled_;
+  std::uint64_t settled_epoch_ = 0;  // of the nodes, when holders were last asked
   std::vector<TaskId> free_tasks_;
   std::vector<PodId> free_pods_;
   std::vector<QueueId> free_queues_;

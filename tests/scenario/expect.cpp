@@ -75,7 +75,7 @@ void Runner::expect_running(Words words) {
   for (const std::string& task : words) {
     if (engine_.state(task) != TaskState::kRunning) {
       fail(task + " is " + state_name(engine_.state(task)) + ": " +
-           sentence(engine_.explain(task, now_)));
+           sentence(engine_.explain(task, now_), now_));
       continue;
     }
     std::vector<std::string> places = placed_[task].nodes;
@@ -99,9 +99,9 @@ void Runner::expect_waiting(Words words) {
     }
     const Reason why = engine_.explain(task, now_);
     if (!reason.empty() && reason[0] != name(why.code)) {
-      fail(task + " waits because of " + name(why.code) + ": " + sentence(why));
-    } else if (reason.size() > 1 && reason[1] != sentence(why)) {
-      fail(task + " says \"" + sentence(why) + "\"");
+      fail(task + " waits because of " + name(why.code) + ": " + sentence(why, now_));
+    } else if (reason.size() > 1 && reason[1] != sentence(why, now_)) {
+      fail(task + " says \"" + sentence(why, now_) + "\"");
     }
   }
 }

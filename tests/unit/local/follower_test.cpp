@@ -172,6 +172,16 @@ TEST_F(Applying, A_kind_whose_definition_was_applied_a_moment_ago_is_waited_for)
   EXPECT_EQ(server_.last().request.headers.get("Content-Type"), "application/apply-patch+yaml");
 }
 
+TEST_F(Applying, A_kind_that_nobody_defines_is_said_within_seconds) {
+  server_.always("GET /apis/example.com/v1", refuse(404, "NotFound", "no such group"));
+  const auto begin = loop_.now();
+  apply(false);
+  ASSERT_FALSE(*result_);
+  EXPECT_EQ(result_->status().message(),
+            "Widget w: the server knows no kind Widget in example.com/v1");
+  EXPECT_LE(loop_.now() - begin, std::chrono::seconds(6));
+}
+
 TEST_F(Applying, Applying_anew_deletes_what_is_there_and_waits_until_it_is_gone) {
   server_.always("GET /apis/example.com/v1", widgets());
   server_.on("DELETE", reply(200, "{}"));

@@ -185,6 +185,32 @@ TEST(Configuration, Wrong_parts_are_named_and_the_rest_holds) {
   EXPECT_TRUE(parse_configuration("").problems.empty());
 }
 
+TEST(Configuration, Names_that_are_not_known_are_told_where_they_stand) {
+  const Configuration config = parse_configuration(R"(
+foo: bar
+latencys: [{between: [a, b], latency: 1ms}]
+prices: {gpus: "8.50", gpu: "1", zones: {a: {gpu: "2", cores: "1"}}}
+latencies: [{between: [a, b], latency: 1ms, km: 3}]
+topology: [{level: rack, label: example.com/rack, wide: 1}]
+gpuModels: {name: {}}
+zones: {a: {name: Hall A}}
+)");
+  const Problems expected = {
+      "foo: is not known here; there is currency, gpuResource, prices, latencies, topology, "
+      "gpuModels, degradedPercent, regions, zones",
+      "latencys: is not known here; there is currency, gpuResource, prices, latencies, topology, "
+      "gpuModels, degradedPercent, regions, zones",
+      "prices.gpus: is not known here; there is gpu, cpuCore, memoryGiB, gpuModels, zones, pools, "
+      "nodes",
+      "prices.zones.a.cores: is not known here; there is gpu, cpuCore, memoryGiB, gpuModels",
+      "latencies[0].km: is not known here; there is between, latency",
+      "topology[0].wide: is not known here; there is level, label",
+      "gpuModels.name: is not known here; there is label, names",
+      "zones.a.name: is not known here; there is displayName"};
+  EXPECT_EQ(config.problems, expected);
+  EXPECT_EQ(config.engine.price.gpu_default, 1'000'000) << "the rest holds";
+}
+
 TEST(Configuration, Levels_below_the_zone_models_names_and_the_degraded_share_are_read) {
   const Configuration config = parse_configuration(R"(
 topology:

@@ -155,6 +155,28 @@ TEST(Queues, What_waits_in_one_that_is_being_deleted_keeps_it_until_it_is_moved)
   EXPECT_TRUE(cluster.wait(seconds(30), [&] { return cluster.get(team).is_null(); }));
 }
 
+// The definition takes any name of a resource; the decoder knows that "gpu" is none.
+TEST(Queues, Who_waits_in_one_with_a_wrong_spec_is_told_the_field_and_starts_when_it_is_mended) {
+  Cluster cluster({{"zone-a", 1, 8}});
+  cluster.start_operator();
+  cluster.make_queue("team", {{"quota", {{"maximum", {{"gpu", "4"}}}}}});
+  cluster.submit("job", job_for({.queue = "team", .run_seconds = "5"}));
+  cluster.create(kPods, pod_for("pod", {.queue = "team", .run_seconds = "5"}));
+  const auto reason = [&] { return cluster.job("job")["status"].value("reason", ""); };
+  ASSERT_TRUE(cluster.wait(seconds(20), [&] { return reason() == "QueueInvalid"; }))
+      << cluster.job("job").dump(1);
+  const std::string begin = "the spec of queue \"team\" is wrong: spec.quota.maximum.gpu: ";
+  EXPECT_EQ(cluster.message_of("job").find(begin), 0U) << cluster.message_of("job");
+  EXPECT_TRUE(cluster.wait(seconds(20), [&] {
+    return cluster.why_waits("pod").find("QueueInvalid: " + begin) == 0;
+  })) << cluster.why_waits("pod");
+  cluster.patch(std::string(kQueues) + "/team", {{"spec", {{"closed", true}, {"quota", nullptr}}}});
+  EXPECT_TRUE(cluster.wait(seconds(20), [&] { return reason() == "QueueClosed"; }))
+      << cluster.job("job").dump(1);
+  cluster.patch(std::string(kQueues) + "/team", {{"spec", {{"closed", false}}}});
+  EXPECT_TRUE(cluster.wait_phase("job", "Completed")) << cluster.job("job").dump(1);
+}
+
 TEST(Queues, An_unknown_one_is_said_and_its_coming_starts_the_job) {
   Cluster cluster({{"zone-a", 1, 8}});
   cluster.start_operator();

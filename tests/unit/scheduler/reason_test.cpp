@@ -113,5 +113,17 @@ TEST(Sentence, Waiting_for_a_queue_or_a_time_is_said_plainly) {
   EXPECT_EQ(sentence(r), "tries again at 13:04:05 UTC");
 }
 
+TEST(Sentence, What_is_a_day_away_has_its_date) {
+  constexpr std::int64_t kHour = 3'600'000'000'000;
+  Reason r = room(ReasonCode::kCapacity);
+  r.holders = {{"team/zl", 8, Time{900 * kHour}}};
+  EXPECT_EQ(sentence(r, Time{900 * kHour - 24 * kHour + 1}),
+            "needs 16 x A100 in zone-a: 8 free of 32, 8 held by team/zl until 12:00:00 UTC; 1 of 4 "
+            "eligible nodes fit");
+  EXPECT_EQ(sentence(r, Time{0}),
+            "needs 16 x A100 in zone-a: 8 free of 32, 8 held by team/zl until 1970-02-07 12:00:00 "
+            "UTC; 1 of 4 eligible nodes fit");
+}
+
 }  // namespace
 }  // namespace sched

@@ -121,6 +121,36 @@ TEST(BadTrace, A_header_without_the_column_shows_what_there_is) {
             "line 1: the first line names no column \"num_gpus\"; it is: timestamp,duration,gpus");
 }
 
+TEST(BadTrace, A_table_without_a_line_is_said_to_be_empty) {
+  EXPECT_EQ(read_text("", Format::kPhilly).error,
+            "line 1: the file is empty: its first line names the columns");
+}
+
+TEST(BadTrace, Bytes_that_nobody_sees_are_told_by_their_numbers) {
+  const std::string text("1;4;4;20;1\0o;0;5;5;15\n", 22);
+  EXPECT_THAT(read_text(text, Format::kCqsim).error,
+              StartsWith("line 1: \"1\\x00o\" is no run time"));
+}
+
+TEST(BadTrace, A_part_that_is_none_of_one_GPU_is_refused) {
+  const auto error = [](const char* gpus) {
+    return read_text(
+               "name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,qos,pod_phase,creation_time,"
+               "deletion_time,scheduled_time\na,1000,1," +
+                   std::string(gpus) + ",,LS,Running,0,9,0\n",
+               Format::kOpenb)
+        .error;
+  };
+  EXPECT_EQ(error("1,1000"), "");
+  EXPECT_EQ(error("1,460"), "");
+  EXPECT_EQ(error("4,1000"), "");
+  EXPECT_EQ(error("0,0"), "");
+  EXPECT_EQ(error("1,1500"),
+            "line 2: gpu_milli is 1500 with num_gpu 1: of one GPU it is 0 to 1000, of each of "
+            "several 1000");
+  EXPECT_THAT(error("2,500"), HasSubstr("gpu_milli is 500 with num_gpu 2"));
+}
+
 TEST(BadTrace, A_line_without_end_is_refused_before_it_fills_the_memory) {
   const auto read = read_text(std::string(kLineMax + 10, 'x'), Format::kCqsim);
   EXPECT_EQ(read.error, "line 1: longer than a megabyte: this is no trace");

@@ -54,6 +54,8 @@ TEST(ClusterText, That_is_none_says_what_is_expected) {
     EXPECT_FALSE(parse_cluster(text).is_ok()) << text;
   }
   EXPECT_THAT(parse_cluster("many").status().message(), HasSubstr("NODESxGPUS"));
+  EXPECT_EQ(parse_cluster("0x8").status().message(),
+            "\"0x8\": a cluster has 1 to 1000000 nodes with GPUs or cores");
 }
 
 TEST(ClusterCsv, Reads_the_nodes_of_openb) {
@@ -71,7 +73,8 @@ TEST(ClusterCsv, That_is_wrong_names_the_line) {
     std::istringstream in(text);
     return read_cluster_csv(in).status().message();
   };
-  EXPECT_THAT(error(""), HasSubstr("no column \"cpu_milli\""));
+  EXPECT_EQ(error(""), "line 1: the file is empty: its first line names the columns");
+  EXPECT_THAT(error("sn,gpu\n"), HasSubstr("no column \"cpu_milli\"; it is: sn,gpu"));
   EXPECT_EQ(error("sn,cpu_milli,memory_mib,gpu,model\n"), "the cluster has no node");
   EXPECT_THAT(error("sn,cpu_milli,memory_mib,gpu,model\na,x,1,1,\n"), HasSubstr("line 2: \"x\""));
   EXPECT_THAT(error("sn,cpu_milli,memory_mib,gpu,model\na,1,1,-1,\n"), HasSubstr("line 2: a node"));
@@ -94,10 +97,17 @@ TEST(ClusterYaml, That_is_wrong_names_the_entry) {
   EXPECT_EQ(error("[]"), "the cluster has no node");
   EXPECT_EQ(error("a: 1"), "a list of nodes is expected");
   EXPECT_EQ(error("[{gpus: 8}, {gpu: 8}]"), "entry 2: \"gpu\" is nothing that a node has");
-  EXPECT_THAT(error("[{gpus: -8}]"), HasSubstr("entry 1: gpus cannot be negative"));
+  EXPECT_EQ(error("[{gpus: -8}]"), "entry 1: gpus: -8 is less than nothing");
+  EXPECT_EQ(error("[{cpu: \"-5\"}]"), "entry 1: cpu: -5 is less than nothing");
   EXPECT_THAT(error("[{gpus: many}]"), HasSubstr("entry 1: gpus: "));
-  EXPECT_EQ(error("[{gpus: 1.5}]"), "entry 1: gpus: a node has a whole number of GPUs");
-  EXPECT_THAT(error("[{count: 0}]"), HasSubstr("entry 1: count"));
+  EXPECT_EQ(error("[{gpus: 1.5}]"), "entry 1: gpus: 1.5 is no whole number of GPUs");
+  EXPECT_EQ(error("[{gpus: 99999999999999999999}]"),
+            "entry 1: gpus: \"100000000000000000000\" is not a quantity: it is above 2^63 - 1 or "
+            "has too many digits; allowed are numbers like 2, 0.5, 100m, 16Gi");
+  EXPECT_EQ(error("[{gpus: 1000001}]"), "entry 1: gpus: 1000001 is more than 1000000 on a node");
+  EXPECT_THAT(error("[{count: 0}]"), HasSubstr("entry 1: count: 0 should be a number from 1"));
+  EXPECT_EQ(error("[{count: 2}]"), "entry 1: a node has GPUs or cores: it says neither");
+  EXPECT_EQ(error("[{gpus: 1, gpuModel: [a]}]"), "entry 1: gpuModel: [\"a\"] is no text");
   EXPECT_THAT(error("[{count: 2000000}]"), HasSubstr("1000000 nodes"));
   EXPECT_THAT(error("[7]"), HasSubstr("entry 1: {count"));
 }

@@ -131,5 +131,26 @@ TEST(JournalReader, Takes_the_time_from_a_confirmation_to_the_plan_after_the_end
   EXPECT_EQ(read.trace.notes.without_run_time, 1);
 }
 
+// The plan after its last Pod came before the line of its end, with which the journal stops.
+TEST(JournalReader, Takes_an_end_without_a_plan_behind_it_for_the_latest_time) {
+  sched::Task task;
+  task.uid = "t";
+  task.submitted = {100 * kSecond};
+  task.groups = {{"", 1, {}}};
+  task.groups[0].requests.set_extended("nvidia.com/gpu", 8);
+  const std::string begin =
+      sched::journal_header() + "\n" + sched::encode(sched::Delta{sched::TaskUpsert{task}}) + "\n" +
+      sched::encode(sched::Delta{sched::Confirm{"t", {110 * kSecond}}}) + "\n" +
+      sched::encode(sched::PlanRecord{{140 * kSecond}, 1000, {}}) + "\n";
+  const auto ends =
+      read_text(begin + sched::encode(sched::Delta{sched::TaskEnd{"t"}}) + "\n", Format::kJournal);
+  ASSERT_EQ(ends.error, "");
+  EXPECT_THAT(summary(ends.trace), ElementsAre(ElementsAre(0, 30, 30, 8)));
+  const auto says =
+      read_text(begin + sched::encode(sched::Delta{sched::TaskEnd{"t", {150 * kSecond}}}) + "\n",
+                Format::kJournal);
+  EXPECT_THAT(summary(says.trace), ElementsAre(ElementsAre(0, 40, 40, 8)));
+}
+
 }  // namespace
 }  // namespace fermi::simulate

@@ -47,6 +47,41 @@ TEST(Replay, A_job_larger_than_the_cluster_never_starts_and_blocks_nobody) {
   EXPECT_THAT(starts({{0, 10, 10, 9}, {0, 10, 10, 4}}, "2x4", "FIFO"), ElementsAre(-1, 0));
 }
 
+// Runs of 1 h, turns of 30 min: A and B each have one after the other. After its second turn A has
+// run for its hour.
+TEST(Replay, Jobs_take_turns_of_a_quantum) {
+  const auto outcome = replay(trace_of({{0, 3600, 3600, 4}, {0, 3600, 3600, 4}}),
+                              *parse_cluster("4x1"), "TimeSlicing");
+  EXPECT_THAT(seconds(outcome.start_ns), ElementsAre(0, 1800));
+  EXPECT_THAT(seconds(outcome.end_ns), ElementsAre(5400, 7200));
+  EXPECT_EQ(outcome.preemptions, 2);
+}
+
+// Who gave way stands behind all who wait then.
+TEST(Replay, Of_three_everybody_has_a_turn_before_one_has_the_next) {
+  const auto outcome = replay(trace_of({{0, 3600, 10, 4}, {0, 3600, 10, 4}, {0, 3600, 10, 4}}),
+                              *parse_cluster("4x1"), "TimeSlicing");
+  EXPECT_THAT(seconds(outcome.start_ns), ElementsAre(0, 1800, 3600));
+  EXPECT_THAT(seconds(outcome.end_ns), ElementsAre(7200, 9000, 10800));
+}
+
+TEST(Strategies, What_would_have_no_effect_is_said) {
+  const auto error = [](const char* names, const StrategyOptions& options) {
+    const auto made = parse_strategies(names, options);
+    return made ? "" : made.status().message();
+  };
+  StrategyOptions turns, half;
+  turns.says_quantum = half.says_half_life = true;
+  EXPECT_EQ(error("FIFO,TimeSlicing", turns), "");
+  EXPECT_EQ(error("FIFO", turns),
+            "--quantum is for TimeSlicing, which is not among the strategies");
+  EXPECT_EQ(error("Hybrid", half), "");
+  EXPECT_EQ(error("DRF", half),
+            "--half-life is for FairSharing and Hybrid, which are not among the strategies");
+  turns.quantum_ns = 0;
+  EXPECT_EQ(error("TimeSlicing", turns), "--quantum: a turn lasts at least 1s");
+}
+
 TEST(Replay, Nodes_matter_where_GPUs_stand_together) {
   // Two jobs of 3 leave one GPU free on each node of 4: one of 2 waits, though two are free.
   EXPECT_THAT(starts({{0, 10, 10, 3}, {0, 10, 10, 3}, {0, 10, 10, 2}}, "2x4", "FIFO"),

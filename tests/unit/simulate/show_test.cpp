@@ -31,8 +31,13 @@ TEST(Table, Has_one_line_a_strategy_and_says_what_was_left_out) {
   EXPECT_THAT(text, HasSubstr("\nFIFO "));
   EXPECT_THAT(text, HasSubstr("\nDRF "));
   EXPECT_THAT(text, HasSubstr("9,991 s"));  // the third waited from 9 to 10,000
-  EXPECT_THAT(text, HasSubstr("FIFO: 1 jobs never started\n"));
+  EXPECT_THAT(text, HasSubstr("FIFO: 1 job never started\n"));
+  EXPECT_THAT(text, HasSubstr("4 jobs on 2 nodes with 2 GPUs\n"));
   EXPECT_THAT(text, HasSubstr("1,234 jobs left out: no known run time\n"));
+  shown.trace.notes.without_run_time = 1;
+  EXPECT_THAT(as_table(shown.trace, parse_cluster("1x1").value(), shown.figures),
+              HasSubstr("on 1 node with 1 GPU\nFIFO: 1 job never started\n"
+                        "DRF: 1 job never started\n1 job left out: no known run time\n"));
 }
 
 TEST(Json, Has_the_figures_by_their_names) {
