@@ -85,7 +85,7 @@ class Free {
     for (const auto& [name, zone] : state.cluster.zones()) {
       for (const ClassId id : state.cluster.zone(zone).classes) {
         const NodeClass& c = state.cluster.cls(id);
-        const bool now = beside == Kept::Beside::kNow;
+        const bool now = beside != Kept::Beside::kNobody;
         if (now && !c.open) continue;
         classes_.push_back({&c.example, {}});
         for (const ResourceId r : resources) {
@@ -347,12 +347,12 @@ void Cover::take(const Node& node, const Amounts& request, std::int64_t pods) {
 // --- what others leave
 
 Kept::Kept(const State& state, const Shape& shape, Beside beside)
-    : cover_(beside == Beside::kNow ? Cover(state, shape.guards)
-                                    : Cover::whole(state, shape.guards)) {
+    : cover_(beside != Beside::kNobody ? Cover(state, shape.guards)
+                                       : Cover::whole(state, shape.guards)) {
   const std::vector<ResourceId> resources = asked(shape.total);
   std::vector<Grants> others;
   for (QueueId id = 0; id < state.queues.size(); ++id) {
-    if (id == shape.guards) continue;
+    if (id == shape.guards && beside != Beside::kOwnToo) continue;
     Grants grants = grants_of(state.queues[id]);
     if (beside == Beside::kNobody) grants = unused(std::move(grants));
     std::erase_if(grants, [&](const Granted& grant) {
@@ -375,7 +375,7 @@ Kept::Kept(const State& state, const Shape& shape, Beside beside)
         }
         add_needs(here, r, free, needs);
       }
-      const __int128 kept = kept_on(nodes, needs, beside == Beside::kNow, r, free);
+      const __int128 kept = kept_on(nodes, needs, beside != Beside::kNobody, r, free);
       if (kept == 0) continue;
       const __int128 left = free.of(nodes, r) - kept;
       if (left < exactly(shape.total, r)) part.left.push_back({r, left, kept});
