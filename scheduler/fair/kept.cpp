@@ -121,6 +121,23 @@ class Free {
   std::map<std::pair<const Quota*, ResourceId>, __int128> known_;
 };
 
+// Whether any Pod of the shape could ever lie on these nodes: else nothing that is kept there
+// concerns it.
+bool takes_any(const State& state, const Shape& shape, const Nodes& nodes) {
+  return std::any_of(shape.groups.begin(), shape.groups.end(), [&](const Shape::Group& g) {
+    const Profile& profile = state.cluster.profile(g.profile);
+    for (const auto& [name, zone] : state.cluster.zones()) {
+      for (const ClassId id : state.cluster.zone(zone).classes) {
+        if (profile.cells[id].match == Match::kNo) continue;
+        const Node& example = state.cluster.cls(id).example;
+        const auto holds = [&](const Quota* quota) { return matches(*quota, example); };
+        if (std::any_of(nodes.begin(), nodes.end(), holds)) return true;
+      }
+    }
+    return false;
+  });
+}
+
 // As if nobody used anything.
 Grants unused(Grants grants) {
   static const Amounts kNothing;
@@ -365,6 +382,7 @@ Kept::Kept(const State& state, const Shape& shape, Beside beside)
   Free free(state, shape.total, resources, beside);
   for (Nodes& nodes : sets_of(others)) {
     if (beside == Beside::kNobody && nodes.size() > 1) continue;  // what is said is of one grant
+    if (!takes_any(state, shape, nodes)) continue;
     Part part;
     for (const ResourceId r : resources) {
       Needs needs;
