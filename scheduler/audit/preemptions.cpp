@@ -12,8 +12,7 @@ namespace sched {
 // Read in order, after the starts: each sees what those before it took and emptied.
 class PreemptionCheck {
  public:
-  PreemptionCheck(const Auditor& known, Time now)
-      : known_(known), now_(now), guarantees_(known), covers_(known) {}
+  PreemptionCheck(const Auditor& known, Time now) : known_(known), now_(now), covers_(known) {}
 
   std::vector<std::string> run(const Plan& plan);
 
@@ -38,8 +37,14 @@ class PreemptionCheck {
     Charge all;
     Auditor::ByNode on;
   };
+  // What queues had when a claim was made.
+  struct Stand {
+    std::map<std::string, Charge> used;
+    GuaranteeCheck on_nodes;
+  };
+  Stand stand_at(const Known& claims) const;
   std::string forbids_claim(const Preemption& p, const Known& above, const Known& below,
-                            const Gone& gone) const;
+                            const Gone& gone, const Stand& stand) const;
   std::string covered(const Preemption& p, const Known& above, const Known& below,
                       const std::set<std::size_t>* ranks);
   Charge used_by(const std::string& queue) const;
@@ -62,9 +67,9 @@ class PreemptionCheck {
   std::map<std::string, audit::NodeUse> taken_;
   // By queue: what starts, and then what was preempted for, beside what runs.
   std::map<std::string, Auditor::Usage> more_;
-  std::map<std::string, Auditor::ByNode> more_on_;  // on each node
-  Auditor::ByTenant given_;                         // by starts
-  GuaranteeCheck guarantees_;
+  std::map<std::string, Auditor::ByNode> more_on_;                                 // on each node
+  Auditor::ByTenant given_;                                                        // by starts
+  std::vector<std::pair<std::vector<std::string>, const Task*>> started_, asked_;  // so far
   CoverCheck covers_;
   std::vector<std::string> violations_;
 };
@@ -78,6 +83,7 @@ std::vector<std::string> PreemptionCheck::run(const Plan& plan) {
     starting_.insert(start.task);
     auto task = known_.tasks_.find(start.task);
     if (task == known_.tasks_.end()) continue;
+    started_.emplace_back(start.placement.nodes, &task->second.task);
     Task started = task->second.task;
     const auto groups = audit::groups_for(started, start.placement.nodes.size());
     if (groups) started.groups = *groups;
@@ -109,6 +115,7 @@ void PreemptionCheck::read(const Preemption& p) {
   if (!check_ranks(p, task->second, queue->second)) return;
   check_zones(p, task->second, queue->second);
   check_room(p, task->second);
+  asked_.emplace_back(p.placement.nodes, &task->second.task);
   count(p.placement.nodes, task->second.task);
   check_quota(p, task->second, queue->second);
 }
@@ -126,6 +133,8 @@ void PreemptionCheck::check_task(const Preemption& p, const Known& task) {
 
 void PreemptionCheck::check_victims(const Preemption& p, const Known& task) {
   std::map<std::string, Gone> gone;  // by queue, of those read so far
+  std::optional<Stand> stand;
+  if (p.kind == PreemptionKind::kReclaim) stand.emplace(stand_at(task));
   const auto why_not = [&](const Known& victim, const std::set<std::size_t>* ranks) {
     if (p.kind == PreemptionKind::kResolution) {
       return known_.forbids_wish(task, victim, now_, given_);
@@ -134,7 +143,7 @@ void PreemptionCheck::check_victims(const Preemption& p, const Known& task) {
     if (by_tier.empty()) return by_tier;
     if (p.kind == PreemptionKind::kRotation) return forbids_turn(task, victim);
     if (p.kind != PreemptionKind::kReclaim) return by_tier;
-    const std::string why = forbids_claim(p, task, victim, gone[victim.task.queue]);
+    const std::string why = forbids_claim(p, task, victim, gone[victim.task.queue], *stand);
     return why.empty() ? covered(p, task, victim, ranks) : why;
   };
   const auto check = [&](const std::string& uid, const Resize* shrink) {
@@ -272,7 +281,8 @@ std::string PreemptionCheck::forbids_turn(const Known& above, const Known& below
 
 // What a queue is guaranteed comes back from those who have more than they are guaranteed.
 std::string PreemptionCheck::forbids_claim(const Preemption& p, const Known& above,
-                                           const Known& below, const Gone& gone) const {
+                                           const Known& below, const Gone& gone,
+                                           const Stand& stand) const {
   constexpr int kHigh = 0, kMedium = 1;
   const int asks = tier(above.task), yields = tier(below.task);
   if (below.task.unevictable) return "nobody can ask to stop";
@@ -282,8 +292,8 @@ std::string PreemptionCheck::forbids_claim(const Preemption& p, const Known& abo
   if (yields == kMedium) {
     if (const std::string why = still_protected(below); !why.empty()) return why;
   }
-  if (guarantees_.concerns()) {
-    return guarantees_.forbids_claim(above, p.placement.nodes, below, gone.on);
+  if (stand.on_nodes.concerns()) {
+    return stand.on_nodes.forbids_claim(above, p.placement.nodes, below, gone.on);
   }
   const auto promised = [&](const std::string& name) {
     const auto queue = known_.queues_.find(name);
@@ -294,7 +304,11 @@ std::string PreemptionCheck::forbids_claim(const Preemption& p, const Known& abo
   for (const PodGroup& group : above.task.groups) {
     audit::charge(asked, group, std::max<std::int64_t>(0, group.count));
   }
-  Charge own = used_by(above.task.queue), other = used_by(below.task.queue);
+  const auto used = [&](const std::string& queue) {
+    const auto at = stand.used.find(queue);
+    return at == stand.used.end() ? Charge{} : at->second;
+  };
+  Charge own = used(above.task.queue), other = used(below.task.queue);
   bool borrows = false;
   for (const auto& [name, value] : owned) {
     if (asked[name] == 0) continue;
@@ -314,6 +328,30 @@ std::string PreemptionCheck::covered(const Preemption& p, const Known& above, co
                          used == known_.used_on_.end() ? kNothing : used->second, below, ranks);
 }
 
+// What starts behind the claim in its own line takes nothing from it; nor does what a gang that
+// starts has beyond its minimum, since that comes last.
+PreemptionCheck::Stand PreemptionCheck::stand_at(const Known& claims) const {
+  Stand stand{{}, GuaranteeCheck(known_)};
+  for (const auto& [queue, usage] : known_.usage_) stand.used[queue] = usage.amount;
+  const auto add = [&](const std::vector<std::string>& nodes, const Task& task) {
+    Placement least;
+    for (std::size_t rank = 0; rank < nodes.size(); ++rank) {
+      const PodGroup* group = Auditor::group_of(task.groups, rank);
+      if (group == nullptr) break;
+      least.nodes.push_back(nodes[rank]);
+      audit::charge(stand.used[task.queue], *group, 1);
+    }
+    stand.on_nodes.add(least, task);
+  };
+  for (const auto& [nodes, task] : started_) {
+    const bool behind =
+        task->queue == claims.task.queue && known_.seat(claims.task) < known_.seat(*task);
+    if (!behind) add(nodes, *task);
+  }
+  for (const auto& [nodes, task] : asked_) add(nodes, *task);
+  return stand;
+}
+
 PreemptionCheck::Charge PreemptionCheck::used_by(const std::string& queue) const {
   Charge used;
   if (auto at = known_.usage_.find(queue); at != known_.usage_.end()) used = at->second.amount;
@@ -326,7 +364,6 @@ PreemptionCheck::Charge PreemptionCheck::used_by(const std::string& queue) const
 // --- what its queue may run
 
 void PreemptionCheck::count(const std::vector<std::string>& nodes, const Task& task) {
-  guarantees_.add({nodes, {}}, task);
   Auditor::Usage& more = more_[task.queue];
   ++more.tasks;
   for (std::size_t rank = 0; rank < nodes.size(); ++rank) {

@@ -65,7 +65,7 @@ std::vector<NodeId> Growth::more(const Gang& gang, std::int64_t& looked) {
     if (lends_nothing) more.guards = state_.tasks[gang.task].queue;
     more.total = {};
     more.total.plus(group.request, gang.most - std::ssize(gang.ranks));
-    filling.kept.emplace(state_, more);
+    filling.kept.emplace(state_, more, gang.keeps_own ? Kept::Beside::kOwnToo : Kept::Beside::kNow);
   }
   // Its nodes are told to be in other zones than when it started.
   if (shape.policy == ZonePolicy::kSingle && filling.used.size() > 1) return {};

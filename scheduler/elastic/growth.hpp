@@ -43,6 +43,8 @@ class Growth {
     // Whether it may borrow as its queue does. Not where others who may not, and for whom that room
     // was left, start at the same moment.
     bool borrows = true;
+    // Whether they are of other queues: to them, what its own is guaranteed was kept.
+    bool keeps_own = false;
   };
   // The nodes of the Pods that it gets beside those, none or more; booked.
   std::vector<NodeId> more(const Gang& gang, std::int64_t& looked);

@@ -74,7 +74,7 @@ class Free {
     for (const auto& [name, zone] : state.cluster.zones()) {
       for (const ClassId id : state.cluster.zone(zone).classes) {
         const NodeClass& c = state.cluster.cls(id);
-        const bool now = beside == Kept::Beside::kNow;
+        const bool now = beside != Kept::Beside::kNobody;
         if (now && !c.open) continue;
         classes_.push_back({&c.example, {}});
         for (const ResourceId r : resources) {
@@ -109,6 +109,23 @@ class Free {
   std::vector<Class> classes_;
   std::map<std::pair<const Quota*, ResourceId>, __int128> known_;
 };
+
+// Whether any Pod of the shape could ever lie on these nodes: else nothing that is kept there
+// concerns it.
+bool takes_any(const State& state, const Shape& shape, const Nodes& nodes) {
+  return std::any_of(shape.groups.begin(), shape.groups.end(), [&](const Shape::Group& g) {
+    const Profile& profile = state.cluster.profile(g.profile);
+    for (const auto& [name, zone] : state.cluster.zones()) {
+      for (const ClassId id : state.cluster.zone(zone).classes) {
+        if (profile.cells[id].match == Match::kNo) continue;
+        const Node& example = state.cluster.cls(id).example;
+        const auto holds = [&](const Quota* quota) { return matches(*quota, example); };
+        if (std::any_of(nodes.begin(), nodes.end(), holds)) return true;
+      }
+    }
+    return false;
+  });
+}
 
 // As if nobody used anything.
 Grants unused(Grants grants) {
@@ -366,12 +383,12 @@ void Cover::take(const Node& node, const Amounts& request, std::int64_t pods) {
 // --- what others leave
 
 Kept::Kept(const State& state, const Shape& shape, Beside beside)
-    : cover_(beside == Beside::kNow ? Cover(state, shape.guards)
-                                    : Cover::whole(state, shape.guards)) {
+    : cover_(beside != Beside::kNobody ? Cover(state, shape.guards)
+                                       : Cover::whole(state, shape.guards)) {
   const std::vector<ResourceId> resources = asked(shape.total);
   std::vector<Grants> others;
   for (QueueId id = 0; id < state.queues.size(); ++id) {
-    if (id == shape.guards) continue;
+    if (id == shape.guards && beside != Beside::kOwnToo) continue;
     Grants grants = grants_of(state.queues[id]);
     if (beside == Beside::kNobody) grants = unused(std::move(grants));
     std::erase_if(grants, [&](const Granted& grant) {
@@ -384,6 +401,7 @@ Kept::Kept(const State& state, const Shape& shape, Beside beside)
   Free free(state, shape.total, resources, beside);
   for (Nodes& nodes : sets_of(others)) {
     if (beside == Beside::kNobody && nodes.size() > 1) continue;  // what is said is of one grant
+    if (!takes_any(state, shape, nodes)) continue;
     Part part;
     for (const ResourceId r : resources) {
       Needs needs;
@@ -394,7 +412,7 @@ Kept::Kept(const State& state, const Shape& shape, Beside beside)
         }
         add_needs(here, r, free, needs);
       }
-      const __int128 kept = kept_on(nodes, needs, beside == Beside::kNow, r, free);
+      const __int128 kept = kept_on(nodes, needs, beside != Beside::kNobody, r, free);
       if (kept == 0) continue;
       const __int128 left = free.of(nodes, r) - kept;
       if (left < exactly(shape.total, r)) part.left.push_back({r, left, kept});

@@ -85,9 +85,10 @@ class Cover {
 // What others' guarantees leave of the nodes to a gang.
 class Kept {
  public:
-  // kNow: what they do not use of them, as the state is now. kNobody: all of them, as if nobody
+  // kNow: what they do not use of them, as the state is now. kOwnToo: and what its own queue does
+  // not use of its own, where the gang could not have that. kNobody: all of them, as if nobody
   // used anything and every node took Pods; then what is kept is rather said too small.
-  enum class Beside : std::uint8_t { kNow, kNobody };
+  enum class Beside : std::uint8_t { kNow, kOwnToo, kNobody };
   Kept(const State& state, const Shape& shape, Beside beside = Beside::kNow);
   // Whether anything of it could keep the gang from a node.
   bool binds() const { return !parts_.empty(); }

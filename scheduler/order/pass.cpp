@@ -172,7 +172,10 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
   if (reserves) reserve_for(task);
   if (for_room || reserves) ahead_.insert(task);
   refuses_ = refuses_ || answer == Answer::kReserved;
-  if (for_room || deserves || asked) ++blocked_[offer.queue];
+  if (for_room || deserves || asked) {
+    ++blocked_[offer.queue];
+    heads_.emplace(offer.queue, offer.place);
+  }
   if (for_room || (asked && answer == Answer::kNoQuota)) ++lacked_[offer.queue];
   const bool again = (for_room || deserves) && deserves_reservation(offer, blocked_[offer.queue]);
   if (answer == Answer::kTenantLimit) return turns.replace(offer);
@@ -196,7 +199,7 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
     return;
   }
   if (for_room && chooses(queue)) {
-    if (!patience_.contains(offer.queue)) arrange(turns, offer);
+    if (!patience_.contains(offer.queue)) arrange(turns, offer.queue);
   } else if (again) {
     turns.go_on(offer);  // its twin may deserve one as well
   } else if (answer == Answer::kReserved && !state_.buckets[offer.bucket].refused) {
@@ -214,37 +217,39 @@ void Pass::reserve_for(TaskId task) {
 }
 
 // All that may fit, and those for which room is kept, in the order in which they are to be tried.
-// What starts in this pass has waited, too.
-void Pass::arrange(Turns& turns, const Turns::Offer& head) {
-  const QueueRecord& queue = state_.queues[head.queue];
+// What starts in this pass has waited, too. The head may be one that guarantees of others keep out:
+// then who is behind it and would delay it is the first to lack room, and is judged with the rest.
+void Pass::arrange(Turns& turns, QueueId id) {
+  const QueueRecord& queue = state_.queues[id];
+  const Place& head = heads_.at(id);
   std::int64_t longest = queue.past.longest_wait();
   for (const TaskId task : started_) {
-    if (state_.tasks[task].queue != head.queue) continue;
+    if (state_.tasks[task].queue != id) continue;
     longest = std::max(longest, span(state_.tasks[task].task.submitted, now_));
   }
-  patience_[head.queue] = later({head.place.submitted_ns}, longest / 2);
+  patience_[id] = later({head.submitted_ns}, longest / 2);
   std::vector<Turns::Candidate> candidates;
-  const auto add = [&](const Place& place, BucketId id) {
-    if (place.task == head.place.task || started_.contains(place.task)) return;
-    const std::int64_t size = size_of(state_, state_.shapes[state_.buckets[id].shape]);
+  const auto add = [&](const Place& place, BucketId bucket) {
+    if (place.task == head.task || started_.contains(place.task)) return;
+    const std::int64_t size = size_of(state_, state_.shapes[state_.buckets[bucket].shape]);
     constexpr int kTier = 32;  // a step is less than its power of two
     const std::int64_t stated = state_.tasks[place.task].task.expected_duration_ns;
     const std::int64_t step = backfill_step(size, queue.past.predict(size, stated));
-    candidates.push_back({(std::int64_t{tier_of(place)} << kTier) + step, place, id});
+    candidates.push_back({(std::int64_t{tier_of(place)} << kTier) + step, place, bucket});
   };
-  for (const auto& [key, id] : queue.buckets) {
-    const auto& tasks = state_.buckets[id].tasks;
-    if (!state_.active.contains(id) || !state_.plausible(state_.shapes[state_.buckets[id].shape]))
-      continue;
+  for (const auto& [key, bucket] : queue.buckets) {
+    const auto& tasks = state_.buckets[bucket].tasks;
+    const Shape& shape = state_.shapes[state_.buckets[bucket].shape];
+    if (!state_.active.contains(bucket) || !state_.plausible(shape)) continue;
     for (auto at = tasks.begin(); !tasks.at_end(at); at = tasks.next(at)) {
-      if (!state_.held.contains(tasks.get(at).task)) add(tasks.get(at), id);
+      if (!state_.held.contains(tasks.get(at).task)) add(tasks.get(at), bucket);
     }
   }
   for (const TaskId task : state_.held) {
     const TaskRecord& record = state_.tasks[task];
-    if (record.queue == head.queue && record.bucket != kNoId) add(record.place, record.bucket);
+    if (record.queue == id && record.bucket != kNoId) add(record.place, record.bucket);
   }
-  turns.arrange(head.queue, std::move(candidates));
+  turns.arrange(id, std::move(candidates));
 }
 
 // Until when it is taken to run if it starts now.

@@ -164,7 +164,7 @@ class Pass {
   bool has_peers_stop(TaskId task);
   bool peers_may_make_way(TaskId task) const;
   void reserve_for(TaskId task);
-  void arrange(Turns& turns, const Turns::Offer& head);
+  void arrange(Turns& turns, QueueId queue);
   Time judged_end(TaskId task) const;
   // With so many of its queue blocked before it.
   bool deserves_reservation(const Turns::Offer& offer, std::int64_t ahead) const;
@@ -240,6 +240,7 @@ class Pass {
   // How many of a queue were blocked so far; and of these, who were not kept out by its maximum or
   // by what is guaranteed to others.
   std::vector<std::int64_t> blocked_, lacked_;
+  std::map<QueueId, Place> heads_;  // the first of them
 };
 
 }  // namespace sched

@@ -141,17 +141,20 @@ void Pass::widen() {
   Growth growth(state_, waited_for(), meant);
   // What starts in this plan was left what others are guaranteed; a larger start before it must
   // leave it that, too.
-  const bool borrows = std::all_of(started_.begin(), started_.end(), [this](TaskId id) {
+  std::set<QueueId> left_to;  // those of whom some start in it
+  for (const TaskId id : started_) {
     const TaskRecord& task = state_.tasks[id];
     const QueueRecord& queue = state_.queues[task.queue];
-    return !kept_from_places(queue, tier_of(task.task, queue));
-  });
+    if (kept_from_places(queue, tier_of(task.task, queue))) left_to.insert(task.queue);
+  }
   for (Start* const start : starts) {
     const TaskId id = state_.find(start->task);
     const TaskRecord& task = state_.tasks[id];
     std::vector<NodeId> ranks = ranks_.at(id);
+    const bool of_others = left_to.size() > left_to.count(task.queue);
     const std::vector<NodeId> more =
-        growth.more({id, task.shape, ranks, sizes_of(task.task).most, borrows}, plan_.work.nodes);
+        growth.more({id, task.shape, ranks, sizes_of(task.task).most, left_to.empty(), of_others},
+                    plan_.work.nodes);
     if (more.empty()) continue;
     ranks.insert(ranks.end(), more.begin(), more.end());
     number(state_, ranks);

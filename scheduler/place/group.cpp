@@ -16,6 +16,12 @@ bool degraded(const State& state, ZoneId zone) {
   return state.cluster.degraded(zone, state.config.degraded_permille);
 }
 
+// Whose place one of another group would take says nothing of this one, and changes unheard.
+bool is_member(const State& state, const Shape& shape, TaskId task) {
+  const auto group = state.groups.find(shape.group);
+  return group != state.groups.end() && group->second.contains(task);
+}
+
 // How many of the group are where; not the one whose place is taken.
 std::map<ZoneId, std::int64_t> count(const State& state, const Shape& shape) {
   std::map<ZoneId, std::int64_t> zones;
@@ -81,7 +87,7 @@ std::vector<std::set<ZoneId>> group_stages(const State& state, const Shape& shap
   }
   keep_even(state, shape, tasks, stages[0]);
   const TaskId old = shape.replaces.empty() ? kNoId : state.find(shape.replaces);
-  const bool moves = old != kNoId && placed(state.tasks[old]);
+  const bool moves = old != kNoId && placed(state.tasks[old]) && is_member(state, shape, old);
   std::vector<Zones> out;
   for (std::size_t i = 0; i < (moves ? 1 : stages.size()); ++i) {
     if (!stages[i].empty()) out.push_back(std::move(stages[i]));

@@ -167,6 +167,8 @@ class Reading {
     if (!plain || nodes.size() >= most(task) || !plan_.preemptions.empty()) return;
     std::set<std::string> zones;
     for (const std::string& node : nodes) zones.insert(world_.nodes.at(node).zone);
+    // Its nodes are told to be in another zone than when it started.
+    if (task.zone_policy == ZonePolicy::kSingle && zones.size() > 1) return;
     for (const auto& [name, node] : world_.nodes) {
       if (!open(node) || !zones.contains(node.zone) || waited_for(node, false)) continue;
       const std::string& wanted = task.groups[0].zone;

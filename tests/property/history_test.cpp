@@ -302,13 +302,15 @@ TEST(History, So_it_is_with_past_runs_estimates_that_are_outlived_and_queues_tha
 // on others. 413: one that can never start closed the turn of a queue at its limit of tasks, so
 // that nobody was counted as blocked there. 560: who had no zone of its group when its turn came,
 // and has one by what started behind it, had no reason. 318: nor had one whose own reservation
-// begins before the one that is in its way.
+// begins before the one that is in its way. 576: one of another group, whose place was to be taken,
+// ended, which woke nobody.
 TEST(History, Seeds_that_found_something_find_it_no_more) {
   for (const std::uint64_t seed : {817, 1669, 2941, 4439, 618}) run_history(seed, 120);
   run_history(744, 120, {.guarantees = true, .limits = true, .grants = true});
   run_history(397, 120, {.guarantees = false, .ends = true});
   run_history(413, 120, {.guarantees = false, .elastic = true, .limits = true});
   run_history(560, 120, {.guarantees = true, .limits = true, .groups = true});
+  run_history(576, 120, {.guarantees = true, .limits = true, .groups = true});
   run_history(318, 120, {.guarantees = true, .ends = true});
 }
 

@@ -153,5 +153,24 @@ TEST_F(EngineTest, One_that_may_start_by_what_starts_behind_it_still_has_a_reaso
   EXPECT_THAT(step(engine), ElementsAre("large"));
 }
 
+// Only while the one of its own group holds a place does it go to a primary zone alone: of others
+// nobody tells it when they end.
+TEST_F(EngineTest, One_that_would_take_the_place_of_a_task_of_another_group_may_go_to_a_backup) {
+  nodes({node("a1"), node("b1", "zone-b")});
+  queues({queue("q")});
+  const auto replica = [](const std::string& uid, const std::string& group) {
+    Task t = task(uid, "q", 1, 8);
+    t.group_uid = group;
+    t.group_zones = {{"zone-a", false, 1}, {"zone-b", true, 1}};
+    return t;
+  };
+  tasks({replica("old", "other")});
+  EXPECT_THAT(step(engine), ElementsAre("old"));
+  Task anew = replica("new", "svc");
+  anew.replaces = "old";
+  tasks({anew});
+  EXPECT_THAT(placed(engine, "new"), ElementsAre("b1"));
+}
+
 }  // namespace
 }  // namespace sched::test
