@@ -218,7 +218,7 @@ void Cluster::add_empty(Profile& profile, NodeId id, int sign) {
   const ClassId cls = nodes_[id].cls;
   const std::int64_t fit = slots(nodes_[id].total, profile.request);
   profile.takes.resize(nodes_.size());
-  profile.takes[id] = sign > 0 && fit > 0;
+  profile.takes[id] = sign > 0 && fit > 0 && classes_[cls].open;
   profile.cells[cls].empty += sign * fit;
   profile.zones[classes_[cls].zone].empty += sign * fit;
   profile.all.empty += sign * fit;

@@ -98,7 +98,7 @@ struct Profile {
   };
   std::vector<Cell> cells;
   std::vector<std::uint32_t> node_slots;
-  std::vector<bool> takes;  // by node: whether a Pod would fit if nothing ran, closed nodes too
+  std::vector<bool> takes;  // by node: whether it is open, and a Pod would fit if nothing ran
   struct Sum {                                    // per zone
     std::int64_t slots = 0, last = 0, empty = 0;  // last: those on nodes to be used last
   };
@@ -181,7 +181,7 @@ class Cluster {
   // Whether a Pod of the profile could run on the node as it is now if nothing else did.
   bool takes(ProfileId profile, NodeId node) const {
     const std::vector<bool>& of = profiles_[profile].takes;
-    return node < of.size() && of[node] && classes_[nodes_[node].cls].open;
+    return node < of.size() && of[node];
   }
   // A node's place in the packing order of a profile: tightest by free devices, then by what is
   // left of the scarcer rest, then by name; nodes to be used last come last. Total.
