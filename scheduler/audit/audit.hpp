@@ -147,6 +147,7 @@ class Auditor {
   // Whether one that waits may, by its tier, have the room of one that holds a decision at that
   // moment, as far as is known today.
   bool yields_by(const Known& above, const Known& below, std::int64_t at) const;
+  bool turn_is_over(const Known& above, const Known& below, std::int64_t at) const;
   void rule(const std::string& name, const Queue* queue);
   void give_up(Known& task);
   void line_up(const std::string& uid);

@@ -276,6 +276,7 @@ bool Auditor::yields_by(const Known& above, const Known& below, std::int64_t at)
   if (above.phase != Phase::kWaits || below.phase != Phase::kHolds) return false;
   if (below.task.unevictable || !below.evicted_by.empty()) return false;
   const int asks = std::get<0>(seat(above.task)), yields = std::get<0>(seat(below.task));
+  if (turn_is_over(above, below, at)) return true;
   if (asks == kLow || (asks == kMedium && yields != kLow)) return false;
   if (yields == kLow) return true;
   const auto queue = queues_.find(below.task.queue);
@@ -286,6 +287,22 @@ bool Auditor::yields_by(const Known& above, const Known& below, std::int64_t at)
   if (yields == kHigh) return below.task.preemptible && place(above.task) < place(below.task);
   if (yields == kMedium && below.task.preemptible) return true;
   return below.runs && below.task.guarantee_until.ns > 0 && below.task.guarantee_until.ns <= at;
+}
+
+// A peer of a queue that takes turns has had its quantum by then; a Medium one its guarantee and
+// its rest as well. High has no turns.
+bool Auditor::turn_is_over(const Known& above, const Known& below, std::int64_t at) const {
+  constexpr int kHigh = 0, kMedium = 1;
+  const auto queue = queues_.find(below.task.queue);
+  if (above.task.queue != below.task.queue || queue == queues_.end()) return false;
+  if (!audit::takes_turns(queue->second) || !below.runs) return false;
+  const int asks = std::get<0>(seat(above.task)), yields = std::get<0>(seat(below.task));
+  if (yields == kHigh || asks > yields) return false;
+  if (__int128{at} - below.since.ns < queue->second.quantum_ns) return false;
+  if (yields != kMedium) return true;
+  const __int128 rest = __int128{below.task.last_preempted.ns} + queue->second.cooldown_ns;
+  if (below.task.last_preempted.ns > 0 && rest > at) return false;
+  return below.task.guarantee_until.ns > 0 && below.task.guarantee_until.ns <= at;
 }
 
 // In nanoseconds; kNever for one that never ends.

@@ -112,7 +112,7 @@ class Calendar {
   bool ended(const Booked& booked, const Release& release, Time at) const;
   // Whether the first waits, and may have the second stop by then.
   bool yields(TaskId holder, TaskId task, Time at) const {
-    return task != kNoId && may_preempt_from(state_, holder, task, now_) <= at;
+    return task != kNoId && may_have_stop_from(state_, holder, task, now_) <= at;
   }
   const std::vector<Release>& releases_of(Booked& booked) const;
   std::vector<Release> releases_on(NodeId node) const;

@@ -21,12 +21,28 @@ Late late(const State& state, Time now) {
   return out;
 }
 
+namespace {
+
+// Those peers whose turns end before they do.
+Late turns_of(const State& state, TaskId id, Time now) {
+  Late out;
+  for (const auto& [over, peer] : state.queues[state.tasks[id].queue].turns_over) {
+    const Time from = may_rotate_from(state, id, peer, now);
+    if (from >= kEndless || from >= expected_end(state, state.tasks[peer], now)) continue;
+    out.emplace_back(from, peer);
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+}  // namespace
+
 // Most of a large cluster may yield at once, to any task that is not Low: for these no record is
 // read, and what has one moment is not sorted. (Where somebody past his end is taken to end now, he
 // ends by himself.)
 Late yielding(const State& state, TaskId id, Time now, bool but_low) {
   const TaskRecord& task = state.tasks[id];
-  if (tier_of(task.task, state.queues[task.queue]) == Tier::kLow) return {};
+  if (tier_of(task.task, state.queues[task.queue]) == Tier::kLow) return turns_of(state, id, now);
   const bool all_go_on = state.config.overrun != Overrun::kEndsNow;
   Late out, then;
   for (const Askable& other : state.askable) {
@@ -36,7 +52,7 @@ Late yielding(const State& state, TaskId id, Time now, bool but_low) {
       out.emplace_back(now, other.task);
       continue;
     }
-    const Time from = may_preempt_from(state, id, other.task, now);
+    const Time from = may_have_stop_from(state, id, other.task, now);
     if (from >= kEndless) continue;
     if (from < expected_end(state, state.tasks[other.task], now)) {
       (from > now ? then : out).emplace_back(from, other.task);

@@ -23,9 +23,9 @@ struct Release {
 
 using Late = std::vector<std::pair<Time, TaskId>>;  // soonest first; of one moment in no order
 Late late(const State& state, Time now);
-// Whom a waiting task may have stop before they are expected to end, by when nothing protects them
-// any more (preempt/promise.hpp): soonest first, of one moment in no order. `but_low`: without
-// those whom all above Low may have stop at once.
+// Whom a waiting task may have stop, by tier or by turn, before they are expected to end, by when
+// nothing protects them any more (preempt/promise.hpp): soonest first, of one moment in no order.
+// `but_low`: without those whom all above Low may have stop at once.
 Late yielding(const State& state, TaskId task, Time now, bool but_low);
 
 class Future {

@@ -88,7 +88,7 @@ Amounts KeptPromises::missing(NodeId node, const Binding& binding, Time from, Ti
   const auto ended = [&](Time end, TaskId task, Time at) {
     return end <= at || std::any_of(bookings.begin(), bookings.end(), [&](const Booking& booking) {
              return booking.begin <= at &&
-                    may_preempt_from(state_, booking.holder, task, now_) <= at;
+                    may_have_stop_from(state_, booking.holder, task, now_) <= at;
            });
   };
   for (const Booking& moment : bookings) {

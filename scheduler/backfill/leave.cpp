@@ -62,7 +62,7 @@ const Leave::Line& Leave::line(QueueId id, TaskId holder) {
   for (const auto& [by, task] : state_.queues[id].placed) {
     const bool known_end = by > now_.ns && by < QueueRecord::kNoEnd;
     Time end = known_end ? Time{by} : expected_end(state_, state_.tasks[task], now_);
-    if (holder != kNoId) end = std::min(end, may_preempt_from(state_, holder, task, now_));
+    if (holder != kNoId) end = std::min(end, may_have_stop_from(state_, holder, task, now_));
     if (end < kEndless) line.ends.emplace_back(end, task);
   }
   for (const auto& [task, started] : started_) {
@@ -72,12 +72,17 @@ const Leave::Line& Leave::line(QueueId id, TaskId holder) {
   return line;
 }
 
+bool Leave::may_ask(TaskId holder) const {
+  if (holder == kNoId) return false;
+  const TaskRecord& task = state_.tasks[holder];
+  const QueueRecord& queue = state_.queues[task.queue];
+  return tier_of(task.task, queue) != Tier::kLow || !queue.turns_over.empty();
+}
+
 // What of its queue has ended by then, for who may have others stop.
 const Leave::Sum& Leave::ended(QueueId id, TaskId holder, Time at) {
   const QueueRecord& queue = state_.queues[id];
-  const bool asks =
-      holder != kNoId &&
-      tier_of(state_.tasks[holder].task, state_.queues[state_.tasks[holder].queue]) != Tier::kLow;
+  const bool asks = may_ask(holder);
   line(id, asks ? holder : kNoId);
   Line& known = lines_.at({id, asks ? holder : kNoId});
   const auto end = std::upper_bound(known.ends.begin(), known.ends.end(), std::pair{at, kNoId});
@@ -185,13 +190,16 @@ std::vector<Amounts> Leave::used(TaskId task, std::optional<Time> then, Time to,
 
 // --- what is guaranteed to others
 
-// On nodes that take Pods.
-const Amounts& Leave::freed(Time at) {
-  const auto [known, fresh] = freed_.try_emplace(at);
+// On nodes that take Pods, for who may have others stop.
+const Amounts& Leave::freed(Time at, TaskId holder) {
+  const TaskId asks = may_ask(holder) ? holder : kNoId;
+  const auto [known, fresh] = freed_.try_emplace({at, asks});
   if (!fresh) return known->second;
   if (!late_) late_ = late(state_, now_);
+  const auto [early, first] = yielding_.try_emplace(asks);
+  if (first && asks != kNoId) early->second = yielding(state_, asks, now_, false);
   static const std::vector<Release> kNone;
-  Future future(state_, now_, *late_, kNone);
+  Future future(state_, now_, *late_, kNone, early->second);
   future.go(at, [&](NodeId node, const Amounts& amounts) {
     const ClassId cls = state_.cluster.node(node).cls;
     if (cls != kNoId && state_.cluster.cls(cls).open) known->second.plus(amounts);
@@ -200,11 +208,11 @@ const Amounts& Leave::freed(Time at) {
 }
 
 bool Leave::keeps_guaranteed_at(const Claim& guarded, Time at, const Claims& claims) {
-  Amounts more = freed(at);
+  Amounts more = freed(at, guarded.task);
   std::map<QueueId, Amounts> used;
   for (QueueId id = 0; id < state_.queues.size(); ++id) {
     if (!state_.queues[id].queue.has_guaranteed) continue;
-    used[id].minus(ended(id, kNoId, at).amounts);
+    used[id].minus(ended(id, guarded.task, at).amounts);
     used[id].plus(active(id, at, claims, guarded.task).amounts);
   }
   for (const auto& [task, started] : started_) {

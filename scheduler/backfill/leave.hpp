@@ -83,14 +83,17 @@ class Leave {
   Sum active(QueueId queue, Time at, const Claims& claims, TaskId but) const;
   bool keeps_maximum_at(TaskId task, TaskId holder, Time at, const Claims& claims);
   bool keeps_guaranteed_at(const Claim& guarded, Time at, const Claims& claims);
-  const Amounts& freed(Time at);
+  const Amounts& freed(Time at, TaskId holder);
+  bool may_ask(TaskId holder) const;
   bool guarantees() const;
 
   const State& state_;
   const Time now_;
   std::map<TaskId, Started> started_;
   std::map<std::pair<QueueId, TaskId>, Line> lines_;
-  std::map<Time, Amounts> freed_;  // on nodes that take Pods: what has ended until then
+  // On nodes that take Pods: what has ended until then, for one holder.
+  std::map<std::pair<Time, TaskId>, Amounts> freed_;
+  std::map<TaskId, Late> yielding_;
   std::optional<Late> late_;
   mutable std::optional<bool> guarantees_;
 };

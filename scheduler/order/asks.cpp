@@ -1,4 +1,6 @@
 // Pass: who has others stop for it.
+#include <algorithm>
+
 #include "scheduler/fair/kept.hpp"
 #include "scheduler/fair/quota.hpp"
 #include "scheduler/order/holders.hpp"
@@ -109,21 +111,54 @@ bool Pass::ask(TaskId task, PreemptionKind kind) {
   // long as it lasts, nobody else may count on its room.
   make_reservations();
   const Time end = end_after(now_, state_.tasks[task].task.expected_duration_ns);
-  const bool delays = kind != PreemptionKind::kRotation &&
-                      calendar_.leave().delayed(task, end, claims(task)).claim != nullptr;
+  // A turn gives back what it takes of what is left by guarantees. Of its queue's maximum it takes
+  // what a head of the queue counts on: the turns that are over by then.
+  const Leave::Delayed delayed = calendar_.leave().delayed(task, end, claims(task));
+  const bool delays =
+      delayed.claim != nullptr && (kind != PreemptionKind::kRotation || delayed.of_queue);
   if (delays) return false;
   Overlay look(state_);
   Surroundings around{reserved_beside(task, end), &overlay_, as_found && keeps_};
-  std::optional<Preemption> found =
-      find_preemption(state_, task, now_, look, plan_.work.victims, around, kind);
+  const std::optional<Preemption> found = search(task, end, kind, around, look);
   if (!found) return false;
   const auto before = state_.held_rooms.find(task);
   const NodeAmounts kept =
       before == state_.held_rooms.end() ? NodeAmounts{} : before->second.booked;
   pledges_.add(*found, now_, kEndless);
   keep_rest(kept, state_.held_rooms.at(task).booked, overlay_);
-  plan_.preemptions.push_back(std::move(*found));
+  plan_.preemptions.push_back(*found);
   return true;
+}
+
+// With what claims leave of its queue's quotas of some nodes. Those are made with the ends of
+// peers: a peer who stopped for it would count twice.
+std::optional<Preemption> Pass::search(TaskId task, Time end, PreemptionKind kind,
+                                       Surroundings around, Overlay& look) {
+  const auto find = [&] {
+    return find_preemption(state_, task, now_, look, plan_.work.victims, around, kind);
+  };
+  const QueueId queue = state_.tasks[task].queue;
+  const Leave::Claims claims = this->claims(task);
+  if (kind == PreemptionKind::kRotation || claims.empty() || state_.queues[queue].limits.empty()) {
+    return find();
+  }
+  std::vector<Amounts> used = calendar_.leave().used_now(task, end, claims);
+  bool claimed = false;
+  for (std::size_t i = 0; i < used.size(); ++i) {
+    claimed = claimed || used[i] != state_.queues[queue].limits[i].used;
+  }
+  if (!claimed) return find();
+  around.as_found = false;
+  around.lasts = false;
+  const LeaveInPlace then(state_, queue, std::move(used));
+  std::optional<Preemption> found = find();
+  const auto peer = [&](const std::string& uid) {
+    return state_.tasks[state_.find(uid)].queue == queue;
+  };
+  const bool peers = found && (std::any_of(found->victims.begin(), found->victims.end(), peer) ||
+                               std::any_of(found->shrinks.begin(), found->shrinks.end(),
+                                           [&](const Resize& r) { return peer(r.task); }));
+  return peers ? std::nullopt : found;
 }
 
 const Preemption* Pass::preemption_of(TaskId task) const {

@@ -183,7 +183,8 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
     blockers_[offer.queue] = task;
     return turns.close(offer.queue);
   }
-  if (reserves && keeps_ && !state_.promises.contains(task)) {
+  const bool unknown = keeps_ && !state_.promises.contains(task);
+  if (reserves && (unknown || waits_for_turns_to_begin(task))) {
     blockers_[offer.queue] = task;  // until it is known what may pass
     return turns.close(offer.queue);
   }
@@ -206,6 +207,19 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
     const std::int64_t limit = duration_of(state_.tasks[task]);
     turns.go_on(offer, [&](TaskId other) { return duration_of(state_.tasks[other]) < limit; });
   }
+}
+
+// It has no time yet, and a peer that takes turns does not run yet: when that turn is over will be
+// known once it does.
+bool Pass::waits_for_turns_to_begin(TaskId task) {
+  const QueueId id = state_.tasks[task].queue;
+  const QueueRecord& queue = state_.queues[id];
+  if (slice_ns(queue.queue) == 0) return false;
+  const auto peer = [&](TaskId other) { return state_.tasks[other].queue == id; };
+  const bool starting = !queue.placed.empty() && queue.placed.begin()->first == 0;
+  if (!starting && std::none_of(started_.begin(), started_.end(), peer)) return false;
+  make_reservations();
+  return reservation_of(task) == nullptr;
 }
 
 void Pass::reserve_for(TaskId task) {

@@ -40,7 +40,7 @@
 //      a primary zone again.
 //   8. Elastic gangs start at their minimum in all of this. What is left then, and nobody who waits
 //      could use or was promised, is theirs (elastic/growth.hpp): of those that start, then of
-//      those that run.
+//      those that run, but for those on whose end somebody may count.
 //
 // While the pass lives, the state carries its bookings; the destructor gives them back, and the
 // state is as before (what was parked because of the bookings is awake again).
@@ -61,6 +61,8 @@
 #include "scheduler/preempt/holds.hpp"
 
 namespace sched {
+
+struct Surroundings;
 
 class Pass {
  public:
@@ -154,6 +156,8 @@ class Pass {
   bool may_ask(TaskId task, PreemptionKind kind) const;
   bool may_claim(TaskId task) const;
   bool ask(TaskId task, PreemptionKind kind);
+  std::optional<Preemption> search(TaskId task, Time end, PreemptionKind kind, Surroundings around,
+                                   Overlay& look);
   bool may_ask_somebody() const;
   void on_full(Turns& turns, const Turns::Offer& offer);
   Answer no_room(const Shape& shape) const;
@@ -164,6 +168,7 @@ class Pass {
   bool has_peers_stop(TaskId task);
   bool peers_may_make_way(TaskId task) const;
   void reserve_for(TaskId task);
+  bool waits_for_turns_to_begin(TaskId task);
   void arrange(Turns& turns, QueueId queue);
   Time judged_end(TaskId task) const;
   // With so many of its queue blocked before it.

@@ -35,6 +35,27 @@ std::vector<TaskId> growers(const State& state, Time now) {
   return out;
 }
 
+// A change of size starts it anew, so that it is expected to end later: not where somebody waits
+// for nodes that it has, and may count on its end.
+bool is_counted_on(const State& state, TaskId id, const std::vector<ShapeId>& waited_for,
+                   Time now) {
+  const TaskRecord& task = state.tasks[id];
+  if (expected_end(state, task, now) >= kEndless) return false;
+  const auto wanted = [&](const TaskRecord::Rank& rank) {
+    const NodeRecord& here = state.cluster.node(rank.node);
+    const auto takes = [&](const Shape::Group& group) {
+      return (group.zone.empty() || group.zone == here.node.zone) &&
+             state.cluster.open_to(group.profile, rank.node) &&
+             slots(here.total, group.request) > 0;
+    };
+    return std::any_of(waited_for.begin(), waited_for.end(), [&](ShapeId shape) {
+      const auto& groups = state.shapes[shape].groups;
+      return std::any_of(groups.begin(), groups.end(), takes);
+    });
+  };
+  return std::any_of(task.ranks.begin(), task.ranks.end(), wanted);
+}
+
 // Numbered as a start is: zone by zone as they came, within one in the order of its nodes.
 void number(const State& state, std::vector<NodeId>& ranks) {
   std::vector<ZoneId> zones;
@@ -138,7 +159,9 @@ void Pass::widen() {
   for (const Move& move : plan_.moves) {
     for (const std::string& node : move.placement.nodes) meant.push_back(state_.cluster.find(node));
   }
-  Growth growth(state_, waited_for(), meant);
+  const std::vector<ShapeId> wanted = waited_for();
+  std::erase_if(running, [&](TaskId task) { return is_counted_on(state_, task, wanted, now_); });
+  Growth growth(state_, wanted, meant);
   // What starts in this plan was left what others are guaranteed; a larger start before it must
   // leave it that, too.
   std::set<QueueId> left_to;  // those of whom some start in it

@@ -84,10 +84,20 @@ bool counted_as_gone(const State& state, const TaskRecord& placed) {
 }
 
 bool may_rotate(const State& state, TaskId preemptor, TaskId victim, Time now) {
+  return may_rotate_from(state, preemptor, victim, now) <= now;
+}
+
+Time may_rotate_from(const State& state, TaskId preemptor, TaskId victim, Time now) {
   const TaskRecord& waits = state.tasks[preemptor];
   const TaskRecord& holds = state.tasks[victim];
-  return may_be_asked(waits, holds) && waits.queue == holds.queue &&
-         no_lower(state, waits, holds) && holds.turn_ns > 0 && holds.turn_ns <= now.ns;
+  const bool may = holds.turn_ns > 0 && waits.queue == holds.queue && may_be_asked(waits, holds) &&
+                   no_lower(state, waits, holds);
+  return may ? std::max(now, Time{holds.turn_ns}) : Time{std::numeric_limits<std::int64_t>::max()};
+}
+
+Time may_have_stop_from(const State& state, TaskId preemptor, TaskId victim, Time now) {
+  return std::min(may_preempt_from(state, preemptor, victim, now),
+                  may_rotate_from(state, preemptor, victim, now));
 }
 
 }  // namespace sched

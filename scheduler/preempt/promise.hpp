@@ -53,5 +53,10 @@ bool may_reclaim(const State& state, TaskId preemptor, TaskId victim, Time now);
 // of one that may be asked for a part alone, or some of whose Pods go by themselves.
 bool counted_as_gone(const State& state, const TaskRecord& placed);
 bool may_rotate(const State& state, TaskId preemptor, TaskId victim, Time now);
+// The same as of the tiers: from when on, at the earliest `now`, its turn is over for the peer.
+Time may_rotate_from(const State& state, TaskId preemptor, TaskId victim, Time now);
+// From when on one may have the other's room at the latest, by tier or by turn: so it counts as
+// ended by then for what the one who waits is promised.
+Time may_have_stop_from(const State& state, TaskId preemptor, TaskId victim, Time now);
 
 }  // namespace sched

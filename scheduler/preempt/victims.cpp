@@ -121,6 +121,7 @@ class Search {
         trial_(state, shape_),
         booked_(around.booked),
         as_found_(around.as_found),
+        lasts_(around.lasts),
         early_(around.ahead, trial_) {
     freed_.emplace(state, task);
     if (kind != PreemptionKind::kRotation && !kept_out()) freed_.reset();
@@ -239,7 +240,7 @@ class Search {
   std::map<TaskId, Surplus> surplus_;    // of elastic gangs that may be asked
   Trial trial_;
   const Overlay* const booked_;  // what the caller has
-  const bool as_found_;
+  const bool as_found_, lasts_;
   EarlyEnds early_;                                // beside what is reserved
   std::array<std::vector<Candidate>, 3> allowed_;  // by tier
   std::array<std::vector<Candidate>, 3> elastic_;  // the same, of those with a surplus
@@ -440,7 +441,7 @@ bool Search::gather(Tier tier) {
 // All have ended who may be asked. What the caller has booked or promised may be gone the next
 // time: it does not count.
 void Search::remember() {
-  if (!alike_ || kind_ != PreemptionKind::kTier || freed_ || by_place_) return;
+  if (!lasts_ || !alike_ || kind_ != PreemptionKind::kTier || freed_ || by_place_) return;
   if (as_found_ && !trial_.counts_allow()) {
     remember_hopeless_beside(state_, task_, now_, trial_.missing());
   }

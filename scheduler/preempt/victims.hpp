@@ -4,7 +4,8 @@
 //      could take a Pod of the shape. By tier always; to reclaim or to rotate where the search is
 //      for that. Where the maximum of its queue keeps the task out, peers who take turns, or yield
 //      to its tier, may be asked wherever they are.
-//   2. In the victim order (victim_order.hpp): lowest tier, longest past its guarantee (its turn, to
+//   2. In the victim order (victim_order.hpp): lowest tier, longest past its guarantee (its turn,
+//   to
 //      rotate), least work lost, fewest Pods, latest start, uid.
 //   3. They end one after another, as a trial, until the slots suffice in sum; from then on it is
 //      tried whether the gang fits, in steps that double. The shortest sufficient beginning is then
@@ -40,6 +41,8 @@ struct Surroundings {
   // `ahead` is all that promises keep from the task, and nothing was booked: what is found out
   // beside it is true until something changes.
   bool as_found = false;
+  // False: what its queue may have was made less for the search, so that nothing found out is kept.
+  bool lasts = true;
 };
 
 // For a waiting task that does not fit now: by tier High and Medium ones. Nothing for all others,

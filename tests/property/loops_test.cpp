@@ -153,7 +153,8 @@ TEST(Loops, Where_nothing_happens_from_outside_preemptions_come_to_an_end) {
     claims += quiet.claims;
     if (HasFailure()) return;
   }
-  EXPECT_TRUE(claims > 100 || std::getenv("FERMI_SEED") != nullptr) << claims;
+  const bool few = std::getenv("FERMI_SEED") != nullptr || std::getenv("FERMI_SEEDS") != nullptr;
+  EXPECT_TRUE(claims > 30 || few) << "hardly anybody claimed anything: " << claims;
 }
 
 }  // namespace
