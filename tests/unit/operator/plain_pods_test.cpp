@@ -162,7 +162,10 @@ TEST(Queues, Who_waits_in_one_with_a_wrong_spec_is_told_the_field_and_starts_whe
   cluster.make_queue("team", {{"quota", {{"maximum", {{"gpu", "4"}}}}}});
   cluster.submit("job", job_for({.queue = "team", .run_seconds = "5"}));
   cluster.create(kPods, pod_for("pod", {.queue = "team", .run_seconds = "5"}));
-  const auto reason = [&] { return cluster.job("job")["status"].value("reason", ""); };
+  const auto reason = [&] {
+    const Json status = cluster.job("job")["status"];
+    return status.is_object() ? status.value("reason", "") : "";
+  };
   ASSERT_TRUE(cluster.wait(seconds(20), [&] { return reason() == "QueueInvalid"; }))
       << cluster.job("job").dump(1);
   const std::string begin = "the spec of queue \"team\" is wrong: spec.quota.maximum.gpu: ";
