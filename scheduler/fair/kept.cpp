@@ -442,9 +442,30 @@ void Kept::take(const Node& node, const Amounts& request, std::int64_t pods) {
   cover_.take(node, request, pods);
 }
 
-// Where Pods of the shape would fit now, and may not all go.
+// What of a gang that may be divided over zones has to lie on these nodes now, as far as it can.
+Amounts Kept::asked_of(const State& state, const Shape& shape, const Part& part) const {
+  Amounts sum;
+  for (const Shape::Group& group : shape.groups) {
+    const Profile& profile = state.cluster.profile(group.profile);
+    std::int64_t outside = 0, inside = 0;
+    for (const auto& [name, zone] : state.cluster.zones()) {
+      if (!group.zone.empty() && group.zone != name) continue;
+      for (const ClassId id : state.cluster.zone(zone).classes) {
+        (holds(part, state.cluster.cls(id).example) ? inside : outside) += profile.cells[id].slots;
+      }
+    }
+    sum.plus(group.request, std::clamp<std::int64_t>(group.count - outside, 0, inside));
+  }
+  return sum;
+}
+
+// Where Pods of the shape would fit now, and may not all go: where too many have to, if that is
+// known.
 std::optional<Kept::Told> Kept::tell(const State& state, const Shape& shape) const {
+  const bool whole = shape.policy == ZonePolicy::kSingle || !shape.group.empty();
+  std::optional<Told> first;
   for (const Part& part : parts_) {
+    const Amounts asked = whole ? shape.total : asked_of(state, shape, part);
     for (const auto& [name, zone] : state.cluster.zones()) {
       for (const ClassId id : state.cluster.zone(zone).classes) {
         const Node& node = state.cluster.cls(id).example;
@@ -457,12 +478,15 @@ std::optional<Kept::Told> Kept::tell(const State& state, const Shape& shape) con
           const __int128 room =
               std::max<__int128>({left.left, 0, covered(part, node, left.resource)});
           if (exactly(shape.total, left.resource) <= room) continue;
-          return Told{*part.nodes.front(), told(shape.total, left.resource, room, left.kept)};
+          const Guarded guarded = told(shape.total, left.resource, room, left.kept);
+          if (exactly(asked, left.resource) > room)
+            return Told{*part.nodes.front(), guarded, asked};
+          if (!first) first = Told{*part.nodes.front(), guarded, shape.total};
         }
       }
     }
   }
-  return std::nullopt;
+  return first;
 }
 
 bool guarantees_forbid(const State& state, const Shape& shape) {
