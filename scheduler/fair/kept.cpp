@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "scheduler/limits.hpp"
@@ -226,16 +227,22 @@ __int128 kept_on(const Nodes& nodes, Needs needs, bool most, ResourceId r, Free&
   return std::min(sum, only != nullptr ? free.of(*only, r) : free.of(nodes, r));
 }
 
-// One of these and more of those behind it, each of which crosses one that is there already.
-void together(const Nodes& all, Nodes& some, std::size_t next, std::vector<Nodes>& out) {
-  for (std::size_t i = next; i < all.size() && out.size() < kTogetherMax; ++i) {
-    const bool joins = std::any_of(some.begin(), some.end(),
-                                   [&](const Quota* other) { return cross(*all[i], *other); });
+// Those of these places of `all` and more behind the first of them, each of which crosses one that
+// is there already; every set once.
+using Places = std::set<std::size_t>;
+void together(const Nodes& all, const Places& some, std::set<Places>& known,
+              std::vector<Nodes>& out) {
+  for (std::size_t i = *some.begin() + 1; i < all.size() && out.size() < kTogetherMax; ++i) {
+    const bool joins = !some.contains(i) && std::any_of(some.begin(), some.end(), [&](auto other) {
+      return cross(*all[i], *all[other]);
+    });
     if (!joins) continue;
-    some.push_back(all[i]);
-    out.push_back(some);
-    if (some.size() < kTogetherOf) together(all, some, i + 1, out);
-    some.pop_back();
+    Places more = some;
+    more.insert(i);
+    if (!known.insert(more).second) continue;
+    Nodes& nodes = out.emplace_back();
+    for (const std::size_t place : more) nodes.push_back(all[place]);
+    if (more.size() < kTogetherOf) together(all, more, known, out);
   }
 }
 
@@ -255,10 +262,8 @@ std::vector<Nodes> sets_of(const std::vector<Grants>& others) {
             all.end());
   std::vector<Nodes> sets;
   for (const Quota* nodes : all) sets.push_back({nodes});
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    Nodes some{all[i]};
-    together(all, some, i + 1, sets);
-  }
+  std::set<Places> known;
+  for (std::size_t i = 0; i < all.size(); ++i) together(all, {i}, known, sets);
   return sets;
 }
 
