@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "scheduler/fair/covered.hpp"
@@ -215,16 +216,22 @@ __int128 kept_on(const Nodes& nodes, Needs needs, bool most, ResourceId r, Free&
   return std::min(sum, only != nullptr ? free.of(*only, r) : free.of(nodes, r));
 }
 
-// One of these and more of those behind it, each of which crosses one that is there already.
-void together(const Nodes& all, Nodes& some, std::size_t next, std::vector<Nodes>& out) {
-  for (std::size_t i = next; i < all.size() && out.size() < kTogetherMax; ++i) {
-    const bool joins = std::any_of(some.begin(), some.end(),
-                                   [&](const Quota* other) { return cross(*all[i], *other); });
+// Those of these places of `all` and more behind the first of them, each of which crosses one that
+// is there already; every set once.
+using Places = std::set<std::size_t>;
+void together(const Nodes& all, const Places& some, std::set<Places>& known,
+              std::vector<Nodes>& out) {
+  for (std::size_t i = *some.begin() + 1; i < all.size() && out.size() < kTogetherMax; ++i) {
+    const bool joins = !some.contains(i) && std::any_of(some.begin(), some.end(), [&](auto other) {
+      return cross(*all[i], *all[other]);
+    });
     if (!joins) continue;
-    some.push_back(all[i]);
-    out.push_back(some);
-    if (some.size() < kTogetherOf) together(all, some, i + 1, out);
-    some.pop_back();
+    Places more = some;
+    more.insert(i);
+    if (!known.insert(more).second) continue;
+    Nodes& nodes = out.emplace_back();
+    for (const std::size_t place : more) nodes.push_back(all[place]);
+    if (more.size() < kTogetherOf) together(all, more, known, out);
   }
 }
 
@@ -244,10 +251,8 @@ std::vector<Nodes> sets_of(const std::vector<Grants>& others) {
             all.end());
   std::vector<Nodes> sets;
   for (const Quota* nodes : all) sets.push_back({nodes});
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    Nodes some{all[i]};
-    together(all, some, i + 1, sets);
-  }
+  std::set<Places> known;
+  for (std::size_t i = 0; i < all.size(); ++i) together(all, {i}, known, sets);
   return sets;
 }
 
@@ -461,9 +466,30 @@ void Kept::take(const Node& node, const Amounts& request, std::int64_t pods) {
   cover_.take(node, request, pods);
 }
 
-// Where Pods of the shape would fit now, and may not all go.
+// What of a gang that may be divided over zones has to lie on these nodes now, as far as it can.
+Amounts Kept::asked_of(const State& state, const Shape& shape, const Part& part) const {
+  Amounts sum;
+  for (const Shape::Group& group : shape.groups) {
+    const Profile& profile = state.cluster.profile(group.profile);
+    std::int64_t outside = 0, inside = 0;
+    for (const auto& [name, zone] : state.cluster.zones()) {
+      if (!group.zone.empty() && group.zone != name) continue;
+      for (const ClassId id : state.cluster.zone(zone).classes) {
+        (holds(part, state.cluster.cls(id).example) ? inside : outside) += profile.cells[id].slots;
+      }
+    }
+    sum.plus(group.request, std::clamp<std::int64_t>(group.count - outside, 0, inside));
+  }
+  return sum;
+}
+
+// Where Pods of the shape would fit now, and may not all go: where too many have to, if that is
+// known.
 std::optional<Kept::Told> Kept::tell(const State& state, const Shape& shape) const {
+  const bool whole = shape.policy == ZonePolicy::kSingle || !shape.group.empty();
+  std::optional<Told> first;
   for (const Part& part : parts_) {
+    const Amounts asked = whole ? shape.total : asked_of(state, shape, part);
     for (const auto& [name, zone] : state.cluster.zones()) {
       for (const ClassId id : state.cluster.zone(zone).classes) {
         const Node& node = state.cluster.cls(id).example;
@@ -476,12 +502,15 @@ std::optional<Kept::Told> Kept::tell(const State& state, const Shape& shape) con
           const __int128 room =
               std::max<__int128>({left.left, 0, covered(part, node, left.resource)});
           if (exactly(shape.total, left.resource) <= room) continue;
-          return Told{*part.nodes.front(), told(shape.total, left.resource, room, left.kept)};
+          const Guarded guarded = told(shape.total, left.resource, room, left.kept);
+          if (exactly(asked, left.resource) > room)
+            return Told{*part.nodes.front(), guarded, asked};
+          if (!first) first = Told{*part.nodes.front(), guarded, shape.total};
         }
       }
     }
   }
-  return std::nullopt;
+  return first;
 }
 
 bool guarantees_forbid(const State& state, const Shape& shape) {

@@ -99,6 +99,7 @@ class Kept {
   struct Told {
     Quota nodes;
     Guarded guarded;
+    Amounts asked = {};  // beside kNow: what the gang has to have there
   };
   std::optional<Told> tell(const State& state, const Shape& shape) const;
   // Beside kNobody: why the gang can never start, if that is certain. It has to have more of some
@@ -120,6 +121,7 @@ class Kept {
   std::optional<Told> never_in(const Bound& bound, const Shape& shape) const;
   std::optional<Told> told_of(const Shape& shape, const Part& part, const Part::Left& left) const;
   __int128 most_covered(const Part& part, ResourceId resource) const;
+  Amounts asked_of(const State& state, const Shape& shape, const Part& part) const;
   static bool holds(const Part& part, const Node& node);
   __int128 covered(const Part& part, const Node& node, ResourceId resource) const;
 

@@ -39,14 +39,24 @@ class Kept::Bound {
   bool may(std::size_t group, std::int64_t count) const { return groups_[group].may >= count; }
   std::int64_t outside(std::size_t group, const Part& part) const {
     std::int64_t sum = 0;
-    for (const auto& [node, pods] : groups_[group].classes) sum += holds(part, *node) ? 0 : pods;
+    for (const Class& c : groups_[group].classes) sum += holds(part, *c.node) ? 0 : c.may;
     return sum;
+  }
+  // So many of them have to lie within, as far as any can.
+  std::int64_t within(std::size_t group, const Part& part, std::int64_t count) const {
+    std::int64_t inside = 0;
+    for (const Class& c : groups_[group].classes) inside += holds(part, *c.node) ? c.fit : 0;
+    return std::clamp<std::int64_t>(count - outside(group, part), 0, inside);
   }
 
  private:
+  struct Class {
+    const Node* node = nullptr;
+    std::int64_t fit = 0, may = 0;  // of one group
+  };
   struct Group {
     std::int64_t fit = 0, may = 0;
-    std::vector<std::pair<const Node*, std::int64_t>> classes;
+    std::vector<Class> classes;
   };
   static void add(const State& state, const Kept& kept, const Shape::Group& group, ZoneId zone,
                   Group& out) {
@@ -58,7 +68,7 @@ class Kept::Bound {
       const std::int64_t may = std::min(fit, kept.pods(node, group.request));
       out.fit += fit;
       out.may += may;
-      out.classes.emplace_back(&node, may);
+      out.classes.push_back({&node, fit, may});
     }
   }
 
@@ -96,8 +106,7 @@ std::optional<Kept::Told> Kept::never_in(const Bound& bound, const Shape& shape)
       __int128 must = 0;
       for (std::size_t g = 0; g < shape.groups.size(); ++g) {
         const Shape::Group& group = shape.groups[g];
-        const std::int64_t rest = std::max<std::int64_t>(group.count - bound.outside(g, part), 0);
-        must += exactly(group.request, left.resource) * rest;
+        must += exactly(group.request, left.resource) * bound.within(g, part, group.count);
       }
       const __int128 most = std::max<__int128>(left.left, most_covered(part, left.resource));
       const auto told = must > most || out ? told_of(shape, part, left) : std::nullopt;

@@ -77,7 +77,7 @@ std::optional<Reason> kept_by_place(const State& state, const Shape& shape, Reas
   r.pool = told->nodes.pool;
   r.gpu_model = told->nodes.gpu_model;
   r.resource = state.names.text(told->guarded.resource);
-  r.needed = amount_of(shape.total, told->guarded.resource);
+  r.needed = amount_of(told->asked, told->guarded.resource);
   r.free = told->guarded.left;
   r.total = told->guarded.kept;
   return r;

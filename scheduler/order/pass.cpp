@@ -162,6 +162,9 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
   const TaskId task = offer.place.task;
   const QueueRecord& queue = state_.queues[offer.queue];
   if (!can_ever_start(state_, offer.bucket)) return;
+  if (answer == Answer::kReserved && may_be_judged_anew(offer.queue)) {
+    return arrange(turns, offer.queue);
+  }
   note_refusal(offer, answer);
   const bool for_room = answer == Answer::kNoRoom || answer == Answer::kReserved;
   const bool kept_out = answer == Answer::kNoQuota || answer == Answer::kNoClaim;
@@ -222,6 +225,12 @@ bool Pass::waits_for_turns_to_begin(TaskId task) {
   return reservation_of(task) == nullptr;
 }
 
+// Behind a head that guarantees of others, or its queue's maximum, keep out: that one arranged
+// nothing.
+bool Pass::may_be_judged_anew(QueueId queue) const {
+  return chooses(state_.queues[queue]) && heads_.contains(queue) && !patience_.contains(queue);
+}
+
 void Pass::reserve_for(TaskId task) {
   if (keeps_) {
     due_.push_back(task);
@@ -231,8 +240,7 @@ void Pass::reserve_for(TaskId task) {
 }
 
 // All that may fit, and those for which room is kept, in the order in which they are to be tried.
-// What starts in this pass has waited, too. The head may be one that guarantees of others keep out:
-// then who is behind it and would delay it is the first to lack room, and is judged with the rest.
+// What starts in this pass has waited, too.
 void Pass::arrange(Turns& turns, QueueId id) {
   const QueueRecord& queue = state_.queues[id];
   const Place& head = heads_.at(id);
@@ -245,6 +253,7 @@ void Pass::arrange(Turns& turns, QueueId id) {
   std::vector<Turns::Candidate> candidates;
   const auto add = [&](const Place& place, BucketId bucket) {
     if (place.task == head.task || started_.contains(place.task)) return;
+    if (preemption_of(place.task) != nullptr) return;  // it waits for those
     const std::int64_t size = size_of(state_, state_.shapes[state_.buckets[bucket].shape]);
     constexpr int kTier = 32;  // a step is less than its power of two
     const std::int64_t stated = state_.tasks[place.task].task.expected_duration_ns;

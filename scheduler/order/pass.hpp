@@ -167,6 +167,7 @@ class Pass {
   bool has_others_stop(const Turns::Offer& offer, Answer answer);
   bool has_peers_stop(TaskId task);
   bool peers_may_make_way(TaskId task) const;
+  bool may_be_judged_anew(QueueId queue) const;
   void reserve_for(TaskId task);
   bool waits_for_turns_to_begin(TaskId task);
   void arrange(Turns& turns, QueueId queue);
