@@ -60,6 +60,7 @@ class Scene {
   bool feasible_without(const std::vector<const Runs*>& gone) const {
     return Brute(world, preemptor, room_without(gone)).feasible();
   }
+  bool could_ever_start(const Task& task) const;
   std::vector<const Runs*> candidates() const;
 
   World world;
@@ -146,6 +147,19 @@ void Scene::wait() {
   feed(TaskUpsert{preemptor});
 }
 
+// Whether the nodes could hold it if nothing ran, all of them ready: for who never can, no hold
+// keeps anything.
+bool Scene::could_ever_start(const Task& task) const {
+  World empty = world;
+  FreeRoom all;
+  for (auto& [name, node] : empty.nodes) {
+    node.ready = true;
+    node.unschedulable = false;
+    all[name] = node.allocatable;
+  }
+  return Brute(empty, task, all).feasible();
+}
+
 // What those leave who stay and were not asked to stop, less all holds that last.
 FreeRoom Scene::room_without(const std::vector<const Runs*>& gone) const {
   FreeRoom free;
@@ -156,7 +170,7 @@ FreeRoom Scene::room_without(const std::vector<const Runs*>& gone) const {
     for (const std::string& node : r.nodes) move(free[node], r.task.groups[0].requests, -1);
   }
   for (const auto& [task, hold] : holders) {
-    if (hold.until <= kNow) continue;
+    if (hold.until <= kNow || !could_ever_start(task)) continue;
     for (const std::string& node : hold.placement.nodes) {
       move(free[node], task.groups[0].requests, -1);
     }
