@@ -234,10 +234,12 @@ bool Calendar::Search::go_on(std::int64_t& looked, std::int64_t most) {
     const Time at = begins ? calendar_.now_ : std::min(future.next(), beside.next());
     begins = false;
     if (at >= before_ || at >= kEndless) return true;
-    const std::int64_t ended = future.go(at, [&](NodeId node, const Amounts& amounts) {
+    const auto end = [&](NodeId node, const Amounts& amounts) {
       trial.change(node, amounts, 1);
       beside.touch(node);
-    });
+    };
+    const auto matters = [&](NodeId node) { return trial.eligible(node); };
+    const std::int64_t ended = future.go(at, end, matters);
     if (at > calendar_.now_) looked += ended;
     beside.go(at);
     // Only where its nodes count in quotas does it depend on what its queue may run by then.

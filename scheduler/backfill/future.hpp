@@ -47,12 +47,15 @@ class Future {
   Time next() const;
 
   // Ends all that ends until `time`: calls with (node, amounts) for each. Returns how many tasks.
-  template <class Visit>
-  std::int64_t go(Time time, const Visit& visit) {
+  // What one uses on a single node, of which `matters` says no, may be left out: most end on nodes
+  // that one gang has no use for.
+  template <class Visit, class Matters>
+  std::int64_t go(Time time, const Visit& visit, const Matters& matters) {
     std::int64_t tasks = 0;
     const auto end = [&](TaskId id) {
       ++tasks;
-      state_.each_use(id, visit);
+      const NodeId node = state_.only_node(id);
+      if (node == kNoId || matters(node)) state_.each_use(id, visit);
     };
     for (; next_early_ < yielding_.size() && yielding_[next_early_].first <= time; ++next_early_) {
       end(yielding_[next_early_].second);

@@ -200,10 +200,11 @@ const Amounts& Leave::freed(Time at, TaskId holder) {
   if (first && asks != kNoId) early->second = yielding(state_, asks, now_, false);
   static const std::vector<Release> kNone;
   Future future(state_, now_, *late_, kNone, early->second);
-  future.go(at, [&](NodeId node, const Amounts& amounts) {
+  const auto end = [&](NodeId node, const Amounts& amounts) {
     const ClassId cls = state_.cluster.node(node).cls;
     if (cls != kNoId && state_.cluster.cls(cls).open) known->second.plus(amounts);
-  });
+  };
+  future.go(at, end, [](NodeId) { return true; });
   return known->second;
 }
 

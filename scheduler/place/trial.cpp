@@ -20,9 +20,7 @@ std::int64_t slots_now(const Profile& profile, NodeId node) {
 }  // namespace
 
 Trial::Trial(State& state, const Shape& shape)
-    : state_(state),
-      shape_(shape),
-      exact_(!groups_share_zones(shape) && !by_place(shape)) {
+    : state_(state), shape_(shape), exact_(!groups_share_zones(shape) && !by_place(shape)) {
   for (const Shape::Group& group : shape.groups) {
     const auto same = [&](const OfProfile& p) { return p.profile == group.profile; };
     const auto at = std::find_if(profiles_.begin(), profiles_.end(), same);

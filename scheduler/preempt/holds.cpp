@@ -36,9 +36,8 @@ bool open_to_it(const State& state, const TaskRecord& task, const HeldRoom& room
     NodeId before = kNoId;
     for (std::int64_t i = 0; i < group.count; ++i, before = room.ranks[rank++]) {
       const NodeId node = room.ranks[rank];
-      const bool no_device =
-          has_parts(group.request) &&
-          (rank >= task.hold_devices.size() || task.hold_devices[rank] < 0);
+      const bool no_device = has_parts(group.request) &&
+                             (rank >= task.hold_devices.size() || task.hold_devices[rank] < 0);
       if (node == kNoId || no_device) return false;
       if (node == before) continue;
       if (!state.cluster.open_to(group.profile, node)) return false;

@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <vector>
 
-
 namespace sched {
 
 class ChangeLog {
@@ -36,7 +35,7 @@ class ChangeLog {
  private:
   static constexpr std::uint64_t kKept = 4096;
   std::uint64_t next_ = 1;
-  mutable std::uint64_t looked_ = 1;  // the last that anybody was told
+  mutable std::uint64_t looked_ = 1;      // the last that anybody was told
   std::vector<std::uint64_t> number_of_;  // by node: its last change; 0: none
   std::vector<std::uint32_t> last_ = std::vector<std::uint32_t>(kKept);
 };

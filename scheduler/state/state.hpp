@@ -300,8 +300,8 @@ class State {
   std::uint64_t geography = 0;  // of the cluster, when shapes were last woken for it
   Time clock;
   std::set<TaskId> held;  // waiting tasks with a hold
-  // Of those whose hold counts: it lasts at `clock`, names a node for each Pod, and is that of a task
-  // that the empty cluster could hold.
+  // Of those whose hold counts: it lasts at `clock`, names a node for each Pod, and is that of a
+  // task that the empty cluster could hold.
   std::map<TaskId, HeldRoom> held_rooms;
   // When running tasks end by what they stated (those that stated it); who is placed and does not
   // run yet; who is placed where.
@@ -450,6 +450,10 @@ class State {
   template <class Visit>
   void each_use(TaskId task, const Visit& visit) const {
     for (const Use& use : uses(task)) visit(use.node, use.amounts);
+  }
+  // The node of a task that uses one; kNoId where it is not known, or uses several.
+  NodeId only_node(TaskId task) const {
+    return task < only_node_.size() ? only_node_[task] : kNoId;
   }
   // Whether whoever waits above Low may have it stop at once: Low, and not asked yet.
   bool yields_at_once(TaskId task) const {
@@ -601,6 +605,7 @@ class State {
   void track(TaskId id, int sign);
   void forget_uses(TaskId task) {
     if (task < uses_.size()) uses_[task].known = false;
+    if (task < only_node_.size()) only_node_[task] = kNoId;
   }
   bool decided(const TaskRecord& task) const {
     return task.state == TaskState::kReserved || task.state == TaskState::kRunning;
@@ -613,6 +618,7 @@ class State {
     std::vector<Use> list;
   };
   mutable std::vector<Uses> uses_;
+  mutable std::vector<NodeId> only_node_;  // by task
   bool in_order_ = false;  // the delta in hand left the order of turns as it was, but for who came
   std::vector<std::uint32_t> askable_at_;  // by task: its position in `askable`, or kNoId
   std::vector<NodeId> loosened_on_;        // since refused buckets were last looked at

@@ -291,6 +291,9 @@ const std::vector<Use>& State::uses(TaskId id) const {
   std::stable_sort(known.list.begin(), known.list.end(),
                    [](const Use& a, const Use& b) { return a.node < b.node; });
   known.known = true;
+  const bool one = !known.list.empty() && known.list.front().node == known.list.back().node;
+  if (only_node_.size() <= id) only_node_.resize(tasks.size(), kNoId);
+  only_node_[id] = one ? known.list.front().node : kNoId;
   return known.list;
 }
 
