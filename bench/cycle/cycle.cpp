@@ -1,6 +1,6 @@
 // Cycle: what one decision costs in a large cluster.
 //
-//   cycle [--nodes 10000] [--waiting 100000] [--running 30000] [--shapes 300] [--queues 60]
+//   bench_cycle [--nodes 10000] [--waiting 100000] [--running 30000] [--shapes 300] [--queues 60]
 //         [--reservations 256] [--events 3000] [--growth] [--check]
 //         [--anew [--reservations 8] [--ends 4000]]
 //
@@ -10,11 +10,11 @@
 // on every machine). --growth repeats everything for 1,000 to 10,000 nodes with tasks in
 // proportion, and ends with a table of the counted work; --check fails when the counted work of an
 // event exceeds its budget, which is what CI holds.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <ctime>
 #include <fstream>
 #include <string>
@@ -513,27 +513,19 @@ void Measurement::forecast() {
   }
 }
 
-Options parse(int argc, char** argv) {
-  Options o;
-  const auto number = [&](int& i) {
-    return i + 1 < argc ? std::strtoll(argv[++i], nullptr, 10) : 0;
-  };
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = argv[i];
-    if (word == "--nodes") o.nodes = number(i);
-    if (word == "--waiting") o.waiting = number(i);
-    if (word == "--running") o.running = number(i);
-    if (word == "--shapes") o.shapes = number(i);
-    if (word == "--queues") o.queues = number(i);
-    if (word == "--events") o.events = number(i);
-    if (word == "--reservations") o.reservations = number(i);
-    if (word == "--ends") o.ends = number(i);
-    if (word == "--anew") o.anew = true;
-    if (word == "--growth") o.growth = true;
-    if (word == "--check") o.check = true;
-  }
-  if (o.reservations == 0) o.reservations = o.anew ? ConfigUpdate{}.reservations : 256;
-  return o;
+// What may be said on the command line.
+void options_of(CLI::App& app, Options& o) {
+  app.add_option("--nodes", o.nodes, "of the cluster")->check(CLI::PositiveNumber);
+  app.add_option("--waiting", o.waiting, "tasks in line")->check(CLI::NonNegativeNumber);
+  app.add_option("--running", o.running, "tasks placed")->check(CLI::NonNegativeNumber);
+  app.add_option("--shapes", o.shapes, "of tasks")->check(CLI::PositiveNumber);
+  app.add_option("--queues", o.queues, "they are in")->check(CLI::PositiveNumber);
+  app.add_option("--events", o.events, "of each kind")->check(CLI::PositiveNumber);
+  app.add_option("--reservations", o.reservations, "at most")->check(CLI::PositiveNumber);
+  app.add_option("--ends", o.ends, "a pass looks at for them")->check(CLI::PositiveNumber);
+  app.add_flag("--anew", o.anew, "each pass makes its own reservations");
+  app.add_flag("--growth", o.growth, "1,000 to 10,000 nodes, with tasks in proportion");
+  app.add_flag("--check", o.check, "fail when the counted work exceeds its budget");
 }
 
 // The curve: the counted work of an event, by the size of the cluster.
@@ -569,7 +561,12 @@ bool within_budget(const Curve& curve, bool anew) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Options options = parse(argc, argv);
+  CLI::App app{"What one decision costs in a large cluster"};
+  Options options;
+  options_of(app, options);
+  CLI11_PARSE(app, argc, argv);
+  if (options.reservations == 0)
+    options.reservations = options.anew ? ConfigUpdate{}.reservations : 256;
   std::vector<std::int64_t> sizes{options.nodes};
   if (options.growth) sizes = {1000, 2000, 5000, 10'000};
   std::vector<Curve> curves;

@@ -6,11 +6,11 @@
 // The experiment of operator/simulate/packing.hpp, a column a rule and a line a seed, and the mean.
 // --part K/N: on every N-th node alone, from the K-th on. --check fails when the last rule's mean
 // is not above the means of all others.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -32,41 +32,36 @@ int fail(const std::string& sentence) {
   return 2;
 }
 
-bool parse(int argc, char** argv, Options& options) {
-  std::vector<std::string> files;
-  for (int i = 1; i < argc; ++i) {
-    const std::string flag = argv[i];
-    const char* value = i + 1 < argc ? argv[i + 1] : "";
-    if (flag == "--check") {
-      options.check = true;
-      continue;
-    }
-    if (!flag.starts_with("--")) {
-      files.push_back(flag);
-      continue;
-    }
-    ++i;
-    if (flag == "--rules") {
-      options.rules = value;
-    } else if (flag == "--load") {
-      options.load = std::strtol(value, nullptr, 10);
-    } else if (flag == "--seeds") {
-      options.first = options.last = std::strtol(value, nullptr, 10);
-      const char* dash = std::strchr(value, '-');
-      if (dash != nullptr) options.last = std::strtol(dash + 1, nullptr, 10);
-    } else if (flag == "--part") {
-      options.part = std::strtol(value, nullptr, 10);
-      const char* slash = std::strchr(value, '/');
-      options.parts = slash != nullptr ? std::strtol(slash + 1, nullptr, 10) : 0;
-    } else {
-      return false;
-    }
-  }
-  if (options.part < 1 || options.parts < options.part) return false;
-  if (files.size() != 2 || options.first < 0 || options.last < options.first) return false;
-  options.tasks = files[0];
-  options.nodes = files[1];
-  return true;
+// Two numbers with a mark between them, or one.
+bool numbers(const std::string& words, char mark, long& first, long& second) {
+  char* end = nullptr;
+  first = second = std::strtol(words.c_str(), &end, 10);
+  if (*end == mark) second = std::strtol(end + 1, &end, 10);
+  return end != words.c_str() && *end == '\0' && first >= 0 && second >= first;
+}
+
+// What may be said on the command line.
+void options_of(CLI::App& app, Options& o) {
+  app.add_option("TASKS", o.tasks, "openb's list of Pods")->required()->check(CLI::ExistingFile);
+  app.add_option("NODES", o.nodes, "openb's list of nodes")->required()->check(CLI::ExistingFile);
+  app.add_option("--rules", o.rules, "of placement, separated by commas");
+  app.add_option("--load", o.load, "percent of the GPUs")->check(CLI::PositiveNumber);
+  app.add_flag("--check", o.check, "fail unless the last rule allocates most");
+  app.add_option_function<std::string>(
+      "--seeds",
+      [&o](const std::string& words) {
+        if (!numbers(words, '-', o.first, o.last))
+          throw CLI::ValidationError("--seeds", "\"" + words + "\" is not of the form 1-10");
+      },
+      "from the first to the last, as in 1-10");
+  app.add_option_function<std::string>(
+      "--part",
+      [&o](const std::string& words) {
+        if (words.find('/') == std::string::npos || !numbers(words, '/', o.part, o.parts) ||
+            o.part < 1)
+          throw CLI::ValidationError("--part", "\"" + words + "\" is not of the form 1/3");
+      },
+      "every N-th node alone, from the K-th on, as in 1/3");
 }
 
 // Every so many-th of them.
@@ -89,9 +84,10 @@ void print_line(const char* head, const std::vector<double>& cells) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  CLI::App app{"How much of the GPUs each rule of placement gets allocated"};
   Options options;
-  if (!parse(argc, argv, options))
-    return fail("usage: packing TASKS.csv NODES.csv (see README.md)");
+  options_of(app, options);
+  CLI11_PARSE(app, argc, argv);
   std::ifstream task_file(options.tasks, std::ios::binary),
       node_file(options.nodes, std::ios::binary);
   if (!task_file || !node_file) return fail("cannot read the tasks or the nodes");

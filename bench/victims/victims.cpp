@@ -6,6 +6,7 @@
 // of two nodes now and then), a third of them Low and the rest Medium past its guarantee. A High
 // gang of whole nodes asks. Prints the time of this machine beside counted work, which is the same
 // on every machine; --check fails when that exceeds a few looks at each running task.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -90,19 +91,6 @@ struct Options {
   bool check = false;
 };
 
-Options parse(int argc, char** argv) {
-  Options o;
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = argv[i];
-    const auto number = [&] { return i + 1 < argc ? std::strtoll(argv[++i], nullptr, 10) : 0; };
-    if (word == "--nodes") o.nodes = number();
-    if (word == "--gang") o.gang = number();
-    if (word == "--rounds") o.rounds = number();
-    if (word == "--check") o.check = true;
-  }
-  return o;
-}
-
 // Shapes that wait are counted node by node as everything changes, so that the cost of a change is
 // that of a busy cluster.
 void let_wait(State& state, std::int64_t shapes) {
@@ -139,7 +127,13 @@ std::int64_t measure(State& state, const char* what, const Task& gang, std::int6
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Options options = parse(argc, argv);
+  CLI::App app{"What it costs to find out who has to stop for a large gang"};
+  Options options;
+  app.add_option("--nodes", options.nodes, "of the cluster")->check(CLI::PositiveNumber);
+  app.add_option("--gang", options.gang, "nodes that it asks for")->check(CLI::PositiveNumber);
+  app.add_option("--rounds", options.rounds, "for each question")->check(CLI::PositiveNumber);
+  app.add_flag("--check", options.check, "fail when the counted work exceeds its budget");
+  CLI11_PARSE(app, argc, argv);
   State state;
   for (std::int64_t i = 0; i < options.nodes; ++i) state.apply(NodeUpsert{node(i)});
   for (const auto& [name, tier] : {std::pair{"hi", Tier::kHigh}, std::pair{"med", Tier::kMedium},
