@@ -48,9 +48,8 @@ __int128 GuaranteeCheck::pods_ever(const Queue& queue, const std::vector<Limit>&
   return fits;
 }
 
-bool GuaranteeCheck::ever_left_in(const Task& task, const Queue& queue,
-                                  const std::string* zone) const {
-  struct Place {
+bool GuaranteeCheck::ever_left_in(const Task& task, const Queue& queue, const Place* place) const {
+  struct Kind {
     const Node* example = nullptr;
     __int128 fits = 0;
   };
@@ -61,27 +60,31 @@ bool GuaranteeCheck::ever_left_in(const Task& task, const Queue& queue,
     for (const auto& [resource, amount] : ones[g]) asked[resource] += amount;
   }
   const std::vector<Limit> limits = limits_for(queue, asked);
-  std::vector<std::map<std::vector<bool>, Place>> places(ones.size());
+  std::vector<std::map<std::vector<bool>, Kind>> kinds(ones.size());
   for (const auto& [name, node] : known_.nodes_) {
-    if (zone != nullptr && node.zone != *zone) continue;
+    if (place != nullptr && node.zone != place->first) continue;
+    if (place != nullptr && !place->second.empty() &&
+        audit::domain_of(task, known_.config_.topology, node) != place->second) {
+      continue;
+    }
     if (!audit::refuses(node, task, queue).empty()) continue;
     std::vector<bool> lies;
     for (const Limit& limit : limits) lies.push_back(audit::counts_in(limit.nodes, node));
     for (std::size_t g = 0; g < ones.size(); ++g) {
       if (!task.groups[g].zone.empty() && task.groups[g].zone != node.zone) continue;
-      Place& place = places[g][lies];
-      place.example = &node;
-      place.fits += audit::fits_empty(node, task.groups[g]);
+      Kind& kind = kinds[g][lies];
+      kind.example = &node;
+      kind.fits += audit::fits_empty(node, task.groups[g]);
     }
   }
   std::vector<__int128> must(limits.size(), 0);  // of each, at least
   for (std::size_t g = 0; g < ones.size(); ++g) {
     __int128 all = 0;
     std::vector<__int128> outside(limits.size(), 0);
-    for (auto& [lies, place] : places[g]) {
-      place.fits = pods_ever(queue, limits, ones[g], *place.example, place.fits);
-      all += place.fits;
-      for (std::size_t i = 0; i < limits.size(); ++i) outside[i] += lies[i] ? 0 : place.fits;
+    for (auto& [lies, kind] : kinds[g]) {
+      kind.fits = pods_ever(queue, limits, ones[g], *kind.example, kind.fits);
+      all += kind.fits;
+      for (std::size_t i = 0; i < limits.size(); ++i) outside[i] += lies[i] ? 0 : kind.fits;
     }
     if (all < task.groups[g].count) return false;
     for (std::size_t i = 0; i < limits.size(); ++i) {
@@ -96,16 +99,41 @@ bool GuaranteeCheck::ever_left_in(const Task& task, const Queue& queue,
   return true;
 }
 
+// Each zone takes as many of its one group as the best of its domains does.
+bool GuaranteeCheck::ever_left_in_domains(const Task& task, const Queue& queue) const {
+  std::map<std::string, std::int64_t> most;
+  std::set<Place> seen;
+  for (const auto& [name, node] : known_.nodes_) {
+    const Place place{node.zone, audit::domain_of(task, known_.config_.topology, node)};
+    if (place.second.empty() || !audit::group_names(task, node.zone)) continue;
+    if (!seen.insert(place).second) continue;
+    Task some = task;
+    std::int64_t& best = most[node.zone];
+    for (std::int64_t pods = best + 1; pods <= task.groups.front().count; ++pods) {
+      some.groups.front().count = pods;
+      if (!ever_left_in(some, queue, &place)) break;
+      best = pods;
+    }
+  }
+  const bool one = task.zone_policy == ZonePolicy::kSingle || audit::in_one_zone(task);
+  std::int64_t sum = 0;
+  for (const auto& [zone, pods] : most) sum = one ? std::max(sum, pods) : sum + pods;
+  return sum >= task.groups.front().count;
+}
+
 bool GuaranteeCheck::ever_left(const Task& task, const Queue& queue) const {
   const bool high = std::max(task.tier, queue.tier) == Tier::kHigh;
   if (audit::may_borrow(queue) && !high) return true;
+  const bool domains = task.topology_required && !task.topology_level.empty();
+  if (domains && task.groups.size() == 1 && !ever_left_in_domains(task, queue)) return false;
   if (task.zone_policy != ZonePolicy::kSingle && !audit::in_one_zone(task)) {
     return ever_left_in(task, queue, nullptr);
   }
   std::set<std::string> zones;
   for (const auto& [name, node] : known_.nodes_) zones.insert(node.zone);
   return std::any_of(zones.begin(), zones.end(), [&](const std::string& zone) {
-    return audit::group_names(task, zone) && ever_left_in(task, queue, &zone);
+    const Place place{zone, ""};
+    return audit::group_names(task, zone) && ever_left_in(task, queue, &place);
   });
 }
 

@@ -69,7 +69,9 @@ class GuaranteeCheck {
   std::vector<Limit> limits_for(const Queue& queue, const audit::Charge& asked) const;
   __int128 pods_ever(const Queue& queue, const std::vector<Limit>& limits, const audit::Charge& one,
                      const Node& node, __int128 fits) const;
-  bool ever_left_in(const Task& task, const Queue& queue, const std::string* zone) const;
+  using Place = std::pair<std::string, std::string>;  // a zone, and a domain of it ("": all)
+  bool ever_left_in(const Task& task, const Queue& queue, const Place* place) const;
+  bool ever_left_in_domains(const Task& task, const Queue& queue) const;
   bool claims_within(const Auditor::Known& claims, const Auditor::ByNode& own) const;
   bool lends(const Auditor::Known& victim, const audit::Grant& claimed,
              const Auditor::ByNode& gone) const;

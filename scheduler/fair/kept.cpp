@@ -180,9 +180,47 @@ __int128 add_needs(const Grants& grants, ResourceId r, Free& free, Needs& out) {
   return sum;
 }
 
+// So much is needed on the nodes of each of these.
+using Wanted = std::vector<std::pair<const Quota*, __int128>>;
+
+// What of it there is room for at once where their nodes cross, in any case: some of them get no
+// more than there is on all their nodes together, and the others no more than they need.
+__int128 at_once(const Wanted& wanted, ResourceId r, Free& free) {
+  __int128 least = 0;
+  for (const auto& [nodes, amount] : wanted) least += amount;
+  for (std::size_t some = 1; some < std::size_t{1} << wanted.size(); ++some) {
+    Nodes nodes;
+    __int128 others = 0;
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      if ((some >> i & 1) != 0) nodes.push_back(wanted[i].first);
+      if ((some >> i & 1) == 0) others += wanted[i].second;
+    }
+    least = std::min(least, others + free.of(nodes, r));
+  }
+  return least;
+}
+
+// The same of any number: of those that cross others only a few, which need most.
+__int128 at_least(Wanted wanted, ResourceId r, Free& free) {
+  __int128 sum = 0;
+  const Wanted all = wanted;
+  std::erase_if(wanted, [&](const auto& one) {
+    const bool apart = std::all_of(all.begin(), all.end(), [&](const auto& other) {
+      return other.first == one.first || disjoint(*other.first, *one.first);
+    });
+    if (apart) sum += one.second;
+    return apart;
+  });
+  std::sort(wanted.begin(), wanted.end(), [](const auto& a, const auto& b) {
+    return a.second != b.second ? a.second > b.second : name_of(*a.first) < name_of(*b.first);
+  });
+  if (wanted.size() > kTogetherOf) wanted.resize(kTogetherOf);
+  return sum + at_once(wanted, r, free);
+}
+
 // What can be kept of all these needs on nodes within which they lie: no more than is free there,
 // nor of those within than is free on theirs, whoever needs it. Where needs cross, the sum counts
-// (`most`), or one of them alone.
+// (`most`), or what there is room for at once of a few that need most.
 __int128 kept_on(const Nodes& nodes, Needs needs, bool most, ResourceId r, Free& free) {
   const Quota* const only = nodes.size() == 1 ? nodes.front() : nullptr;
   __int128 sum = 0;
@@ -191,7 +229,7 @@ __int128 kept_on(const Nodes& nodes, Needs needs, bool most, ResourceId r, Free&
     if (here) sum += need.amount;
     return here;
   });
-  Nodes inner, chosen;
+  Nodes inner;
   for (const Need& need : needs) {
     const bool inside = std::any_of(needs.begin(), needs.end(), [&](const Need& other) {
       return within(*need.nodes, *other.nodes) && !same(*need.nodes, *other.nodes);
@@ -200,19 +238,18 @@ __int128 kept_on(const Nodes& nodes, Needs needs, bool most, ResourceId r, Free&
                                    [&](const Quota* other) { return same(*other, *need.nodes); });
     if (!inside && !known) inner.push_back(need.nodes);
   }
+  Wanted parts;
   for (const Quota* const part : inner) {
-    const bool apart = std::all_of(chosen.begin(), chosen.end(),
-                                   [&](const Quota* other) { return disjoint(*part, *other); });
-    if (!most && !apart) continue;
-    chosen.push_back(part);
     Needs there;
     std::erase_if(needs, [&](const Need& need) {
       const bool lies = within(*need.nodes, *part);
       if (lies) there.push_back(need);
       return lies;
     });
-    sum += kept_on({part}, std::move(there), most, r, free);
+    parts.emplace_back(part, kept_on({part}, std::move(there), most, r, free));
   }
+  if (!most) sum += at_least(std::move(parts), r, free);
+  for (const auto& [part, amount] : most ? parts : Wanted{}) sum += amount;
   return std::min(sum, only != nullptr ? free.of(*only, r) : free.of(nodes, r));
 }
 

@@ -82,6 +82,9 @@ class Cover {
   std::vector<Grant> grants_;
 };
 
+// Nodes, by one of each kind, and how many Pods of a group would fit there if nothing ran.
+using Crowd = std::vector<std::pair<const Node*, std::int64_t>>;
+
 // What others' guarantees leave of the nodes to a gang.
 class Kept {
  public:
@@ -94,17 +97,20 @@ class Kept {
   bool binds() const { return !parts_.empty(); }
   std::int64_t pods(const Node& node, const Amounts& request) const;
   void take(const Node& node, const Amounts& request, std::int64_t pods);
+  // An upper bound of how many may go to these in sum.
+  std::int64_t most(const Crowd& crowd, const Amounts& request) const;
   // The first nodes to which the gang may not have all that it asks for: which, of what, how much
   // is left to it there, and how much is kept for others.
   struct Told {
     Quota nodes;
     Guarded guarded;
-    Amounts asked = {};  // beside kNow: what the gang has to have there
+    Amounts asked = {};   // beside kNow: what the gang has to have there
+    bool wishes = false;  // there is enough, but not where the gang's wishes let it
   };
   std::optional<Told> tell(const State& state, const Shape& shape) const;
   // Beside kNobody: why the gang can never start, if that is certain. It has to have more of some
-  // nodes than it can ever have there, or fewer of its Pods may stand anywhere than it has
-  // (never_kept.cpp).
+  // nodes than it can ever have there, or fewer of its Pods may stand anywhere than it has, or
+  // where its wishes let them (never_kept.cpp).
   std::optional<Told> never(const State& state, const Shape& shape) const;
 
  private:
@@ -119,6 +125,7 @@ class Kept {
   };
   class Bound;
   std::optional<Told> never_in(const Bound& bound, const Shape& shape) const;
+  std::optional<Told> never_as_wished(const State& state, const Shape& shape) const;
   std::optional<Told> told_of(const Shape& shape, const Part& part, const Part::Left& left) const;
   __int128 most_covered(const Part& part, ResourceId resource) const;
   Amounts asked_of(const State& state, const Shape& shape, const Part& part) const;

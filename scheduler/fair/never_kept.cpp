@@ -10,11 +10,15 @@
 //     zone a: 16 GPUs, 12 guaranteed to others      a gang of 8 that names zone a, or 2 x 8
 //     anywhere: zone b:  8 GPUs                               never. One of 8 anywhere: in zone b.
 //
-// One that goes whole to one zone never starts when that is so of each zone that could hold it.
+// One that goes whole to one zone never starts when that is so of each zone that could hold it. And
+// one whose Pods have to lie as it wishes (evenly, in one region or one rack) never does when they
+// could not be divided so though each zone, or each rack, took as many as these bounds let in.
 #include <algorithm>
 
 #include "scheduler/fair/kept.hpp"
+#include "scheduler/limits.hpp"
 #include "scheduler/order/rules.hpp"
+#include "scheduler/place/zones.hpp"
 #include "scheduler/state/devices.hpp"
 
 namespace sched {
@@ -120,9 +124,40 @@ std::optional<Kept::Told> Kept::never_in(const Bound& bound, const Shape& shape)
   return alone ? alone : first;
 }
 
+std::int64_t Kept::most(const Crowd& crowd, const Amounts& request) const {
+  __int128 most = 0;
+  for (const auto& [node, fit] : crowd) most += fit;
+  for (const Part& part : parts_) {
+    __int128 outside = 0;
+    for (const auto& [node, fit] : crowd) outside += holds(part, *node) ? 0 : fit;
+    for (const Part::Left& left : part.left) {
+      const __int128 asks = exactly(request, left.resource);
+      const __int128 room = std::max<__int128>({left.left, 0, most_covered(part, left.resource)});
+      if (asks > 0) most = std::min(most, outside + room / asks);
+    }
+  }
+  return static_cast<std::int64_t>(std::min<__int128>(most, kSlotsMax));
+}
+
+// Told is of the grant that leaves least.
+std::optional<Kept::Told> Kept::never_as_wished(const State& state, const Shape& shape) const {
+  if (!binds() || !never_within(state, shape, Quotas::kNobody)) return std::nullopt;
+  std::optional<Told> least;
+  for (const Part& part : parts_) {
+    for (const Part::Left& left : part.left) {
+      const __int128 room = std::max<__int128>({left.left, 0, most_covered(part, left.resource)});
+      const Guarded guarded = told(shape.total, left.resource, room, left.kept);
+      if (least && least->guarded.left <= guarded.left) continue;
+      least = Told{*part.nodes.front(), guarded, {}, exactly(shape.total, left.resource) <= room};
+    }
+  }
+  return least;
+}
+
 std::optional<Kept::Told> Kept::never(const State& state, const Shape& shape) const {
   if (shape.policy != ZonePolicy::kSingle && shape.group.empty()) {
-    return never_in(Bound(state, *this, shape, kNoId), shape);
+    const auto told = never_in(Bound(state, *this, shape, kNoId), shape);
+    return told ? told : never_as_wished(state, shape);
   }
   std::optional<Told> first;
   for (const auto& [name, zone] : state.cluster.zones()) {
@@ -132,7 +167,7 @@ std::optional<Kept::Told> Kept::never(const State& state, const Shape& shape) co
     for (std::size_t g = 0; g < shape.groups.size(); ++g) {
       fits = fits && bound.fits(g, shape.groups[g].count);
     }
-    if (!why && fits) return std::nullopt;
+    if (!why && fits) return never_as_wished(state, shape);
     if (!first) first = why;
   }
   return first;
@@ -162,19 +197,20 @@ std::optional<Kept::Told> never_kept(State& state, ShapeId id, int tier) {
   if (shape.guards == kNoId || shape.groups.empty() || shape.too_large) return std::nullopt;
   Shape::NeverKept& known = shape.never_kept;
   if (known.nodes_seen != state.cluster.epoch() + 1 || known.rules_seen != state.rules) {
-    known = {state.cluster.epoch() + 1, state.rules, {}, kNoResource, 0, 0};
+    known = {state.cluster.epoch() + 1, state.rules, {}, kNoResource, 0, 0, false};
     const auto found = Kept(state, shape, Kept::Beside::kNobody).never(state, shape);
     if (found) {
       known.nodes = found->nodes;
       known.resource = found->guarded.resource;
       known.left = found->guarded.left;
       known.kept = found->guarded.kept;
+      known.wishes = found->wishes;
     }
   }
   if (known.resource == kNoResource || somebody_yields(state, shape.guards, tier)) {
     return std::nullopt;
   }
-  return Kept::Told{known.nodes, {known.resource, known.left, known.kept}};
+  return Kept::Told{known.nodes, {known.resource, known.left, known.kept}, {}, known.wishes};
 }
 
 }  // namespace sched

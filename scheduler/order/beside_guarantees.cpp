@@ -30,20 +30,24 @@ std::optional<Reason> never_beside_guarantees(State& state, const TaskRecord& ta
   const Amounts total = state.shapes[task.shape].total;
   auto left = never_left(state, task.queue, static_cast<int>(tier), total);
   Quota nodes;
+  bool wishes = false;
   if (!left) {
     const auto told = never_kept(state, task.shape, static_cast<int>(tier));
     if (!told) return std::nullopt;
     left = told->guarded;
     nodes = told->nodes;
+    wishes = told->wishes;
   }
   const std::string resource = state.names.text(left->resource);
   const auto said = [&](std::int64_t value) { return amount(resource, "", value); };
   r.code = ReasonCode::kGuaranteed;
-  r.detail = "needs " + said(amount_of(total, left->resource)) + ", and beside the " +
-             said(left->kept) + " that are guaranteed to other queues" + where(nodes) +
-             " it can have at most " + said(left->left) + (where(nodes).empty() ? "" : " there") +
-             ", unless its queue is guaranteed as much" +
-             (tier == Tier::kHigh ? "" : " or may pool");
+  r.detail =
+      "needs " + said(amount_of(total, left->resource)) + ", and beside the " + said(left->kept) +
+      " that are guaranteed to other queues" + where(nodes) +
+      (wishes
+           ? " they do not fit as its zones, spread or topology ask"
+           : " it can have at most " + said(left->left) + (where(nodes).empty() ? "" : " there")) +
+      ", unless its queue is guaranteed as much" + (tier == Tier::kHigh ? "" : " or may pool");
   return r;
 }
 

@@ -26,7 +26,7 @@ bool Pass::nothing_new() {
   for (const auto& [uid, group] : state_.groups) {
     if (to_move(group) != kNoId) return false;
   }
-  if (keeps_ && growth_asks_who_waits()) return false;
+  if (growth_asks_who_waits()) return false;
   // The room that is kept for a task may be whole by now: what its victims leave wakes nobody.
   return !state_.holds_moved || state_.held.empty();
 }

@@ -121,6 +121,8 @@ bool Pass::runs_all_it_may(TaskId task) const {
   const QueueRecord& queue = state_.queues[state_.tasks[task].queue];
   if (queue.queue.max_running <= 0) return false;
   if (queue.running >= queue.queue.max_running) return true;
+  // It was promised its place as others were: those who leave for them still count as running.
+  if (state_.held_rooms.contains(task)) return false;
   return queue.running + promised_to_others(state_, task).tasks >= queue.queue.max_running;
 }
 
@@ -129,16 +131,17 @@ bool Pass::runs_all_it_may(TaskId task) const {
 void Pass::on_full(Turns& turns, const Turns::Offer& offer) {
   const TaskId task = offer.place.task;
   if (!can_ever_start(state_, offer.bucket)) return;
-  if (!full_.contains(offer.queue) && !state_.held.contains(task)) {
+  // One whose hold has lapsed asks as all others do.
+  if (!full_.contains(offer.queue) && !state_.held_rooms.contains(task)) {
     if (tenant_excess(state_, task, false)) return turns.replace(offer);
     full_.insert(offer.queue);
     const bool asked = has_peers_stop(task);
     if (!asked && deserves_reservation(offer, blocked_[offer.queue])) reserve_for(task);
     ++blocked_[offer.queue];
   }
-  const bool promised = std::any_of(state_.held.begin(), state_.held.end(), [&](TaskId holder) {
-    return state_.tasks[holder].queue == offer.queue;
-  });
+  const auto promised =
+      std::any_of(state_.held_rooms.begin(), state_.held_rooms.end(),
+                  [&](const auto& held) { return state_.tasks[held.first].queue == offer.queue; });
   if (!promised) turns.close(offer.queue);
 }
 

@@ -31,11 +31,15 @@ Allowance::Allowance(const State& state, const Shape& shape, Quotas quotas)
     kept_.emplace(state, shape);
     if (!kept_->binds()) kept_.reset();
   }
+  if (shape.guards != kNoId && quotas == Quotas::kNobody) {
+    kept_.emplace(state, shape, Kept::Beside::kNobody);
+    if (!kept_->binds()) kept_.reset();
+  }
   const bool runs = quotas == Quotas::kNow || quotas == Quotas::kOwn;
   if (shape.claims != kNoId && runs) {
     claim_.emplace(state, state.tasks[shape.claims].queue, shape.claims);
   }
-  if (shape.limits == kNoId || quotas == Quotas::kIgnored) return;
+  if (shape.limits == kNoId || quotas == Quotas::kIgnored || quotas == Quotas::kNobody) return;
   const QueueRecord& queue = state.queues[shape.limits];
   for (std::size_t i = 0; i < queue.limits.size(); ++i) {
     Limit limit{&queue.queue.quotas[i], {}};
@@ -71,6 +75,21 @@ void Allowance::take(ClassId cls, const Amounts& request, std::int64_t pods) {
   }
   if (kept_) kept_->take(cluster_->cls(cls).example, request, pods);
   if (claim_) claim_->take(cluster_->cls(cls).example, request, pods);
+}
+
+std::int64_t Allowance::most(const Crowd& crowd, const Amounts& request) const {
+  __int128 most = 0;
+  for (const auto& [node, fit] : crowd) most += fit;
+  for (const Limit& limit : limits_) {
+    __int128 outside = 0;
+    for (const auto& [node, fit] : crowd) outside += matches(*limit.quota, *node) ? 0 : fit;
+    for (const auto& [id, left] : limit.left) {
+      if (const __int128 asks = exactly(request, id); asks > 0)
+        most = std::min(most, outside + left / asks);
+    }
+  }
+  if (kept_) most = std::min<__int128>(most, kept_->most(crowd, request));
+  return static_cast<std::int64_t>(std::min<__int128>(most, kSlotsMax));
 }
 
 bool exact_beside_quotas(const State& state, const Shape& shape, Quotas quotas) {

@@ -16,9 +16,10 @@ namespace sched {
 
 enum class Quotas : std::uint8_t {
   kIgnored,
-  kNow,    // beside what the queue uses, and what is kept for other queues
-  kOwn,    // beside what the queue uses, whatever is kept for others
-  kAlone,  // as if nothing else of the queue ran, whatever is kept for others
+  kNow,     // beside what the queue uses, and what is kept for other queues
+  kOwn,     // beside what the queue uses, whatever is kept for others
+  kAlone,   // as if nothing else of the queue ran, whatever is kept for others
+  kNobody,  // beside what others are guaranteed of some of the nodes alone, as if nobody ran
 };
 
 class Allowance {
@@ -30,6 +31,8 @@ class Allowance {
   std::int64_t pods(ClassId cls, const Amounts& request) const;
   // So many go there.
   void take(ClassId cls, const Amounts& request, std::int64_t pods);
+  // An upper bound of how many may go to these in sum.
+  std::int64_t most(const Crowd& crowd, const Amounts& request) const;
 
  private:
   struct Limit {

@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "scheduler/limits.hpp"
+#include "scheduler/place/ceiling.hpp"
 #include "scheduler/place/domains.hpp"
 #include "scheduler/place/group.hpp"
 #include "scheduler/state/devices.hpp"
@@ -29,13 +30,14 @@ struct Candidate {
 
 class Search {
  public:
-  // `zones`: those that it may use; null: all.
+  // `zones`: those that it may use; null: all. `ceiling`: no zone takes more than that.
   Search(const State& state, const Shape& shape, Room room, Quotas quotas,
-         const std::set<ZoneId>* zones = nullptr)
+         const std::set<ZoneId>* zones = nullptr, const Ceiling* ceiling = nullptr)
       : state_(state),
         shape_(shape),
         room_(room),
         zones_(zones),
+        ceiling_(ceiling),
         allowance_(state, shape, quotas) {}
 
   ZoneAnswer run();
@@ -43,7 +45,8 @@ class Search {
  private:
   std::int64_t slots(const Shape::Group& g, ZoneId z) const {
     if (zones_ != nullptr && !zones_->contains(z)) return 0;
-    const std::int64_t room = room_of(g, z);
+    const std::int64_t most = ceiling_ == nullptr ? kSlotsMax : ceiling_->most(g, z);
+    const std::int64_t room = std::min(room_of(g, z), most);
     return allowance_.binds() ? std::min(room, allowed(g, z)) : room;
   }
   std::int64_t room_of(const Shape::Group& g, ZoneId z) const {
@@ -80,6 +83,7 @@ class Search {
   const Shape& shape_;
   const Room room_;
   const std::set<ZoneId>* zones_;
+  const Ceiling* ceiling_;
   const Allowance allowance_;
   // By group and zone: how many Pods the quotas let in there, if no other zone had any.
   mutable std::map<std::pair<const Shape::Group*, ZoneId>, std::int64_t> allowed_;
@@ -540,11 +544,23 @@ bool never(State& state, ShapeId id) {
     shape.never_allowed = false;
     if (shape.limits != kNoId && !answer.splits.empty()) {
       const ZoneAnswer alone = divide(state, shape, Room::kEmpty, Quotas::kAlone);
-      shape.never_allowed = alone.splits.empty() && alone.exhaustive;
+      shape.never_allowed =
+          (alone.splits.empty() && alone.exhaustive) || never_within(state, shape, Quotas::kAlone);
     }
     shape.never_epoch = epoch;
   }
   return shape.never;
+}
+
+bool never_within(const State& state, const Shape& shape, Quotas quotas) {
+  const Ceiling ceiling(state, shape, quotas);
+  if (!ceiling.binds()) return false;
+  const bool grouped = !shape.group.empty();
+  const std::set<ZoneId> zones = grouped ? group_zones(state, shape) : std::set<ZoneId>{};
+  const ZoneAnswer answer =
+      Search(state, shape, Room::kEmpty, Quotas::kIgnored, grouped ? &zones : nullptr, &ceiling)
+          .run();
+  return answer.splits.empty() && answer.exhaustive;
 }
 
 bool never_allowed(State& state, ShapeId id) {

@@ -63,6 +63,9 @@ std::optional<JointLack> joint_lack(const State& state, const Shape& shape,
 // that name different zones; where groups share nodes, what it says is true, and it may say no
 // though they cannot be packed together. Kept until the nodes change.
 bool never(State& state, ShapeId shape);
+// Whether it cannot be divided as it wishes beside the quotas of its queue (kAlone), or what others
+// are guaranteed (kNobody), whatever else happens: proved by upper bounds (ceiling.hpp).
+bool never_within(const State& state, const Shape& shape, Quotas quotas);
 // Whether it could, but the quotas of its queue would not let it in even if nothing else ran.
 bool never_allowed(State& state, ShapeId shape);
 // Whether the quotas, beside what the queue uses now, keep it out however much room there was.

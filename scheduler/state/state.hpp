@@ -102,6 +102,7 @@ struct Shape {
     Quota nodes;
     ResourceId resource = kNoResource;
     std::int64_t left = 0, kept = 0;
+    bool wishes = false;  // it is for how the gang wishes to be divided
   };
   NeverKept never_kept;
   // By tier: nobody's stopping would make room, for this many changes of nodes (0: not known); see
