@@ -193,11 +193,47 @@ double PlanCheck::share(const Queue& queue, const std::string& tenant) {
   return most / static_cast<double>(std::clamp<std::int64_t>(w, 1, kWeightMax));
 }
 
+// For how many rounds it has waited, 0 where it is less than one: the round of a tenant is a
+// quantum for each of its tasks, by its part of the weights of all who have tasks there.
+double PlanCheck::rounds(const Task& task, const Queue& queue) {
+  if (!audit::by_tenant(queue) || !audit::takes_turns(queue)) return 0;
+  const auto [known, fresh] = members_.try_emplace(queue.name);
+  for (const auto& [uid, other] : known_.tasks_) {
+    const bool there = other.phase != Auditor::Phase::kOver && other.task.queue == queue.name;
+    if (fresh && there) ++known->second[other.task.tenant];
+  }
+  const auto weight = [&](const std::string& tenant) {
+    const auto own = queue.tenant_weights.find(tenant);
+    const std::int64_t w = own == queue.tenant_weights.end() ? 1 : own->second;
+    return static_cast<double>(std::clamp<std::int64_t>(w, 1, kWeightMax));
+  };
+  double weights = 0;
+  for (const auto& [tenant, tasks] : known->second) weights += weight(tenant);
+  const double round = static_cast<double>(queue.quantum_ns) *
+                       static_cast<double>(known->second[task.tenant]) * weights /
+                       weight(task.tenant);
+  const double waited =
+      static_cast<double>(now_.ns) - static_cast<double>(std::min(task.submitted, now_).ns);
+  return waited < round ? 0 : waited / round;
+}
+
+namespace {
+
+constexpr double kClearly = 1e-9;
+
+}  // namespace
+
+// Whether one that could run in its place has waited for more rounds.
+bool PlanCheck::passes_longer(const Task& ahead, const Task& task, const Queue& queue) {
+  const double waited = ahead.tenant == task.tenant ? 0 : rounds(ahead, queue);
+  return waited > 1 + kClearly && waited * (1 - kClearly) > rounds(task, queue);
+}
+
 // Whether one that could run in its place waits for a tenant that has clearly less.
 bool PlanCheck::passes_poorer(const Task& ahead, const Task& task, const Queue& queue) {
-  constexpr double kClearly = 1e-9;
-  return ahead.tenant != task.tenant && audit::by_share(queue) &&
-         share(queue, ahead.tenant) < share(queue, task.tenant) * (1 - kClearly);
+  if (ahead.tenant == task.tenant || !audit::by_share(queue)) return false;
+  if (rounds(task, queue) > 1 - kClearly) return false;  // who waits for so long goes first
+  return share(queue, ahead.tenant) < share(queue, task.tenant) * (1 - kClearly);
 }
 
 // Walks the line ahead of a start. In a strict queue everybody ahead must start too; elsewhere at
@@ -212,6 +248,7 @@ void PlanCheck::check_order(const Start& start, const Known& task, const Queue& 
   // What is kept for a task is for nobody before it.
   const bool kept = !task.hold.nodes.empty() && task.hold_until > now_ &&
                     audit::includes(start.placement.nodes, task.hold.nodes);
+  std::set<std::string> firsts;  // tenants whose first task was read
   int looked = 0;
   for (const Auditor::Seat& seat : line->second) {
     if (std::get<0>(seat) > std::get<0>(own) || ((!strict || turns) && ++looked > 100)) return;
@@ -226,6 +263,11 @@ void PlanCheck::check_order(const Start& start, const Known& task, const Queue& 
     if (same && turns && limits_.admits(ahead, queue) &&
         passes_poorer(ahead.task, task.task, queue)) {
       return say(start, "passes " + uid + ", which asks for the same for a tenant with less");
+    }
+    const bool leads = turns && firsts.insert(ahead.task.tenant).second;
+    if (same && leads && ahead.hold.nodes.empty() && limits_.admits(ahead, queue) &&
+        passes_longer(ahead.task, task.task, queue)) {
+      return say(start, "passes " + uid + ", which asks for the same and waits for more rounds");
     }
     if (!peer || !(seat < own)) continue;
     if (same && limits_.admits(ahead, queue)) {

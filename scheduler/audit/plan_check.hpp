@@ -77,6 +77,8 @@ class PlanCheck {
   bool may_ever_start(const Known& task, const Queue& queue);
   double share(const Queue& queue, const std::string& tenant);
   bool passes_poorer(const Task& ahead, const Task& task, const Queue& queue);
+  double rounds(const Task& task, const Queue& queue);
+  bool passes_longer(const Task& ahead, const Task& task, const Queue& queue);
   bool is_left(const Known& task, const Queue& queue, Charge& own);
   const std::string& region_of(const std::string& zone);
 
@@ -102,6 +104,8 @@ class PlanCheck {
   std::optional<GuaranteeCheck> guarantees_;
   std::optional<GuaranteeCheck> ever_;  // in an empty cluster, when asked
   bool looked_at_empty_ = false;
+  // By queue that takes turns by tenant, when asked: how many tasks wait or run there, by tenant.
+  std::map<std::string, std::map<std::string, std::int64_t>> members_;
   std::optional<std::vector<const Known*>> waiting_;  // who surely could use room, when asked
   std::vector<std::string> violations_;
 };

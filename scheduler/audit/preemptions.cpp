@@ -26,7 +26,7 @@ class PreemptionCheck {
   void read(const Preemption& p);
   void check_task(const Preemption& p, const Known& task);
   void check_victims(const Preemption& p, const Known& task);
-  std::set<std::size_t> check_shrink(const Preemption& p, const Resize& shrink, const Known& task);
+  void check_shrink(const Preemption& p, const Resize& shrink, const Known& task);
   static std::set<std::size_t> given_by(const Resize& shrink, const Known& task);
   void give_up(const Resize& shrink);
   bool goes(const std::string& task, std::int64_t attempt, std::int64_t rank) const;
@@ -45,6 +45,17 @@ class PreemptionCheck {
   Stand stand_at(const Known& claims) const;
   std::string forbids_claim(const Preemption& p, const Known& above, const Known& below,
                             const Gone& gone, const Stand& stand) const;
+  // Who stops, or gives up these ranks; `known` is null for who does not exist.
+  struct Leaver {
+    const std::string* task = nullptr;
+    const Known* known = nullptr;
+    const Resize* shrink = nullptr;
+    std::set<std::size_t> ranks;
+  };
+  std::vector<Leaver> leavers_of(const Preemption& p) const;
+  static void leave(const Leaver& leaver, Gone& gone);
+  std::vector<Leaver> as_claimed(const Preemption& p, const Known& claims,
+                                 std::vector<Leaver> leavers, const Stand& stand) const;
   std::string covered(const Preemption& p, const Known& above, const Known& below,
                       const std::set<std::size_t>* ranks);
   Charge used_by(const std::string& queue) const;
@@ -132,9 +143,9 @@ void PreemptionCheck::check_task(const Preemption& p, const Known& task) {
 // --- the promise
 
 void PreemptionCheck::check_victims(const Preemption& p, const Known& task) {
-  std::map<std::string, Gone> gone;  // by queue, of those read so far
   std::optional<Stand> stand;
   if (p.kind == PreemptionKind::kReclaim) stand.emplace(stand_at(task));
+  const Gone* left = nullptr;  // of the queue of the one that is read
   const auto why_not = [&](const Known& victim, const std::set<std::size_t>* ranks) {
     if (p.kind == PreemptionKind::kResolution) {
       return known_.forbids_wish(task, victim, now_, given_);
@@ -143,72 +154,105 @@ void PreemptionCheck::check_victims(const Preemption& p, const Known& task) {
     if (by_tier.empty()) return by_tier;
     if (p.kind == PreemptionKind::kRotation) return forbids_turn(task, victim);
     if (p.kind != PreemptionKind::kReclaim) return by_tier;
-    const std::string why = forbids_claim(p, task, victim, gone[victim.task.queue], *stand);
+    const std::string why = forbids_claim(p, task, victim, *left, *stand);
     return why.empty() ? covered(p, task, victim, ranks) : why;
   };
-  const auto check = [&](const std::string& uid, const Resize* shrink) {
-    auto victim = known_.tasks_.find(uid);
-    if (victim == known_.tasks_.end()) {
-      return say(p, "preempts " + uid + ", which does not exist");
-    }
-    if (victim->second.phase != Auditor::Phase::kHolds) {
+  const auto check = [&](const Leaver& leaver) {
+    const std::string& uid = *leaver.task;
+    const Known* const victim = leaver.known;
+    if (victim == nullptr) return say(p, "preempts " + uid + ", which does not exist");
+    if (victim->phase != Auditor::Phase::kHolds) {
       say(p, "preempts " + uid + ", which does not run");
     } else if (leaving_.contains(uid) || gives_.contains(uid)) {
       say(p, "preempts " + uid + ", which was asked to stop already");
     } else {
-      std::set<std::size_t> ranks;
-      if (shrink != nullptr) ranks = given_by(*shrink, victim->second);
-      const std::string why = why_not(victim->second, shrink != nullptr ? &ranks : nullptr);
+      const std::string why = why_not(*victim, leaver.shrink != nullptr ? &leaver.ranks : nullptr);
       if (!why.empty()) say(p, "preempts " + uid + ", which " + why);
     }
+    if (leaver.shrink != nullptr) check_shrink(p, *leaver.shrink, *victim);
   };
-  const auto count = [&](const Known& victim, const std::set<std::size_t>* ranks) {
-    Gone& left = gone[victim.task.queue];
-    for (std::size_t rank = 0; rank < victim.placement.nodes.size(); ++rank) {
-      if (ranks != nullptr && !ranks->contains(rank)) continue;
-      const PodGroup& group = *Auditor::group_of(victim.groups, rank);
-      audit::charge(left.all, group, 1);
-      audit::charge(left.on[victim.placement.nodes[rank]], group, 1);
-    }
-  };
+  std::vector<Leaver> leavers = leavers_of(p);
+  if (stand) leavers = as_claimed(p, task, std::move(leavers), *stand);
+  std::map<std::string, Gone> gone;  // by queue, of those read so far
   std::set<std::string> named;
-  for (const std::string& uid : p.victims) {
-    check(uid, nullptr);
-    if (auto known = known_.tasks_.find(uid); known != known_.tasks_.end()) {
-      count(known->second, nullptr);
-    }
-    if (!named.insert(uid).second) say(p, "names " + uid + " twice");
-  }
-  for (const Resize& shrink : p.shrinks) {
-    check(shrink.task, &shrink);
-    if (!named.insert(shrink.task).second) say(p, "names " + shrink.task + " twice");
-    auto known = known_.tasks_.find(shrink.task);
-    if (known == known_.tasks_.end()) continue;
-    const auto given = check_shrink(p, shrink, known->second);
-    count(known->second, &given);
+  for (const Leaver& leaver : leavers) {
+    if (leaver.known != nullptr) left = &gone[leaver.known->task.queue];
+    check(leaver);
+    if (leaver.known != nullptr) leave(leaver, gone[leaver.known->task.queue]);
+    if (!named.insert(*leaver.task).second) say(p, "names " + *leaver.task + " twice");
   }
 }
 
-// The ranks that an elastic gang gives up: of each node those of the highest number. Its Pods are
-// alike.
-std::set<std::size_t> PreemptionCheck::check_shrink(const Preemption& p, const Resize& shrink,
-                                                    const Known& task) {
+std::vector<PreemptionCheck::Leaver> PreemptionCheck::leavers_of(const Preemption& p) const {
+  std::vector<Leaver> out;
+  const auto find = [this](const std::string& uid) {
+    const auto known = known_.tasks_.find(uid);
+    return known == known_.tasks_.end() ? nullptr : &known->second;
+  };
+  for (const std::string& uid : p.victims) out.push_back({&uid, find(uid), nullptr, {}});
+  for (const Resize& shrink : p.shrinks) {
+    const Known* const known = find(shrink.task);
+    out.push_back({&shrink.task, known, &shrink, {}});
+    if (known != nullptr) out.back().ranks = given_by(shrink, *known);
+  }
+  return out;
+}
+
+void PreemptionCheck::leave(const Leaver& leaver, Gone& gone) {
+  const Known& task = *leaver.known;
+  for (std::size_t rank = 0; rank < task.placement.nodes.size(); ++rank) {
+    if (leaver.shrink != nullptr && !leaver.ranks.contains(rank)) continue;
+    const PodGroup& group = *Auditor::group_of(task.groups, rank);
+    audit::charge(gone.all, group, 1);
+    audit::charge(gone.on[task.placement.nodes[rank]], group, 1);
+  }
+}
+
+// Each has to borrow still when those before it have gone, and a plan does not tell who those are:
+// it names whom it stops, and whom it makes smaller. So it is asked whether there is such an order.
+// The more have gone, the less is owed: who still owes something when all the others have gone may
+// as well be the last.
+std::vector<PreemptionCheck::Leaver> PreemptionCheck::as_claimed(const Preemption& p,
+                                                                 const Known& claims,
+                                                                 std::vector<Leaver> leavers,
+                                                                 const Stand& stand) const {
+  const auto owes = [&](const Leaver& leaver) {
+    if (leaver.known == nullptr) return true;  // that is said, whenever
+    Gone gone;
+    for (const Leaver& other : leavers) {
+      const bool before = &other != &leaver && other.known != nullptr &&
+                          other.known->task.queue == leaver.known->task.queue;
+      if (before) leave(other, gone);
+    }
+    return forbids_claim(p, claims, *leaver.known, gone, stand).empty();
+  };
+  std::vector<Leaver> last;
+  while (true) {
+    const auto found = std::find_if(leavers.begin(), leavers.end(), owes);
+    if (found == leavers.end()) break;
+    last.push_back(std::move(*found));
+    leavers.erase(found);
+  }
+  leavers.insert(leavers.end(), last.rbegin(), last.rend());
+  return leavers;
+}
+
+void PreemptionCheck::check_shrink(const Preemption& p, const Resize& shrink, const Known& task) {
   const auto wrong = [&](const std::string& what) {
     say(p, "makes " + shrink.task + " smaller, which " + what);
-    return std::set<std::size_t>{};
   };
   if (p.kind == PreemptionKind::kRotation) return wrong("has its turn as a whole");
   if (shrink.attempt != task.attempt) return wrong("has another attempt by now");
   const auto& keeps = shrink.placement.nodes;
   if (keeps.size() >= task.placement.nodes.size()) return wrong("gives up nothing");
   if (!audit::groups_for(task.task, keeps.size())) return wrong("needs more Pods than it keeps");
-  std::set<std::size_t> given = given_by(shrink, task);
-  if (given.size() + keeps.size() != task.placement.nodes.size()) {
+  if (given_by(shrink, task).size() + keeps.size() != task.placement.nodes.size()) {
     return wrong("would run where it does not");
   }
-  return given;
 }
 
+// The ranks that an elastic gang gives up: of each node those of the highest number. Its Pods are
+// alike.
 std::set<std::size_t> PreemptionCheck::given_by(const Resize& shrink, const Known& task) {
   std::map<std::string, std::int64_t> left;
   std::set<std::size_t> given;

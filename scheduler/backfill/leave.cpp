@@ -188,6 +188,26 @@ std::vector<Amounts> Leave::used(TaskId task, std::optional<Time> then, Time to,
   return used;
 }
 
+std::vector<Amounts> Leave::used_later(TaskId task, Time to, const Claims& claims) {
+  const QueueId id = state_.tasks[task].queue;
+  const QueueRecord& queue = state_.queues[id];
+  std::vector<Amounts> most(queue.limits.size());
+  for (const Claim& claim : claims) {
+    const Time at = std::max(claim.begin, now_);
+    const bool own = claim.task == task || state_.tasks[claim.task].queue != id;
+    if (most.empty() || own || claim.begin >= to || claim.end <= at) continue;
+    const Sum& gone = ended(id, claim.task, at);
+    const Sum beside = active(id, at, claims, task);
+    for (std::size_t i = 0; i < most.size(); ++i) {
+      Amounts then = queue.limits[i].used;
+      then.minus(gone.limits[i]);
+      then.plus(beside.limits[i]);
+      most[i].raise_to(then);
+    }
+  }
+  return most;
+}
+
 // --- what is guaranteed to others
 
 // On nodes that take Pods, for who may have others stop.

@@ -61,6 +61,9 @@ class Leave {
     return used(task, std::nullopt, to, claims);
   }
   std::vector<Amounts> used(TaskId task, std::optional<Time> from, Time to, const Claims& claims);
+  // The most that the queue uses of them at the begin of any claim before `to`, the task aside.
+  // Who takes the turns of peers may count on the rest alone: by then these are over anyway.
+  std::vector<Amounts> used_later(TaskId task, Time to, const Claims& claims);
 
  private:
   struct Sum {

@@ -363,6 +363,27 @@ Cover Cover::whole(const State& state, QueueId queue) {
   return cover;
 }
 
+void Cover::keep_inner() {
+  for (Grant& grant : grants_) {
+    std::vector<const Grant*> inner;
+    for (const Grant& other : grants_) {
+      const bool lies = within(*other.nodes, *grant.nodes) && !same(*other.nodes, *grant.nodes);
+      if (lies) inner.push_back(&other);
+    }
+    for (const Grant* const part : inner) {
+      const bool outer = std::none_of(inner.begin(), inner.end(), [&](const Grant* other) {
+        return other != part && within(*part->nodes, *other->nodes);
+      });
+      for (const Grant::Left& kept : part->left) {
+        for (Grant::Left& left : grant.left) {
+          if (!outer || left.resource != kept.resource) continue;
+          left.idle = std::max<__int128>(left.idle - kept.most, 0);
+        }
+      }
+    }
+  }
+}
+
 // Within a grant, and all that are wider.
 __int128 Cover::of(const Grant& grant, const Node& node, ResourceId resource) const {
   if (!matches(*grant.nodes, node)) return -1;
@@ -427,6 +448,7 @@ void Cover::take(const Node& node, const Amounts& request, std::int64_t pods) {
 Kept::Kept(const State& state, const Shape& shape, Beside beside)
     : cover_(beside != Beside::kNobody ? Cover(state, shape.guards)
                                        : Cover::whole(state, shape.guards)) {
+  if (beside == Beside::kOwnToo) cover_.keep_inner();
   const std::vector<ResourceId> resources = asked(shape.total);
   std::vector<Grants> others;
   for (QueueId id = 0; id < state.queues.size(); ++id) {

@@ -53,6 +53,9 @@ class Cover {
   explicit Cover(const std::vector<Granted>& grants) { add(grants); }
   // The same as if it used nothing.
   static Cover whole(const State& state, QueueId queue);
+  // Without what is kept for its queue of grants within others, elsewhere: what is left is that by
+  // which the needs of the queue fall when it is taken.
+  void keep_inner();
   bool none() const { return grants_.empty(); }
   // How many Pods that ask for this much are covered on such a node; only what is guaranteed
   // limits, and at least one resource that they ask for must be.
@@ -89,8 +92,9 @@ using Crowd = std::vector<std::pair<const Node*, std::int64_t>>;
 class Kept {
  public:
   // kNow: what they do not use of them, as the state is now. kOwnToo: and what its own queue does
-  // not use of its own, where the gang could not have that. kNobody: all of them, as if nobody
-  // used anything and every node took Pods; then what is kept is rather said too small.
+  // not use of its own, where it would need as much when the gang has more. kNobody: all of them,
+  // as if nobody used anything and every node took Pods; then what is kept is rather said too
+  // small.
   enum class Beside : std::uint8_t { kNow, kOwnToo, kNobody };
   Kept(const State& state, const Shape& shape, Beside beside = Beside::kNow);
   // Whether anything of it could keep the gang from a node.

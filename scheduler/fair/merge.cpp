@@ -6,7 +6,8 @@
 
 namespace sched {
 
-Merge::Merge(State& state, QueueId queue) : state_(state), queue_(queue) {
+Merge::Merge(State& state, QueueId queue)
+    : state_(state), queue_(queue), rounds_(rounds_of(state.queues[queue])) {
   for (const Tenant& tenant : state_.queues[queue].tenants) {
     if (!tenant.line.empty()) lines_.push_back({&tenant, tenant.line.begin(), tenant.used, 0, {}});
   }
@@ -18,7 +19,7 @@ void Merge::place(std::size_t index) {
   Line& line = lines_[index];
   if (line.tenant->line.at_end(line.at)) return;
   const Place& first = line.tenant->line.get(line.at);
-  line.turn = turn_of(state_, state_.queues[queue_], *line.tenant, first);
+  line.turn = turn_of(state_, state_.queues[queue_], rounds_, *line.tenant, first);
   line.turn.share =
       state_.tenant_share(state_.queues[queue_], *line.tenant, line.used, line.starts);
   heap_.push_back(index);

@@ -34,6 +34,7 @@ class Merge {
 
   State& state_;
   QueueId queue_;
+  const Rounds rounds_;
   std::vector<Line> lines_;
   std::vector<std::size_t> heap_;  // of lines that are not over; first turn on top
 };

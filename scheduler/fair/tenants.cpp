@@ -34,9 +34,39 @@ unsigned __int128 wide(std::int64_t amount) {
 
 bool before(const TenantTurn& a, const TenantTurn& b) {
   if (a.tier != b.tier) return a.tier < b.tier;
+  if (const int rounds = compare(a.rounds, b.rounds); rounds != 0) return rounds > 0;
   if (const int share = compare(a.share, b.share); share != 0) return share < 0;
   if (a.submitted_ns != b.submitted_ns) return a.submitted_ns < b.submitted_ns;
   return a.name != b.name && *a.name < *b.name;
+}
+
+namespace {
+
+// What a pass books changes no round.
+std::int64_t tasks_of(const Tenant& tenant) {
+  return static_cast<std::int64_t>(tenant.line.size()) + tenant.running - tenant.pretended;
+}
+
+}  // namespace
+
+Rounds rounds_of(const QueueRecord& queue) {
+  Rounds rounds;
+  if (!queue.known || !queue.by_tenant) return rounds;
+  rounds.quantum_ns = slice_ns(queue.queue);
+  if (rounds.quantum_ns == 0) return rounds;
+  for (const Tenant& tenant : queue.tenants) {
+    if (tasks_of(tenant) > 0) rounds.weights += weight_of(queue.queue, tenant.name);
+  }
+  return rounds;
+}
+
+Fraction rounds_waited(const QueueRecord& queue, const Rounds& rounds, const Tenant& tenant,
+                       std::int64_t waited_ns) {
+  const std::int64_t tasks = tasks_of(tenant);
+  if (rounds.quantum_ns == 0 || tasks <= 0) return {};
+  const Fraction waited{wide(waited_ns) * wide(weight_of(queue.queue, tenant.name)),
+                        wide(rounds.quantum_ns) * wide(tasks) * wide(rounds.weights)};
+  return compare(waited, {1, 1}) < 0 ? Fraction{} : waited;
 }
 
 Amounts served_of(const Amounts& total, const Amounts& by_model, const ResourceNames& names) {

@@ -15,6 +15,14 @@
 // All are Fractions: smaller is earlier. Between equal shares the tenant whose first task was
 // submitted earlier comes first, then the one whose name does.
 //
+// Where tasks take turns, a tenant's first task may be passed for ever: by smaller tasks of its own
+// tenant, each of which is its tenant's turn. So before all of this stand those who have waited for
+// longer than their round takes, and of these who has waited for the most rounds. A round of a
+// tenant is a quantum for each of its tasks, waiting or placed, by its part of all weights: as long
+// as all of them wait at most if one runs at a time.
+//
+//   quantum 10m, equal weights     a has 1 task, b has 5    a's round: 1 x 2 x 10m    b's: 100m
+//
 // What a tenant had outlives its tasks: at most kIdleTenantsMax tenants per queue that have nothing
 // there, those who started something last. It ends with the queue; a change of the half-life begins
 // the decayed past anew.
@@ -56,10 +64,22 @@ Amounts served_of(const Amounts& total, const Amounts& by_model, const ResourceN
 // A tenant's turn: where it stands among the tenants of its queue.
 struct TenantTurn {
   int tier = 0;
+  Fraction rounds;  // that its first task has waited for; less than one: none
   Fraction share;
   std::int64_t submitted_ns = 0;  // of its first task
   const std::string* name = nullptr;
 };
 bool before(const TenantTurn& a, const TenantTurn& b);
+
+// How long the rounds of a queue's tenants are: one reading for all of them.
+struct Rounds {
+  std::int64_t quantum_ns = 0;  // 0: it takes no turns by tenant
+  std::int64_t weights = 0;     // of all tenants that have a task there
+};
+struct QueueRecord;
+Rounds rounds_of(const QueueRecord& queue);
+// For how many rounds one of the tenant has waited; nothing where it is less than one.
+Fraction rounds_waited(const QueueRecord& queue, const Rounds& rounds, const Tenant& tenant,
+                       std::int64_t waited_ns);
 
 }  // namespace sched

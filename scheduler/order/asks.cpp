@@ -131,7 +131,8 @@ bool Pass::ask(TaskId task, PreemptionKind kind) {
 }
 
 // With what claims leave of its queue's quotas of some nodes. Those are made with the ends of
-// peers: a peer who stopped for it would count twice.
+// peers: a peer who stopped for it would count twice. For a turn each counts for itself, what is
+// used now without who stops, and what is used when a claim begins.
 std::optional<Preemption> Pass::search(TaskId task, Time end, PreemptionKind kind,
                                        Surroundings around, Overlay& look) {
   const auto find = [&] {
@@ -139,7 +140,9 @@ std::optional<Preemption> Pass::search(TaskId task, Time end, PreemptionKind kin
   };
   const QueueId queue = state_.tasks[task].queue;
   const Leave::Claims claims = this->claims(task);
-  if (kind == PreemptionKind::kRotation || claims.empty() || state_.queues[queue].limits.empty()) {
+  if (claims.empty() || state_.queues[queue].limits.empty()) return find();
+  if (kind == PreemptionKind::kRotation) {
+    around.used_later = calendar_.leave().used_later(task, end, claims);
     return find();
   }
   std::vector<Amounts> used = calendar_.leave().used_now(task, end, claims);

@@ -35,8 +35,9 @@ bool Pass::may_park(QueueId id, const std::set<BucketId>& refused) const {
   const Queue& queue = state_.queues[id].queue;
   const Rules rules = rules_of(queue);
   const bool in_line = !strict(queue) || !state_.queues[id].by_tenant;
+  const bool waits = state_.queues[id].by_tenant && slice_ns(queue) > 0;  // and moves up by that
   const bool first_alone = rules.passing != Passing::kConservative && queue.reserve_after_ns == 0;
-  if (!in_line || !first_alone || queue.learned || half_life_ms(queue) > 0) return false;
+  if (!in_line || !first_alone || queue.learned || waits || half_life_ms(queue) > 0) return false;
   const bool holds = std::any_of(state_.held.begin(), state_.held.end(),
                                  [&](TaskId task) { return state_.tasks[task].queue == id; });
   if (holds) return false;

@@ -38,10 +38,12 @@ bool leads(const State& state, const Place& a, const Place& b) {
 
 // Where a tenant stands whose first task this is. Where priorities decide within a tenant, the
 // submit time of its first task says nothing about how long it has waited.
-TenantTurn turn_of(const State& state, const QueueRecord& queue, const Tenant& tenant,
-                   const Place& first) {
+TenantTurn turn_of(const State& state, const QueueRecord& queue, const Rounds& rounds,
+                   const Tenant& tenant, const Place& first) {
   const bool timed = !by_priority(rules_of(queue.queue).order);
-  return {tier_of(first), state.tenant_share(queue, tenant, tenant.used, tenant.pretended),
+  const std::int64_t waited = span({first.submitted_ns}, state.clock);
+  return {tier_of(first), rounds_waited(queue, rounds, tenant, waited),
+          state.tenant_share(queue, tenant, tenant.used, tenant.pretended),
           timed ? first.submitted_ns : 0, &tenant.name};
 }
 
@@ -56,12 +58,13 @@ TaskId first_ready(State& state, QueueId id, const std::set<TaskId>& skip) {
     return Place{};
   };
   if (!queue.by_tenant) return first_of(queue.heads).task;
+  const Rounds rounds = rounds_of(queue);
   TaskId found = kNoId;
   TenantTurn best;
   for (const Tenant& tenant : queue.tenants) {
     const Place head = first_of(tenant.heads);
     if (head.task == kNoId) continue;
-    const TenantTurn turn = turn_of(state, queue, tenant, head);
+    const TenantTurn turn = turn_of(state, queue, rounds, tenant, head);
     if (found != kNoId && !before(turn, best)) continue;
     found = head.task;
     best = turn;
@@ -72,17 +75,17 @@ TaskId first_ready(State& state, QueueId id, const std::set<TaskId>& skip) {
 Turns::Turns(State& state) : state_(state) {
   index_.resize(state_.queues.size(), kNoId);
   turns_.reserve(state_.queues.size());
-  std::vector<std::pair<QueueId, BucketId>> active;
-  for (const BucketId id : state_.active) active.emplace_back(state_.buckets[id].queue, id);
-  std::sort(active.begin(), active.end());
+  for (const BucketId id : state_.active) active_.emplace_back(state_.buckets[id].queue, id);
+  std::sort(active_.begin(), active_.end());
   for (QueueId id = 0; id < state_.queues.size(); ++id) {
     const QueueRecord& queue = state_.queues[id];
     if (!queue.known || queue.queue.closed || queue.heads.empty()) continue;
     index_[id] = turns_.size();
     Turn& turn = turns_.emplace_back();
     turn.queue = id;
-    const auto first = std::lower_bound(active.begin(), active.end(), std::pair{id, BucketId{0}});
-    for (auto at = first; !strict(queue.queue) && at != active.end() && at->first == id; ++at) {
+    turn.rounds = rounds_of(queue);
+    const auto first = std::lower_bound(active_.begin(), active_.end(), std::pair{id, BucketId{0}});
+    for (auto at = first; !strict(queue.queue) && at != active_.end() && at->first == id; ++at) {
       push(turn, state_.buckets[at->second].tasks.front(), at->second);
     }
     if (!strict(queue.queue)) offer_held(turn);
@@ -133,7 +136,7 @@ void Turns::offer_blocked(Turn& turn, TenantId tenant, std::int64_t count, std::
   for (; count > 0 && !heads.at_end(at); at = heads.next(at)) {
     const Place head = heads.get(at);
     const BucketId bucket = state_.tasks[head.task].bucket;
-    if (state_.active.contains(bucket) || state_.held.contains(head.task)) continue;
+    if (was_active(turn.queue, bucket) || state_.held.contains(head.task)) continue;
     // Others may have to stop for one of a higher tier all the same.
     const bool asks = tier_of(head) != static_cast<int>(Tier::kLow);
     const bool kept = (state_.buckets[bucket].quota_parked && !takes_turns) ||
@@ -212,7 +215,7 @@ void Turns::list(Turn& turn, std::size_t index) const {
   if (line.tenant != kNoId) {
     const QueueRecord& queue = state_.queues[turn.queue];
     const Tenant& tenant = queue.tenants[line.tenant];
-    entry.turn = turn_of(state_, queue, tenant, first);
+    entry.turn = turn_of(state_, queue, turn.rounds, tenant, first);
     entry.version = tenant.version;
   }
   entry.number = line.listed = ++turn.entries;

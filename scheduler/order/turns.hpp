@@ -15,10 +15,12 @@
 // no longer true. So it is with queues: what others do never makes a queue come sooner.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <optional>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "scheduler/state/state.hpp"
@@ -88,6 +90,7 @@ class Turns {
   };
   struct Turn {  // what one queue offers
     QueueId queue = kNoId;
+    Rounds rounds;
     std::uint64_t ranked = 0;  // its entry in `ranking_` is the one of this number
     std::vector<Line> lines;
     std::map<std::pair<int, TenantId>, std::size_t> line_of;
@@ -108,6 +111,9 @@ class Turns {
   Line* first_line(Turn& turn);
   bool stale(const Turn& turn, const Entry& entry) const;
   void unlist(Turn& turn) const;
+  bool was_active(QueueId queue, BucketId bucket) const {
+    return std::binary_search(active_.begin(), active_.end(), std::pair{queue, bucket});
+  }
   bool worthless(const Turn& turn, const Line& line) const;
   void list(Turn& turn, std::size_t line) const;
   Turn& of(QueueId queue) { return turns_[index_[queue]]; }
@@ -126,6 +132,8 @@ class Turns {
   }
 
   State& state_;
+  // Buckets that were active at the begin, by queue: each is offered, whatever becomes of it.
+  std::vector<std::pair<QueueId, BucketId>> active_;
   std::vector<Turn> turns_;
   std::vector<std::size_t> index_;  // by queue
   std::vector<Ranked> ranking_;     // a heap; entries that a newer one replaced are still in it
@@ -142,8 +150,8 @@ bool can_ever_start(State& state, BucketId bucket);
 Place lead(State& state, QueueId queue, int tier);
 
 // Where a tenant stands whose first task this is.
-TenantTurn turn_of(const State& state, const QueueRecord& queue, const Tenant& tenant,
-                   const Place& first);
+TenantTurn turn_of(const State& state, const QueueRecord& queue, const Rounds& rounds,
+                   const Tenant& tenant, const Place& first);
 
 // The first ready task in the queue's order that could ever start and that `skip` does not name;
 // kNoId when there is none. Costs one look at each tenant where the queue orders by tenant.

@@ -23,11 +23,16 @@ constexpr std::size_t kFar = 8, kNear = 4;
 // What peers who end leave of their queue's maxima, put into the state for a while.
 class Freed {
  public:
-  Freed(State& state, TaskId task)
+  // `least`: what counts as used of its quotas at least.
+  Freed(State& state, TaskId task, const std::vector<Amounts>& least)
       : state_(state),
         task_(task),
         queue_(state.tasks[task].queue),
-        before_(state.queues[queue_].limits) {}
+        before_(state.queues[queue_].limits),
+        least_(least) {
+    for (const QueueRecord::Limit& limit : before_) used_.push_back(limit.used);
+    tell();
+  }
   ~Freed() { state_.queues[queue_].limits = std::move(before_); }
   Freed(const Freed&) = delete;
   Freed& operator=(const Freed&) = delete;
@@ -38,7 +43,10 @@ class Freed {
     if (task.queue != queue_) return false;
     amounts_.plus(task.booked, sign);
     tasks_ += sign;
+    for (std::size_t i = 0; i < used_.size(); ++i) limits()[i].used = used_[i];
     state_.occupy(task, -sign);
+    for (std::size_t i = 0; i < used_.size(); ++i) used_[i] = limits()[i].used;
+    tell();
     return true;
   }
   // Whether the queue may run the task beside the others by then, quotas of some nodes aside.
@@ -56,10 +64,17 @@ class Freed {
   }
 
  private:
+  std::vector<QueueRecord::Limit>& limits() { return state_.queues[queue_].limits; }
+  void tell() {
+    for (std::size_t i = 0; i < least_.size(); ++i) limits()[i].used.raise_to(least_[i]);
+  }
+
   State& state_;
   const TaskId task_;
   const QueueId queue_;
   std::vector<QueueRecord::Limit> before_;
+  const std::vector<Amounts> least_;
+  std::vector<Amounts> used_;  // of each quota
   Amounts amounts_;
   std::int64_t tasks_ = 0;
 };
@@ -123,7 +138,7 @@ class Search {
         as_found_(around.as_found),
         lasts_(around.lasts),
         early_(around.ahead, trial_) {
-    freed_.emplace(state, task);
+    freed_.emplace(state, task, around.used_later);
     if (kind != PreemptionKind::kRotation && !kept_out()) freed_.reset();
     guarded_ = kind != PreemptionKind::kReclaim && guards(nullptr);
     room_is_free_ = guarded_ && free_suffices(state, shape_.total);

@@ -27,6 +27,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "scheduler/backfill/early_ends.hpp"
 #include "scheduler/place/trial.hpp"
@@ -43,6 +44,9 @@ struct Surroundings {
   bool as_found = false;
   // False: what its queue may have was made less for the search, so that nothing found out is kept.
   bool lasts = true;
+  // To rotate: what the task's queue counts as using of its quotas of some nodes at least, whoever
+  // of it ends; empty where it is what it uses.
+  std::vector<Amounts> used_later{};
 };
 
 // For a waiting task that does not fit now: by tier High and Medium ones. Nothing for all others,

@@ -146,7 +146,7 @@ class Quiet {
 
 TEST(Loops, Where_nothing_happens_from_outside_preemptions_come_to_an_end) {
   int claims = 0;
-  for (const std::uint64_t seed : seeds(300)) {
+  for (const std::uint64_t seed : seeds(1'000)) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Quiet quiet(seed);
     EXPECT_TRUE(quiet.run(14));
