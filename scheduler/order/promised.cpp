@@ -104,12 +104,12 @@ Pass::Placed Pass::place_beside_promises(TaskId task, const Shape& shape, Time e
   return {Answer::kStarts};
 }
 
-// Where its queue's quotas, other zones or the rest of its group say how much may lie where, the
-// search for nodes looks at them: they may say otherwise than when it was promised.
+// Where quotas, what is guaranteed to others, other zones or the rest of its group say how much may
+// lie where, the search for nodes looks at them: they may say otherwise than when it was promised.
 bool Pass::start_promised(TaskId task, Time end, const KeptPromises::Binding& ahead) {
   const PromisedRoom* const room = promised(task);
   const Shape& shape = state_.shapes[state_.tasks[task].shape];
-  if (room == nullptr || shape.limits != kNoId || !shape.group.empty()) return false;
+  if (room == nullptr || by_place(shape) || !shape.group.empty()) return false;
   if (shape.policy == ZonePolicy::kSpread) return false;
   for (const auto& [node, need] : room->need) {
     ++plan_.work.nodes;
