@@ -5,7 +5,7 @@
 
 #include "scheduler/backfill/ends.hpp"
 #include "scheduler/conflicts/survey.hpp"
-#include "scheduler/fair/kept.hpp"
+#include "scheduler/fair/lenders.hpp"
 #include "scheduler/fair/merge.hpp"
 #include "scheduler/fair/tenant_limits.hpp"
 #include "scheduler/limits.hpp"

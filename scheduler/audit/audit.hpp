@@ -51,7 +51,8 @@
 // And of every reservation that a forecast tells (reservations.cpp; not where promises are kept)
 //   13. it is for a whole gang that waits, on nodes that its Pods may run on, and when it begins
 //       there is room beside what is then expected to run, as the auditor estimates ends itself,
-//       and beside what others have reserved.
+//       and beside what others have reserved; and what is guaranteed to others of some of the
+//       nodes is left to them.
 //
 // And of every move: that a running task of a group goes from a backup zone to a healthy primary
 // one with room, one of its group at a time (group_check.hpp).

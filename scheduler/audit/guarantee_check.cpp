@@ -223,6 +223,15 @@ void GuaranteeCheck::add(const Placement& where, const Task& task) {
   }
 }
 
+void GuaranteeCheck::count(const Placement& where, const Task& task, int sign) {
+  const auto groups = audit::groups_for(task, where.nodes.size());
+  for (std::size_t rank = 0; groups && rank < where.nodes.size(); ++rank) {
+    const PodGroup* group = Auditor::group_of(*groups, rank);
+    if (group == nullptr) return;
+    audit::charge(more_[task.queue][where.nodes[rank]], *group, 1, sign);
+  }
+}
+
 // --- claims
 
 // Each Pod lies where its queue is guaranteed something that it asks for, and of what each grant

@@ -39,6 +39,8 @@ class GuaranteeCheck {
   std::string forbids_claim(const Auditor::Known& claims, const std::vector<std::string>& nodes,
                             const Auditor::Known& victim, const Auditor::ByNode& gone) const;
   void add(const Placement& where, const Task& task);
+  // What its queue uses alone: more by a task that runs so, or less (-1).
+  void count(const Placement& where, const Task& task, int sign);
   // After look_at_empty: whether the task could ever have what it asks for, as far as counting
   // tells.
   bool ever_left(const Task& task, const Queue& queue) const;

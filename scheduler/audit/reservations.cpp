@@ -11,6 +11,7 @@
 #include <functional>
 
 #include "scheduler/audit/audit.hpp"
+#include "scheduler/audit/guarantee_check.hpp"
 #include "scheduler/audit/rules.hpp"
 #include "scheduler/limits.hpp"
 
@@ -50,12 +51,16 @@ class ReservationCheck {
   void check(const Reservation& reservation);
   void check_room(const Reservation& reservation, const std::string& node);
   void check_leave(const Reservation& reservation, const Queue& queue);
+  void check_guaranteed(const Reservation& reservation, const Queue& queue);
+  bool stands_by(const Reservation& other, const Reservation& reservation) const;
   void count(const Task& task, const Placement& where, std::size_t ranks);
-  bool gone(const Known& task, std::int64_t at, const std::string* node) const;
+  bool gone(const Known& task, std::int64_t at, const std::string* node,
+            const Known* holder = nullptr) const;
   std::int64_t end_of(const Known& task) const { return known_.end_of(task, now_); }
-  bool gone_pod(const PodUpsert& pod, std::int64_t at, const std::string& node) const;
+  bool gone_pod(const PodUpsert& pod, std::int64_t at, const std::string& node,
+                const Known* holder) const;
   void add_ranks(const std::string& node, const Task& task, const Placement& where);
-  void add_running(const std::string& node, std::int64_t at);
+  void add_running(const std::string& node, std::int64_t at, const Known* own = nullptr);
   bool add_starts(const std::string& node, std::int64_t at);
 
   const Auditor& known_;
@@ -104,11 +109,14 @@ void ReservationCheck::check(const Reservation& reservation) {
     check_room(reservation, name);
   }
   if (violations_.empty()) check_leave(reservation, queue->second);
+  if (violations_.empty()) check_guaranteed(reservation, queue->second);
 }
 
-// By itself, or since somebody whose reservation has begun (on that node) may have it stop.
-bool ReservationCheck::gone(const Known& task, std::int64_t at, const std::string* node) const {
-  if (end_of(task) <= at) return true;
+// By itself, or since somebody whose reservation has begun (on that node) may have it stop; or this
+// holder, wherever it is.
+bool ReservationCheck::gone(const Known& task, std::int64_t at, const std::string* node,
+                            const Known* holder) const {
+  if (end_of(task) <= at || (holder != nullptr && known_.yields_by(*holder, task, at))) return true;
   return std::any_of(plan_.reservations.begin(), plan_.reservations.end(), [&](const auto& other) {
     const std::vector<std::string>& nodes = other.placement.nodes;
     const bool here =
@@ -182,6 +190,54 @@ void ReservationCheck::check_leave(const Reservation& reservation, const Queue& 
   }
 }
 
+// Whether another has begun, and is not over, when this one begins: of one moment those told
+// before.
+bool ReservationCheck::stands_by(const Reservation& other, const Reservation& reservation) const {
+  const auto known = known_.tasks_.find(other.task);
+  if (known == known_.tasks_.end() || &other == &reservation) return false;
+  if (other.at > reservation.at || (other.at == reservation.at && &other > &reservation)) {
+    return false;
+  }
+  return stated_end(other.at.ns, known->second.task.expected_duration_ns) > reservation.at.ns;
+}
+
+// What is guaranteed to others of some of the nodes is left to them when it begins. Who yields to
+// it leaves room; that his own queue is guaranteed what he leaves is not counted, as room may lack.
+void ReservationCheck::check_guaranteed(const Reservation& reservation, const Queue& queue) {
+  GuaranteeCheck then(known_);
+  if (!then.concerns()) return;
+  const std::int64_t at = reservation.at.ns;
+  const Known& own = known_.tasks_.at(reservation.task);
+  bool unknown = false;
+  then.look([&](const std::string& node) {
+    used_ = {};
+    add_running(node, at, &own);
+    unknown = !add_starts(node, at) || unknown;
+    for (const Reservation& other : plan_.reservations) {
+      if (!stands_by(other, reservation)) continue;
+      add_ranks(node, known_.tasks_.at(other.task).task, other.placement);
+    }
+    return used_;
+  });
+  if (unknown) return;
+  for (const auto& [uid, task] : known_.tasks_) {
+    if (task.phase != Auditor::Phase::kHolds) continue;
+    const bool yields = task.task.queue == queue.name && known_.yields_by(own, task, at);
+    if (end_of(task) <= at || yields) then.count(task.placement, task.task, -1);
+  }
+  for (const Start& start : plan_.starts) {
+    const Task& task = known_.tasks_.at(start.task).task;
+    if (stated_end(now_.ns, task.expected_duration_ns) > at) then.count(start.placement, task, 1);
+  }
+  for (const Reservation& other : plan_.reservations) {
+    if (!stands_by(other, reservation)) continue;
+    then.count(other.placement, known_.tasks_.at(other.task).task, 1);
+  }
+  const std::string wrong =
+      then.wrong({reservation.task, own.attempt, reservation.placement}, own, queue);
+  if (!wrong.empty()) violations_.push_back(reservation.task + ": its reservation " + wrong);
+}
+
 // When it begins: beside what runs on then, what the plan starts and runs on, and what others have
 // reserved for then.
 void ReservationCheck::check_room(const Reservation& reservation, const std::string& node) {
@@ -214,25 +270,25 @@ void ReservationCheck::check_room(const Reservation& reservation, const std::str
 }
 
 // Pods of nobody who holds a place stay for ever.
-bool ReservationCheck::gone_pod(const PodUpsert& pod, std::int64_t at,
-                                const std::string& node) const {
+bool ReservationCheck::gone_pod(const PodUpsert& pod, std::int64_t at, const std::string& node,
+                                const Known* holder) const {
   const auto task = known_.tasks_.find(pod.task);
   const bool held = task != known_.tasks_.end() && task->second.phase == Auditor::Phase::kHolds;
-  return held && gone(task->second, at, &node);
+  return held && gone(task->second, at, &node, holder);
 }
 
-void ReservationCheck::add_running(const std::string& node, std::int64_t at) {
+void ReservationCheck::add_running(const std::string& node, std::int64_t at, const Known* own) {
   if (auto pods = known_.pods_on_.find(node); pods != known_.pods_on_.end()) {
     for (const std::string& uid : pods->second) {
       const PodUpsert& pod = known_.pods_.at(uid);
-      if (!gone_pod(pod, at, node)) used_.add(audit::asked(pod), pod.device);
+      if (!gone_pod(pod, at, node, own)) used_.add(audit::asked(pod), pod.device);
     }
   }
   const auto holders = known_.holders_on_.find(node);
   if (holders == known_.holders_on_.end()) return;
   for (const std::string& uid : holders->second) {
     const Known& task = known_.tasks_.at(uid);
-    if (gone(task, at, &node)) continue;
+    if (gone(task, at, &node, own)) continue;
     for (std::size_t rank = 0; rank < task.placement.nodes.size(); ++rank) {
       if (task.placement.nodes[rank] != node || task.seen.contains(rank)) continue;
       used_.add(audit::asked(*Auditor::group_of(task.groups, rank)),

@@ -249,12 +249,37 @@ bool Calendar::Search::go_on(std::int64_t& looked, std::int64_t most) {
     const LeaveInPlace then(state, record.queue, leave.used(task_, at, to, others));
     if (by_place) trial.recount();
     if (!trial.counts_allow()) continue;
-    if (auto gang = trial.place(overlay, looked, Trial::First::kFreed)) {
+    if (auto gang = place(at, to, looked)) {
       found = Reserved{task_, at, to, std::move(gang->ranks), std::move(gang->devices)};
       return true;
     }
   }
   return false;
+}
+
+// Beside those who have reserved room for later, too.
+std::optional<Gang> Calendar::Search::place(Time at, Time to, std::int64_t& looked) {
+  Leave& leave = calendar_.leave_;
+  std::optional<Gang> gang =
+      leave.guarded_by_place(task_)
+          ? place_guarded(at, looked)
+          : parts_->trial.place(parts_->overlay, looked, Trial::First::kFreed);
+  if (!gang || leave.delayed_by({task_, at, to, &gang->ranks}, parts_->others).claim != nullptr) {
+    return std::nullopt;
+  }
+  return gang;
+}
+
+// With what queues use then, and what is free on nodes that the trial has no use for: what is
+// guaranteed to others counts both.
+std::optional<Gang> Calendar::Search::place_guarded(Time at, std::int64_t& looked) {
+  State& state = calendar_.state_;
+  Moment then = calendar_.leave_.moment(task_, at, parts_->others);
+  parts_->trial.each_applied([&](NodeId node, const Amounts& ended) {
+    then.free[state.cluster.node(node).cls].minus(ended);
+  });
+  const MomentInPlace granted(state, then, state.tasks[task_].queue);
+  return parts_->trial.place(parts_->overlay, looked, Trial::First::kFreed);
 }
 
 std::optional<Calendar::Reserved> Calendar::find(TaskId task, std::int64_t& looked,

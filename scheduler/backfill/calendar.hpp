@@ -144,6 +144,8 @@ class Calendar::Search {
 
  private:
   struct Parts;
+  std::optional<Gang> place(Time at, Time to, std::int64_t& looked);
+  std::optional<Gang> place_guarded(Time at, std::int64_t& looked);
   Calendar& calendar_;
   const TaskId task_;
   const Time before_;

@@ -8,17 +8,14 @@
 #include "scheduler/preempt/promise.hpp"
 
 namespace sched {
-namespace {
 
-const Amounts& request_of(const Shape& shape, std::size_t rank) {
+const Amounts& Leave::request_of(const Shape& shape, std::size_t rank) {
   auto group = shape.groups.begin();
   for (auto left = static_cast<std::int64_t>(rank); left >= group->count; ++group) {
     left -= group->count;
   }
   return group->request;
 }
-
-}  // namespace
 
 // --- what is limited
 
@@ -47,6 +44,7 @@ bool Leave::guarded(TaskId id) const {
 // --- what ends
 
 void Leave::started(TaskId task, const std::vector<NodeId>& ranks, Time end) {
+  ends_.clear();  // they stand on the state as it was
   if (end >= kEndless) return;
   started_[task] = {&ranks, end};
   const QueueId queue = state_.tasks[task].queue;
@@ -257,14 +255,14 @@ Leave::Delayed Leave::delayed(TaskId task, Time to, const Claims& claims) {
     const Time at = std::max(claim.begin, now_);
     const bool peer = state_.tasks[claim.task].queue == state_.tasks[task].queue;
     if (peer && limited(task) && !keeps_maximum_at(task, claim.task, at, claims)) {
-      return {&claim, true};
+      return {&claim, true, {}};
     }
     if (!guarded(claim.task)) continue;
     if (all.empty()) {
       all = claims;
       all.push_back({task, now_, to, nullptr});
     }
-    if (!keeps_guaranteed_at(claim, at, all)) return {&claim, false};
+    if (!keeps_guaranteed_at(claim, at, all)) return {&claim, false, {}};
   }
   return {};
 }

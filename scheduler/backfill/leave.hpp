@@ -13,16 +13,20 @@
 // is guaranteed to others, at those of all, as they change what is free. Whom the holder of a claim
 // may have stop (preempt/promise.hpp) counts as ended for it when nothing protects him any more.
 //
-// Guarantees of some of the nodes are not looked at here.
+// What is guaranteed of some of the nodes depends on where the tasks lie: it is asked with their
+// nodes, when these are known (`moment`, `delayed_by`; leave_by_place.cpp).
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <utility>
 #include <vector>
 
 #include "scheduler/backfill/future.hpp"
+#include "scheduler/backfill/moment.hpp"
+#include "scheduler/fair/grants.hpp"
 #include "scheduler/state/state.hpp"
 
 namespace sched {
@@ -36,7 +40,8 @@ class Leave {
   };
   using Claims = std::vector<Claim>;
 
-  Leave(const State& state, Time now) : state_(state), now_(now) {}
+  // The state is told otherwise while a call lasts, and is as before then.
+  Leave(State& state, Time now) : state_(state), now_(now) {}
 
   // Whether the task's queue has any maximum.
   bool limited(TaskId task) const;
@@ -53,6 +58,7 @@ class Leave {
   struct Delayed {
     const Claim* claim = nullptr;
     bool of_queue = false;  // else of what the guarantees of others leave
+    grants::Nodes nodes;    // where these are of some of the nodes
   };
   Delayed delayed(TaskId task, Time to, const Claims& claims);
   // What the task's queue uses of its quotas of some nodes, as it must count that if it runs until
@@ -64,6 +70,18 @@ class Leave {
   // The most that the queue uses of them at the begin of any claim before `to`, the task aside.
   // Who takes the turns of peers may count on the rest alone: by then these are over anyway.
   std::vector<Amounts> used_later(TaskId task, Time to, const Claims& claims);
+
+  // Whether what is guaranteed to others of some of the nodes may keep the task from places; and
+  // any that has one of these claims, which begins before then.
+  bool guarded_by_place(TaskId task) const;
+  bool guards_places(const Claims& claims, Time to) const;
+  // Those who are asked to stop now.
+  using Stopped = std::vector<TaskId>;
+  // How things are at a moment for this task, beside these claims.
+  Moment moment(TaskId holder, Time at, const Claims& claims, const Stopped& stopped = {});
+  // The first claim that would lack what the guarantees of others of some nodes leave it now, if
+  // `own`, whose nodes are known, ran as it says.
+  Delayed delayed_by(const Claim& own, const Claims& claims, const Stopped& stopped = {});
 
  private:
   struct Sum {
@@ -79,6 +97,7 @@ class Leave {
     const std::vector<NodeId>* ranks = nullptr;
     Time end;
   };
+  static const Amounts& request_of(const Shape& shape, std::size_t rank);
   const Line& line(QueueId queue, TaskId holder);
   const Sum& ended(QueueId queue, TaskId holder, Time at);
   void add(const QueueRecord& queue, Sum& sum, TaskId task) const;
@@ -89,8 +108,13 @@ class Leave {
   const Amounts& freed(Time at, TaskId holder);
   bool may_ask(TaskId holder) const;
   bool guarantees() const;
+  bool gives_back(TaskId holder);
+  const std::map<ClassId, Amounts>& freed_by_class(Time at, TaskId holder);
+  void take(Moment& then, const Claim& claim, int sign) const;
+  void stop(Moment& then, TaskId holder, Time at, TaskId task) const;
+  grants::Nodes taken(const Claim& claim, Time at, const Claims& there, const Stopped& stopped);
 
-  const State& state_;
+  State& state_;
   const Time now_;
   std::map<TaskId, Started> started_;
   std::map<std::pair<QueueId, TaskId>, Line> lines_;
@@ -99,6 +123,14 @@ class Leave {
   std::map<TaskId, Late> yielding_;
   std::optional<Late> late_;
   mutable std::optional<bool> guarantees_;
+  struct Ends {  // for one holder: what has ended until `at`, by class of nodes that take Pods
+    Time at;
+    std::unique_ptr<Late> early;
+    std::unique_ptr<Future> future;
+    std::map<ClassId, Amounts> freed;
+  };
+  std::map<TaskId, Ends> ends_;
+  std::map<TaskId, bool> gives_back_;
 };
 
 // Puts what a queue uses of its quotas of some nodes into the state for a while, as `Leave::used`

@@ -4,66 +4,28 @@
 #include <deque>
 #include <map>
 #include <set>
-#include <tuple>
 
 #include "scheduler/fair/covered.hpp"
 #include "scheduler/limits.hpp"
-#include "scheduler/order/rules.hpp"
 #include "scheduler/place/zones.hpp"
 #include "scheduler/state/devices.hpp"
 
 namespace sched {
+
+using namespace grants;
+
 namespace {
 
 // Sets of crossing grants that are looked at together: so many of them, of so many grants.
 constexpr std::size_t kTogetherMax = 64, kTogetherOf = 4;
 
-const Quota kAllNodes{};
-
-using Grants = std::vector<Granted>;
-using Nodes = std::vector<const Quota*>;  // those that match any
-
-auto name_of(const Quota& q) { return std::tie(q.zone, q.pool, q.gpu_model); }
-bool same(const Quota& a, const Quota& b) { return name_of(a) == name_of(b); }
 bool cross(const Quota& a, const Quota& b) {
   return !disjoint(a, b) && !within(a, b) && !within(b, a);
-}
-
-// Devices once, whole or in parts.
-std::vector<ResourceId> asked(const Amounts& amounts) {
-  std::vector<ResourceId> ids;
-  for (const auto& [id, amount] : amounts.extended) {
-    if (amount > 0 && !(is_milli(id) && amounts.at(whole_of(id)) > 0)) ids.push_back(whole_of(id));
-  }
-  for (ResourceId id = 0; id < kFirstExtended; ++id) {
-    if (amounts.base[id] > 0) ids.push_back(id);
-  }
-  return ids;
 }
 
 bool lies_within(const Quota& quota, const Nodes& nodes) {
   return std::any_of(nodes.begin(), nodes.end(),
                      [&](const Quota* other) { return within(quota, *other); });
-}
-
-// Those that lie within no other of them.
-Grants outermost(const Grants& grants) {
-  Grants out;
-  for (const Granted& grant : grants) {
-    const bool inside = std::any_of(grants.begin(), grants.end(), [&](const Granted& other) {
-      return within(*grant.nodes, *other.nodes) && !same(*grant.nodes, *other.nodes);
-    });
-    if (!inside) out.push_back(grant);
-  }
-  return out;
-}
-
-Grants inside_of(const Grants& grants, const Quota& nodes) {
-  Grants out;
-  for (const Granted& grant : grants) {
-    if (within(*grant.nodes, nodes) && !same(*grant.nodes, nodes)) out.push_back(grant);
-  }
-  return out;
 }
 
 // What is free now for a gang, by nodes and resource: class by class, so that it is read once.
@@ -133,11 +95,6 @@ Grants unused(Grants grants) {
   static const Amounts kNothing;
   for (Granted& grant : grants) grant.used = &kNothing;
   return grants;
-}
-
-__int128 idle(const Granted& grant, ResourceId r) {
-  const __int128 left = exactly(*grant.guaranteed, r) - exactly(*grant.used, r);
-  return std::max<__int128>(left, 0);
 }
 
 // So much has to stay free for a queue, anywhere on these nodes.
@@ -279,7 +236,7 @@ std::vector<Nodes> sets_of(const std::vector<Grants>& others) {
     for (const Granted& grant : grants) all.push_back(grant.nodes);
   }
   const auto before = [](const Quota* a, const Quota* b) {
-    const bool last_a = same(*a, kAllNodes), last_b = same(*b, kAllNodes);
+    const bool last_a = same(*a, all_nodes()), last_b = same(*b, all_nodes());
     return last_a != last_b ? last_b : name_of(*a) < name_of(*b);
   };
   std::sort(all.begin(), all.end(), before);
@@ -294,27 +251,6 @@ std::vector<Nodes> sets_of(const std::vector<Grants>& others) {
 }
 
 }  // namespace
-
-std::vector<Granted> grants_of(const QueueRecord& queue) {
-  Grants grants;
-  if (!queue.known) return grants;
-  for (std::size_t i = 0; i < queue.limits.size(); ++i) {
-    const QueueRecord::Limit& limit = queue.limits[i];
-    if (limit.guaranteed.zero()) continue;
-    grants.push_back({&queue.queue.quotas[i], &limit.guaranteed, &limit.used});
-  }
-  if (queue.queue.has_guaranteed) grants.push_back({&kAllNodes, &queue.guaranteed, &queue.used});
-  return grants;
-}
-
-bool grants_places(const Queue& queue) {
-  return std::any_of(queue.quotas.begin(), queue.quotas.end(),
-                     [](const Quota& quota) { return quota.has_guaranteed; });
-}
-
-bool kept_from_places(const QueueRecord& queue, Tier tier) {
-  return queue.known && (!rules_of(queue.queue).pooling || tier == Tier::kHigh);
-}
 
 // --- own grants
 
@@ -525,6 +461,39 @@ void Kept::take(const Node& node, const Amounts& request, std::int64_t pods) {
   cover_.take(node, request, pods);
 }
 
+// By what all its Pods there ask for: those beyond what is left have to stay within own grants.
+bool Kept::takes(const State& state, const Shape& shape, const std::vector<NodeId>& ranks,
+                 const Part& part, const Part::Left& left) const {
+  Cover cover = cover_;
+  __int128 asks = 0, covered = 0;
+  auto group = shape.groups.begin();
+  std::int64_t of_group = 0;
+  for (const NodeId rank : ranks) {
+    for (; of_group == group->count; ++group) of_group = 0;
+    ++of_group;
+    const Node& node = state.cluster.node(rank).node;
+    if (!holds(part, node)) continue;
+    const __int128 one = exactly(group->request, left.resource);
+    __int128 most = 0;
+    for (const std::size_t i : part.covers) {
+      most = std::max(most, cover.of(cover.grants_[i], node, left.resource));
+    }
+    asks += one;
+    covered += std::min(one, most);
+    cover.take(node, group->request, 1);
+  }
+  return asks > left.left && asks - covered > std::max<__int128>(left.left, 0);
+}
+
+Nodes Kept::taken(const State& state, const Shape& shape, const std::vector<NodeId>& ranks) const {
+  for (const Part& part : parts_) {
+    for (const Part::Left& left : part.left) {
+      if (takes(state, shape, ranks, part, left)) return part.nodes;
+    }
+  }
+  return {};
+}
+
 // What of a gang that may be divided over zones has to lie on these nodes now, as far as it can.
 Amounts Kept::asked_of(const State& state, const Shape& shape, const Part& part) const {
   Amounts sum;
@@ -576,146 +545,6 @@ bool guarantees_forbid(const State& state, const Shape& shape) {
   if (shape.guards == kNoId || !Kept(state, shape).binds()) return false;
   return divide(state, shape, Room::kNow).splits.empty() &&
          !divide(state, shape, Room::kNow, Quotas::kOwn).splits.empty();
-}
-
-// --- who has what is claimed
-
-Lenders::Lenders(const State& state, TaskId task) : state_(state) {
-  const Amounts& total = state.shapes[state.tasks[task].shape].total;
-  for (const Granted& grant : grants_of(state.queues[state.tasks[task].queue])) {
-    std::vector<ResourceId> claimed;
-    for (const ResourceId r : asked(*grant.guaranteed)) {
-      if (exactly(total, r) > 0 && idle(grant, r) > 0) claimed.push_back(r);
-    }
-    if (claimed.empty()) continue;
-    claims_.push_back(grant.nodes);
-    claimed_.push_back(std::move(claimed));
-  }
-}
-
-Lenders::Use& Lenders::use_of(QueueId id) {
-  if (uses_.empty()) {
-    for (QueueId q = 0; q < state_.queues.size(); ++q) {
-      uses_[q].claimed.resize(claims_.size());
-      for (const Granted& grant : grants_of(state_.queues[q])) uses_[q].own.push_back(*grant.used);
-    }
-    for (const TaskRecord& task : state_.tasks) {
-      for (std::size_t r = 0; r < task.ranks.size(); ++r) {
-        const Node& node = state_.cluster.node(task.ranks[r].node).node;
-        for (std::size_t c = 0; c < claims_.size(); ++c) {
-          if (!matches(*claims_[c], node)) continue;
-          uses_[task.queue].claimed[c].plus(state_.request_of(task, r));
-        }
-      }
-    }
-  }
-  return uses_[id];
-}
-
-namespace {
-
-// What of a queue's use stays within grants of its own. `used`: of each.
-__int128 within_own(const Grants& grants, ResourceId r) {
-  __int128 sum = 0;
-  for (const Granted& grant : outermost(grants)) {
-    const __int128 own = std::min(exactly(*grant.used, r), exactly(*grant.guaranteed, r));
-    sum += std::max(own, within_own(inside_of(grants, *grant.nodes), r));
-  }
-  return sum;
-}
-
-// The grants that may explain what a queue uses on these nodes: not those of wider nodes, which say
-// nothing of where.
-Grants grants_there(const QueueRecord& queue, const std::vector<Amounts>& used,
-                    const Quota& nodes) {
-  Grants there = grants_of(queue);
-  for (std::size_t i = 0; i < there.size(); ++i) there[i].used = &used[i];
-  std::erase_if(there, [&](const Granted& grant) {
-    const bool wider = within(nodes, *grant.nodes) && !same(nodes, *grant.nodes);
-    return wider || disjoint(nodes, *grant.nodes);
-  });
-  return there;
-}
-
-}  // namespace
-
-bool Lenders::exceeds(const QueueRecord& queue, const Use& use, std::size_t claim) const {
-  const Grants there = grants_there(queue, use.own, *claims_[claim]);
-  return std::any_of(claimed_[claim].begin(), claimed_[claim].end(), [&](ResourceId r) {
-    return exactly(use.claimed[claim], r) > within_own(there, r);
-  });
-}
-
-bool Lenders::claims(NodeId id) const {
-  const Node& node = state_.cluster.node(id).node;
-  return std::any_of(claims_.begin(), claims_.end(),
-                     [&](const Quota* nodes) { return matches(*nodes, node); });
-}
-
-bool Lenders::lends(TaskId id, const std::vector<std::size_t>& ranks) {
-  const TaskRecord& task = state_.tasks[id];
-  const Use& use = use_of(task.queue);
-  for (std::size_t c = 0; c < claims_.size(); ++c) {
-    const bool runs_there = std::any_of(ranks.begin(), ranks.end(), [&](const std::size_t rank) {
-      return matches(*claims_[c], state_.cluster.node(task.ranks[rank].node).node);
-    });
-    if (runs_there && exceeds(state_.queues[task.queue], use, c)) return true;
-  }
-  return false;
-}
-
-void Lenders::take(TaskId id, const std::vector<std::size_t>& ranks) {
-  const TaskRecord& task = state_.tasks[id];
-  Use& use = use_of(task.queue);
-  const Grants grants = grants_of(state_.queues[task.queue]);
-  for (const std::size_t r : ranks) {
-    const Node& node = state_.cluster.node(task.ranks[r].node).node;
-    const Amounts& request = state_.request_of(task, r);
-    for (std::size_t c = 0; c < claims_.size(); ++c) {
-      if (matches(*claims_[c], node)) use.claimed[c].minus(request);
-    }
-    for (std::size_t g = 0; g < grants.size(); ++g) {
-      if (matches(*grants[g].nodes, node)) use.own[g].minus(request);
-    }
-  }
-}
-
-// --- what people ask
-
-std::vector<Borrowed> borrowed_places(const State& state, QueueId id) {
-  std::map<std::tuple<std::string, std::string, std::string>, std::pair<Quota, Amounts>> found;
-  for (QueueId other = 0; other < state.queues.size(); ++other) {
-    if (other == id) continue;
-    for (const Granted& grant : grants_of(state.queues[other])) {
-      if (same(*grant.nodes, kAllNodes)) continue;
-      auto& [nodes, guaranteed] = found[name_of(*grant.nodes)];
-      nodes = *grant.nodes;
-      guaranteed.raise_to(*grant.guaranteed);
-    }
-  }
-  std::vector<Amounts> used;
-  for (const Granted& grant : grants_of(state.queues[id])) used.push_back(*grant.used);
-  std::vector<Borrowed> out;
-  for (const auto& [key, wanted] : found) {
-    const auto& [nodes, guaranteed] = wanted;
-    Amounts here, more;
-    for (const TaskRecord& task : state.tasks) {
-      if (task.queue != id) continue;
-      for (std::size_t r = 0; r < task.ranks.size(); ++r) {
-        if (!matches(nodes, state.cluster.node(task.ranks[r].node).node)) continue;
-        here.plus(state.request_of(task, r));
-      }
-    }
-    const Grants there = grants_there(state.queues[id], used, nodes);
-    for (const ResourceId r : asked(guaranteed)) {
-      add_exactly(more, r, exactly(here, r) - within_own(there, r));
-    }
-    if (more.zero()) continue;
-    Borrowed borrowed{{}, std::move(more)};
-    std::tie(borrowed.nodes.zone, borrowed.nodes.pool, borrowed.nodes.gpu_model) = key;
-    out.push_back(std::move(borrowed));
-  }
-  return out;
 }
 
 }  // namespace sched

@@ -1,9 +1,7 @@
 // Kept: what is guaranteed to queues on some of the nodes, and who may use it meanwhile.
 //
-// A grant names nodes as a quota does (quota.hpp), and amounts; the guarantee of the whole cluster
-// is the grant that names no node in particular. What of a grant its queue does not use on those
-// nodes is idle. All is by amounts: a guarantee is of so many GPUs somewhere on those nodes, not of
-// a whole node.
+// What of a grant (grants.hpp) its queue does not use on those nodes is idle. All is by amounts: a
+// guarantee is of so many GPUs somewhere on those nodes, not of a whole node.
 //
 //   need(queue, S)  what has to stay free on the nodes S for it: of its grants that lie within S
 //                   the larger of what is idle of a grant, and the sum of the needs within it. A
@@ -25,24 +23,10 @@
 // meet counts in both.
 #pragma once
 
+#include "scheduler/fair/grants.hpp"
 #include "scheduler/fair/guarantee.hpp"
-#include "scheduler/fair/quota.hpp"
 
 namespace sched {
-
-// Whether the queue is guaranteed something of some of the nodes.
-bool grants_places(const Queue& queue);
-// Whether idle grants of others keep tasks of this tier of the queue from places.
-bool kept_from_places(const QueueRecord& queue, Tier tier);
-
-// One grant, and what of it is used.
-struct Granted {
-  const Quota* nodes = nullptr;
-  const Amounts* guaranteed = nullptr;
-  const Amounts* used = nullptr;
-};
-// The guarantee of the whole cluster among them.
-std::vector<Granted> grants_of(const QueueRecord& queue);
 
 // What of own grants a gang may still stay within.
 class Cover {
@@ -112,6 +96,10 @@ class Kept {
     bool wishes = false;  // there is enough, but not where the gang's wishes let it
   };
   std::optional<Told> tell(const State& state, const Shape& shape) const;
+  // The nodes of which a gang that lies so has more than is left to it there, by what it asks for
+  // in sum; empty when there are none. One node for each Pod, in the order of its groups.
+  grants::Nodes taken(const State& state, const Shape& shape,
+                      const std::vector<NodeId>& ranks) const;
   // Beside kNobody: why the gang can never start, if that is certain. It has to have more of some
   // nodes than it can ever have there, or fewer of its Pods may stand anywhere than it has, or
   // where its wishes let them (never_kept.cpp).
@@ -134,6 +122,8 @@ class Kept {
   __int128 most_covered(const Part& part, ResourceId resource) const;
   Amounts asked_of(const State& state, const Shape& shape, const Part& part) const;
   static bool holds(const Part& part, const Node& node);
+  bool takes(const State& state, const Shape& shape, const std::vector<NodeId>& ranks,
+             const Part& part, const Part::Left& left) const;
   __int128 covered(const Part& part, const Node& node, ResourceId resource) const;
 
   std::vector<Part> parts_;
@@ -147,39 +137,5 @@ std::optional<Kept::Told> never_kept(State& state, ShapeId shape, int tier);
 
 // Whether what others are guaranteed is all that keeps the shape from places that there are.
 bool guarantees_forbid(const State& state, const Shape& shape);
-
-// Who may be asked for what a queue claims back on the nodes of its grants: those who run there,
-// of queues that have more there than they are guaranteed.
-class Lenders {
- public:
-  Lenders(const State& state, TaskId claims);
-  bool claims() const { return !claims_.empty(); }  // something of a grant is idle that it asks for
-  bool claims(NodeId node) const;                   // there
-  // Whether the task's queue has too much on nodes where these ranks of it run, those gone that
-  // were taken.
-  bool lends(TaskId task, const std::vector<std::size_t>& ranks);
-  void take(TaskId task, const std::vector<std::size_t>& ranks);
-
- private:
-  struct Use {
-    std::vector<Amounts> claimed;  // on the nodes of each claimed grant
-    std::vector<Amounts> own;      // of each of its own grants
-  };
-  Use& use_of(QueueId queue);
-  bool exceeds(const QueueRecord& queue, const Use& use, std::size_t claim) const;
-
-  const State& state_;
-  std::vector<const Quota*> claims_;              // own grants of which something is idle
-  std::vector<std::vector<ResourceId>> claimed_;  // of each: what is claimed
-  std::map<QueueId, Use> uses_;
-};
-
-// What a queue uses on the nodes of a grant of others beyond what it is guaranteed there: what can
-// be taken back from it. By the nodes, those of which nothing is borrowed left out.
-struct Borrowed {
-  Quota nodes;
-  Amounts amounts;
-};
-std::vector<Borrowed> borrowed_places(const State& state, QueueId queue);
 
 }  // namespace sched

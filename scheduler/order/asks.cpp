@@ -1,7 +1,7 @@
 // Pass: who has others stop for it.
 #include <algorithm>
 
-#include "scheduler/fair/kept.hpp"
+#include "scheduler/fair/lenders.hpp"
 #include "scheduler/fair/quota.hpp"
 #include "scheduler/order/holders.hpp"
 #include "scheduler/order/pass.hpp"
@@ -120,7 +120,7 @@ bool Pass::ask(TaskId task, PreemptionKind kind) {
   Overlay look(state_);
   Surroundings around{reserved_beside(task, end), &overlay_, as_found && keeps_};
   const std::optional<Preemption> found = search(task, end, kind, around, look);
-  if (!found) return false;
+  if (!found || (kind != PreemptionKind::kRotation && would_delay(task, end, *found))) return false;
   const auto before = state_.held_rooms.find(task);
   const NodeAmounts kept =
       before == state_.held_rooms.end() ? NodeAmounts{} : before->second.booked;
@@ -128,6 +128,18 @@ bool Pass::ask(TaskId task, PreemptionKind kind) {
   keep_rest(kept, state_.held_rooms.at(task).booked, overlay_);
   plan_.preemptions.push_back(*found);
   return true;
+}
+
+// Whether it would take, where it was found room, what has to be left to somebody ahead. What
+// others give up who run on is not counted for it.
+bool Pass::would_delay(TaskId task, Time end, const Preemption& found) {
+  const Leave::Claims claims = this->claims(task);
+  if (!calendar_.leave().guards_places(claims, end)) return false;
+  std::vector<NodeId> ranks;
+  for (const std::string& node : found.placement.nodes) ranks.push_back(state_.cluster.find(node));
+  Leave::Stopped stopped;
+  for (const std::string& victim : found.victims) stopped.push_back(state_.find(victim));
+  return calendar_.leave().delayed_by({task, now_, end, &ranks}, claims, stopped).claim != nullptr;
 }
 
 // With what claims leave of its queue's quotas of some nodes. Those are made with the ends of

@@ -95,11 +95,11 @@ std::optional<Move> Pass::move_back(TaskId id) {
   bool surge = has_right_to_both(task, shape);
   std::optional<Gang> gang;
   if (!shape.groups.empty() && !shape.too_large) {
-    if (surge) gang = room_beside(shape, end);
+    if (surge) gang = room_beside(id, shape, end, {}).gang;
     if (!gang) {
       surge = false;
       state_.occupy(task, -1);
-      gang = room_beside(shape, end);
+      gang = room_beside(id, shape, end, {}).gang;
       state_.occupy(task, 1);
     }
   }

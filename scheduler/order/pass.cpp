@@ -355,7 +355,7 @@ bool Pass::start_held(TaskId task) {
       const bool guaranteed =
           takes_guaranteed(state_, state_.tasks[task].queue, tier, shape.total).has_value();
       if (!guaranteed) {
-        gang = keeps_ ? room_beside(shape, judged_end(task), binding(task))
+        gang = keeps_ ? room_beside(task, shape, judged_end(task), claims(task)).gang
                       : place_gang(state_, shape, overlay_, plan_.work.nodes).gang;
       }
       if (gang && keeps_) book(overlay_, shape, *gang);
@@ -504,59 +504,6 @@ Pass::Answer Pass::place(TaskId task, BucketId id) {
   return answer;
 }
 
-Pass::Placed Pass::place_beside_reservations(TaskId task, const Shape& shape, Time end) {
-  if (!pending_.empty() || calendar_.first_before(end) != nullptr) {
-    const Fit alone = fits_alone(state_, shape, plan_.work.nodes);
-    if (!alone.fits) return {Answer::kNoRoom, alone.exact};
-    make_reservations();
-  }
-  if (calendar_.first_before(end) == nullptr) {
-    const GangAnswer answer = place_gang(state_, shape, overlay_, plan_.work.nodes);
-    if (!answer.gang) return {Answer::kNoRoom, answer.exact};
-    start(task, *answer.gang);
-    return {Answer::kStarts};
-  }
-  std::optional<Gang> gang = place_beside(task, end);
-  // The reservations may lie better by now.
-  const bool renews = !gang && ++renewals_ <= state_.config.reservations;
-  if (renews && calendar_.renew(plan_.work.ends)) gang = place_beside(task, end);
-  if (!gang) return {Answer::kReserved};
-  start(task, *gang);
-  return {Answer::kStarts};
-}
-
-// What is claimed of the leave of queues by those who have to be left alone.
-Leave::Claims Pass::claims(TaskId task) const {
-  if (!keeps_) return calendar_.claims(task);
-  Leave::Claims claims;
-  for (const TaskId holder : binding(task)) {
-    claims.push_back(
-        {holder, kept_.begin(holder), kept_.end(holder), &state_.promises.at(holder).ranks});
-  }
-  return claims;
-}
-
-// Where the reservations leave room until then, and its queue's leave; booked when there is.
-std::optional<Gang> Pass::place_beside(TaskId task, Time end) {
-  const Leave::Claims claims = this->claims(task);
-  if (calendar_.leave().delayed(task, end, claims).claim != nullptr) return std::nullopt;
-  const TaskRecord& record = state_.tasks[task];
-  const Shape& shape = state_.shapes[record.shape];
-  const LeaveInPlace then(state_, record.queue, calendar_.leave().used_now(task, end, claims));
-  std::optional<Gang> gang = room_beside(shape, end);
-  if (gang) book(overlay_, shape, *gang);
-  return gang;
-}
-
-std::optional<Gang> Pass::room_beside(const Shape& shape, Time end, TaskId of) {
-  const Quiet quiet(state_.cluster);
-  Trial trial(state_, shape);
-  calendar_.keep(trial, end, of);
-  if (!trial.counts_allow()) return std::nullopt;
-  Overlay look(state_);
-  return trial.place(look, plan_.work.nodes, Trial::First::kAsStarts);
-}
-
 void Pass::start(TaskId id, const Gang& gang) {
   const TaskRecord& task = state_.tasks[id];
   Start start{task.task.uid, task.task.attempt, {}, gang.zones, gang.latency_us};
@@ -595,27 +542,6 @@ const Calendar::Reserved* Pass::reservation_of(TaskId task) {
     if (reserved.task == task) return &reserved;
   }
   return nullptr;
-}
-
-Pass::InTheWay Pass::in_the_way(TaskId id) {
-  const TaskRecord& task = state_.tasks[id];
-  const Shape& shape = state_.shapes[task.shape];
-  const Time end = judged_end(id);
-  const Leave::Claims claims = this->claims(id);
-  if (const Leave::Delayed delayed = calendar_.leave().delayed(id, end, claims); delayed.claim) {
-    const auto what = delayed.of_queue ? Reason::Reserved::kMaximum : Reason::Reserved::kLeft;
-    return {reservation_of(delayed.claim->task), what};
-  }
-  const LeaveInPlace then(state_, task.queue, calendar_.leave().used_now(id, end, claims));
-  if (keeps_) {
-    const KeptPromises::Binding ahead = binding(id);
-    const TaskId holder = kept_.first_before(end, ahead);
-    if (holder == kNoId || room_beside(shape, end, ahead)) return {};
-    return {promise_of(holder)};
-  }
-  const Calendar::Reserved* const first = calendar_.first_in_way(id, end);
-  if (first == nullptr) return {};
-  return {room_beside(shape, end, id) ? nullptr : first};
 }
 
 // A strict queue without a turn is blocked by its first task that could ever start.

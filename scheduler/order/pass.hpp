@@ -148,7 +148,12 @@ class Pass {
   Placed place_beside_reservations(TaskId task, const Shape& shape, Time end);
   Leave::Claims claims(TaskId task) const;
   std::optional<Gang> place_beside(TaskId task, Time end);
-  std::optional<Gang> room_beside(const Shape& shape, Time end, TaskId of = kNoId);
+  struct Beside {
+    std::optional<Gang> gang;
+    Leave::Delayed delayed;  // whom it would have delayed where it was tried last
+  };
+  Beside room_beside(TaskId task, const Shape& shape, Time end, const Leave::Claims& claims);
+  bool leave_out(Trial& trial, const grants::Nodes& nodes) const;
   void start(TaskId task, const Gang& gang);
   bool start_held(TaskId task);
   bool may_fit_held(TaskId task);
@@ -158,6 +163,7 @@ class Pass {
   bool ask(TaskId task, PreemptionKind kind);
   std::optional<Preemption> search(TaskId task, Time end, PreemptionKind kind, Surroundings around,
                                    Overlay& look);
+  bool would_delay(TaskId task, Time end, const Preemption& found);
   bool may_ask_somebody() const;
   void on_full(Turns& turns, const Turns::Offer& offer);
   Answer no_room(const Shape& shape) const;
@@ -184,8 +190,6 @@ class Pass {
   const PromisedRoom* promised(TaskId task) const;
   bool equal_was_refused(BucketId bucket, Time end);
   Placed place_beside_promises(TaskId task, const Shape& shape, Time end);
-  std::optional<Gang> room_beside(const Shape& shape, Time end,
-                                  const KeptPromises::Binding& binding);
   void note_refusal(const Turns::Offer& offer, Answer answer);
   bool may_park(QueueId queue, const std::set<BucketId>& refused) const;
   void park_refused();

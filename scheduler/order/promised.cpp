@@ -96,7 +96,7 @@ Pass::Placed Pass::place_beside_promises(TaskId task, const Shape& shape, Time e
   {
     const QueueId queue = state_.tasks[task].queue;
     const LeaveInPlace then(state_, queue, calendar_.leave().used_now(task, end, claims));
-    gang = room_beside(shape, end, ahead);
+    gang = room_beside(task, shape, end, claims).gang;
   }
   if (!gang) return {Answer::kReserved};
   book(overlay_, shape, *gang);
@@ -104,30 +104,23 @@ Pass::Placed Pass::place_beside_promises(TaskId task, const Shape& shape, Time e
   return {Answer::kStarts};
 }
 
-std::optional<Gang> Pass::room_beside(const Shape& shape, Time end,
-                                      const KeptPromises::Binding& ahead) {
-  const Quiet quiet(state_.cluster);
-  Trial trial(state_, shape);
-  kept_.keep(trial, end, ahead);
-  by_counts_ = !trial.counts_allow() && trial.exact();
-  if (!trial.counts_allow()) return std::nullopt;
-  Overlay look(state_);
-  return trial.place(look, plan_.work.nodes, Trial::First::kAsStarts);
-}
-
-// Where its queue's quotas, other zones or the rest of its group say how much may lie where, the
-// search for nodes looks at them: they may say otherwise than when it was promised.
+// Where quotas, what is guaranteed to others, other zones or the rest of its group say how much may
+// lie where, the search for nodes looks at them: they may say otherwise than when it was promised.
 bool Pass::start_promised(TaskId task, Time end, const KeptPromises::Binding& ahead) {
   const PromisedRoom* const room = promised(task);
   const Shape& shape = state_.shapes[state_.tasks[task].shape];
-  if (room == nullptr || shape.limits != kNoId || !shape.group.empty()) return false;
+  if (room == nullptr || by_place(shape) || !shape.group.empty()) return false;
   if (shape.policy == ZonePolicy::kSpread) return false;
   for (const auto& [node, need] : room->need) {
     ++plan_.work.nodes;
     const NodeRecord& record = state_.cluster.node(node);
     if (!fits_beside(record.total, record.used, need)) return false;
   }
-  if (calendar_.leave().delayed(task, end, claims(task)).claim != nullptr) return false;
+  const Leave::Claims claims = this->claims(task);
+  if (calendar_.leave().delayed(task, end, claims).claim != nullptr) return false;
+  if (calendar_.leave().delayed_by({task, now_, end, &room->ranks}, claims).claim != nullptr) {
+    return false;
+  }
   for (const auto& [node, need] : room->need) {
     const NodeRecord& record = state_.cluster.node(node);
     const Amounts both = beside(need, kept_.missing(node, ahead, now_, end));

@@ -200,16 +200,16 @@ void Trial::shift(int sign) {
 
 // --- placing
 
-// Only nodes that can take a Pod before or after matter.
-void Trial::apply(Overlay& overlay) const {
-  for (const Spot& spot : spots_) {
-    if (spot.ended.zero()) continue;
-    bool matters = false;
-    for (std::size_t i = 0; i < profiles_.size(); ++i) {
-      matters = matters || spot.gains[i] != 0 || slots_on(i, spot.node) > 0;
-    }
-    if (matters) overlay.free(spot.node, spot.ended);
+// Only nodes that can take a Pod before or after.
+bool Trial::matters(const Spot& spot) const {
+  for (std::size_t i = 0; i < profiles_.size(); ++i) {
+    if (spot.gains[i] != 0 || slots_on(i, spot.node) > 0) return true;
   }
+  return false;
+}
+
+void Trial::apply(Overlay& overlay) const {
+  each_applied([&](NodeId node, const Amounts& ended) { overlay.free(node, ended); });
 }
 
 std::optional<Gang> Trial::place(Overlay& overlay, std::int64_t& looked, First first) {

@@ -57,6 +57,13 @@ class Trial {
   bool exact() const { return exact_; }
 
   void apply(Overlay& overlay) const;
+  // The changes that it applies: (node, what is free beside what is).
+  template <class Visit>
+  void each_applied(const Visit& visit) const {
+    for (const Spot& spot : spots_) {
+      if (!spot.ended.zero() && matters(spot)) visit(spot.node, spot.ended);
+    }
+  }
   // Names the gang's nodes, and books nothing. `kFreed`: those on which something ended come
   // first, those with least free now before the others; then the tightest. `kAsStarts`: as
   // place_gang chooses for what starts: where it costs least (packing.hpp), or the least loaded
@@ -82,6 +89,7 @@ class Trial {
     bool nowhere = false;  // it names one that is not there
   };
   bool ask(NodeId node) const;
+  bool matters(const Spot& spot) const;
   bool has_changed(NodeId node) const { return !spots_.empty() && spot_of_[node] < spots_.size(); }
   Spot& spot_on(NodeId node);
   std::int64_t first_gain(const OfProfile& p, NodeId node) const;
@@ -118,7 +126,7 @@ class Trial {
   const bool exact_;
   std::vector<OfProfile> profiles_;
   std::vector<Zoned> groups_;
-  std::vector<Spot> spots_;             // of the nodes that changed
+  std::vector<Spot> spots_;  // of the nodes that changed
   // By node; kUnasked, kOut, kNoId or a position. Made for the first node that is asked about.
   std::vector<std::uint32_t> spot_of_;
   std::optional<Outlook> begins_;

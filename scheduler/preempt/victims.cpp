@@ -7,6 +7,7 @@
 #include "scheduler/elastic/surplus.hpp"
 #include "scheduler/fair/covered.hpp"
 #include "scheduler/fair/kept.hpp"
+#include "scheduler/fair/lenders.hpp"
 #include "scheduler/place/trial.hpp"
 #include "scheduler/preempt/holds.hpp"
 #include "scheduler/preempt/hopeless.hpp"

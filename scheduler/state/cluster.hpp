@@ -24,6 +24,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "scheduler/place/filter.hpp"
@@ -99,7 +100,7 @@ struct Profile {
   std::vector<Cell> cells;
   std::vector<std::uint32_t> node_slots;
   std::vector<bool> takes;  // by node: whether it is open, and a Pod would fit if nothing ran
-  struct Sum {                                    // per zone
+  struct Sum {              // per zone
     std::int64_t slots = 0, last = 0, empty = 0;  // last: those on nodes to be used last
   };
   std::vector<Sum> zones;
@@ -140,6 +141,12 @@ class Cluster {
   ProfileId acquire(const Filter& filter, const Amounts& request, const std::string& key,
                     const ResourceNames& names, const std::string& level = "");
   void release_profile(ProfileId id);
+
+  // Tells of a class of nodes that so much is free, and what was: for who asks what would be left
+  // of it at another moment, and puts that back (backfill/moment.hpp).
+  Amounts exchange_free(ClassId id, Amounts free) {
+    return std::exchange(classes_[id].free, std::move(free));
+  }
 
   // --- reading
   const NodeRecord& node(NodeId id) const { return nodes_[id]; }

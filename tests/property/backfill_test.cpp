@@ -22,6 +22,7 @@ struct Job {
   std::string uid;
   std::int64_t submit = 0, runs = 0, states = 0;  // minutes
   std::int64_t nodes = 1, gpus = 1;
+  bool owners = false;  // of the queue that is guaranteed something
 };
 
 struct History {
@@ -31,7 +32,10 @@ struct History {
   std::int64_t reserve_after = 0;              // minutes
   bool kept = false;                           // reservations are promises that are kept
   std::int64_t max_gpus = 0, max_running = 0;  // of the queue; 0: any number
-  std::vector<Job> jobs;                       // by submit time
+  // Of the nodes of zone y, of which there are so many, another queue is guaranteed as many GPUs.
+  int guaranteed_nodes = 0;
+  std::int64_t guaranteed_gpus = 0;
+  std::vector<Job> jobs;  // by submit time
 };
 
 // One engine, one queue, virtual time: at one instant ends come first, then arrivals, then plans.
@@ -46,7 +50,7 @@ class Replay {
     for (int i = 0; i < history.nodes; ++i) {
       Node node;
       node.name = "n" + std::to_string(i);
-      node.zone = "z";
+      node.zone = i < history.guaranteed_nodes ? "y" : "z";
       node.allocatable = {1'000'000, std::int64_t{1} << 40, 0, 1000, {}};
       node.allocatable.set_extended(kGpu, history.gpus);
       tell(NodeUpsert{node});
@@ -59,6 +63,15 @@ class Replay {
     queue.has_maximum = history.max_gpus > 0;
     if (queue.has_maximum) queue.maximum.set_extended(kGpu, history.max_gpus);
     tell(QueueUpsert{queue});
+    if (history.guaranteed_gpus == 0) return;
+    Queue owner;
+    owner.name = "owner";
+    Quota quota;
+    quota.zone = "y";
+    quota.has_guaranteed = true;
+    quota.guaranteed.set_extended(kGpu, history.guaranteed_gpus);
+    owner.quotas.push_back(quota);
+    tell(QueueUpsert{owner});
   }
 
   void run() {
@@ -79,7 +92,7 @@ class Replay {
 
   std::map<std::string, std::int64_t> started;   // minutes
   std::map<std::string, std::int64_t> promised;  // the earliest reservation ever told, ns
-  std::int64_t kept_out = 0;                     // how many were, by the queue, when they got it
+  std::int64_t kept_out = 0;  // how many were, by the queue or by others, when they got it
   std::vector<std::string> violations;
 
  private:
@@ -92,7 +105,7 @@ class Replay {
   void submit(const Job& job) {
     Task task;
     task.uid = task.name = job.uid;
-    task.queue = "q";
+    task.queue = job.owners ? "owner" : "q";
     task.submitted = {job.submit * kMinute};
     task.expected_duration_ns = job.states * kMinute;
     PodGroup group{"", job.nodes, {}};
@@ -115,6 +128,8 @@ class Replay {
       for (const Reservation& r : told.reservations) {
         const auto known = promised.try_emplace(r.task, r.at.ns).first;
         known->second = std::min(known->second, r.at.ns);
+        if (history_.guaranteed_gpus == 0) continue;
+        kept_out += engine_.explain(r.task, {now * kMinute}).code == ReasonCode::kGuaranteed;
       }
       if (plan.starts.empty() && !tend(now)) return;
       for (const Start& s : plan.starts) {
@@ -262,6 +277,40 @@ TEST(Backfill, With_true_durations_no_maximum_lets_a_head_start_after_its_reserv
     for (const Job& job : history.jobs) most = std::max(most, job.nodes * job.gpus);
     if (seed % 2 == 0) history.max_gpus = most + rng.below(8);
     if (seed % 2 == 1 || seed % 5 == 0) history.max_running = 1 + rng.below(4);
+    Replay replay(history);
+    replay.run();
+    kept_out += replay.kept_out;
+    EXPECT_EQ(replay.started.size(), history.jobs.size()) << "nobody starves";
+    for (const auto& [uid, at] : replay.promised) {
+      ASSERT_TRUE(replay.started.contains(uid));
+      EXPECT_LE(replay.started.at(uid) * kMinute, at) << uid;
+    }
+    for (const std::string& v : replay.violations) ADD_FAILURE() << v;
+    if (HasFailure()) return;
+  }
+  EXPECT_GT(kept_out, 100);
+}
+
+// Whom what is guaranteed to another queue of a zone keeps out is passed by nobody who delays him:
+// whether the owner has some of it when he comes, or nothing.
+TEST(Backfill, With_true_durations_no_guarantee_of_a_zone_lets_a_head_start_after_its_reservation) {
+  std::int64_t kept_out = 0;
+  for (const std::uint64_t seed : seeds(300)) {
+    SCOPED_TRACE("FERMI_SEED=" + std::to_string(seed));
+    Rng rng(seed);
+    History history = drawn(rng, false);
+    history.kept = seed % 3 == 0;
+    history.nodes += 2;
+    history.guaranteed_nodes = static_cast<int>(1 + rng.below(history.nodes - 1));
+    history.guaranteed_gpus = 1 + rng.below(8 * history.guaranteed_nodes);
+    // All that ask for more than could ever be left would wait for ever.
+    const std::int64_t left = 8 * (history.nodes - history.guaranteed_nodes);
+    for (Job& job : history.jobs) job.nodes = std::min(job.nodes, left / 8);
+    for (int i = 0; i < 3; ++i) {
+      Job job{"o" + std::to_string(i), 0, 1 + rng.below(30), 0, 1, 1 + rng.below(4), true};
+      job.states = job.runs;
+      history.jobs.insert(history.jobs.begin(), job);
+    }
     Replay replay(history);
     replay.run();
     kept_out += replay.kept_out;
