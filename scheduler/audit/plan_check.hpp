@@ -1,12 +1,13 @@
 // PlanCheck: the checks of what a plan starts; for the auditor alone.
 //
-// One object reads one plan, start by start, each beside what those before it took. What is wrong
-// is a sentence that begins with the task. Its checks stand by what they are about: the task and
-// the plan in check.cpp, nodes, zones and room in place_check.cpp, maximum and guarantees in
-// quota_check.cpp, who may go first in order_check.cpp, what was promised to others in
-// promise_check.cpp. Then come the moves that are proposed for tasks of groups, in place_check.cpp,
-// and what running gangs are given beside what they have, each as a start of the Pods that it adds,
-// in grow_check.cpp.
+// One object reads one plan, start by start, each beside what those before it took. What is
+// guaranteed to others has to be left in that order, or in the one in which elastic gangs that
+// start with more than they have to come last: they got it last. What is wrong is a sentence that
+// begins with the task. Its checks stand by what they are about: the task and the plan in
+// check.cpp, nodes, zones and room in place_check.cpp, maximum and guarantees in quota_check.cpp,
+// who may go first in order_check.cpp, what was promised to others in promise_check.cpp. Then come
+// the moves that are proposed for tasks of groups, in place_check.cpp, and what running gangs are
+// given beside what they have, each as a start of the Pods that it adds, in grow_check.cpp.
 #pragma once
 
 #include <algorithm>
@@ -35,6 +36,9 @@ class PlanCheck {
     for (const Start& start : plan.starts) read(start);
     for (const Move& move : plan.moves) check_move(move);
     read_sizes(plan);
+    if (!takes_guaranteed_.empty() && !PlanCheck(known_, now_).leaves_guaranteed_last(plan)) {
+      violations_.insert(violations_.end(), takes_guaranteed_.begin(), takes_guaranteed_.end());
+    }
     return std::move(violations_);
   }
 
@@ -46,6 +50,7 @@ class PlanCheck {
   void say(const Start& start, const std::string& what) {
     violations_.push_back(start.task + ": " + what);
   }
+  bool leaves_guaranteed_last(const Plan& plan);
   void read(const Start& start);
   void read_sizes(const Plan& plan);
   void read_grow(const Resize& grow);
@@ -107,6 +112,8 @@ class PlanCheck {
   // By queue that takes turns by tenant, when asked: how many tasks wait or run there, by tenant.
   std::map<std::string, std::map<std::string, std::int64_t>> members_;
   std::optional<std::vector<const Known*>> waiting_;  // who surely could use room, when asked
+  // What takes the guarantees of others as the starts come in the plan.
+  std::vector<std::string> takes_guaranteed_;
   std::vector<std::string> violations_;
 };
 

@@ -127,12 +127,26 @@ void PlanCheck::check_guarantees(const Start& start, const Known& task, const Qu
   counted = before;
 }
 
+// With those last that get more than they have to have.
+bool PlanCheck::leaves_guaranteed_last(const Plan& plan) {
+  std::vector<Start> starts = plan.starts;
+  std::stable_partition(starts.begin(), starts.end(), [&](const Start& start) {
+    const auto task = known_.tasks_.find(start.task);
+    if (task == known_.tasks_.end()) return true;
+    std::int64_t least = 0;
+    for (const PodGroup& group : task->second.task.groups) least += group.count;
+    return std::ssize(start.placement.nodes) <= least;
+  });
+  for (const Start& start : starts) read(start);
+  return takes_guaranteed_.empty();
+}
+
 // Within its own guarantee a queue may take what there is. `own`: what it has beside that.
 void PlanCheck::leaves_guaranteed(const Start& start, const Known& task, const Queue& queue,
                                   const Charge& own) {
   if (guarantees_->concerns()) {
     const std::string wrong = guarantees_->wrong(start, task, queue);
-    if (!wrong.empty()) say(start, wrong);
+    if (!wrong.empty()) takes_guaranteed_.push_back(start.task + ": " + wrong);
     return;
   }
   const bool high = std::max(task.task.tier, queue.tier) == Tier::kHigh;
@@ -150,7 +164,8 @@ void PlanCheck::leaves_guaranteed(const Start& start, const Known& task, const Q
     const auto has = own.find(resource);
     const __int128 given = has == own.end() ? 0 : has->second;
     if (value > free_for(asked, task, resource) - given - kept) {
-      say(start, "takes " + resource + " that is guaranteed to other queues");
+      takes_guaranteed_.push_back(start.task + ": takes " + resource +
+                                  " that is guaranteed to other queues");
     }
   }
 }

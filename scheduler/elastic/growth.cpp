@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "scheduler/fair/kept.hpp"
 #include "scheduler/fair/tenant_limits.hpp"
 #include "scheduler/state/devices.hpp"
 
@@ -65,7 +64,9 @@ std::vector<NodeId> Growth::more(const Gang& gang, std::int64_t& looked) {
     if (lends_nothing) more.guards = state_.tasks[gang.task].queue;
     more.total = {};
     more.total.plus(group.request, gang.most - std::ssize(gang.ranks));
-    filling.kept.emplace(state_, more, gang.keeps_own ? Kept::Beside::kOwnToo : Kept::Beside::kNow);
+    const auto beside = gang.keeps_own ? Kept::Beside::kOwnToo : Kept::Beside::kNow;
+    filling.kept.emplace(state_, more, beside,
+                         gang.covers != nullptr ? *gang.covers : Cover(state_, more.guards));
   }
   // Its nodes are told to be in other zones than when it started.
   if (shape.policy == ZonePolicy::kSingle && filling.used.size() > 1) return {};

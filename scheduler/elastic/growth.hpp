@@ -22,6 +22,7 @@
 #include <set>
 #include <vector>
 
+#include "scheduler/fair/kept.hpp"
 #include "scheduler/place/gang.hpp"
 #include "scheduler/state/state.hpp"
 
@@ -45,6 +46,9 @@ class Growth {
     bool borrows = true;
     // Whether they are of other queues: to them, what its own is guaranteed was kept.
     bool keeps_own = false;
+    // One that starts: what its queue's own guarantees cover of what starts in this plan, less what
+    // has its place in it. Null: as the state is.
+    const Cover* covers = nullptr;
   };
   // The nodes of the Pods that it gets beside those, none or more; booked.
   std::vector<NodeId> more(const Gang& gang, std::int64_t& looked);

@@ -382,8 +382,12 @@ void Cover::take(const Node& node, const Amounts& request, std::int64_t pods) {
 // --- what others leave
 
 Kept::Kept(const State& state, const Shape& shape, Beside beside)
-    : cover_(beside != Beside::kNobody ? Cover(state, shape.guards)
-                                       : Cover::whole(state, shape.guards)) {
+    : Kept(state, shape, beside,
+           beside != Beside::kNobody ? Cover(state, shape.guards)
+                                     : Cover::whole(state, shape.guards)) {}
+
+Kept::Kept(const State& state, const Shape& shape, Beside beside, Cover own)
+    : cover_(std::move(own)) {
   if (beside == Beside::kOwnToo) cover_.keep_inner();
   const std::vector<ResourceId> resources = asked(shape.total);
   std::vector<Grants> others;

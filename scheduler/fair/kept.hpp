@@ -81,6 +81,8 @@ class Kept {
   // small.
   enum class Beside : std::uint8_t { kNow, kOwnToo, kNobody };
   Kept(const State& state, const Shape& shape, Beside beside = Beside::kNow);
+  // `own`: what of its queue's own grants it may stay within, if not as the state is now.
+  Kept(const State& state, const Shape& shape, Beside beside, Cover own);
   // Whether anything of it could keep the gang from a node.
   bool binds() const { return !parts_.empty(); }
   std::int64_t pods(const Node& node, const Amounts& request) const;

@@ -203,6 +203,7 @@ class Pass {
   void widen();
   bool may_take_room(TaskId task, BucketId bucket) const;
   bool queue_is_waited_for(TaskId task);
+  Cover cover_of_starts(QueueId queue);
   bool growth_asks_who_waits();
   std::vector<ShapeId> waited_for() const;
 

@@ -142,6 +142,26 @@ std::vector<ShapeId> Pass::waited_for() const {
   return {shapes.begin(), shapes.end()};
 }
 
+// What the queue's own guarantees cover beyond all that starts in this plan: read from before it,
+// so that what a start takes outside of a narrower one is not covered by that as well.
+Cover Pass::cover_of_starts(QueueId queue) {
+  const auto own = [&](TaskId task) { return state_.tasks[task].queue == queue; };
+  std::vector<TaskId> starts;
+  std::copy_if(started_.begin(), started_.end(), std::back_inserter(starts), own);
+  for (const TaskId task : starts) state_.pretend(task, ranks_.at(task), -1);
+  Cover cover(state_, queue);
+  for (const TaskId task : starts) state_.pretend(task, ranks_.at(task), 1);
+  for (const TaskId task : starts) {
+    std::size_t rank = 0;
+    for (const Shape::Group& group : state_.shapes[state_.tasks[task].shape].groups) {
+      for (std::int64_t i = 0; i < group.count; ++i) {
+        cover.take(state_.cluster.node(ranks_.at(task)[rank++]).node, group.request, 1);
+      }
+    }
+  }
+  return cover;
+}
+
 // Only behind a walk that left nobody out, and asked nobody to make room.
 void Pass::widen() {
   if (!looked_at_all_ || !plan_.preemptions.empty()) return;
@@ -170,15 +190,25 @@ void Pass::widen() {
     const QueueRecord& queue = state_.queues[task.queue];
     if (kept_from_places(queue, tier_of(task.task, queue))) left_to.insert(task.queue);
   }
+  std::map<QueueId, Cover> covers;
   for (Start* const start : starts) {
     const TaskId id = state_.find(start->task);
     const TaskRecord& task = state_.tasks[id];
+    if (state_.granting > 0 && !covers.contains(task.queue)) {
+      covers.emplace(task.queue, cover_of_starts(task.queue));
+    }
+    const auto cover = covers.find(task.queue);
     std::vector<NodeId> ranks = ranks_.at(id);
     const bool of_others = left_to.size() > left_to.count(task.queue);
     const std::vector<NodeId> more =
-        growth.more({id, task.shape, ranks, sizes_of(task.task).most, left_to.empty(), of_others},
+        growth.more({id, task.shape, ranks, sizes_of(task.task).most, left_to.empty(), of_others,
+                     cover == covers.end() ? nullptr : &cover->second},
                     plan_.work.nodes);
     if (more.empty()) continue;
+    const Amounts& request = state_.shapes[task.shape].groups.front().request;
+    for (const NodeId node : cover == covers.end() ? std::vector<NodeId>{} : more) {
+      cover->second.take(state_.cluster.node(node).node, request, 1);
+    }
     ranks.insert(ranks.end(), more.begin(), more.end());
     number(state_, ranks);
     start->placement.nodes = names(state_, ranks);
