@@ -71,6 +71,9 @@ Auditor::Seat Auditor::seat(const Task& task) const {
   std::int64_t key = 0;
   if (auto queue = queues_.find(task.queue); queue != queues_.end()) {
     tier = static_cast<int>(std::max(task.tier, queue->second.tier));
+    // Its queue was not Low when it began.
+    const bool promised = task.guarantee_until.ns > 0 && task.tier != Tier::kLow;
+    if (promised) tier = std::min(tier, static_cast<int>(Tier::kMedium));
     if (audit::by_priority(queue->second)) {
       key = -static_cast<std::int64_t>(task.priority_value);
     }

@@ -48,12 +48,14 @@ bool Pass::peers_may_make_way(TaskId id) const {
   const Promised promised = promised_to_others(state_, id);
   std::int64_t yields = 0;
   Amounts used = queue.used;
+  std::int64_t leave = 0;  // those for whom they do count as if they ran
   for (const auto& [by, peer] : queue.placed) {
-    if (!may_preempt(state_, id, peer, now_)) continue;
-    ++yields;
+    const bool leaves = state_.leaving.contains(peer);
+    if (!leaves && !may_preempt(state_, id, peer, now_)) continue;
+    ++(leaves ? leave : yields);
     used.minus(state_.tasks[peer].booked);
   }
-  const std::int64_t running = queue.running - yields + promised.tasks;
+  const std::int64_t running = queue.running - yields - leave + promised.tasks;
   if (yields == 0 || (queue.queue.max_running > 0 && running >= queue.queue.max_running)) {
     return false;
   }

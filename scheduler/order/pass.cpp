@@ -132,7 +132,8 @@ void Pass::on_full(Turns& turns, const Turns::Offer& offer) {
   const TaskId task = offer.place.task;
   if (!can_ever_start(state_, offer.bucket)) return;
   // One whose hold has lapsed asks as all others do.
-  if (!full_.contains(offer.queue) && !state_.held_rooms.contains(task)) {
+  const bool holds = state_.held_rooms.contains(task);
+  if (!full_.contains(offer.queue) && !holds) {
     if (tenant_excess(state_, task, false)) return turns.replace(offer);
     full_.insert(offer.queue);
     const bool asked = has_peers_stop(task);
@@ -142,7 +143,8 @@ void Pass::on_full(Turns& turns, const Turns::Offer& offer) {
   const auto promised =
       std::any_of(state_.held_rooms.begin(), state_.held_rooms.end(),
                   [&](const auto& held) { return state_.tasks[held.first].queue == offer.queue; });
-  if (!promised) turns.close(offer.queue);
+  if (!promised) return turns.close(offer.queue);
+  if (holds && !turns.out_of_line(offer)) turns.go_on(offer);  // its twin may ask
 }
 
 // It is known not to fit, and this pass has made all the reservations and searches that it may.

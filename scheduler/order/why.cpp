@@ -507,6 +507,11 @@ bool leaving(const State& state, const Pass& pass, TaskId id, Reason& r) {
   for (const TaskId other : waits_for_room ? state.leaving : std::set<TaskId>{}) {
     if (makes_room(state, other, id)) tasks.insert(other);
   }
+  // It may be its queue's maximum that lacks, or what is guaranteed to others, wherever they run.
+  const bool elsewhere = waits_for_room && tasks.empty();
+  for (const TaskId other : elsewhere ? state.leaving : std::set<TaskId>{}) {
+    if (state.tasks[other].evicted_by == state.tasks[id].task.uid) tasks.insert(other);
+  }
   // Those that gave something up for it go on under another attempt.
   if (waits_for_room) {
     const NodeAmounts& kept = state.held_rooms.at(id).need;

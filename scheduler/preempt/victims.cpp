@@ -163,6 +163,7 @@ class Search {
   };
   void list();
   void list(const Askable& victim);
+  void list_as(const Askable& victim);
   bool allowed(const Askable& victim) const;
   bool allowed(TaskId id) const;
   bool still_borrows(TaskId id, Scope scope);
@@ -303,12 +304,17 @@ void Search::list(const Askable& victim) {
     alike_ = alike_ && (for_good || victim.leaving);
     return;
   }
+  // What is guaranteed to others may be kept anywhere: who stops elsewhere leaves it there.
+  if (guarded_ || by_place_) return list_as(victim);
   const auto near = [this](const TaskRecord::Rank& rank) { return trial_.eligible(rank.node); };
   const auto lies_near = [&](const TaskRecord& task) {
     const bool peer = freed_ && task.queue == state_.tasks[task_].queue;
     return peer || std::any_of(task.ranks.begin(), task.ranks.end(), near);
   };
-  if (!trial_.eligible(victim.node) && !lies_near(state_.tasks[victim.task])) return;
+  if (trial_.eligible(victim.node) || lies_near(state_.tasks[victim.task])) list_as(victim);
+}
+
+void Search::list_as(const Askable& victim) {
   // Nobody shrinks to let a peer have its turn, or its place in a maximum.
   auto& listed = victim.surplus && !freed_ ? elastic_ : allowed_;
   const bool turns = kind_ == PreemptionKind::kRotation;

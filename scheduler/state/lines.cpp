@@ -18,9 +18,12 @@ std::int64_t strategy_key(const Queue& queue, const Task& task) {
 
 }  // namespace
 
-// Of a queue that is not known, or no longer, as if it said nothing: nobody is High by that.
+// Of a queue that is not known, or no longer, as if it said nothing: nobody is High by that. Who was
+// given a guarantee stays Medium while it runs, though its queue has become Low.
 Tier tier_of(const Task& task, const QueueRecord& queue) {
-  return std::max(task.tier, queue.queue.tier);
+  const Tier tier = std::max(task.tier, queue.queue.tier);
+  const bool promised = task.tier != Tier::kLow && task.guarantee_until.ns > 0;
+  return promised ? std::min(tier, Tier::kMedium) : tier;
 }
 
 bool strict(const Queue& queue) { return rules_of(queue).passing == Passing::kStrict; }
