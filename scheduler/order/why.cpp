@@ -153,6 +153,45 @@ ResourceId named(const State& state, const Amounts& request, const std::string& 
   return kPods;
 }
 
+// Whether enough nodes have the devices that its Pods ask for, whatever else they lack. From
+// counts; not where single nodes are asked.
+bool devices_suffice(const Cluster& cluster, const Shape::Group& g, ZoneId only) {
+  const Profile& p = cluster.profile(g.profile);
+  std::int64_t pods = 0;
+  for (const auto& [name, zone] : cluster.zones()) {
+    if (p.node_level || (only != kNoId && only != zone)) continue;
+    for (const ClassId id : cluster.zone(zone).classes) {
+      const NodeClass& c = cluster.cls(id);
+      const std::int64_t asks = c.device == kNoResource ? 0 : g.request.at(c.device);
+      if (!c.open || asks == 0 || p.cells[id].match == Match::kNo) continue;
+      for (const auto& [devices, nodes] : c.by_free_devices) {
+        pods += devices / asks * static_cast<std::int64_t>(nodes.size());
+      }
+    }
+  }
+  return pods >= g.count;
+}
+
+// Devices are not in pieces: it is something else that those lack who have them.
+void tell_beside_devices(const State& state, const Shape::Group& g, const Scope& s, Reason& r) {
+  ResourceId worst = kNoResource;
+  const auto need = [&g](ResourceId id) {
+    return static_cast<__int128>(g.request.at(id)) * g.count;
+  };
+  for (const ResourceId id : asked(state, g.request)) {
+    if (id >= kFirstExtended) continue;
+    const bool less =
+        worst == kNoResource || there(s.free, id) * need(worst) < there(s.free, worst) * need(id);
+    if (less) worst = id;
+  }
+  if (worst == kNoResource) return;
+  r.resource = state.names.text(worst);
+  r.needed = g.request.at(worst) * g.count;
+  r.free = there(s.free, worst);
+  r.total = there(s.total, worst);
+  r.detail = "not enough of it where the devices are free";
+}
+
 class Teller {
  public:
   Teller(State& state, Pass& pass, Time now, const Shape& shape, Reason base)
@@ -316,8 +355,7 @@ Reason Teller::topology(Room room) const {
 }
 
 // Of the resource that the numbers are about.
-void Teller::tell_holders(const Shape::Group& g, ZoneId zone, std::int64_t slots,
-                          Reason& r) const {
+void Teller::tell_holders(const Shape::Group& g, ZoneId zone, std::int64_t slots, Reason& r) const {
   const Wanted wanted{g.profile, zone, named(state_, g.request, r.resource), g.count - slots};
   r.holders = holders(state_, wanted, pass_.late(), now_);
 }
@@ -455,10 +493,14 @@ Reason Teller::no_room() const {
     r.code = missing ? ReasonCode::kCapacity : ReasonCode::kFragmentation;
     r.zone = g.zone;
     if (missing) tell_holders(g, zone_of(g), s.slots, r);
+    if (!missing && devices_suffice(state_.cluster, g, zone_of(g))) {
+      tell_beside_devices(state_, g, s, r);
+    }
     if (s.open < s.nodes) {
-      r.detail = std::to_string(s.nodes - s.open) +
-                 (s.nodes - s.open == 1 ? " more node is" : " more nodes are") +
-                 " not ready or cordoned";
+      if (!r.detail.empty()) r.detail += "; ";
+      r.detail += std::to_string(s.nodes - s.open) +
+                  (s.nodes - s.open == 1 ? " more node is" : " more nodes are") +
+                  " not ready or cordoned";
     }
     return r;
   }
