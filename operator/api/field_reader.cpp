@@ -148,15 +148,19 @@ std::string FieldReader::choice(std::string_view key, std::string_view fallback,
   return std::string(fallback);
 }
 
-std::optional<std::int64_t> FieldReader::duration_ns(std::string_view key) {
+std::optional<std::int64_t> FieldReader::duration_ns(std::string_view key, std::int64_t least) {
   if (!has(key)) return std::nullopt;
   if (!raw(key).is_string()) {
     refuse(key, "a duration such as 1h30m");
     return std::nullopt;
   }
   auto parsed = parse_duration_ns(raw(key).get_ref<const std::string&>());
-  if (parsed) return *parsed;
-  problem(key, parsed.status().message());
+  if (parsed && *parsed >= least) return *parsed;
+  if (parsed) {
+    refuse(key, "at least " + (least < kNsPerSecond ? "1ms" : format_duration(least)));
+  } else {
+    problem(key, parsed.status().message());
+  }
   return std::nullopt;
 }
 

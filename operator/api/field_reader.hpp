@@ -61,7 +61,8 @@ class FieldReader {
   bool boolean(std::string_view key, bool fallback);
   std::string choice(std::string_view key, std::string_view fallback,
                      std::initializer_list<std::string_view> allowed);
-  std::optional<std::int64_t> duration_ns(std::string_view key);
+  // Not below `least`.
+  std::optional<std::int64_t> duration_ns(std::string_view key, std::int64_t least = 0);
   // A resource amount, as `resource` is counted (milli-cores for "cpu"), from 0 to `most`.
   std::optional<std::int64_t> amount(std::string_view key, std::string_view resource,
                                      std::int64_t most);

@@ -163,15 +163,6 @@ void read_quota(FieldReader quota, TaskQueueSpec& spec) {
   if (quota.has("borrowing")) spec.borrowing = quota.boolean("borrowing", false);
 }
 
-// Such as "2h"; not below `least`.
-std::optional<std::int64_t> duration_from(FieldReader& reader, std::string_view key,
-                                          std::int64_t least) {
-  const auto given = reader.duration_ns(key);
-  if (!given || *given >= least) return given;
-  reader.refuse(key, "at least " + (least < kNsPerSecond ? "1ms" : format_duration(least)));
-  return std::nullopt;
-}
-
 void read_switches(FieldReader spec, TaskQueueSpec& out) {
   out.order = word(spec, "order", kOrders);
   FieldReader backfill = spec.child("backfill");
@@ -179,13 +170,13 @@ void read_switches(FieldReader spec, TaskQueueSpec& out) {
   out.depth = backfill.integer("depth", kDefaultDepth, {1, 256});
   out.learn = backfill.boolean("learn", false);
   out.reserve_after_ns = spec.duration_ns("reserveAfter").value_or(0);
-  out.floor_ns = duration_from(spec, "guaranteeFloor", 1).value_or(kDefaultFloorNs);
+  out.floor_ns = spec.duration_ns("guaranteeFloor", 1).value_or(kDefaultFloorNs);
   out.cooldown_ns = spec.duration_ns("cooldown");
   out.start_deadline_ns =
-      duration_from(spec, "startDeadline", kNsPerSecond).value_or(kDefaultStartDeadlineNs);
+      spec.duration_ns("startDeadline", kNsPerSecond).value_or(kDefaultStartDeadlineNs);
   out.violates_budgets = spec.choice("pdbPolicy", "Honor", {"Honor", "Violate"}) == "Violate";
-  out.half_life_ns = duration_from(spec, "halfLife", 60 * kNsPerSecond).value_or(0);
-  out.quantum_ns = duration_from(spec, "quantum", kNsPerSecond);
+  out.half_life_ns = spec.duration_ns("halfLife", 60 * kNsPerSecond).value_or(0);
+  out.quantum_ns = spec.duration_ns("quantum", kNsPerSecond);
   const std::string placement = spec.choice("placement", "", {"Pack", "Spread"});
   if (!placement.empty()) out.spread = placement == "Spread";
   if (!spec.has("tenantWeights")) return;
@@ -226,7 +217,7 @@ void read_tenant_limits(FieldReader limits, TenantLimitsSpec& out) {
 }
 
 void read_defaults(FieldReader defaults, TaskQueueSpec& spec) {
-  spec.default_duration_ns = duration_from(defaults, "expectedDuration", 1).value_or(0);
+  spec.default_duration_ns = defaults.duration_ns("expectedDuration", 1).value_or(0);
   spec.default_priority = tier_of(defaults.choice("priority", "", {"High", "Medium", "Low"}));
   if (spec.default_priority && *spec.default_priority < spec.tier)
     defaults.problem("priority",

@@ -238,7 +238,7 @@ void read_scheduling(FieldReader& scheduling, bool split, JobScheduling& out) {
   read_preemptible(scheduling, out);
   out.priority_value = static_cast<std::int32_t>(
       scheduling.integer("priorityValue", 0, {-2147483648LL, 2147483647LL}));
-  out.expected_duration_ns = scheduling.duration_ns("expectedDuration").value_or(0);
+  out.expected_duration_ns = scheduling.duration_ns("expectedDuration", 1).value_or(0);
   out.pool = scheduling.text("pool", kLabelValue);
   out.gpu_model = scheduling.text("gpuModel", kLabelValue);
   read_node_selector(scheduling, out);
@@ -316,7 +316,7 @@ TrainingJobSpec read_spec(FieldReader& spec) {
   }
   read_retry(spec.child("retry"), out);
   out.suspend = spec.boolean("suspend", false);
-  out.active_deadline_ns = spec.duration_ns("activeDeadline");
+  out.active_deadline_ns = spec.duration_ns("activeDeadline", 1);
   out.ttl_after_finished_ns = spec.duration_ns("ttlAfterFinished");
   return out;
 }
