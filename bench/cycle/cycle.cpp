@@ -2,10 +2,11 @@
 //
 //   bench_cycle [--nodes 10000] [--waiting 100000] [--running 30000] [--shapes 300] [--queues 60]
 //         [--reservations 256] [--events 3000] [--growth] [--check]
-//         [--anew [--reservations 8] [--ends 4000]]
+//         [--anew [--reservations 8] [--ends 4000]] [--grants 0]
 //
 // Reservations are promises that are kept: one piece of tending follows each
 // event, as when no other event waits. --anew: each pass makes its own, and nothing is tended.
+// --grants: so many queues are guaranteed a quarter of the GPUs of a zone, each of another.
 // Prints one row per measure: the thread's own time (on this machine) beside counted work (the same
 // on every machine). --growth repeats everything for 1,000 to 10,000 nodes with tasks in
 // proportion, and ends with a table of the counted work; --check fails when the counted work of an
@@ -30,6 +31,7 @@ struct Options {
   std::int64_t nodes = 10'000, waiting = 100'000, running = 30'000;
   std::int64_t shapes = 300, queues = 60, events = 3000;
   std::int64_t reservations = 0, ends = ConfigUpdate{}.reservation_ends;
+  std::int64_t grants = 0;
   bool anew = false;
   bool growth = false, check = false;
 };
@@ -109,9 +111,18 @@ class World {
       q.tier = static_cast<Tier>(i % 3);
       q.strategy = strategies[i % 5];
       q.weight = 1 + i % 4;
+      if (i < options_.grants) q.quotas.push_back(granted(i));
       deltas.push_back(QueueUpsert{q});
     }
     return deltas;
+  }
+
+  Quota granted(std::int64_t i) const {
+    Quota quota;
+    quota.zone = "zone-" + std::to_string(i % 10);
+    quota.has_guaranteed = true;
+    quota.guaranteed.set_extended("nvidia.com/gpu", options_.nodes / 10 * 2);
+    return quota;
   }
 
   // What runs is small (1, 2, 4 or 8 GPUs on one node); what waits is of every size.
@@ -523,6 +534,8 @@ void options_of(CLI::App& app, Options& o) {
   app.add_option("--events", o.events, "of each kind")->check(CLI::PositiveNumber);
   app.add_option("--reservations", o.reservations, "at most")->check(CLI::PositiveNumber);
   app.add_option("--ends", o.ends, "a pass looks at for them")->check(CLI::PositiveNumber);
+  app.add_option("--grants", o.grants, "queues that are guaranteed some of a zone")
+      ->check(CLI::NonNegativeNumber);
   app.add_flag("--anew", o.anew, "each pass makes its own reservations");
   app.add_flag("--growth", o.growth, "1,000 to 10,000 nodes, with tasks in proportion");
   app.add_flag("--check", o.check, "fail when the counted work exceeds its budget");

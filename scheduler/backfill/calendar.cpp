@@ -275,6 +275,10 @@ std::optional<Gang> Calendar::Search::place(Time at, Time to, std::int64_t& look
 std::optional<Gang> Calendar::Search::place_guarded(Time at, std::int64_t& looked) {
   State& state = calendar_.state_;
   Moment then = calendar_.leave_.moment(task_, at, parts_->others);
+  {
+    const MomentInPlace all(state, then, state.tasks[task_].queue);
+    if (!parts_->trial.divides()) return std::nullopt;
+  }
   parts_->trial.each_applied([&](NodeId node, const Amounts& ended) {
     then.free[state.cluster.node(node).cls].minus(ended);
   });

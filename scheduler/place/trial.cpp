@@ -159,6 +159,14 @@ bool Trial::counts_allow() {
   return counts_allow_;
 }
 
+bool Trial::divides() {
+  if (!plausible()) return false;
+  shift(1);
+  const bool divides = !divide(state_, shape_, Room::kNow).splits.empty();
+  shift(-1);
+  return divides;
+}
+
 bool Trial::fits(Overlay& overlay, std::int64_t& looked) {
   ++looked;
   if (exact_ || !counts_allow()) return counts_allow();

@@ -49,6 +49,9 @@ class Trial {
   std::int64_t missing() const;
   // Whether the counts let it fit: no more than a division over zones.
   bool counts_allow();
+  // The same beside what is guaranteed to others, as the state has that: the slots are moved, what
+  // is free and used is not.
+  bool divides();
   // Whether the gang fits now. Counts in `looked` what was looked at.
   bool fits(Overlay& overlay, std::int64_t& looked);
   // What the gang's queue uses of its quotas is other than before.
