@@ -99,6 +99,7 @@ void Forecaster::finish() {
   never_ = run_->end() == sched::Forecast::End::kNothing;
   not_before_.reset();
   if (!never_) not_before_ = run_->reached();
+  placed_ = run_->placed();
   run_.reset();
   std::optional<sched::Time> first;
   for (const auto& [task, known] : known_)
@@ -123,6 +124,7 @@ Foreseen Forecaster::of(const std::string& task) const {
   const sched::Task* const told = engine_.task(task);
   if (found != known_.end() || told == nullptr || as_of_.ns == 0 || told->submitted > as_of_)
     return out;
+  if (placed_.contains(task)) return out;  // it had a place then: the next run will know
   out.as_of = as_of_;
   out.never = never_;
   out.not_before = not_before_;

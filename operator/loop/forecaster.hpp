@@ -17,6 +17,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "libk8s/base/loop.hpp"
@@ -74,6 +75,7 @@ class Forecaster {
   std::optional<sched::Time> not_before_;
   bool never_ = false;
   sched::Time as_of_;
+  std::set<std::string> placed_;  // of whom the last run says nothing
   bool dirty_ = false, closed_ = false;
   k8s::TimePoint next_run_;
   k8s::TimerId timer_ = k8s::TimerId::kNone;

@@ -51,7 +51,7 @@ Replay::Replay(const Trace& trace, const Cluster& cluster, const Strategy& strat
                                   sched::Time now) { return started(job_of(start.task), now.ns); },
                 .ended = [this](const std::string& task,
                                 sched::Time now) { ended(job_of(task), now.ns); },
-                .stopped = [this](const std::string& task, const std::string&,
+                .stopped = [this](const std::string& task, bool,
                                   sched::Time now) { return stopped(job_of(task), now.ns); }}),
       runs_(trace.jobs.size()) {
   static_assert(kJobsMax < 100'000'000, "a uid has eight digits");

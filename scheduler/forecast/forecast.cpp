@@ -22,8 +22,8 @@ Forecast::Forecast(const Engine& engine, Time now, ForecastLimits limits)
       forward_(engine,
                {.started = [this](const Start& start, Time at) { return started(start, at); },
                 .ended = [](const std::string&, Time) {},
-                .stopped = [this](const std::string& task, const std::string&,
-                                  Time at) { return stopped(task, at, false); }}) {
+                .stopped = [this](const std::string& task, bool turn,
+                                  Time at) { return stopped(task, at, false, turn); }}) {
   watch();
   note_promises(engine);
   settle();
@@ -74,12 +74,15 @@ void Forecast::settle() {
 
 void Forecast::take(const Engine::Placed& placed) {
   Engine& engine = forward_.engine();
-  placed_.insert(placed.task);
+  if (placed.evicted_by.empty()) placed_.insert(placed.task);
   if (!placed.evicted_by.empty()) {
     const Task& task = *engine.task(placed.task);
     const bool counted = task.last_preempted.ns / kSecond >= placed.evicted_at.ns / kSecond;
-    Task waits = stopped(placed.task, placed.evicted_at, counted);
+    const Task* const by = engine.task(placed.evicted_by);
+    const bool turn = by != nullptr && by->queue == task.queue && by->tier == task.tier;
+    Task waits = stopped(placed.task, placed.evicted_at, counted, turn);
     forward_.stop(placed.task, std::move(waits), placed.evicted_by, now_);
+    if (engine.can_start(placed.task)) to_start_.insert(placed.task);
     return;
   }
   if (!placed.running) {
@@ -154,9 +157,11 @@ std::optional<Time> Forecast::begin(const std::string& uid, Time now) {
   return later(now, duration);
 }
 
-// As it waits again. `counted`: the task as last told has this preemption in it.
-Task Forecast::stopped(const std::string& uid, Time at, bool counted) const {
+// As it waits again. `counted`: the task as last told has this preemption in it. `turn`: its turn
+// was over; among peers of one tier nobody is asked for any other reason.
+Task Forecast::stopped(const std::string& uid, Time at, bool counted, bool turn) const {
   Task task = *forward_.engine().task(uid);
+  if (turn) task.submitted = later(at, 1);
   if (!counted) {
     ++task.preemptions;
     task.last_preempted = at;

@@ -68,8 +68,10 @@ class Forecast {
 
   End end() const { return end_; }
   // The first start of each that has started, or that was promised room and has not when that
-  // begins, or when the run is over; of those that waited when the copy was made.
+  // begins, or when the run is over; of those that waited when the copy was made, or were leaving.
   const std::map<std::string, Answer>& starts() const { return starts_; }
+  // Those of whom the run says nothing: they held a place when the copy was made.
+  const std::set<std::string>& placed() const { return placed_; }
   // When the copy was made, and how far virtual time has come.
   Time as_of() const { return as_of_; }
   Time reached() const { return now_; }
@@ -84,7 +86,7 @@ class Forecast {
   void take(const Engine::Placed& placed);
   bool move_on();
   std::optional<Time> started(const Start& start, Time now);
-  Task stopped(const std::string& task, Time now, bool counted) const;
+  Task stopped(const std::string& task, Time now, bool counted, bool turn) const;
   std::optional<Time> begin(const std::string& task, Time now);
 
   const ForecastLimits limits_;

@@ -69,7 +69,9 @@ void Forward::preempt(const Preemption& decided, Time now) {
   engine_.apply(Hold{decided.task, decided.placement, {now.ns + kHoldNs}});
   for (const Resize& resize : decided.shrinks) shrink(resize, now);
   for (const std::string& victim : decided.victims) {
-    stop(victim, world_.stopped(victim, decided.task, now), decided.task, now);
+    const bool peer = engine_.task(victim)->queue == engine_.task(decided.task)->queue;
+    const bool turn = decided.kind == PreemptionKind::kRotation && peer;
+    stop(victim, world_.stopped(victim, turn, now), decided.task, now);
   }
 }
 

@@ -35,8 +35,9 @@ class Forward {
     std::function<std::optional<Time>(const Start& start, Time now)> started;
     // It is over; the engine has been told.
     std::function<void(const std::string& task, Time now)> ended;
-    // It makes room for `by`: the task as it waits again.
-    std::function<Task(const std::string& task, const std::string& by, Time now)> stopped;
+    // It makes room for another: the task as it waits again. `turn`: its turn was over, so that it
+    // waits behind the peers who wait now.
+    std::function<Task(const std::string& task, bool turn, Time now)> stopped;
   };
 
   Forward(Engine engine, World world) : engine_(std::move(engine)), world_(std::move(world)) {}

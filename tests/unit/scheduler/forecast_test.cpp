@@ -127,6 +127,42 @@ TEST(Forecast, What_is_on_its_way_out_has_gone) {
   EXPECT_EQ(start_of(next, "a"), 0);
 }
 
+// A node where one runs at a time, for a minute.
+Engine turns_of_a_minute() {
+  Engine engine = small();
+  Queue turns = queue("q");
+  turns.tier = Tier::kLow;
+  turns.strategy = Strategy::kTimeSlicing;
+  turns.quantum_ns = 60 * kSecond;
+  engine.apply(QueueUpsert{turns});
+  return engine;
+}
+
+TEST(Forecast, Whose_turn_is_over_waits_behind_those_who_wait) {
+  Engine engine = turns_of_a_minute();
+  run(engine, lasting("a", 0), later_s(-30));
+  engine.apply(TaskUpsert{lasting("b", 0)});
+  engine.apply(TaskUpsert{lasting("c", 0)});
+  Forecast forecast(engine, kNow, {.plans = 50});
+  finish(forecast);
+  EXPECT_EQ(start_of(forecast, "b"), 30);
+  EXPECT_EQ(start_of(forecast, "c"), 90);
+  EXPECT_EQ(start_of(forecast, "a"), -1) << "it had a place";
+  EXPECT_EQ(forecast.placed(), std::set<std::string>{"a"});
+}
+
+TEST(Forecast, Who_was_asked_to_stop_is_foretold_its_next_start) {
+  Engine engine = turns_of_a_minute();
+  run(engine, lasting("leaves", 0), later_s(-100));
+  engine.apply(TaskUpsert{lasting("comes", 0)});
+  engine.apply(Evict{"leaves", "comes", kNow});
+  Forecast forecast(engine, kNow, {.plans = 50});
+  finish(forecast);
+  EXPECT_EQ(start_of(forecast, "comes"), 0);
+  EXPECT_EQ(start_of(forecast, "leaves"), 60);
+  EXPECT_TRUE(forecast.placed().empty());
+}
+
 TEST(Forecast, Who_can_never_start_does_not_make_a_run_long) {
   Engine engine = small();
   run(engine, lasting("runs", 600), kNow);
