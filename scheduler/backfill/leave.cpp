@@ -48,11 +48,11 @@ void Leave::started(TaskId task, const std::vector<NodeId>& ranks, Time end) {
   if (end >= kEndless) return;
   started_[task] = {&ranks, end};
   const QueueId queue = state_.tasks[task].queue;
-  std::erase_if(lines_, [queue](const auto& line) { return line.first.first == queue; });
+  std::erase_if(lines_, [queue](const auto& line) { return std::get<0>(line.first) == queue; });
 }
 
-const Leave::Line& Leave::line(QueueId id, TaskId holder) {
-  const auto [known, fresh] = lines_.try_emplace({id, holder});
+Leave::Line& Leave::line(QueueId id, TaskId holder, Yield who) {
+  const auto [known, fresh] = lines_.try_emplace({id, holder, who});
   Line& line = known->second;
   if (!fresh) return line;
   line.sums.emplace_back();
@@ -60,7 +60,9 @@ const Leave::Line& Leave::line(QueueId id, TaskId holder) {
   for (const auto& [by, task] : state_.queues[id].placed) {
     const bool known_end = by > now_.ns && by < QueueRecord::kNoEnd;
     Time end = known_end ? Time{by} : expected_end(state_, state_.tasks[task], now_);
-    if (holder != kNoId) end = std::min(end, may_have_stop_from(state_, holder, task, now_));
+    if (holder != kNoId && (who == Yield::kAll || near(holder, task))) {
+      end = std::min(end, may_have_stop_from(state_, holder, task, now_));
+    }
     if (end < kEndless) line.ends.emplace_back(end, task);
   }
   for (const auto& [task, started] : started_) {
@@ -77,12 +79,33 @@ bool Leave::may_ask(TaskId holder) const {
   return tier_of(task.task, queue) != Tier::kLow || !queue.turns_over.empty();
 }
 
+// Whether it is asked to stop for room: it lies where the holder could run, or has its turn in the
+// holder's queue.
+bool Leave::near(TaskId holder, TaskId id) const {
+  const TaskRecord& task = state_.tasks[id];
+  const QueueId queue = state_.tasks[holder].queue;
+  if (task.queue == queue && !state_.queues[queue].turns_over.empty()) return true;
+  const Shape& shape = state_.shapes[state_.tasks[holder].shape];
+  const auto could_run = [&](const TaskRecord::Rank& rank) {
+    const std::string& zone = state_.cluster.node(rank.node).node.zone;
+    return std::any_of(shape.groups.begin(), shape.groups.end(), [&](const Shape::Group& group) {
+      return (group.zone.empty() || group.zone == zone) &&
+             state_.cluster.takes(group.profile, rank.node);
+    });
+  };
+  return std::any_of(task.ranks.begin(), task.ranks.end(), could_run);
+}
+
+Late Leave::yielding_near(TaskId holder) const {
+  Late all = yielding(state_, holder, now_, false);
+  std::erase_if(all, [&](const auto& yields) { return !near(holder, yields.second); });
+  return all;
+}
+
 // What of its queue has ended by then, for who may have others stop.
-const Leave::Sum& Leave::ended(QueueId id, TaskId holder, Time at) {
+const Leave::Sum& Leave::ended(QueueId id, TaskId holder, Time at, Yield who) {
   const QueueRecord& queue = state_.queues[id];
-  const bool asks = may_ask(holder);
-  line(id, asks ? holder : kNoId);
-  Line& known = lines_.at({id, asks ? holder : kNoId});
+  Line& known = line(id, may_ask(holder) ? holder : kNoId, who);
   const auto end = std::upper_bound(known.ends.begin(), known.ends.end(), std::pair{at, kNoId});
   const auto count = static_cast<std::size_t>(end - known.ends.begin());
   while (known.sums.size() <= count) {

@@ -11,7 +11,8 @@
 // Exact, given the expected ends: at each moment the queue uses what it uses now, less what has
 // ended, and what those have who claimed it. Looks at the ends of the queue's own tasks; for what
 // is guaranteed to others, at those of all, as they change what is free. Whom the holder of a claim
-// may have stop (preempt/promise.hpp) counts as ended for it when nothing protects him any more.
+// may have stop (preempt/promise.hpp) counts as ended for it when nothing protects him any more;
+// for what is guaranteed to others of some of the nodes those alone who run where it could.
 //
 // What is guaranteed of some of the nodes depends on where the tasks lie: it is asked with their
 // nodes, when these are known (`moment`, `delayed_by`; leave_by_place.cpp).
@@ -21,6 +22,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -98,8 +100,14 @@ class Leave {
     Time end;
   };
   static const Amounts& request_of(const Shape& shape, std::size_t rank);
-  const Line& line(QueueId queue, TaskId holder);
-  const Sum& ended(QueueId queue, TaskId holder, Time at);
+  // Of those whom the holder may have stop: all, for what its queue may run, and what others are
+  // guaranteed of the whole cluster; for what they are of some of the nodes, those near it alone,
+  // as nobody else is asked.
+  enum class Yield : std::uint8_t { kAll, kNear };
+  Line& line(QueueId queue, TaskId holder, Yield who);
+  const Sum& ended(QueueId queue, TaskId holder, Time at, Yield who = Yield::kAll);
+  bool near(TaskId holder, TaskId task) const;
+  Late yielding_near(TaskId holder) const;
   void add(const QueueRecord& queue, Sum& sum, TaskId task) const;
   void count(const QueueRecord& queue, Sum& sum, const Claim& claim) const;
   Sum active(QueueId queue, Time at, const Claims& claims, TaskId but) const;
@@ -117,7 +125,7 @@ class Leave {
   State& state_;
   const Time now_;
   std::map<TaskId, Started> started_;
-  std::map<std::pair<QueueId, TaskId>, Line> lines_;
+  std::map<std::tuple<QueueId, TaskId, Yield>, Line> lines_;
   // On nodes that take Pods: what has ended until then, for one holder.
   std::map<std::pair<Time, TaskId>, Amounts> freed_;
   std::map<TaskId, Late> yielding_;

@@ -53,7 +53,7 @@ const std::map<ClassId, Amounts>& Leave::freed_by_class(Time at, TaskId holder) 
     if (!late_) late_ = late(state_, now_);
     ends = {};
     ends.early = std::make_unique<Late>();
-    if (asks != kNoId) *ends.early = yielding(state_, asks, now_, false);
+    if (asks != kNoId) *ends.early = yielding_near(asks);
     static const std::vector<Release> kNone;
     ends.future = std::make_unique<Future>(state_, now_, *late_, kNone, *ends.early);
   }
@@ -89,7 +89,7 @@ Moment Leave::moment(TaskId holder, Time at, const Claims& claims, const Stopped
   const TaskId yield_to = gives_back(holder) ? holder : kNoId;
   for (QueueId id = 0; id < state_.queues.size(); ++id) {
     if (!has_grants(state_.queues[id])) continue;
-    const Sum& gone = ended(id, yield_to, at);
+    const Sum& gone = ended(id, yield_to, at, Yield::kNear);
     const Sum there = active(id, at, claims, holder);
     Moment::Use& use = then.used[id];
     use.all = there.amounts;
@@ -105,7 +105,8 @@ Moment Leave::moment(TaskId holder, Time at, const Claims& claims, const Stopped
 void Leave::stop(Moment& then, TaskId holder, Time at, TaskId task) const {
   const TaskRecord& record = state_.tasks[task];
   if (expected_end(state_, record, now_) <= at) return;
-  const bool yields = may_ask(holder) && may_have_stop_from(state_, holder, task, now_) <= at;
+  const bool yields =
+      may_ask(holder) && near(holder, task) && may_have_stop_from(state_, holder, task, now_) <= at;
   if (!yields) {
     state_.each_use(task, [&](NodeId node, const Amounts& amounts) {
       const ClassId cls = state_.cluster.node(node).cls;

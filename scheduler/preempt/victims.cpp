@@ -304,8 +304,9 @@ void Search::list(const Askable& victim) {
     alike_ = alike_ && (for_good || victim.leaving);
     return;
   }
-  // What is guaranteed to others may be kept anywhere: who stops elsewhere leaves it there.
-  if (guarded_ || by_place_) return list_as(victim);
+  // What is guaranteed to others of the whole cluster may be kept anywhere: who stops elsewhere
+  // leaves it there.
+  if (guarded_) return list_as(victim);
   const auto near = [this](const TaskRecord::Rank& rank) { return trial_.eligible(rank.node); };
   const auto lies_near = [&](const TaskRecord& task) {
     const bool peer = freed_ && task.queue == state_.tasks[task_].queue;
