@@ -125,20 +125,21 @@ bool Pass::runs_all_it_may(TaskId task) const {
 }
 
 // The queue runs all the tasks that it may. A peer may give way to the first of them that could
-// ever start; else only those for whom room is kept can still start in this pass.
+// ever start; else only those for whom room is kept can still start in this pass. Whose hold has
+// lapsed asks as one who had none.
 void Pass::on_full(Turns& turns, const Turns::Offer& offer) {
   const TaskId task = offer.place.task;
   if (!can_ever_start(state_, offer.bucket)) return;
-  if (!full_.contains(offer.queue) && !state_.held.contains(task)) {
+  if (!full_.contains(offer.queue) && !hold_stands(state_, task)) {
     if (tenant_excess(state_, task, false)) return turns.replace(offer);
     full_.insert(offer.queue);
     const bool asked = has_peers_stop(task);
     if (!asked && deserves_reservation(offer, blocked_[offer.queue])) reserve_for(task);
     ++blocked_[offer.queue];
   }
-  const bool promised = std::any_of(state_.held.begin(), state_.held.end(), [&](TaskId holder) {
-    return state_.tasks[holder].queue == offer.queue;
-  });
+  const bool promised = std::any_of(
+      state_.held_rooms.begin(), state_.held_rooms.end(),
+      [&](const auto& room) { return state_.tasks[room.first].queue == offer.queue; });
   if (!promised) turns.close(offer.queue);
 }
 
