@@ -445,11 +445,11 @@ Settled Pass::settle(const Resolve& wish) {
 // --- trying one
 
 // Quota first: whoever has no claim to room must not ask others to stop for it, whether it is known
-// already that there is none or not. Nodes are looked at last.
+// already that there is none or not. Nodes are looked at last. A hold that has lapsed is none.
 Pass::Answer Pass::attempt(TaskId task, BucketId id) {
   const Bucket& bucket = state_.buckets[id];
   const Shape& shape = state_.shapes[bucket.shape];
-  if (state_.held.contains(task)) {
+  if (state_.held_rooms.contains(task)) {
     if (start_held(task)) return Answer::kStarts;
     if (hold_stands(state_, task)) return Answer::kEvicting;
   }
