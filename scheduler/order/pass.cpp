@@ -95,7 +95,8 @@ void Pass::run(std::size_t max_starts) {
     }
     const bool arranged = patience_.contains(offer->queue);
     const bool parked = state_.shapes[state_.buckets[offer->bucket].shape].parked;
-    if (arranged && parked && !state_.held.contains(offer->place.task)) continue;
+    const bool lacks = arranged && parked && !state_.held.contains(offer->place.task);
+    if (lacks && !deserves_reservation(*offer, blocked_[offer->queue])) continue;
     if (nothing_to_do(*offer)) {
       cut_ = true;
       if (strict(queue.queue)) turns.close(offer->queue);
@@ -137,9 +138,9 @@ void Pass::on_full(Turns& turns, const Turns::Offer& offer) {
     if (!asked && deserves_reservation(offer, blocked_[offer.queue])) reserve_for(task);
     ++blocked_[offer.queue];
   }
-  const bool promised = std::any_of(
-      state_.held_rooms.begin(), state_.held_rooms.end(),
-      [&](const auto& room) { return state_.tasks[room.first].queue == offer.queue; });
+  const bool promised =
+      std::any_of(state_.held_rooms.begin(), state_.held_rooms.end(),
+                  [&](const auto& room) { return state_.tasks[room.first].queue == offer.queue; });
   if (!promised) turns.close(offer.queue);
 }
 
@@ -162,6 +163,7 @@ bool Pass::may_fit_by_now(const Shape& shape) const {
 void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
   const TaskId task = offer.place.task;
   const QueueRecord& queue = state_.queues[offer.queue];
+  const bool arranged = patience_.contains(offer.queue);  // then everybody is offered already
   if (!can_ever_start(state_, offer.bucket)) return;
   if (answer == Answer::kReserved && may_be_judged_anew(offer.queue)) {
     return arrange(turns, offer.queue);
@@ -182,7 +184,7 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
   }
   if (for_room || (asked && answer == Answer::kNoQuota)) ++lacked_[offer.queue];
   const bool again = (for_room || deserves) && deserves_reservation(offer, blocked_[offer.queue]);
-  if (answer == Answer::kTenantLimit) return turns.replace(offer);
+  if (answer == Answer::kTenantLimit && !arranged) return turns.replace(offer);
   if (strict(queue.queue)) {
     blockers_[offer.queue] = task;
     return turns.close(offer.queue);
@@ -192,6 +194,7 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
     blockers_[offer.queue] = task;  // until it is known what may pass
     return turns.close(offer.queue);
   }
+  if (arranged) return;
   if (answer == Answer::kNoQuota || (answer == Answer::kNoClaim && !asked)) {
     turns.replace(offer);
     if (again) turns.go_on(offer);
@@ -204,7 +207,7 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
     return;
   }
   if (for_room && chooses(queue)) {
-    if (!patience_.contains(offer.queue)) arrange(turns, offer.queue);
+    arrange(turns, offer.queue);
   } else if (again) {
     turns.go_on(offer);  // its twin may deserve one as well
   } else if (answer == Answer::kReserved && !state_.buckets[offer.bucket].refused) {
@@ -240,8 +243,9 @@ void Pass::reserve_for(TaskId task) {
   }
 }
 
-// All that may fit, and those for which room is kept, in the order in which they are to be tried.
-// What starts in this pass has waited, too.
+// All that may fit, those for which room is kept, and those who have waited for so long that they
+// hold a reservation, in the order in which they are to be tried: so it does not matter of whom it
+// is known that he lacks room. What starts in this pass has waited, too.
 void Pass::arrange(Turns& turns, QueueId id) {
   const QueueRecord& queue = state_.queues[id];
   const Place& head = heads_.at(id);
@@ -264,9 +268,13 @@ void Pass::arrange(Turns& turns, QueueId id) {
   for (const auto& [key, bucket] : queue.buckets) {
     const auto& tasks = state_.buckets[bucket].tasks;
     const Shape& shape = state_.shapes[state_.buckets[bucket].shape];
-    if (!state_.active.contains(bucket) || !state_.plausible(shape)) continue;
+    const bool may_fit = state_.active.contains(bucket) && state_.plausible(shape);
+    const std::int64_t waits = queue.queue.reserve_after_ns;
+    if (!may_fit && (waits <= 0 || !can_ever_start(state_, bucket))) continue;
     for (auto at = tasks.begin(); !tasks.at_end(at); at = tasks.next(at)) {
-      if (!state_.held.contains(tasks.get(at).task)) add(tasks.get(at), bucket);
+      const Place& place = tasks.get(at);
+      const bool waited = now_.ns - place.submitted_ns >= waits && !ahead_.contains(place.task);
+      if ((may_fit || waited) && !state_.held.contains(place.task)) add(place, bucket);
     }
   }
   for (const TaskId task : state_.held) {
