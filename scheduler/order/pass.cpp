@@ -255,6 +255,7 @@ void Pass::arrange(Turns& turns, QueueId id) {
     longest = std::max(longest, span(state_.tasks[task].task.submitted, now_));
   }
   patience_[id] = later({head.submitted_ns}, longest / 2);
+  const Rules rules = rules_of(queue.queue);
   std::vector<Turns::Candidate> candidates;
   const auto add = [&](const Place& place, BucketId bucket) {
     if (place.task == head.task || started_.contains(place.task)) return;
@@ -271,10 +272,15 @@ void Pass::arrange(Turns& turns, QueueId id) {
     const bool may_fit = state_.active.contains(bucket) && state_.plausible(shape);
     const std::int64_t waits = queue.queue.reserve_after_ns;
     if (!may_fit && (waits <= 0 || !can_ever_start(state_, bucket))) continue;
+    // Of those who may not, no more hold one; and by submit time those behind waited for less.
+    std::int64_t most = std::max<std::int64_t>(queue.queue.depth, 1);
     for (auto at = tasks.begin(); !tasks.at_end(at); at = tasks.next(at)) {
       const Place& place = tasks.get(at);
-      const bool waited = now_.ns - place.submitted_ns >= waits && !ahead_.contains(place.task);
-      if ((may_fit || waited) && !state_.held.contains(place.task)) add(place, bucket);
+      const bool waited = now_.ns - place.submitted_ns >= waits;
+      if (!may_fit && !waited && by_priority(rules.order)) continue;
+      if (!may_fit && (!waited || --most < 0)) break;
+      const bool reserved = !may_fit && ahead_.contains(place.task);
+      if (!reserved && !state_.held.contains(place.task)) add(place, bucket);
     }
   }
   for (const TaskId task : state_.held) {
