@@ -193,24 +193,40 @@ double PlanCheck::share(const Queue& queue, const std::string& tenant) {
   return most / static_cast<double>(std::clamp<std::int64_t>(w, 1, kWeightMax));
 }
 
-// For how many rounds it has waited, 0 where it is less than one: the round of a tenant is a
-// quantum for each of its tasks, by its part of the weights of all who have tasks there.
+// How long a turn lasts: the longest of those who run, a quantum at least.
+void PlanCheck::count_members(const Queue& queue, Members& members) const {
+  constexpr int kMedium = 1;
+  members.turn_ns = queue.quantum_ns;
+  for (const auto& [uid, other] : known_.tasks_) {
+    if (other.phase == Auditor::Phase::kOver || other.task.queue != queue.name) continue;
+    ++members.tasks[other.task.tenant];
+    const Task& t = other.task;
+    const bool medium = std::get<0>(known_.seat(t)) == kMedium;
+    if (!other.runs || !medium || t.unevictable || t.guarantee_until.ns <= 0) continue;
+    __int128 over = t.guarantee_until.ns;
+    if (t.last_preempted.ns > 0) {
+      over = std::max(over, __int128{t.last_preempted.ns} + queue.cooldown_ns);
+    }
+    members.turn_ns = std::max(members.turn_ns, over - other.since.ns);
+  }
+}
+
+// For how many rounds it has waited, 0 where it is less than one: the round of a tenant is two
+// turns for each of its tasks, by its part of the weights of all who have tasks there.
 double PlanCheck::rounds(const Task& task, const Queue& queue) {
   if (!audit::by_tenant(queue) || !audit::takes_turns(queue)) return 0;
   const auto [known, fresh] = members_.try_emplace(queue.name);
-  for (const auto& [uid, other] : known_.tasks_) {
-    const bool there = other.phase != Auditor::Phase::kOver && other.task.queue == queue.name;
-    if (fresh && there) ++known->second[other.task.tenant];
-  }
+  Members& members = known->second;
+  if (fresh) count_members(queue, members);
   const auto weight = [&](const std::string& tenant) {
     const auto own = queue.tenant_weights.find(tenant);
     const std::int64_t w = own == queue.tenant_weights.end() ? 1 : own->second;
     return static_cast<double>(std::clamp<std::int64_t>(w, 1, kWeightMax));
   };
   double weights = 0;
-  for (const auto& [tenant, tasks] : known->second) weights += weight(tenant);
-  const double round = static_cast<double>(queue.quantum_ns) *
-                       static_cast<double>(known->second[task.tenant]) * weights /
+  for (const auto& [tenant, tasks] : members.tasks) weights += weight(tenant);
+  const double round = 2 * static_cast<double>(members.turn_ns) *
+                       static_cast<double>(members.tasks[task.tenant]) * weights /
                        weight(task.tenant);
   const double waited =
       static_cast<double>(now_.ns) - static_cast<double>(std::min(task.submitted, now_).ns);

@@ -82,6 +82,11 @@ class PlanCheck {
   bool may_ever_start(const Known& task, const Queue& queue);
   double share(const Queue& queue, const std::string& tenant);
   bool passes_poorer(const Task& ahead, const Task& task, const Queue& queue);
+  struct Members {                              // of a queue
+    __int128 turn_ns = 0;                       // how long a turn lasts
+    std::map<std::string, std::int64_t> tasks;  // how many wait or run, by tenant
+  };
+  void count_members(const Queue& queue, Members& members) const;
   double rounds(const Task& task, const Queue& queue);
   bool passes_longer(const Task& ahead, const Task& task, const Queue& queue);
   bool is_left(const Known& task, const Queue& queue, Charge& own);
@@ -109,8 +114,7 @@ class PlanCheck {
   std::optional<GuaranteeCheck> guarantees_;
   std::optional<GuaranteeCheck> ever_;  // in an empty cluster, when asked
   bool looked_at_empty_ = false;
-  // By queue that takes turns by tenant, when asked: how many tasks wait or run there, by tenant.
-  std::map<std::string, std::map<std::string, std::int64_t>> members_;
+  std::map<std::string, Members> members_;  // by queue that takes turns by tenant, when asked
   std::optional<std::vector<const Known*>> waiting_;  // who surely could use room, when asked
   // What takes the guarantees of others as the starts come in the plan.
   std::vector<std::string> takes_guaranteed_;

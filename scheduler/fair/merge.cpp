@@ -7,7 +7,7 @@
 namespace sched {
 
 Merge::Merge(State& state, QueueId queue)
-    : state_(state), queue_(queue), rounds_(rounds_of(state.queues[queue])) {
+    : state_(state), queue_(queue), rounds_(rounds_of(state, state.queues[queue])) {
   for (const Tenant& tenant : state_.queues[queue].tenants) {
     if (!tenant.line.empty()) lines_.push_back({&tenant, tenant.line.begin(), tenant.used, 0, {}});
   }

@@ -1,6 +1,7 @@
 #include "scheduler/fair/tenants.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "scheduler/fair/quota.hpp"
 #include "scheduler/limits.hpp"
@@ -49,11 +50,17 @@ std::int64_t tasks_of(const Tenant& tenant) {
 
 }  // namespace
 
-Rounds rounds_of(const QueueRecord& queue) {
+Rounds rounds_of(const State& state, const QueueRecord& queue) {
   Rounds rounds;
   if (!queue.known || !queue.by_tenant) return rounds;
-  rounds.quantum_ns = slice_ns(queue.queue);
-  if (rounds.quantum_ns == 0) return rounds;
+  std::int64_t turn = slice_ns(queue.queue);
+  if (turn == 0) return rounds;
+  if (queue.queue.tier != Tier::kLow) {
+    for (const auto& [over, task] : queue.turns_over) {
+      turn = std::max(turn, over - state.tasks[task].since.ns);
+    }
+  }
+  rounds.turns_ns = 2 * std::min(turn, std::numeric_limits<std::int64_t>::max() / 2);
   for (const Tenant& tenant : queue.tenants) {
     if (tasks_of(tenant) > 0) rounds.weights += weight_of(queue.queue, tenant.name);
   }
@@ -63,9 +70,9 @@ Rounds rounds_of(const QueueRecord& queue) {
 Fraction rounds_waited(const QueueRecord& queue, const Rounds& rounds, const Tenant& tenant,
                        std::int64_t waited_ns) {
   const std::int64_t tasks = tasks_of(tenant);
-  if (rounds.quantum_ns == 0 || tasks <= 0) return {};
+  if (rounds.turns_ns == 0 || tasks <= 0) return {};
   const Fraction waited{wide(waited_ns) * wide(weight_of(queue.queue, tenant.name)),
-                        wide(rounds.quantum_ns) * wide(tasks) * wide(rounds.weights)};
+                        wide(rounds.turns_ns) * wide(tasks) * wide(rounds.weights)};
   return compare(waited, {1, 1}) < 0 ? Fraction{} : waited;
 }
 

@@ -18,10 +18,12 @@
 // Where tasks take turns, a tenant's first task may be passed for ever: by smaller tasks of its own
 // tenant, each of which is its tenant's turn. So before all of this stand those who have waited for
 // longer than their round takes, and of these who has waited for the most rounds. A round of a
-// tenant is a quantum for each of its tasks, waiting or placed, by its part of all weights: as long
-// as all of them wait at most if one runs at a time.
+// tenant is two turns for each of its tasks, waiting or placed, by its part of all weights: twice
+// as long as all of them wait if one runs at a time. A turn is a quantum, or as long as one lasts
+// that runs now.
 //
-//   quantum 10m, equal weights     a has 1 task, b has 5    a's round: 1 x 2 x 10m    b's: 100m
+//   quantum 10m, equal weights     a has 1 task, b has 5    a's round: 2 x 1 x 2 x 10m = 40m
+//                                                           b's: 200m
 //
 // What a tenant had outlives its tasks: at most kIdleTenantsMax tenants per queue that have nothing
 // there, those who started something last. It ends with the queue; a change of the half-life begins
@@ -73,11 +75,13 @@ bool before(const TenantTurn& a, const TenantTurn& b);
 
 // How long the rounds of a queue's tenants are: one reading for all of them.
 struct Rounds {
-  std::int64_t quantum_ns = 0;  // 0: it takes no turns by tenant
-  std::int64_t weights = 0;     // of all tenants that have a task there
+  std::int64_t turns_ns = 0;  // two of them; 0: it takes no turns by tenant
+  std::int64_t weights = 0;   // of all tenants that have a task there
 };
+class State;
 struct QueueRecord;
-Rounds rounds_of(const QueueRecord& queue);
+// Looks at its tenants, and at those whose turns have ends unless it is Low.
+Rounds rounds_of(const State& state, const QueueRecord& queue);
 // For how many rounds one of the tenant has waited; nothing where it is less than one.
 Fraction rounds_waited(const QueueRecord& queue, const Rounds& rounds, const Tenant& tenant,
                        std::int64_t waited_ns);

@@ -92,7 +92,7 @@ void Pass::remember_asked() {
     if (!queue.known) continue;
     if (queue.queue.has_guaranteed || queue.queue.tenant_limits != TenantLimits{}) return;
     const bool decays = rules_of(queue.queue).order == Order::kDecayedShare;
-    const bool waits = rounds_of(queue).quantum_ns > 0;  // and moves up by that
+    const bool waits = queue.by_tenant && slice_ns(queue.queue) > 0;  // and moves up by that
     if (decays || waits || queue.queue.reserve_after_ns > 0) any_time = false;
   }
   state_.asked = {true, now_, any_time, cut_, std::move(asks_), {}};

@@ -95,7 +95,8 @@ void Pass::run(std::size_t max_starts) {
     }
     const bool arranged = patience_.contains(offer->queue);
     const bool parked = state_.shapes[state_.buckets[offer->bucket].shape].parked;
-    if (arranged && parked && !state_.held.contains(offer->place.task)) continue;
+    const bool lacks = arranged && parked && !state_.held.contains(offer->place.task);
+    if (lacks && !deserves_reservation(*offer, blocked_[offer->queue])) continue;
     if (nothing_to_do(*offer)) {
       cut_ = true;
       if (strict(queue.queue)) turns.close(offer->queue);
@@ -127,12 +128,12 @@ bool Pass::runs_all_it_may(TaskId task) const {
 }
 
 // The queue runs all the tasks that it may. A peer may give way to the first of them that could
-// ever start; else only those for whom room is kept can still start in this pass.
+// ever start; else only those for whom room is kept can still start in this pass. Whose hold has
+// lapsed asks as one who had none.
 void Pass::on_full(Turns& turns, const Turns::Offer& offer) {
   const TaskId task = offer.place.task;
   if (!can_ever_start(state_, offer.bucket)) return;
-  // One whose hold has lapsed asks as all others do.
-  const bool holds = state_.held_rooms.contains(task);
+  const bool holds = hold_stands(state_, task);
   if (!full_.contains(offer.queue) && !holds) {
     if (tenant_excess(state_, task, false)) return turns.replace(offer);
     full_.insert(offer.queue);
@@ -166,6 +167,7 @@ bool Pass::may_fit_by_now(const Shape& shape) const {
 void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
   const TaskId task = offer.place.task;
   const QueueRecord& queue = state_.queues[offer.queue];
+  const bool arranged = patience_.contains(offer.queue);  // then everybody is offered already
   if (!can_ever_start(state_, offer.bucket)) return;
   if (answer == Answer::kReserved && may_be_judged_anew(offer.queue)) {
     return arrange(turns, offer.queue);
@@ -186,7 +188,7 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
   }
   if (for_room || (asked && answer == Answer::kNoQuota)) ++lacked_[offer.queue];
   const bool again = (for_room || deserves) && deserves_reservation(offer, blocked_[offer.queue]);
-  if (answer == Answer::kTenantLimit) return turns.replace(offer);
+  if (answer == Answer::kTenantLimit && !arranged) return turns.replace(offer);
   if (strict(queue.queue)) {
     blockers_[offer.queue] = task;
     return turns.close(offer.queue);
@@ -196,6 +198,7 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
     blockers_[offer.queue] = task;  // until it is known what may pass
     return turns.close(offer.queue);
   }
+  if (arranged) return;
   if (answer == Answer::kNoQuota || (answer == Answer::kNoClaim && !asked)) {
     turns.replace(offer);
     if (again) turns.go_on(offer);
@@ -208,7 +211,7 @@ void Pass::on_blocked(Turns& turns, const Turns::Offer& offer, Answer answer) {
     return;
   }
   if (for_room && chooses(queue)) {
-    if (!patience_.contains(offer.queue)) arrange(turns, offer.queue);
+    arrange(turns, offer.queue);
   } else if (again) {
     turns.go_on(offer);  // its twin may deserve one as well
   } else if (answer == Answer::kReserved && !state_.buckets[offer.bucket].refused) {
@@ -244,8 +247,9 @@ void Pass::reserve_for(TaskId task) {
   }
 }
 
-// All that may fit, and those for which room is kept, in the order in which they are to be tried.
-// What starts in this pass has waited, too.
+// All that may fit, those for which room is kept, and those who have waited for so long that they
+// hold a reservation, in the order in which they are to be tried: so it does not matter of whom it
+// is known that he lacks room. What starts in this pass has waited, too.
 void Pass::arrange(Turns& turns, QueueId id) {
   const QueueRecord& queue = state_.queues[id];
   const Place& head = heads_.at(id);
@@ -255,6 +259,7 @@ void Pass::arrange(Turns& turns, QueueId id) {
     longest = std::max(longest, span(state_.tasks[task].task.submitted, now_));
   }
   patience_[id] = later({head.submitted_ns}, longest / 2);
+  const Rules rules = rules_of(queue.queue);
   std::vector<Turns::Candidate> candidates;
   const auto add = [&](const Place& place, BucketId bucket) {
     if (place.task == head.task || started_.contains(place.task)) return;
@@ -268,9 +273,18 @@ void Pass::arrange(Turns& turns, QueueId id) {
   for (const auto& [key, bucket] : queue.buckets) {
     const auto& tasks = state_.buckets[bucket].tasks;
     const Shape& shape = state_.shapes[state_.buckets[bucket].shape];
-    if (!state_.active.contains(bucket) || !state_.plausible(shape)) continue;
+    const bool may_fit = state_.active.contains(bucket) && state_.plausible(shape);
+    const std::int64_t waits = queue.queue.reserve_after_ns;
+    if (!may_fit && (waits <= 0 || !can_ever_start(state_, bucket))) continue;
+    // Of those who may not, no more hold one; and by submit time those behind waited for less.
+    std::int64_t most = std::max<std::int64_t>(queue.queue.depth, 1);
     for (auto at = tasks.begin(); !tasks.at_end(at); at = tasks.next(at)) {
-      if (!state_.held.contains(tasks.get(at).task)) add(tasks.get(at), bucket);
+      const Place& place = tasks.get(at);
+      const bool waited = now_.ns - place.submitted_ns >= waits;
+      if (!may_fit && !waited && by_priority(rules.order)) continue;
+      if (!may_fit && (!waited || --most < 0)) break;
+      const bool reserved = !may_fit && ahead_.contains(place.task);
+      if (!reserved && !state_.held.contains(place.task)) add(place, bucket);
     }
   }
   for (const TaskId task : state_.held) {
@@ -449,11 +463,11 @@ Settled Pass::settle(const Resolve& wish) {
 // --- trying one
 
 // Quota first: whoever has no claim to room must not ask others to stop for it, whether it is known
-// already that there is none or not. Nodes are looked at last.
+// already that there is none or not. Nodes are looked at last. A hold that has lapsed is none.
 Pass::Answer Pass::attempt(TaskId task, BucketId id) {
   const Bucket& bucket = state_.buckets[id];
   const Shape& shape = state_.shapes[bucket.shape];
-  if (state_.held.contains(task)) {
+  if (state_.held_rooms.contains(task)) {
     if (start_held(task)) return Answer::kStarts;
     if (hold_stands(state_, task)) return Answer::kEvicting;
   }

@@ -58,7 +58,7 @@ TaskId first_ready(State& state, QueueId id, const std::set<TaskId>& skip) {
     return Place{};
   };
   if (!queue.by_tenant) return first_of(queue.heads).task;
-  const Rounds rounds = rounds_of(queue);
+  const Rounds rounds = rounds_of(state, queue);
   TaskId found = kNoId;
   TenantTurn best;
   for (const Tenant& tenant : queue.tenants) {
@@ -83,7 +83,7 @@ Turns::Turns(State& state) : state_(state) {
     index_[id] = turns_.size();
     Turn& turn = turns_.emplace_back();
     turn.queue = id;
-    turn.rounds = rounds_of(queue);
+    turn.rounds = rounds_of(state_, queue);
     const auto first = std::lower_bound(active_.begin(), active_.end(), std::pair{id, BucketId{0}});
     for (auto at = first; !strict(queue.queue) && at != active_.end() && at->first == id; ++at) {
       push(turn, state_.buckets[at->second].tasks.front(), at->second);

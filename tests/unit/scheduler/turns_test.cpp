@@ -79,6 +79,27 @@ TEST_F(Rights, A_claim_is_for_what_is_guaranteed_and_against_who_has_more) {
               ElementsAre(HasSubstr("nothing that is guaranteed")));
 }
 
+// Two tenants with two tasks and one, turns of 600 s: rounds of 4,800 and of
+// 2,400 s.
+TEST_F(Rights, Nobody_starts_before_one_who_has_waited_for_more_rounds) {
+  const auto of = [](const std::string& tenant, Task task) {
+    task.tenant = tenant;
+    return task;
+  };
+  Plan plan;
+  plan.starts = {{"ann", 0, {{"n1"}}, 1}};
+  auditor.apply(TaskUpsert{of("a", task("ann", "turns", 1, 8, 4'000))});  // 6,000 s: 1.25 rounds
+  auditor.apply(TaskUpsert{of("a", task("more", "turns", 1, 8, 9'000))});
+  auditor.apply(TaskUpsert{of("b", task("bob", "turns", 1, 8, 8'000))});  // 2,000 s: not one
+  EXPECT_THAT(auditor.check(plan, now), IsEmpty());
+  auditor.apply(TaskUpsert{of("b", task("bob", "turns", 1, 8, 5'000))});  // 5,000 s: 2.1
+  EXPECT_THAT(auditor.check(plan, now),
+              ElementsAre(HasSubstr("passes bob, which asks for the same and waits for more")));
+  auditor.apply(TaskUpsert{of("c", task("cy", "turns", 1, 4, 9'999))});  // now rounds are longer
+  EXPECT_THAT(auditor.check(plan, now), ElementsAre(HasSubstr("passes bob")))
+      << "1.4 rounds, and ann none";
+}
+
 TEST_F(Rights, What_is_preempted_for_stays_within_the_queues_maxima) {
   runs(task("l1", "turns", 1, 8), "n1", 0);
   runs(task("l2", "turns", 1, 8), "n2", 0);
