@@ -234,9 +234,14 @@ TEST(History, So_it_is_with_promises_beside_gangs_that_grow_and_shrink_and_past_
 
 // 681: a gang of one zone grew, though its nodes were told to be in two by then. 72 and 123: one
 // that is to be even over zones started where it was promised room, though that was not even by
-// then. 231: one grew by what a task of its queue waited for that was known to be refused.
+// then. 231: one grew by what a task of its queue waited for that was known to be refused. 108,
+// 327: in a queue that learns, who had waited long was passed by others once he was known not to
+// fit.
 TEST(History, Seeds_that_found_something_beside_promises_find_it_no_more) {
   std::size_t made = 0;
+  run_promises(108, 120, {.topology = true, .guarantees = true, .elastic = true, .ends = true},
+               made);
+  run_promises(327, 120, {.topology = true, .elastic = true, .ends = true}, made);
   run_promises(72, 120, {.topology = true, .guarantees = true, .elastic = true, .ends = true},
                made);
   run_promises(123, 120, {.topology = true}, made);
