@@ -22,6 +22,8 @@ configure-run:
 
 configure:
 	@./install-deps build test
+	@free=$$(df -Pk . | awk 'NR == 2 {print int($$4 / 1048576)}'); [ "$$free" -ge 4 ] || \
+	  echo "make: $$free GiB are free here; a build takes 2, and the tests up to 2 more"
 	@test -f $(BUILD)/build.ninja || cmake --preset $(PRESET)
 
 build: configure

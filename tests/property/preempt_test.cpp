@@ -84,8 +84,11 @@ class Scene {
     while (count-- > 0) nodes.push_back(world.rng.pick(names));
     return nodes;
   }
+  // Who has a guarantee in a Low queue began when that was none.
   Tier tier(const Task& task) const {
-    return std::max(task.tier, world.queues.at(task.queue).tier);
+    const Tier tier = std::max(task.tier, world.queues.at(task.queue).tier);
+    const bool promised = task.tier != Tier::kLow && task.guarantee_until.ns > 0;
+    return promised && tier == Tier::kLow ? Tier::kMedium : tier;
   }
 };
 
