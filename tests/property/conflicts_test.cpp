@@ -41,7 +41,10 @@ class Oracle {
     const auto queue = world_.queues.find(task(uid).queue);
     const int own = static_cast<int>(task(uid).tier);
     const Tier its = queue == world_.queues.end() ? Queue{}.tier : queue->second.tier;
-    return std::max(own, static_cast<int>(its));
+    const int tier = std::max(own, static_cast<int>(its));
+    // Who has a guarantee in a Low queue began when that was none.
+    const bool promised = task(uid).tier != Tier::kLow && task(uid).guarantee_until.ns > 0;
+    return promised ? std::min(tier, static_cast<int>(Tier::kMedium)) : tier;
   }
   bool placed(const std::string& uid) const { return world_.tasks.at(uid).decision.has_value(); }
   void use(FreeRoom& room, const std::string& uid, int sign) const;
